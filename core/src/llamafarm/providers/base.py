@@ -1,0 +1,144 @@
+"""The provider contract: what goes in (`Call`), what comes back (`Reply`), and the methods in between."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from llamafarm.providers.entry import ModelEntry, Timeouts
+from llamafarm.wire.chat import ChatRequest
+from llamafarm.wire.completion import CompletionRequest
+from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
+from llamafarm.wire.operations import OPERATIONS, Operation
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One address of one runtime with its credentials: what connections are pooled by.
+
+    base_url: normalised, without a final slash. headers: sent with every request.
+    """
+
+    provider: str
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts())
+
+
+Stage = Literal["starting", "downloading", "loading", "ready"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is happening before the first token. `done` and `total` are bytes where the stage is `downloading`."""
+
+    stage: Stage
+    text: str
+    done: int | None = None
+    total: int | None = None
+
+
+def ignore_progress(progress: Progress) -> None:
+    """The listener of those who do not watch."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What surrounds one request to a provider.
+
+    request_id: ours, never the client's. deadline: on the event loop's clock, in seconds. progress: told what happens
+    before the answer begins; it must return at once.
+    """
+
+    entry: ModelEntry
+    request_id: str
+    deadline: float | None = None
+    progress: Callable[[Progress], None] = ignore_progress
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+
+class Reply(Protocol):
+    """An answer that the upstream has accepted: it exists only after that.
+
+    Exactly one of `completion`, `chunks` and `frames` is used, once. Whoever holds a reply closes it; closing twice
+    does nothing.
+    """
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers for the client, for instance `X-LF-Ignored`."""
+
+    async def completion(self) -> Any:
+        """The whole answer: the upstream's own object, nothing lost; of a streamed one, its chunks put together."""
+
+    def chunks(self) -> AsyncGenerator[Any, None]:
+        """The chunks of a streamed answer, parsed. Raises ProviderError where the stream breaks."""
+
+    def frames(self) -> AsyncGenerator[bytes, None]:
+        """The same as SSE frames, ending with `data: [DONE]`; untouched bytes where nobody looked inside."""
+
+    async def aclose(self) -> None:
+        """Close the connection to the upstream now, whatever has been read."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known of a model; None is unknown, never a guess.
+
+    features: names such as `tools`, `vision`, `embeddings`. context_length: tokens.
+    """
+
+    id: str
+    features: frozenset[str] | None = None
+    context_length: int | None = None
+    size_bytes: int | None = None
+    loaded: bool | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a runtime answers. detail: its own words, or why not. latency: seconds."""
+
+    ok: bool
+    detail: str = ""
+    version: str | None = None
+    latency: float | None = None
+
+
+class Provider(Protocol):
+    """Talks to one endpoint. For each operation that it can do it also has that operation's method (see below)."""
+
+    async def describe(self, model: str) -> ModelInfo:
+        """What the runtime says of one model. Raises ModelNotFound."""
+
+    async def list_models(self) -> list[ModelInfo]:
+        """The models that the runtime has."""
+
+    async def health(self) -> Health:
+        """Whether the runtime answers now; never raises for one that does not."""
+
+    async def aclose(self) -> None:
+        """Close all connections; calling twice does nothing."""
+
+
+@runtime_checkable
+class Chats(Protocol):
+    async def chat(self, request: ChatRequest, call: Call) -> Reply: ...
+
+
+@runtime_checkable
+class Completes(Protocol):
+    async def complete(self, request: CompletionRequest, call: Call) -> Reply: ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse: ...
+
+
+def operations(provider: type[Any] | Provider) -> tuple[Operation, ...]:
+    """The operations that a provider can do: those whose method it has."""
+    return tuple(row for row in OPERATIONS if callable(getattr(provider, row.method, None)))

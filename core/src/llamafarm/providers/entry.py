@@ -1,0 +1,64 @@
+"""One model entry of llamafarm.yaml, as far as every provider understands it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+
+InstructorMode = Literal["tools", "json", "md_json", "json_schema", "parallel_tools"]
+
+
+class Timeouts(BaseModel):
+    """Time limits of one call, in seconds; None means no limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    connect: float = Field(default=5.0, gt=0)
+    first_byte: float | None = Field(
+        default=600.0, gt=0, description="From the request to the first byte of the answer."
+    )
+    between_bytes: float | None = Field(default=120.0, gt=0, description="Longest silence inside an answer.")
+    total: float | None = Field(default=None, gt=0)
+
+
+class ModelEntry(BaseModel):
+    """One item of `runtime.models`. Each provider extends it with the fields of its own; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    name: str = Field(min_length=1, description="The name that requests and `--model` use.")
+    provider: str = Field(min_length=1, description="The provider that executes it: `lf plugins list` names them.")
+    model: str = Field(min_length=1, description="The runtime's own id of the model.")
+    description: str | None = None
+    default: bool = Field(default=False, description="Use this entry where a request names none.")
+    base_url: str | None = Field(
+        default=None, description="Address of the runtime; `/v1` is added where the path is empty."
+    )
+    api_key: SecretStr | None = None
+    handler: str | list[str] | None = Field(default=None, description="Agent handler, or a chain of them.")
+    prompts: list[str] = Field(default_factory=list, description="Names of prompt sets; none means all.")
+    prompt_format: Literal["unstructured", "structured"] | None = None
+    instructor_mode: InstructorMode | None = Field(default=None, description="How structured output is asked for.")
+    model_api_parameters: dict[str, Any] = Field(
+        default_factory=dict, description="Parameters of every request; a request's own win."
+    )
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="Further fields of every request, beyond the OpenAI wire."
+    )
+    timeouts: Timeouts = Field(default_factory=lambda: Timeouts())
+
+    _blocks: dict[str, BaseModel] = PrivateAttr(default_factory=dict)
+
+    @property
+    def blocks(self) -> Mapping[str, BaseModel]:
+        """The blocks that plugins add to an entry (`EntryBlock`), by their key, validated."""
+        return self._blocks
+
+    @property
+    def handlers(self) -> tuple[str, ...]:
+        """The handler chain that the entry names; empty where it names none."""
+        if self.handler is None:
+            return ()
+        return (self.handler,) if isinstance(self.handler, str) else tuple(self.handler)

@@ -1,0 +1,73 @@
+"""The records that hooks return: types and functions, never live objects, so that registering costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from llamafarm.handlers.base import AgentHandler
+    from llamafarm.providers.base import Endpoint, Provider
+    from llamafarm.providers.entry import ModelEntry
+    from llamafarm.providers.parameters import Parameters
+    from llamafarm.services.base import Service
+
+
+@dataclass(frozen=True)
+class ProviderSpec:
+    """A provider: how its entries look, and how to reach the runtime behind one.
+
+    entry: the schema of its model entries, with `extra="forbid"`. endpoint: what the connections of an entry are pooled
+    by. connect: makes the client; it imports what it needs inside. service: the runtime's service, or None where the
+    entry's address is not one that LlamaFarm may start. parameters: what it does with each field of a request; None
+    means that everything is sent as it is.
+    """
+
+    name: str
+    summary: str
+    entry: type[ModelEntry]
+    endpoint: Callable[[Any], Endpoint]
+    connect: Callable[[Endpoint], Provider]
+    service: Callable[[Any], Service | None] | None = None
+    parameters: Parameters | None = None
+
+
+@dataclass(frozen=True)
+class AgentHandlerSpec:
+    """An agent handler. build: makes one from its validated options (None where it has no options model).
+
+    options: the pydantic model of its options in llamafarm.yaml. fields: the request fields that are its own, each with
+    the type that pydantic validates it by; they are taken out of the body before a provider sees it.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[Any], AgentHandler]
+    options: type[BaseModel] | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A top-level section of llamafarm.yaml."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class EntryBlock:
+    """A block of a model entry; provider=None: of every provider's entries."""
+
+    key: str
+    provider: str | None = None
+
+
+@dataclass(frozen=True)
+class ConfigFragment:
+    """A pydantic model (with `extra="forbid"`) that a plugin adds to the schema of llamafarm.yaml."""
+
+    at: Section | EntryBlock
+    model: type[BaseModel]

@@ -1,0 +1,1 @@
+"""Services: runtimes that LlamaFarm starts, watches and stops by itself."""

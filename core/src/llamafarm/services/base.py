@@ -1,0 +1,49 @@
+"""What a service is: a runtime that LlamaFarm can start by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from llamafarm.providers.base import Progress
+
+State = Literal["running", "foreign", "stopped"]
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """state: `running` is ours, `foreign` answers but was started by somebody else, `stopped` does not answer.
+
+    since: seconds since 1970. log: the file that the process writes.
+    """
+
+    name: str
+    state: State
+    address: str
+    pid: int | None = None
+    since: float | None = None
+    version: str | None = None
+    log: Path | None = None
+
+
+class Service(Protocol):
+    @property
+    def name(self) -> str:
+        """The provider's name, with `:PORT` after it where the address is not the provider's default."""
+
+    async def ensure(self, progress: Callable[[Progress], None]) -> ServiceStatus:
+        """Return at once where the runtime answers; else start it and wait until it does. Raises ServiceError.
+
+        A runtime that somebody else started is used as it is. Of several callers at once, one starts it.
+        """
+
+    async def start(self, progress: Callable[[Progress], None]) -> ServiceStatus:
+        """Like `ensure`, for a user who asked for it."""
+
+    async def stop(self) -> bool:
+        """Stop what we started; True where there was something to stop. Raises ServiceError for a foreign one."""
+
+    async def status(self) -> ServiceStatus:
+        """What is there now."""

@@ -1,0 +1,51 @@
+"""JSON texts, read strictly: duplicate keys and NaN are refused, because two readers would disagree about them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+
+class BodyError(ValueError):
+    """The text is not the JSON object that was asked for; the message says why."""
+
+
+def parse_object(text: bytes | str) -> dict[str, Any]:
+    """Return the JSON object in `text`.
+
+    Raises BodyError where it is not UTF-8, not JSON, not an object, nested too deeply, or says a key twice.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise BodyError(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
+    except json.JSONDecodeError as error:
+        raise BodyError(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise BodyError("The body is nested too deeply.") from None
+    if not isinstance(value, dict):
+        raise BodyError(f"The body must be a JSON object, not {_kind(value)}.")
+    return value
+
+
+def dump(value: Any) -> bytes:
+    """Return `value` as compact UTF-8 JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise BodyError(f"The key {key!r} stands twice in one object.")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BodyError(f"{name} is not JSON.")
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number", type(None): "null"}
+    return names.get(type(value), type(value).__name__)

@@ -1,0 +1,53 @@
+"""OpenAI's error envelope: `{"error": {"message", "type", "code", "param"}}`."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from llamafarm.errors import LlamaFarmError
+from llamafarm.wire import sse
+
+
+class ErrorObject(TypedDict):
+    message: str
+    type: str
+    code: str | None
+    param: str | None
+
+
+class ErrorEnvelope(TypedDict):
+    error: ErrorObject
+
+
+def envelope(error: LlamaFarmError) -> ErrorEnvelope:
+    """Return the envelope of `error`; the hint follows the message."""
+    return {"error": {"message": str(error), "type": error.type, "code": error.code, "param": error.param}}
+
+
+def error_event(error: LlamaFarmError) -> bytes:
+    """Return the event that ends a running stream: nothing follows it, not even `[DONE]`."""
+    return sse.encode(envelope(error))
+
+
+def read_error(body: Any) -> tuple[str, str | None, str | None] | None:
+    """Return (message, code, param) of an error body, or None where it holds no error.
+
+    Servers disagree about the shape: `error` may be an object or a string, FastAPI says `detail`, and `code` may be a
+    number (which only repeats the status).
+    """
+    if not isinstance(body, dict):
+        return None
+    error = body.get("error", body.get("detail"))
+    if isinstance(error, str):
+        return error, None, None
+    if isinstance(error, dict):
+        return _read_object(error)
+    return (str(error), None, None) if error else None
+
+
+def _read_object(error: dict[str, Any]) -> tuple[str, str | None, str | None]:
+    message = error.get("message")
+    code = error.get("code") or error.get("type")
+    param = error.get("param")
+    text = message if isinstance(message, str) else str(error)
+    return text, code if isinstance(code, str) else None, param if isinstance(param, str) else None

@@ -1,0 +1,1 @@
+"""Engines: each executes one kind of model. They plug in by name through `llamafarm_universal.engines`."""

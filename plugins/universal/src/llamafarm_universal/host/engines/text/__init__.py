@@ -1,0 +1,1 @@
+"""The text engine: decoder models that continue a text."""
