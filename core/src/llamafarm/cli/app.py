@@ -1,0 +1,86 @@
+"""What a command works with: the project, the plugins and the gateway, each made when it is first used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from llamafarm.gateway import Gateway
+    from llamafarm.plugins.manager import PluginManager
+    from llamafarm.project import Project
+    from llamafarm.sessions import SessionStore
+
+
+@dataclass
+class App:
+    """The settings of one command line: which configuration file, which folder, how much to show."""
+
+    config: Path | None
+    cwd: Path
+    debug: bool
+
+    @cached_property
+    def plugins(self) -> PluginManager:
+        """The installed plugins; none of them is imported yet."""
+        from llamafarm.plugins.manager import PluginManager
+
+        return PluginManager()
+
+    @cached_property
+    def config_path(self) -> Path | None:
+        """The configuration file: `--config`, else the nearest llamafarm.yaml in this folder or above it."""
+        from llamafarm.config import find_config
+
+        return (self.cwd / self.config) if self.config else find_config(self.cwd)
+
+    @cached_property
+    def project(self) -> Project:
+        """The project, checked. Raises ConfigError, also where there is none."""
+        from llamafarm.config import load_project
+        from llamafarm.errors import ConfigError
+
+        if self.config_path is None:
+            raise ConfigError(
+                f"There is no llamafarm.yaml in {self.cwd} or above it.",
+                hint="`lf init` writes one that works as it is; `--config FILE` names another.",
+            )
+        return load_project(self.config_path, self.plugins)
+
+    @cached_property
+    def sessions(self) -> SessionStore:
+        """The conversations that are kept."""
+        from llamafarm.paths import data_dir
+        from llamafarm.sessions import SessionStore
+
+        return SessionStore(data_dir(os.environ) / "sessions.db")
+
+    @asynccontextmanager
+    async def gateway(self) -> AsyncIterator[Gateway]:
+        """A gateway that is closed afterwards."""
+        from llamafarm.gateway import Gateway
+
+        gateway = Gateway(self.plugins, sessions=self.sessions)
+        try:
+            yield gateway
+        finally:
+            await gateway.aclose()
+
+    def warn(self) -> None:
+        """Say on stderr which plugins are broken."""
+        for warning in self.plugins.warnings:
+            click.echo(f"Warning: {warning}", err=True)
+
+
+def current_app() -> App:
+    """The app of the running command. Relative paths count from `--cwd`."""
+    settings = click.get_current_context().find_root().ensure_object(dict)
+    cwd = Path(settings.get("cwd", ".")).resolve()
+    return App(config=settings.get("config"), cwd=cwd, debug=bool(settings.get("debug")))

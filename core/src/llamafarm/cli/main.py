@@ -1,0 +1,102 @@
+"""`lf`: the group of commands, and what happens to errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from llamafarm.cli.lazy import LazyGroup, Row, common_options
+
+ROWS = {
+    "chat": Row("llamafarm.cli.chat:chat", "Ask a model; without a text, talk to it."),
+    "models": Row("llamafarm.cli.models:models", "The models of this project."),
+    "init": Row("llamafarm.cli.init:init", "Write a llamafarm.yaml that works as it is."),
+    "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),
+    "start": Row("llamafarm.cli.services:start", "Start a runtime."),
+    "stop": Row("llamafarm.cli.services:stop", "Stop a runtime that LlamaFarm started."),
+    "status": Row("llamafarm.cli.services:status", "Which runtimes are up."),
+    "logs": Row("llamafarm.cli.services:logs", "The log of a runtime."),
+    "sessions": Row("llamafarm.cli.sessions:sessions", "Conversations that are kept."),
+    "config": Row("llamafarm.cli.config:config", "Check and show the configuration."),
+    "plugins": Row("llamafarm.cli.plugins:plugins", "What is installed, and whether it works."),
+    "doctor": Row("llamafarm.cli.doctor:doctor", "Check this machine and this project."),
+    "completion": Row("llamafarm.cli.completion:completion", "Print the completion script for a shell."),
+    "version": Row("llamafarm.cli.version:version", "Print the version."),
+}
+
+
+def print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    """`lf --version`, read from the package itself so that no metadata is searched."""
+    if value:
+        from llamafarm.version import VERSION
+
+        click.echo(f"lf {VERSION}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, rows=ROWS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=print_version, help="Print the version."
+)
+def lf() -> None:
+    """Run models for applications: one llamafarm.yaml, one command, one OpenAI-compatible API."""
+
+
+lf.params.extend(common_options())
+
+
+def main() -> None:
+    """The console script. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    settings: dict[str, Any] = {}
+    try:
+        code = run(settings)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _silence()
+    sys.exit(code)
+
+
+def run(settings: dict[str, Any]) -> int:
+    """Run the command line and return the exit code; every error becomes text on stderr."""
+    try:
+        result = lf.main(standalone_mode=False, prog_name="lf", obj=settings)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 the last resort: everything becomes a text
+        return _report(error, debug=bool(settings.get("debug")))
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    """Print `error` for the person who reads it; a traceback only with `--debug`."""
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+        return 1
+    click.echo(f"{click.style('Error:', fg='red')} {_text(error)}", err=True)
+    return 1
+
+
+def _text(error: Exception) -> str:
+    from llamafarm.errors import LlamaFarmError
+
+    if isinstance(error, LlamaFarmError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error}\nThis is a fault of LlamaFarm or of a plugin; `--debug` shows where."
+
+
+def _silence() -> int:
+    """Whoever read our output has gone: end without a word, also when Python flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

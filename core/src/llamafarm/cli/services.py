@@ -1,0 +1,118 @@
+"""`lf start`, `lf stop`, `lf status` and `lf logs`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llamafarm.cli.app import App, current_app
+from llamafarm.cli.output import ago, print_json, print_table
+from llamafarm.errors import UsageError
+
+if TYPE_CHECKING:
+    from llamafarm.services.base import Service, ServiceStatus
+
+
+@click.command()
+@click.argument("service", required=False)
+def start(service: str | None) -> None:
+    """Start SERVICE, or all services of this project."""
+    from llamafarm.cli.progress import ProgressLine
+
+    line = ProgressLine()
+    for found in _chosen(current_app(), service):
+        status = asyncio.run(found.start(line))
+        line.clear()
+        click.echo(f"{status.name} is up at {status.address}.")
+
+
+@click.command()
+@click.argument("service", required=False)
+def stop(service: str | None) -> None:
+    """Stop SERVICE, or all services of this project, where LlamaFarm started them."""
+    for found in _chosen(current_app(), service):
+        stopped = asyncio.run(found.stop())
+        click.echo(f"{found.name} is stopped." if stopped else f"{found.name} was not running.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(as_json: bool) -> None:
+    """Show which services of this project are up."""
+    found = asyncio.run(_statuses(_services(current_app())))
+    if as_json:
+        print_json([_fields(row) for row in found])
+        return
+    rows = [[row.name, row.state, row.address, str(row.pid or ""), _since(row), row.version or ""] for row in found]
+    print_table(["SERVICE", "STATE", "ADDRESS", "PID", "UP", "VERSION"], rows)
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.option("--lines", "-n", default=100, show_default=True, type=click.IntRange(1), help="How many lines to show.")
+@click.option("--follow", "-f", is_flag=True, help="Go on showing what is written.")
+def logs(service: str | None, lines: int, follow: bool) -> None:
+    """Show the end of the log of SERVICE."""
+    found = _chosen(current_app(), service)[0]
+    path = asyncio.run(found.status()).log
+    if path is None or not path.exists():
+        raise UsageError(f"{found.name} has no log yet.", hint=f"`lf start {found.name}` starts it.")
+    click.echo("\n".join(_tail(path, lines)))
+    if follow:
+        _follow(path)
+
+
+def _services(app: App) -> list[Service]:
+    from llamafarm.services.of import services_of
+
+    return services_of(app.project, app.plugins)
+
+
+def _chosen(app: App, name: str | None) -> list[Service]:
+    """The service of that name, or all of them. Raises UsageError where there is none."""
+    found = _services(app)
+    chosen = [service for service in found if name in (None, service.name)]
+    if not chosen:
+        names = ", ".join(service.name for service in found) or "none"
+        raise UsageError(
+            f"There is no service {name!r} in this project." if name else "No model of this project needs a service.",
+            hint=f"Services: {names}.",
+        )
+    return chosen
+
+
+async def _statuses(services: list[Service]) -> list[ServiceStatus]:
+    return list(await asyncio.gather(*(service.status() for service in services)))
+
+
+def _since(row: ServiceStatus) -> str:
+    return ago(time.time() - row.since) if row.since else ""
+
+
+def _fields(row: ServiceStatus) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(row), "log": str(row.log) if row.log else None}
+
+
+def _tail(path: Path, count: int) -> list[str]:
+    from collections import deque
+
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return [line.rstrip("\n") for line in deque(file, maxlen=count)]
+
+
+def _follow(path: Path) -> None:
+    """Print what is appended until Ctrl-C."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        file.seek(0, 2)
+        while True:
+            text = file.read()
+            if text:
+                click.echo(text, nl=False)
+            else:
+                time.sleep(0.2)
