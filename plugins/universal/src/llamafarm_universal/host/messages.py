@@ -9,7 +9,9 @@ The server sends commands, the host answers each with events that carry the comm
     Cancel    -> nothing more for that request, and its slot is free within one step
     Stop      -> the host ends
 
-A request's last event is Loaded, Unloaded, Embedded, Failed or its n-th Finished. `Ready` is sent once, at the start.
+A request's last event is Loaded, Unloaded, Embedded, Failed or its n-th Finished. `Ready` is sent once, at the start,
+and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with an empty request id in
+place of `Ready` says why the host cannot start.
 """
 
 from __future__ import annotations
@@ -170,6 +172,13 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Models:
+    """All models that are loaded now."""
+
+    loaded: tuple[LoadedModel, ...]
+
+
+@dataclass(frozen=True)
 class Accepted:
     """The prompt fits and is queued: from here on the answer is a stream. prompt_tokens: of all inputs together."""
 
@@ -237,4 +246,4 @@ class Failed:
     param: str | None = None
 
 
-Event = Ready | LoadProgress | Loaded | Accepted | Piece | Finished | Embedded | Unloaded | Failed
+Event = Ready | Models | LoadProgress | Loaded | Accepted | Piece | Finished | Embedded | Unloaded | Failed
