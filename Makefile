@@ -1,0 +1,47 @@
+# The developer's menu: `make help`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/pip --disable-pip-version-check
+DISTRIBUTIONS = -e "core[fast]" -e plugins/openai_compat -e "plugins/universal[server]"
+DECLARED = constraints.txt requirements-dev.txt core/pyproject.toml plugins/openai_compat/pyproject.toml plugins/universal/pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help: ## Show this menu
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made $(DECLARED)
+	$(PIP) install --quiet -c constraints.txt $(DISTRIBUTIONS)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(PIP) install --quiet -c constraints.txt -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/.demo ## Answer a question with the embedded model, through the whole road
+	@mkdir -p demo && cd demo && { test -e llamafarm.yaml || ../$(BIN)/lf init; }
+	@cd demo && echo '$$ lf chat "What is LlamaFarm?"' && ../$(BIN)/lf chat "What is LlamaFarm?"
+	@echo && echo 'Ask more: cd demo && ../$(BIN)/lf chat'
+
+test: $(VENV)/.dev ## Run all tests
+	$(BIN)/pytest
+
+check: $(VENV)/.dev ## Format, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## Run every benchmark beside its peers; fails when a budget is missed
+	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+
+clean: ## Remove what make has made
+	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,129 @@
+"""`lf doctor`: checks this machine and this project, and says what to do about each finding."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import click
+
+from llamafarm.cli.app import App, current_app
+from llamafarm.cli.output import print_json, size
+from llamafarm.errors import LlamaFarmError
+
+LOW_DISK_BYTES = 5_000_000_000
+CHECK_SECONDS = 2.0
+
+State = Literal["ok", "note", "bad"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. todo: what to do, where something is to be done."""
+
+    what: str
+    state: State
+    text: str
+    todo: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Check Python, plugins, configuration, providers, devices, data directory and disk.
+
+    Exit code 1 where something is bad.
+    """
+    found = [finding for check in CHECKS for finding in check(current_app())]
+    if as_json:
+        from dataclasses import asdict
+
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            _print(finding)
+    if any(finding.state == "bad" for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+def _print(finding: Finding) -> None:
+    mark = {"ok": click.style("ok  ", fg="green"), "note": "note", "bad": click.style("bad ", fg="red")}[finding.state]
+    click.echo(f"{mark}  {finding.what}: {finding.text}")
+    if finding.todo:
+        click.echo(f"      -> {finding.todo}")
+
+
+def _python(_app: App) -> Iterator[Finding]:
+    import platform
+
+    yield Finding("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _plugins(app: App) -> Iterator[Finding]:
+    for row in app.plugins.statuses():
+        text = f"{row.distribution} {row.version} is {row.status}"
+        if row.status in ("active", "disabled"):
+            yield Finding(f"plugin {row.name}", "ok" if row.status == "active" else "note", text)
+        else:
+            yield Finding(
+                f"plugin {row.name}",
+                "bad",
+                f"{text}: {row.cause}",
+                f"Update or remove it: pip install -U {row.distribution}; or disable it: LF_DISABLE_PLUGINS={row.name}",
+            )
+
+
+def _configuration(app: App) -> Iterator[Finding]:
+    if app.config_path is None:
+        yield Finding("configuration", "note", "no llamafarm.yaml here", "`lf init` writes one.")
+        return
+    try:
+        project = app.project
+    except LlamaFarmError as error:
+        yield Finding("configuration", "bad", error.message, error.hint or "`lf config validate` shows every problem.")
+        return
+    yield Finding("configuration", "ok", f"{project.path}: {project.namespace}/{project.name}")
+    yield from asyncio.run(_entries(app))
+
+
+async def _entries(app: App) -> list[Finding]:
+    """Whether each model entry's runtime answers. One that LlamaFarm starts by itself need not be up."""
+    async with app.gateway() as gateway:
+        names = [entry.name for entry in app.project.models]
+        healths = await asyncio.gather(*(gateway.check(app.project, name, timeout=CHECK_SECONDS) for name in names))
+    found = []
+    for name, health in zip(names, healths, strict=True):
+        text = health.detail or ("reachable" if health.ok else "not reachable")
+        found.append(Finding(f"model {name}", "ok" if health.ok else "note", text))
+    return found
+
+
+def _devices(_app: App) -> Iterator[Finding]:
+    """What the machine offers to the Universal Runtime, asked of the driver's own tools so that torch stays out."""
+    nvidia = shutil.which("nvidia-smi")
+    yield Finding("CPU", "ok", f"{os.cpu_count()} cores")
+    yield Finding(
+        "NVIDIA GPU", "ok" if nvidia else "note", "driver found" if nvidia else "none found: models run on CPU"
+    )
+
+
+def _data(_app: App) -> Iterator[Finding]:
+    from llamafarm.paths import data_dir
+
+    folder = data_dir(os.environ)
+    folder.mkdir(parents=True, exist_ok=True)
+    writable = os.access(folder, os.W_OK)
+    todo = "" if writable else "Make it writable, or set LF_DATA_DIR to another folder."
+    yield Finding("data directory", "ok" if writable else "bad", str(folder), todo)
+    free = shutil.disk_usage(folder).free
+    low = free < LOW_DISK_BYTES
+    todo = "Models take gigabytes: free some space, or set HF_HOME to another disk." if low else ""
+    yield Finding("free disk", "note" if low else "ok", size(free), todo)
+
+
+CHECKS: tuple[Callable[[App], Iterator[Finding]], ...] = (_python, _plugins, _configuration, _devices, _data)

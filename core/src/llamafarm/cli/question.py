@@ -1,0 +1,39 @@
+"""What is asked: the text of the command line, a file and a pipe, put together into one user message."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import click
+
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+
+def question(text: str | None, files: tuple[Path, ...]) -> str:
+    """Return text, files and piped input as one message, in this order; empty where there is none of them."""
+    parts = [text or "", *(_read(file) for file in files), _piped()]
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip())
+
+
+def _read(file: Path) -> str:
+    if file.stat().st_size > MAX_FILE_BYTES:
+        raise click.UsageError(f"{file} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB: no model reads that much.")
+    return _decode(file.read_bytes(), str(file))
+
+
+def _piped() -> str:
+    """What stands in the pipe or redirected file; nothing where stdin is a terminal, closed or /dev/null."""
+    if sys.stdin is None or sys.stdin.closed:
+        return ""
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    return _decode(sys.stdin.buffer.read(), "The piped input") if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) else ""
+
+
+def _decode(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{name} is not UTF-8 text: byte {error.start} cannot be decoded.") from None

@@ -1,0 +1,62 @@
+"""The two roads of `lf chat`: the gateway in this process, or an API server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from uuid import uuid4
+
+from llamafarm.providers.base import Progress, Reply
+from llamafarm.wire.operations import CHAT
+
+if TYPE_CHECKING:
+    from llamafarm.cli.app import App
+
+
+class Road(Protocol):
+    async def ask(self, request: dict[str, Any], session: str | None, progress: Callable[[Progress], None]) -> Reply:
+        """Send one chat request; the reply is closed by the caller."""
+
+    async def aclose(self) -> None:
+        """Close what the road holds open."""
+
+
+class LocalRoad:
+    """Runs the gateway here: no server is needed."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._stack = AsyncExitStack()
+        self._gateway: Any = None
+
+    async def ask(self, request: dict[str, Any], session: str | None, progress: Callable[[Progress], None]) -> Reply:
+        from llamafarm.gateway import Context
+
+        if self._gateway is None:
+            self._gateway = await self._stack.enter_async_context(self._app.gateway())
+        context = Context(request_id=uuid4().hex, session=session, progress=progress)
+        return cast("Reply", await self._gateway.ask(self._app.project, CHAT, request, context))
+
+    async def aclose(self) -> None:
+        await self._stack.aclose()
+
+
+class RemoteRoad:
+    """Asks an API server; LF_API_KEY is its key."""
+
+    def __init__(self, server_url: str) -> None:
+        from llamafarm.providers.base import Endpoint
+        from llamafarm.providers.http import HttpUpstream
+        from llamafarm.providers.urls import normalize_base_url
+
+        url = normalize_base_url(server_url)
+        self._upstream = HttpUpstream(Endpoint("llamafarm", url, os.environ.get("LF_API_KEY")))
+
+    async def ask(self, request: dict[str, Any], session: str | None, _progress: Callable[[Progress], None]) -> Reply:
+        headers = {"X-Session-ID": session} if session else {}
+        return await self._upstream.reply(CHAT, request, request_id=uuid4().hex, headers=headers)
+
+    async def aclose(self) -> None:
+        await self._upstream.aclose()
