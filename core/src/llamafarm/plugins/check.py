@@ -1,0 +1,87 @@
+"""`lf plugins check`: each plugin loaded in a process of its own, with a time limit.
+
+A plugin that hangs, exits or crashes on import ends that process alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, replace
+from typing import IO, Any
+
+from llamafarm.plugins.loader import PluginStatus
+from llamafarm.plugins.manager import PluginManager
+
+HEAVY = ("torch", "transformers", "diffusers", "tensorflow", "sentence_transformers", "chromadb")
+"""Packages that loading a plugin must leave unimported: every command would wait for them."""
+
+
+def check_all(plugins: PluginManager, *, timeout: float) -> list[PluginStatus]:
+    """Check every installed plugin, one after the other; `timeout` is in seconds and for each."""
+    rows = plugins.statuses(load=False)
+    return [row if row.status in ("disabled", "conflict") else check(row, timeout=timeout) for row in rows]
+
+
+def check(row: PluginStatus, *, timeout: float) -> PluginStatus:
+    """Return the status of one plugin after loading it in a subprocess for at most `timeout` seconds."""
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as noise:
+        command = [sys.executable, "-m", "llamafarm.plugins.check", row.name]
+        # Both go to files, so that a grandchild that holds them open cannot make us wait.
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module; the name is an argument
+            command, stdin=subprocess.DEVNULL, stdout=answer, stderr=noise, start_new_session=True
+        )
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return replace(row, status="failed", cause=f"it was not loaded within {timeout:g} seconds")
+        finally:
+            _kill(process)
+        return _read(row, process.returncode, answer, noise)
+
+
+def _read(row: PluginStatus, code: int, answer: IO[bytes], noise: IO[bytes]) -> PluginStatus:
+    answer.seek(0)
+    text = answer.read()
+    if code == 0 and text:
+        found: dict[str, Any] = json.loads(text)
+        return PluginStatus(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+    noise.seek(0)
+    last = noise.read()[-2000:].decode(errors="replace").strip()
+    ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return replace(
+        row, status="failed", cause=f"the process that loaded it ended with {ended}" + (last and f": {last}")
+    )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever it started."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _main(name: str) -> None:
+    """In the subprocess: load the plugin, answer on what was stdout. Everything that it prints goes to stderr."""
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    row = PluginManager().load(name)
+    heavy = [package for package in HEAVY if package in sys.modules]
+    if row.status == "active" and heavy:
+        row = replace(row, status="failed", cause=f"loading it imports {', '.join(heavy)}; import inside `connect`")
+    json.dump(asdict(row), answer)
+    answer.close()
+    os._exit(0)  # threads that the plugin has started must not keep us
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

@@ -1,0 +1,117 @@
+"""Which plugins are installed, from the metadata of distributions alone: nothing of a plugin is imported here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import importlib_metadata
+from importlib_metadata import EntryPoint, EntryPoints
+
+GROUP = "llamafarm.plugins"
+CORE = "llamafarm"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An installed plugin, not imported. name: its entry point's. target: the module, `package.module[:object]`."""
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+    entry_point: EntryPoint = field(repr=False, compare=False)
+
+    @property
+    def is_core(self) -> bool:
+        """Whether it is the core's own, which cannot be disabled."""
+        return canonical(self.distribution) == CORE
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version, as messages name them."""
+        return f"{self.distribution} {self.version}"
+
+    @cached_property
+    def incompatibility(self) -> str | None:
+        """Why the distribution's own requirements do not admit the installed core, or None where they do."""
+        return _unmet(_requirements(self.entry_point))
+
+    def called(self, names: Iterable[str]) -> bool:
+        """Whether one of `names` is this plugin's or its distribution's."""
+        wanted = {canonical(name) for name in names}
+        return canonical(self.name) in wanted or canonical(self.distribution) in wanted
+
+
+def candidates(group: str = GROUP) -> tuple[Candidate, ...]:
+    """Return the entry points of `group`, the core's own first, then by name and distribution.
+
+    A distribution whose metadata cannot be read is left out; it does not hide the others.
+    """
+    found = {_candidate(entry_point) for entry_point in _entry_points(group)}
+    return tuple(sorted(found, key=lambda one: (not one.is_core, one.name, canonical(one.distribution))))
+
+
+def canonical(name: str) -> str:
+    """Return a distribution's name as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def core_version() -> str:
+    """Return the version of the installed core."""
+    from llamafarm.version import VERSION
+
+    return VERSION
+
+
+def _entry_points(group: str) -> Iterable[EntryPoint]:
+    try:
+        return importlib_metadata.entry_points(group=group)
+    except Exception:  # noqa: BLE001 - one distribution's malformed file must not hide all plugins
+        return _one_by_one(group)
+
+
+def _one_by_one(group: str) -> Iterator[EntryPoint]:
+    seen: set[str] = set()
+    for distribution in importlib_metadata.distributions():
+        name, found = _readable(distribution, group)
+        if name not in seen:
+            seen.add(name)
+            yield from found
+
+
+def _readable(distribution: Any, group: str) -> tuple[str, EntryPoints]:
+    try:
+        return canonical(distribution.name), distribution.entry_points.select(group=group)
+    except Exception:  # noqa: BLE001 - as above: whatever is wrong with it, it is left out
+        return "", EntryPoints()
+
+
+def _candidate(entry_point: EntryPoint) -> Candidate:
+    distribution = entry_point.dist
+    name = (distribution.name if distribution else None) or "unknown"
+    version = (distribution.version if distribution else None) or "unknown"
+    return Candidate(entry_point.name, name, version, entry_point.value, entry_point)
+
+
+def _requirements(entry_point: EntryPoint) -> list[str]:
+    distribution = entry_point.dist
+    return (distribution.requires or []) if distribution else []
+
+
+def _unmet(requirements: list[str]) -> str | None:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for line in requirements:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue  # pip has refused to install it, so it is not about what can be met
+        about_core = canonical(requirement.name) == CORE
+        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if about_core and applies and not requirement.specifier.contains(core_version(), prereleases=True):
+            return f"it requires {requirement}, but {CORE} {core_version()} is installed"
+    return None

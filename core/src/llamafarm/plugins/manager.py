@@ -1,0 +1,230 @@
+"""The typed facade over the installed plugins: the only thing that the rest of LlamaFarm asks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from llamafarm.errors import PluginError
+from llamafarm.plugins import messages
+from llamafarm.plugins.catalogue import Kind
+from llamafarm.plugins.discovery import Candidate
+from llamafarm.plugins.loader import Loaded, Loader, PluginStatus
+from llamafarm.plugins.registration import Registered, name_of
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
+
+DISABLE = "LF_DISABLE_PLUGINS"
+"""Plugins, or whole distributions, that are not loaded: names with commas between them."""
+
+STRICT = "LF_STRICT_PLUGINS"
+"""1: any broken plugin is an error, whether something needs it or not."""
+
+Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment)
+
+
+class PluginManager:
+    """The providers, agent handlers and configuration fragments of the installed plugins.
+
+    Nothing is imported before something is asked for by its name. The plugin of that name is loaded first, and all the
+    others only where it does not bring what was asked for. disabled: names of plugins or distributions that are never
+    imported; the core's own cannot be disabled.
+    """
+
+    def __init__(
+        self, *, disabled: Iterable[str] = (), environ: Mapping[str, str] = os.environ, loader: Loader | None = None
+    ) -> None:
+        self._loader = loader or Loader()
+        self._environ = environ
+        self._by_environment = frozenset(filter(None, map(str.strip, environ.get(DISABLE, "").split(","))))
+        self._disabled = frozenset(disabled)
+        self._found: dict[tuple[Kind, str], Any] = {}  # what a request asks for again and again
+        self._strict = environ.get(STRICT, "") not in ("", "0")
+
+    def disable(self, names: Iterable[str]) -> None:
+        """Load these plugins no more; one that is loaded already is treated as if it were not there."""
+        self._disabled |= frozenset(names)
+        self._found.clear()
+
+    def without(self, names: Iterable[str]) -> PluginManager:
+        """The same plugins, each still loaded only once, but for these: how one project disables a plugin."""
+        return PluginManager(disabled=self._disabled | frozenset(names), environ=self._environ, loader=self._loader)
+
+    def provider(self, name: str) -> ProviderSpec:
+        """The provider of that name. Raises PluginError where there is none, it is broken, or two plugins bring it."""
+        return self._find("provider", name, lambda one: one.providers)
+
+    def agent_handler(self, name: str) -> AgentHandlerSpec:
+        """The agent handler of that name. Raises PluginError as `provider` does."""
+        return self._find("agent handler", name, lambda one: one.handlers)
+
+    def fragment(self, at: Section | EntryBlock) -> ConfigFragment | None:
+        """The fragment for that place, or None. Raises PluginError where two plugins bring it, or a broken one might.
+
+        An `EntryBlock` of a provider is also answered by a fragment for the entries of every provider.
+        """
+        found = self._search(at.key, lambda one: [part for part in one.fragments if _answers(part.at, at)])
+        if len(found) > 1:
+            raise PluginError(messages.conflict("configuration key", at.key, [loaded for loaded, _ in found]))
+        if not found and (blocked := self._blocked(at.key)):
+            raise PluginError(messages.broken(blocked))
+        return found[0][1] if found else None
+
+    def providers(self) -> dict[str, ProviderSpec]:
+        """Every usable provider by its name; all plugins are loaded."""
+        return {one.name: one for one in self._all(lambda registered: registered.providers)}
+
+    def agent_handlers(self) -> dict[str, AgentHandlerSpec]:
+        """Every usable agent handler by its name; all plugins are loaded."""
+        return {one.name: one for one in self._all(lambda registered: registered.handlers)}
+
+    def fragments(self, keys: Iterable[str] | None = None) -> list[ConfigFragment]:
+        """The usable fragments with one of these keys; None: all of them. All plugins are loaded."""
+        wanted = None if keys is None else set(keys)
+        found = self._all(lambda registered: registered.fragments)
+        return [one for one in found if wanted is None or one.at.key in wanted]
+
+    def load(self, name: str) -> PluginStatus:
+        """Load the plugin of that name alone and return its status; never raises for what it does.
+
+        Raises PluginError where no plugin has that name.
+        """
+        self._load(one for one in self._enabled() if one.name == name)
+        found = [row for row in self.statuses(load=False) if row.name == name]
+        if not found:
+            raise messages.no_such_plugin(name, [one.name for one in self._loader.candidates])
+        return found[0]
+
+    def statuses(self, load: bool = True) -> list[PluginStatus]:
+        """Every installed plugin with its status. load=False imports nothing, so that some are `not loaded`.
+
+        Never raises, whatever is broken.
+        """
+        if load:
+            self._load(self._enabled())
+        return [self._status(candidate) for candidate in self._loader.candidates]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know about the plugins that were met so far and do not work."""
+        broken = [row for row in self.statuses(load=False) if row.status in ("failed", "incompatible", "conflict")]
+        return [messages.warning(row) for row in broken]
+
+    def _find(self, kind: Kind, name: str, records: Callable[[Registered], Iterable[Record]]) -> Record:
+        if (kind, name) not in self._found:
+            self._found[kind, name] = self._find_first(kind, name, records)
+        found: Record = self._found[kind, name]
+        return found
+
+    def _find_first(self, kind: Kind, name: str, records: Callable[[Registered], Iterable[Record]]) -> Record:
+        found = self._search(name, lambda registered: [one for one in records(registered) if name_of(one) == name])
+        if len(found) > 1:
+            raise PluginError(messages.conflict(kind, name, [loaded for loaded, _ in found]))
+        if not found:
+            errors = [one.error for one in self._loader.loaded if one.candidate.name == name]
+            raise self._missing(kind, name, [name_of(one) for one in self._all(records)]) from next(iter(errors), None)
+        return found[0][1]
+
+    def _search(self, name: str, matching: Callable[[Registered], Iterable[Record]]) -> list[tuple[Loaded, Record]]:
+        """Who brings it: asked of the plugin called `name` alone, then of all."""
+        self._refuse_broken()
+        found: list[tuple[Loaded, Record]] = []
+        for stage in ([one for one in self._enabled() if one.name == name], self._enabled()):
+            found = found or [(loaded, one) for loaded in self._load(stage) for one in matching(loaded.registered)]
+        return [pair for pair in found if pair[0].candidate.is_core] or found
+
+    def _missing(self, kind: Kind, name: str, known: list[str]) -> PluginError:
+        if blocked := self._blocked(name):
+            return PluginError(messages.broken(blocked), code="plugin_failed")
+        return messages.unknown(kind, name, known, [row for row in self.statuses() if row.status == "failed"])
+
+    def _blocked(self, name: str) -> PluginStatus | None:
+        """The plugin called `name`, where it is there and does not work."""
+        rows = [row for row in self.statuses(load=False) if row.name == name]
+        return next((row for row in rows if row.status not in ("active", "not loaded")), None)
+
+    def _all(self, records: Callable[[Registered], Iterable[Record]]) -> Iterator[Record]:
+        """Every record that is not in conflict; of the core's and another's, the core's."""
+        self._refuse_broken()
+        for loaded in self._load(self._enabled()):
+            for one in records(loaded.registered):
+                if not self._rivals(loaded, one):
+                    yield one
+
+    def _rivals(self, loaded: Loaded, record: ProviderSpec | AgentHandlerSpec | ConfigFragment) -> list[Loaded]:
+        """The other plugins that bring the same; none for the core, which always wins."""
+        if loaded.candidate.is_core:
+            return []
+        others = [one for one in self._loader.loaded if one is not loaded and one.candidate in self._enabled()]
+        return [other for other in others if any(_same(record, theirs) for theirs in _records(other.registered))]
+
+    def _enabled(self) -> list[Candidate]:
+        return [one for one in self._loader.candidates if not self._why_disabled(one) and not self._namesakes(one)]
+
+    def _why_disabled(self, candidate: Candidate) -> str | None:
+        if candidate.is_core:
+            return None
+        if candidate.called(self._by_environment):
+            return f"it is named in {DISABLE}"
+        return "it is disabled in the configuration" if candidate.called(self._disabled) else None
+
+    def _namesakes(self, candidate: Candidate) -> list[Candidate]:
+        """Others of the same entry-point name: neither is loaded, since the name would say nothing; the core's is."""
+        if candidate.is_core:
+            return []
+        same = [one for one in self._loader.candidates if one.name == candidate.name and one != candidate]
+        return [one for one in same if not self._why_disabled(one)]
+
+    def _load(self, wanted: Iterable[Candidate]) -> list[Loaded]:
+        return [self._loader.load(candidate) for candidate in wanted]
+
+    def _refuse_broken(self) -> None:
+        if self._strict:
+            self._load(self._enabled())
+            if warnings := self.warnings:
+                raise PluginError("\n".join(warnings), hint=f"{STRICT} makes every broken plugin an error.")
+
+    def _status(self, candidate: Candidate) -> PluginStatus:
+        row = PluginStatus(candidate.name, candidate.distribution, candidate.version, "not loaded")
+        if why := self._why_disabled(candidate):
+            return replace(row, status="disabled", cause=why)
+        if namesakes := self._namesakes(candidate):
+            return replace(row, status="conflict", cause=messages.namesakes(candidate, namesakes))
+        loaded = next((one for one in self._loader.loaded if one.candidate == candidate), None)
+        return row if loaded is None else self._loaded_status(row, loaded)
+
+    def _loaded_status(self, row: PluginStatus, loaded: Loaded) -> PluginStatus:
+        found = loaded.registered
+        row = replace(
+            row,
+            status=loaded.status,
+            cause=loaded.cause,
+            hooks=found.hooks,
+            providers=tuple(map(name_of, found.providers)),
+            handlers=tuple(map(name_of, found.handlers)),
+            fragments=tuple(map(name_of, found.fragments)),
+        )
+        rivals = [(one, rival) for one in _records(found) for rival in self._rivals(loaded, one)]
+        if rivals and row.status == "active":
+            return replace(row, status="conflict", cause=messages.rivals(rivals))
+        return row
+
+
+def _records(registered: Registered) -> tuple[Any, ...]:
+    return (*registered.providers, *registered.handlers, *registered.fragments)
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two records claim the same name or place."""
+    if isinstance(one, ConfigFragment) and isinstance(other, ConfigFragment):
+        return _answers(one.at, other.at) or _answers(other.at, one.at)
+    if isinstance(one, ProviderSpec | AgentHandlerSpec) and type(one) is type(other):
+        return one.name == getattr(other, "name", None)
+    return False
+
+
+def _answers(at: Section | EntryBlock, asked: Section | EntryBlock) -> bool:
+    if isinstance(at, EntryBlock) and isinstance(asked, EntryBlock):
+        return at.key == asked.key and at.provider in (None, asked.provider)
+    return at == asked

@@ -1,0 +1,82 @@
+"""The words in which trouble with plugins is told."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from llamafarm.errors import PluginError
+from llamafarm.plugins import catalogue
+from llamafarm.plugins.catalogue import Kind
+from llamafarm.plugins.registration import name_of
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec
+
+if TYPE_CHECKING:
+    from llamafarm.plugins.discovery import Candidate
+    from llamafarm.plugins.loader import Loaded, PluginStatus
+
+_SOLVE = "uninstall one of them, or name its distribution in `plugins.disabled`"
+
+
+def warning(row: PluginStatus) -> str:
+    """One line about a plugin that does not work."""
+    return f"plugin {row.name!r} ({row.distribution} {row.version}): {row.status}: {row.cause}"
+
+
+def broken(row: PluginStatus) -> str:
+    """Why something that needs this plugin cannot be used."""
+    who = f"the plugin {row.name!r} ({row.distribution} {row.version})"
+    said = {"disabled": "is disabled", "incompatible": "does not fit this LlamaFarm", "failed": "cannot be loaded"}
+    return f"{who[0].upper()}{who[1:]} {said.get(row.status, 'is in conflict')}: {row.cause}."
+
+
+def conflict(kind: str, name: str, owners: Sequence[Loaded]) -> str:
+    """Two plugins bring what was asked for."""
+    who = _and(one.candidate.origin for one in owners)
+    return f"The {kind} {name!r} is brought by {who}: {_SOLVE}."
+
+
+def namesakes(candidate: Candidate, others: Sequence[Candidate]) -> str:
+    """Two distributions have a plugin of one name."""
+    who = _and([candidate.origin, *(one.origin for one in others)])
+    return f"{who} each have a plugin named {candidate.name!r}: {_SOLVE}"
+
+
+def rivals(pairs: Sequence[tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment, Loaded]]) -> str:
+    """What else brings the same names as this plugin."""
+    return "; ".join(f"{name_of(record)!r} is also brought by {rival.candidate.origin}" for record, rival in pairs)
+
+
+def unknown(kind: Kind, name: str, known: Sequence[str], failed: Sequence[PluginStatus]) -> PluginError:
+    """Nothing that is installed brings it: say what would, or what is spelt nearly so, and what there is."""
+    if command := catalogue.pip_command(kind, name):
+        message = f"The {kind} {name!r} is not installed."
+        return PluginError(message, hint=f"Install it: {command}", code="plugin_not_installed")
+    official = {one for one in catalogue.names(kind) if one not in known}
+    near = difflib.get_close_matches(name, [*known, *official], n=1)
+    hints = [f"Did you mean {near[0]!r}?{_install(kind, near[0], known)}"] if near else []
+    hints.append(f"Installed: {', '.join(sorted(known)) or 'none'}.")
+    hints += [f"It may belong to a plugin that does not work: {warning(row)}." for row in failed]
+    article = "an" if kind[0] in "aeiou" else "a"
+    return PluginError(
+        f"No plugin brings {article} {kind} {name!r}.", hint=" ".join(hints), code="plugin_not_installed"
+    )
+
+
+def no_such_plugin(name: str, installed: Sequence[str]) -> PluginError:
+    """No installed plugin has that name."""
+    near = difflib.get_close_matches(name, installed, n=1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    return PluginError(
+        f"There is no plugin {name!r}.", hint=f"{hint}Installed: {', '.join(installed)}.", code="plugin_not_installed"
+    )
+
+
+def _install(kind: Kind, name: str, known: Sequence[str]) -> str:
+    return "" if name in known else f" It is not installed: {catalogue.pip_command(kind, name)}."
+
+
+def _and(parts: Iterable[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,153 @@
+"""From one plugin's hook implementations to checked records, each implementation called by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pluggy import HookImpl, PluginManager
+
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
+
+RECORDS: dict[str, type[Any]] = {
+    "register_providers": ProviderSpec,
+    "register_agent_handlers": AgentHandlerSpec,
+    "register_config_fragments": ConfigFragment,
+}
+CORE_SECTIONS = ("version", "name", "namespace", "runtime", "prompts", "handler", "handlers", "plugins")
+"""The top-level keys of llamafarm.yaml that are the core's own."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What one plugin brings, and what was wrong with the rest."""
+
+    hooks: tuple[str, ...] = ()
+    providers: tuple[ProviderSpec, ...] = ()
+    handlers: tuple[AgentHandlerSpec, ...] = ()
+    fragments: tuple[ConfigFragment, ...] = ()
+    problems: tuple[str, ...] = ()
+    error: BaseException | None = None
+
+
+class RecordError(TypeError):
+    """A hook returned something that is not what it promises; the message says what."""
+
+
+def collect(hooks: PluginManager, plugin: object) -> Registered:
+    """Call each registration of `plugin`, which `hooks` knows already, and check what it returns.
+
+    One that fails loses only its own records.
+    """
+    found: dict[str, tuple[Any, ...]] = {}
+    problems: list[str] = []
+    error: BaseException | None = None
+    callers = hooks.get_hookcallers(plugin) or ()
+    own = {caller.name: impl for caller in callers for impl in caller.get_hookimpls() if impl.plugin is plugin}
+    for hook, record in RECORDS.items():
+        try:
+            found[hook] = _records(hook, record, own[hook]) if hook in own else ()
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - it loses its own records only
+            problems.append(explain(raised, during=f"in {hook}()"))
+            error = raised
+    return Registered(
+        hooks=tuple(sorted(own)),
+        providers=found.get("register_providers", ()),
+        handlers=found.get("register_agent_handlers", ()),
+        fragments=found.get("register_config_fragments", ()),
+        problems=tuple(problems),
+        error=error,
+    )
+
+
+def explain(error: BaseException, *, during: str) -> str:
+    """Say in one line what went wrong, for `lf plugins list`."""
+    if isinstance(error, RecordError):
+        return str(error)
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r}) {during}"
+    return f"{type(error).__name__}: {error} ({during})"
+
+
+def _records(hook: str, record: type[Any], impl: HookImpl) -> tuple[Any, ...]:
+    if impl.hookwrapper or impl.wrapper:
+        raise RecordError(f"{hook}() is a hook wrapper: a registration must not change what other plugins register")
+    returned = impl.function()
+    if not isinstance(returned, Iterable):
+        raise RecordError(f"{hook}() returned {_a(returned)}; an iterable of {record.__name__} was expected")
+    records = tuple(returned)
+    for number, one in enumerate(records):
+        if not isinstance(one, record):
+            raise RecordError(f"{hook}() returned {_a(one)} at position {number}; a {record.__name__} was expected")
+        _check(one)
+    _refuse_twice(hook, [name_of(one) for one in records])
+    return records
+
+
+def name_of(record: ProviderSpec | AgentHandlerSpec | ConfigFragment) -> str:
+    """How messages and `lf plugins list` call a record; for a block of an entry `universal.onnx` or `*.onnx`."""
+    if not isinstance(record, ConfigFragment):
+        return record.name
+    return record.at.key if isinstance(record.at, Section) else f"{record.at.provider or '*'}.{record.at.key}"
+
+
+def _refuse_twice(hook: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise RecordError(f"{hook}() returned {name!r} twice")
+
+
+def _check(record: Any) -> None:
+    if isinstance(record, ProviderSpec):
+        _check_provider(record)
+    elif isinstance(record, AgentHandlerSpec):
+        _check_name("agent handler", record.name)
+        if record.options is not None:
+            _check_model(f"the options of the agent handler {record.name!r}", record.options)
+    else:
+        _check_fragment(record)
+
+
+def _check_provider(spec: ProviderSpec) -> None:
+    from llamafarm.providers.entry import ModelEntry
+
+    _check_name("provider", spec.name)
+    _check_model(f"the entry of the provider {spec.name!r}", spec.entry)
+    if not issubclass(spec.entry, ModelEntry):
+        raise RecordError(f"the entry of the provider {spec.name!r} is not a subclass of llamafarm.ModelEntry")
+
+
+def _check_fragment(fragment: ConfigFragment) -> None:
+    from llamafarm.providers.entry import ModelEntry
+
+    if not isinstance(fragment.at, Section | EntryBlock):
+        raise RecordError(f"a ConfigFragment is at {_a(fragment.at)}; a Section or an EntryBlock was expected")
+    _check_name("configuration key", fragment.at.key)
+    taken = CORE_SECTIONS if isinstance(fragment.at, Section) else tuple(ModelEntry.model_fields)
+    if fragment.at.key in taken:
+        raise RecordError(f"the configuration key {fragment.at.key!r} is the core's own")
+    _check_model(f"the configuration fragment {name_of(fragment)!r}", fragment.model)
+
+
+def _check_name(what: str, name: object) -> None:
+    if not isinstance(name, str) or not NAME.match(name):
+        raise RecordError(f"the {what} name {name!r} is not one: letters, digits, dots, dashes and underscores")
+
+
+def _check_model(what: str, model: object) -> None:
+    from pydantic import BaseModel
+
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise RecordError(f"{what} is {_a(model)}; a pydantic model was expected")
+    if model.model_config.get("extra") != "forbid":
+        raise RecordError(f'{what} must have model_config = ConfigDict(extra="forbid"): misspelt keys are errors')
+
+
+def _a(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"a value of type {type(value).__name__}"
