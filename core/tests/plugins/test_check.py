@@ -1,0 +1,49 @@
+"""Each plugin loaded in a process of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from llamafarm.plugins.check import check
+from llamafarm.plugins.manager import PluginManager
+
+
+@pytest.fixture
+def checked(install, monkeypatch):
+    """Install a plugin `cow` with that source and check it."""
+
+    def run(source: str, timeout: float = 60):
+        folder = install("acme-cow", source)
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+        row = next(row for row in PluginManager().statuses(load=False) if row.name == "cow")
+        return check(row, timeout=timeout)
+
+    return run
+
+
+def test_a_sound_plugin_is_active_with_what_it_brings(checked, provider_source):
+    row = checked("print('noise')\n" + provider_source("cow"))
+    assert (row.status, row.providers) == ("active", ("cow",))
+
+
+def test_a_plugin_that_hangs_is_ended_at_the_time_limit(checked):
+    row = checked("import time; time.sleep(3600)", timeout=1)
+    assert (row.status, row.cause) == ("failed", "it was not loaded within 1 seconds")
+
+
+def test_a_plugin_that_kills_its_process_is_told_by_the_signal(checked):
+    row = checked("import os; os.write(2, b'last words'); os.kill(os.getpid(), 9)")
+    assert (row.status, row.cause) == ("failed", "the process that loaded it ended with signal SIGKILL: last words")
+
+
+def test_a_plugin_that_leaves_without_a_word_is_told_by_the_exit_code(checked):
+    assert checked("import os; os._exit(0)").cause == "the process that loaded it ended with exit code 0"
+
+
+def test_a_plugin_that_fails_to_import_keeps_its_cause(checked):
+    assert "No module named 'no_such_module'" in checked("import no_such_module").cause
+
+
+def test_a_plugin_that_imports_something_heavy_fails_the_check(checked, provider_source):
+    row = checked("import sys, types; sys.modules['torch'] = types.ModuleType('torch')\n" + provider_source("cow"))
+    assert (row.status, row.cause) == ("failed", "loading it imports torch; import inside `connect`")
