@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from llamafarm.plugins.check import check
 from llamafarm.plugins.manager import PluginManager
 

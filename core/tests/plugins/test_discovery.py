@@ -64,6 +64,8 @@ def test_distribution_names_are_compared_as_package_indexes_do():
 
 
 def test_discovery_imports_neither_pydantic_nor_pluggy():
-    code = "import sys, llamafarm.plugins.discovery as d; d.candidates(); print({'pydantic', 'pluggy'} & set(sys.modules))"
+    code = (
+        "import sys, llamafarm.plugins.discovery as d; d.candidates(); print({'pydantic', 'pluggy'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "set()"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import pytest
-
 from llamafarm.errors import PluginError
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.records import EntryBlock, Section
@@ -128,8 +127,14 @@ def test_a_disabled_provider_is_refused_with_the_reason(install, provider_source
         ("import sys; sys.exit(3)", "it called sys.exit(3) on import of acme_cow"),
         ("def (", "SyntaxError"),
         ("x = 1", "it implements no hook; mark its functions with @llamafarm.hookimpl"),
-        ("import llamafarm\n@llamafarm.hookimpl\ndef register_provider(): return []", "unknown hook 'register_provider'"),
-        ("import llamafarm\n@llamafarm.hookimpl\ndef register_providers(pm): return []", "can not be found in the hookspec"),
+        (
+            "import llamafarm\n@llamafarm.hookimpl\ndef register_provider(): return []",
+            "unknown hook 'register_provider'",
+        ),
+        (
+            "import llamafarm\n@llamafarm.hookimpl\ndef register_providers(pm): return []",
+            "can not be found in the hookspec",
+        ),
         (
             "import llamafarm\n@llamafarm.hookimpl\ndef register_providers(): raise ValueError('boom')",
             "ValueError: boom (in register_providers())",

@@ -48,8 +48,11 @@ def _read(row: PluginStatus, code: int, answer: IO[bytes], noise: IO[bytes]) -> 
     answer.seek(0)
     text = answer.read()
     if code == 0 and text:
-        found: dict[str, Any] = json.loads(text)
-        return PluginStatus(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+        plain: dict[str, Any] = json.loads(text)
+        found: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
+        }
+        return PluginStatus(**found)
     noise.seek(0)
     last = noise.read()[-2000:].decode(errors="replace").strip()
     ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -49,7 +49,7 @@ class Candidate:
 def candidates(group: str = GROUP) -> tuple[Candidate, ...]:
     """Return the entry points of `group`, the core's own first, then by name and distribution.
 
-    A distribution whose metadata cannot be read is left out; it does not hide the others.
+    A distribution whose metadata cannot be read hides no other.
     """
     found = {_candidate(entry_point) for entry_point in _entry_points(group)}
     return tuple(sorted(found, key=lambda one: (not one.is_core, one.name, canonical(one.distribution))))
@@ -91,10 +91,14 @@ def _readable(distribution: Any, group: str) -> tuple[str, EntryPoints]:
 
 
 def _candidate(entry_point: EntryPoint) -> Candidate:
-    distribution = entry_point.dist
-    name = (distribution.name if distribution else None) or "unknown"
-    version = (distribution.version if distribution else None) or "unknown"
-    return Candidate(entry_point.name, name, version, entry_point.value, entry_point)
+    return Candidate(entry_point.name, *_identity(entry_point.dist), entry_point.value, entry_point)
+
+
+def _identity(distribution: Any) -> tuple[str, str]:
+    try:
+        return distribution.name or "unknown", distribution.version or "unknown"
+    except Exception:  # noqa: BLE001 - loading it will say what is wrong with its metadata
+        return "unknown", "unknown"
 
 
 def _requirements(entry_point: EntryPoint) -> list[str]:
