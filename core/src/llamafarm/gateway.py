@@ -1,0 +1,195 @@
+"""The heart: takes a request to its model entry, through that entry's agent handlers, to its provider."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from llamafarm.blame import blaming
+from llamafarm.dispatch import Context, Dispatcher
+from llamafarm.errors import LlamaFarmError, PluginError, RequestError
+from llamafarm.handlers.base import Ask, Turn
+from llamafarm.handlers.select import Link, build_chain
+from llamafarm.project import BrokenEntry, Project
+from llamafarm.providers.base import Call, Health, Reply
+from llamafarm.providers.entry import ModelEntry
+from llamafarm.request_fields import merged, take_handler_fields
+from llamafarm.services.base import Service
+from llamafarm.turn_reply import TurnReply
+from llamafarm.wire.chat import ChatRequest
+from llamafarm.wire.embedding import EmbeddingResponse
+from llamafarm.wire.model import Model
+from llamafarm.wire.operations import CHAT, Operation
+
+if TYPE_CHECKING:
+    from llamafarm.plugins.manager import PluginManager
+    from llamafarm.sessions import SessionStore, StoredSession
+
+__all__ = ["Context", "Gateway"]
+
+SESSION_HEADER = "X-Session-ID"
+NEW_SESSION = "new"
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Serves every project of a process. Providers are pooled by endpoint, handler chains are built once per entry."""
+
+    def __init__(self, plugins: PluginManager, *, sessions: SessionStore | None = None) -> None:
+        self.sessions = sessions
+        self._plugins = plugins
+        self._dispatcher = Dispatcher(plugins)
+        self._chains: dict[tuple[int, str], tuple[Project, tuple[Link, ...]]] = {}
+
+    async def ask(
+        self, project: Project, operation: Operation, request: Mapping[str, Any], context: Context
+    ) -> Reply | EmbeddingResponse:
+        """Ask one model of the project.
+
+        Chat goes through the entry's agent handlers and may belong to a session; the other operations go straight to
+        the provider. Raises LlamaFarmError and nothing else: a Reply exists only once the upstream has accepted.
+        """
+        entry = project.entry(request.get("model"))
+        chain = self.chain(project, entry) if operation is CHAT else ()
+        body, fields = take_handler_fields(
+            merged(request, entry, operation), operation, chain, self._plugins.agent_handlers
+        )
+        if operation is CHAT:
+            return await self._chat(project, entry, chain, body, fields, context)
+        if context.session is not None:
+            raise RequestError(f"A session keeps chats: {operation.name} has none.", param=SESSION_HEADER)
+        answer = await self._dispatcher.ask(project, entry, operation, body, context)
+        return answer if operation.chunk is None else _turn_reply(answer, entry, context, None)
+
+    async def check(self, project: Project, entry_name: str, *, timeout: float) -> Health:  # noqa: ASYNC109 - part of what it says
+        """Whether the runtime of one entry answers within `timeout` seconds. Starts nothing and never raises."""
+        try:
+            provider = self._dispatcher.lease(project.entry(entry_name))
+            async with asyncio.timeout(timeout):
+                return await provider.health()
+        except TimeoutError:
+            return Health(False, f"No answer within {timeout:g} s.")
+        except LlamaFarmError as error:
+            return Health(False, str(error))
+        except Exception as error:
+            log.info("The health check of %s failed.", entry_name, exc_info=True)
+            return Health(False, f"The health check failed: {type(error).__name__}: {error}")
+
+    def models(self, project: Project) -> list[Model]:
+        """The project's entries, in the order of its file; a broken one carries its error."""
+        return [_model(entry, project) for entry in project.models]
+
+    def service(self, entry: ModelEntry) -> Service | None:
+        """The service that LlamaFarm starts for this entry, where it may."""
+        return self._dispatcher.service(entry)
+
+    def chain(self, project: Project, entry: ModelEntry) -> tuple[Link, ...]:
+        """The agent handlers of an entry, the outermost first. Raises ConfigError and PluginError."""
+        key = (id(project), entry.name)
+        if key not in self._chains:  # keeping the project keeps its id from being used again
+            self._chains[key] = (project, build_chain(project, entry, self._plugins))
+        return self._chains[key][1]
+
+    async def aclose(self) -> None:
+        """Close all connections; calling twice does nothing."""
+        await self._dispatcher.aclose()
+
+    async def _chat(
+        self,
+        project: Project,
+        entry: ModelEntry,
+        chain: tuple[Link, ...],
+        body: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        context: Context,
+    ) -> Reply:
+        session = await self._hold_session(project, context)
+        request: Any = body  # the API and the command line have checked it
+        call = Call(entry, context.request_id, context.deadline, context.progress)
+        turn = Turn(project, entry, request, call, session, fields, self._other(project, context))
+        try:
+            reply = await _through(chain, self._last(project, context))(turn)
+        except BaseException:
+            await _abandon(session, created=context.session == NEW_SESSION)
+            raise
+        return _turn_reply(reply, entry, context, session)
+
+    def _last(self, project: Project, context: Context) -> Ask:
+        """The end of every chain: the provider of the turn's entry."""
+
+        async def last(turn: Turn) -> Reply:
+            inner = replace(context, deadline=turn.call.deadline, progress=turn.call.progress)
+            reply: Reply = await self._dispatcher.ask(project, turn.entry, CHAT, turn.request, inner)
+            return reply
+
+        return last
+
+    def _other(self, project: Project, context: Context) -> Any:
+        """What a handler asks another model of the project with."""
+
+        async def other(name: str, request: ChatRequest) -> Reply:
+            entry = project.entry(name)
+            reply: Reply = await self._dispatcher.ask(project, entry, CHAT, merged(request, entry, CHAT), context)
+            return reply
+
+        return other
+
+    async def _hold_session(self, project: Project, context: Context) -> StoredSession | None:
+        if context.session is None:
+            return None
+        if self.sessions is None:
+            raise RequestError("No sessions are kept here.", param=SESSION_HEADER)
+        key = f"{project.namespace}/{project.name}"
+        if context.session == NEW_SESSION:
+            session = await self.sessions.create(key)
+        else:
+            session = await self.sessions.open(key, context.session)
+        await session.hold()
+        context.headers[SESSION_HEADER] = session.id
+        return session
+
+
+def _through(chain: tuple[Link, ...], last: Ask) -> Ask:
+    """The chain as one function: what a handler asks is the rest of the chain."""
+    for link in reversed(chain):
+        last = _asking(link, last)
+    return last
+
+
+def _asking(link: Link, rest: Ask) -> Ask:
+    async def ask(turn: Turn) -> Reply:
+        with blaming(f"The agent handler {link.name!r}", PluginError):
+            return await link.handler.run(turn, rest)
+
+    return ask
+
+
+async def _abandon(session: StoredSession | None, *, created: bool) -> None:
+    """Leave a session as it was before a turn that has failed: one that was created for it is gone again."""
+    if session is not None:
+        await (session.delete() if created else session.release())
+
+
+def _turn_reply(reply: Reply, entry: ModelEntry, context: Context, session: StoredSession | None) -> TurnReply:
+    what = f"The answer of the model {entry.name!r} (provider {entry.provider!r})"
+    return TurnReply(reply, what, headers=context.headers, ended=session.release if session else None)
+
+
+def _model(entry: ModelEntry | BrokenEntry, project: Project) -> Model:
+    """One row of the list. `created` is when the configuration was last written, in seconds since 1970."""
+    path = project.path
+    row: Model = {
+        "id": entry.name,
+        "object": "model",
+        "created": int(path.stat().st_mtime) if path and path.exists() else 0,
+        "owned_by": entry.provider,
+        "provider": entry.provider,
+        "model": entry.model,
+        "default": entry.name == project.default,
+    }
+    if isinstance(entry, BrokenEntry):
+        return {**row, "available": False, "error": str(entry.error)}
+    return {**row, "description": entry.description, "available": True}

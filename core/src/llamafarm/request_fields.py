@@ -1,0 +1,87 @@
+"""What becomes of the fields of a request before a provider sees them: merging, and taking out what handlers own.
+
+A request's own fields win over the entry's `extra_body`, and that over its `model_api_parameters`. A null counts as
+given: it is how a request undoes a parameter of the configuration, and it travels on as null, because absent and null
+are different on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from llamafarm.errors import ConfigError, RequestError
+from llamafarm.handlers.select import Link
+from llamafarm.providers.entry import ModelEntry
+from llamafarm.records import AgentHandlerSpec
+from llamafarm.wire.operations import OPERATIONS, Operation
+
+OWN_FIELDS = frozenset({"model", "messages", "prompt", "input", "stream", "stream_options"})
+"""Fields that only a request can set: what is asked, of whom, and how the answer travels."""
+
+ALL_FIELDS = frozenset[str]().union(*(operation.fields for operation in OPERATIONS))
+
+
+def merged(request: Mapping[str, Any], entry: ModelEntry, operation: Operation) -> dict[str, Any]:
+    """The request over the entry's parameters.
+
+    A parameter of the configuration that belongs to another operation is left out, so that one entry can serve several:
+    a `temperature` says nothing about embeddings. Of `model_api_parameters`, an operation that generates no text gets
+    only the fields that it defines. Raises ConfigError for a parameter that only a request can set.
+    """
+    for name in OWN_FIELDS.intersection([*entry.model_api_parameters, *entry.extra_body]):
+        raise ConfigError(
+            f"The parameters of the model entry {entry.name!r} set {name!r}, which only a request can set.",
+            hint="Remove it from `model_api_parameters` and `extra_body`.",
+        )
+    parameters = entry.model_api_parameters.items()
+    known = {name: value for name, value in parameters if name in operation.fields or operation.chunk is not None}
+    mine = {**known, **entry.extra_body}
+    fitting = {name: value for name, value in mine.items() if name in operation.fields or name not in ALL_FIELDS}
+    return {**fitting, **request}
+
+
+def take_handler_fields(
+    request: Mapping[str, Any],
+    operation: Operation,
+    chain: Iterable[Link],
+    everything: Callable[[], Mapping[str, AgentHandlerSpec]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a request into (the rest, the validated fields of the handlers in `chain`).
+
+    everything: all installed handlers; only asked when the request has a field that the wire does not define. Raises
+    RequestError for a field of a handler that is not in the chain, and for a value of the wrong type.
+    """
+    own = {name: (link.name, adapter) for link in chain for name, adapter in link.fields.items()}
+    fields = {name: _validated(name, request[name], *own[name]) for name in own if name in request}
+    rest = {name: value for name, value in request.items() if name not in own}
+    if not operation.fields.issuperset(rest):
+        _refuse_foreign(rest, operation, everything())
+    return rest, fields
+
+
+def _refuse_foreign(request: Mapping[str, Any], operation: Operation, handlers: Mapping[str, AgentHandlerSpec]) -> None:
+    owners = {field: spec.name for spec in handlers.values() for field in spec.fields}
+    for name in sorted(owners.keys() & request.keys() - operation.fields):
+        raise RequestError(
+            f"The field {name!r} belongs to the agent handler {owners[name]!r}, which this {operation.name} request "
+            "does not go through.",
+            hint=f"Add {owners[name]!r} to the `handler` of the model entry, or leave the field out.",
+            code="handler_not_in_chain",
+            param=name,
+        )
+
+
+def _validated(name: str, value: Any, handler: str, adapter: TypeAdapter[Any]) -> Any:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join([name, *map(str, problem["loc"])])
+        raise RequestError(
+            f"The field {where!r}, of the agent handler {handler!r}, is wrong: {problem['msg']}.",
+            code="invalid_value",
+            param=name,
+        ) from None

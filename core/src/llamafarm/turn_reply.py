@@ -1,0 +1,64 @@
+"""The reply that leaves the gateway: the provider's or the handlers' own, with headers and an end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from llamafarm.blame import blaming
+from llamafarm.errors import UpstreamError
+from llamafarm.providers.base import Reply
+from llamafarm.wire import sse
+
+
+class TurnReply:
+    """Passes everything on and changes no byte.
+
+    Adds headers, turns what a plugin should not have raised into an UpstreamError that names `what`, and calls `ended`
+    when the answer has been read to its end, and when it is closed: what the turn held is free again from then on.
+    """
+
+    def __init__(
+        self, reply: Reply, what: str, *, headers: Mapping[str, str], ended: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._reply = reply
+        self._what = what
+        self._headers = headers
+        self._ended = ended
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {**self._reply.headers, **self._headers}
+
+    async def completion(self) -> Any:
+        with blaming(self._what, UpstreamError):
+            answer = await self._reply.completion()
+        await self._end()
+        return answer
+
+    async def chunks(self) -> AsyncGenerator[Any, None]:
+        with blaming(self._what, UpstreamError):
+            async with aclosing(self._reply.chunks()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        await self._end()
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        with blaming(self._what, UpstreamError):
+            async with aclosing(self._reply.frames()) as frames:
+                async for frame in frames:
+                    if frame == sse.DONE:
+                        await self._end()  # before the client knows, so that its next turn need not wait
+                    yield frame
+        await self._end()
+
+    async def aclose(self) -> None:
+        try:
+            await self._reply.aclose()
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        if self._ended is not None:
+            await self._ended()
