@@ -1,0 +1,94 @@
+"""What holds for every command of `lf`."""
+
+from __future__ import annotations
+
+import pytest
+
+COMMANDS = ["chat", "models", "init", "serve", "start", "stop", "status", "logs", "sessions", "config", "plugins",
+            "doctor", "completion", "version"]  # fmt: skip
+
+
+def test_help_names_every_command(farm):
+    shown = farm.lf("--help")
+
+    assert shown.returncode == 0
+    assert [name for name in COMMANDS if f"\n  {name} " not in shown.stdout] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_its_own_help(farm, command):
+    shown = farm.lf(command, "--help")
+
+    assert shown.returncode == 0
+    assert "Usage: lf" in shown.stdout
+    assert "--debug" in shown.stdout
+
+
+def test_an_unknown_command_is_wrong_usage_with_the_nearest_name(farm):
+    shown = farm.lf("chta")
+
+    assert shown.returncode == 2
+    assert "Did you mean chat?" in shown.stderr
+
+
+def test_the_version_is_that_of_the_distribution(farm):
+    from importlib.metadata import version
+
+    assert farm.lf("--version").stdout == f"lf {version('llamafarm')}\n"
+    assert version("llamafarm") in farm.lf("version").stdout
+
+
+def test_config_and_cwd_stand_before_or_behind_the_command(farm, tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "my.yaml").write_text("name: mine\n")
+
+    before = farm.lf("--cwd", "inner", "--config", "my.yaml", "config", "show", "--json")
+    behind = farm.lf("config", "show", "--json", "--cwd", "inner", "--config", "my.yaml")
+
+    assert '"mine"' in before.stdout
+    assert before.stdout == behind.stdout
+
+
+def test_init_writes_a_valid_configuration_and_never_overwrites(farm):
+    first = farm.lf("init")
+    text = (farm.folder / "llamafarm.yaml").read_text()
+    again = farm.lf("init")
+
+    assert first.returncode == 0
+    assert farm.lf("config", "validate").returncode == 0
+    assert again.returncode == 1
+    assert "llamafarm.yaml" in again.stderr
+    assert (farm.folder / "llamafarm.yaml").read_text() == text
+
+
+def test_models_are_listed_side_by_side_with_their_state(farm, echo):
+    farm.write(
+        f"""
+        runtime:
+          default_model: here
+          models:
+            here: {{provider: openai, model: echo, base_url: "{echo.url}"}}
+            gone: {{provider: openai, model: echo, base_url: "http://127.0.0.1:9"}}
+            odd: {{provider: nothing-like-it, model: x}}
+        """
+    )
+
+    shown = farm.lf("models", "list")
+
+    lines = {line.split()[0]: line for line in shown.stdout.splitlines()}
+    assert "(default)" in lines["here"] and " reachable" in lines["here"]
+    assert "not reachable" in lines["gone"]
+    assert "nothing-like-it" in lines["odd"]
+    assert "\x1b" not in shown.stdout
+
+
+def test_doctor_says_what_to_do(farm):
+    shown = farm.lf("doctor")
+
+    assert "no llamafarm.yaml here" in shown.stdout
+    assert "lf init" in shown.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(farm, shell):
+    assert "_LF_COMPLETE" in farm.lf("completion", shell).stdout
