@@ -1,0 +1,127 @@
+"""An answer of a runtime: its headers, and its bytes as they come, each within its time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, NoReturn, Self
+
+import httpx
+
+from llamafarm.errors import ProviderTimeout, UpstreamError
+from llamafarm.providers.base import Endpoint
+
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Time limits of one answer. first_byte and deadline: on the event loop's clock; between: seconds of silence."""
+
+    first_byte: float | None
+    between: float | None
+    deadline: float | None
+
+    def next(self) -> float | None:
+        """Until when the next piece must have come."""
+        if self.between is None:
+            return self.deadline
+        end = asyncio.get_running_loop().time() + self.between
+        return end if self.deadline is None else min(end, self.deadline)
+
+    def missed(self, end: float | None) -> tuple[str, str]:
+        """What went wrong at `end`, and the setting that decides it."""
+        if end == self.deadline:
+            return "was not complete in time", "total"
+        if end == self.first_byte:
+            return "did not begin in time", "first_byte"
+        return f"was silent for more than {self.between:g} s", "between_bytes"
+
+
+class Answer:
+    """An accepted answer: its headers, and its bytes as an asynchronous iterator, used once.
+
+    Each piece must come within the limits (first byte, between bytes, deadline). Used as a context manager it closes.
+    """
+
+    def __init__(self, endpoint: Endpoint, response: httpx.Response, limits: Limits) -> None:
+        self.endpoint = endpoint
+        self.headers = response.headers
+        self.status = response.status_code
+        self.url = str(response.url)
+        self._response = response
+        self._limits = limits
+        self._end = limits.first_byte
+        encoded = "content-encoding" in response.headers
+        self._pieces: AsyncIterator[bytes] = response.aiter_bytes() if encoded else response.aiter_raw()
+
+    @property
+    def content_type(self) -> str:
+        """The media type, without parameters, in lower case."""
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            async with asyncio.timeout_at(self._end):
+                piece = await anext(self._pieces)
+        except TimeoutError:
+            raise self._late() from None
+        except httpx.HTTPError as error:
+            raise self.broken(str(error)) from error
+        self._end = self._limits.next()
+        return piece
+
+    async def text(self, limit: int = MAX_ANSWER_BYTES, *, whole: bool = False) -> str:
+        """The body as text, cut off at `limit` bytes; with `whole`, one that is longer is an UpstreamError."""
+        parts = bytearray()
+        async for piece in self:
+            parts += piece
+            if len(parts) > limit:
+                if whole:
+                    raise self.broken(f"the answer is larger than {limit} bytes")
+                break
+        return parts[:limit].decode("utf-8", "replace")
+
+    async def json(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises UpstreamError where it is none, and the error that a 200 may hold."""
+        text = await self.text(whole=True)
+        try:
+            body = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            kind = self.content_type or "no content type"
+            raise self.broken(f"the answer ({kind}) is not JSON ({error}): {text[:200]}") from None
+        if not isinstance(body, dict):
+            raise self.broken(f"the answer is not a JSON object: {text[:200]}")
+        return body
+
+    def broken(self, what: str) -> UpstreamError:
+        """The error of an answer that ends or looks otherwise than the protocol says."""
+        provider = self.endpoint.provider
+        return UpstreamError(f"The answer of {provider} at {self.url} broke off: {what}", provider=provider)
+
+    async def aclose(self) -> None:
+        """Close now; the connection is kept only where the answer was read to its end."""
+        await self._response.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _late(self) -> ProviderTimeout:
+        what, setting = self._limits.missed(self._end)
+        return ProviderTimeout(
+            f"The answer of {self.endpoint.provider} at {self.url} {what}.",
+            provider=self.endpoint.provider,
+            hint=f"`timeouts.{setting}` of the model entry sets the limit.",
+        )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

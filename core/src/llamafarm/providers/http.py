@@ -1,0 +1,199 @@
+"""Pooled HTTP connections to one endpoint, with the time limits, retries and errors that every provider needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import httpx
+
+from llamafarm.errors import (
+    ConnectionFailed,
+    ProviderError,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RateLimited,
+    UpstreamError,
+)
+from llamafarm.providers.address import is_loopback
+from llamafarm.providers.answer import Answer, Limits
+from llamafarm.providers.base import Call, Endpoint
+from llamafarm.providers.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
+from llamafarm.providers.proxies import proxy_of
+from llamafarm.providers.refusal import NEVER_RETRIED, ReadError, Refusal, error_of, retry_after
+from llamafarm.wire.body import dump
+
+MAX_ERROR_BYTES = 64 * 1024
+MAX_RETRIES = 2
+LONGEST_WAIT = 20.0
+"""Seconds: a runtime that asks to come back later than that gets its refusal passed on."""
+CONNECT_BACKOFF = 0.25
+
+
+class HttpUpstream:
+    """One endpoint. Connections are kept alive; redirects are not followed; loopback goes through no proxy.
+
+    read_error: what a refusal of this kind of runtime means.
+    """
+
+    def __init__(self, endpoint: Endpoint, read_error: ReadError = error_of) -> None:
+        self.endpoint = endpoint
+        self.read_error = read_error
+        self._client = _client(endpoint)
+        self._streams_close = proxy_of(endpoint.base_url) is not None
+
+    async def post_json(self, path: str, body: Mapping[str, Any], call: Call) -> dict[str, Any]:
+        """Ask and return the JSON object that is answered. Raises ProviderError."""
+        async with await self.open_stream(path, body, call, stream=False) as answer:
+            return await answer.json()
+
+    async def get_json(self, path: str, *, within: float = 10.0) -> dict[str, Any]:
+        """Return the JSON object at `path`, all of it within so many seconds. Raises ProviderError; never retries."""
+        deadline = asyncio.get_running_loop().time() + within
+        async with await self._attempt(self._request("GET", path), Limits(deadline, None, deadline)) as answer:
+            return await answer.json()
+
+    async def open_stream(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        call: Call,
+        *,
+        stream: bool = True,
+        headers: Mapping[str, str] | None = None,
+        between: float | None = None,
+    ) -> Answer:
+        """Ask and return the answer, once the runtime has accepted. `path` follows the base URL, or is a URL.
+
+        between: longest silence inside the answer, in seconds, where it is not the endpoint's.
+
+        Asks again only where nothing was done: no connection, or a 429 or 503 that says when (at most MAX_RETRIES
+        times, LONGEST_WAIT seconds, and never beyond the deadline). Raises ProviderError.
+        """
+        content = dump(body)
+        own = {"x-request-id": call.request_id, "content-type": "application/json", **call.trace, **(headers or {})}
+        if stream and self._streams_close:
+            own["connection"] = "close"  # behind a proxy a reused connection cannot be told from a fresh one
+        deadline = self._deadline(call)
+        for attempt in range(MAX_RETRIES + 1):
+            try:
+                request = self._request("POST", path, own, content)
+                between = self.endpoint.timeouts.between_bytes if between is None else between
+                return await self._attempt(request, Limits(self._first_byte(deadline), between, deadline))
+            except (ConnectionFailed, RateLimited, ProviderUnavailable) as error:
+                wait = self._wait(error, attempt, deadline)
+                if wait is None:
+                    raise
+                await asyncio.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def aclose(self) -> None:
+        """Close all connections; calling twice does nothing."""
+        await self._client.aclose()
+
+    def _request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> httpx.Request:
+        url = path if "://" in path else self.endpoint.base_url + path
+        limits = {"connect": self.endpoint.timeouts.connect, "read": None, "write": None, "pool": None}
+        return self._client.build_request(method, url, headers=headers, content=content, extensions={"timeout": limits})
+
+    async def _attempt(self, request: httpx.Request, limits: Limits) -> Answer:
+        with self._translated(str(request.url)):
+            async with asyncio.timeout_at(limits.first_byte):
+                response = await self._client.send(request, stream=True)
+                answer = Answer(self.endpoint, response, limits)
+                if not response.is_success:
+                    await self._refuse(answer)
+                return answer
+
+    async def _refuse(self, answer: Answer) -> NoReturn:
+        async with answer:
+            text = await answer.text(MAX_ERROR_BYTES)
+        try:
+            body = json.loads(text)
+        except ValueError:
+            body = text
+        raise self.read_error(self.refusal(answer.url, answer.status, body, retry_after(answer.headers)))
+
+    def refusal(self, url: str, status: int, body: Any, after: float | None = None) -> Refusal:
+        """An error answer of this endpoint, to be read by `read_error`."""
+        return Refusal(self.endpoint.provider, url, status, body, after)
+
+    @contextmanager
+    def _translated(self, url: str) -> Iterator[None]:
+        """Turns what httpx and the clock raise before an answer into errors for the user."""
+        provider = self.endpoint.provider
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            said = str(error) or f"no answer within {self.endpoint.timeouts.connect:g} s"
+            raise ConnectionFailed(
+                f"Cannot connect to {provider} at {self.endpoint.base_url}: {said}",
+                provider=provider,
+                hint="Is it running, and is `base_url` right?",
+            ) from error
+        except TimeoutError:
+            raise ProviderTimeout(
+                f"{provider} at {self.endpoint.base_url} did not begin to answer in time.",
+                provider=provider,
+                hint="`timeouts.first_byte` and `timeouts.total` of the model entry set the limits.",
+            ) from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise UpstreamError(
+                f"{provider} at {url} broke the connection before answering: {error}", provider=provider
+            ) from error
+
+    def _deadline(self, call: Call) -> float | None:
+        total = self.endpoint.timeouts.total
+        ends = [call.deadline, asyncio.get_running_loop().time() + total if total else None]
+        return min((end for end in ends if end is not None), default=None)
+
+    def _first_byte(self, deadline: float | None) -> float | None:
+        limit = self.endpoint.timeouts.first_byte
+        if limit is None:
+            return deadline
+        end = asyncio.get_running_loop().time() + limit
+        return end if deadline is None else min(end, deadline)
+
+    def _wait(self, error: ProviderError, attempt: int, deadline: float | None) -> float | None:
+        """Seconds to wait before asking again, or None where that is no use."""
+        if attempt == MAX_RETRIES or error.code in NEVER_RETRIED:
+            return None
+        if isinstance(error, ConnectionFailed):  # on this machine a refusal is final: the service must be started
+            wait = None if is_loopback(self.endpoint.base_url) else CONNECT_BACKOFF * 2**attempt
+        else:
+            wait = error.retry_after
+        if wait is None or wait > LONGEST_WAIT:
+            return None
+        late = deadline is not None and asyncio.get_running_loop().time() + wait >= deadline
+        return None if late else wait
+
+
+def _client(endpoint: Endpoint) -> httpx.AsyncClient:
+    """A client whose connections go straight to the endpoint, or through the proxy that the environment names."""
+    headers = {"accept-encoding": "identity", "user-agent": "llamafarm", **dict(endpoint.headers)}
+    if endpoint.api_key:
+        headers.setdefault("authorization", f"Bearer {endpoint.api_key}")
+    secure = endpoint.base_url.startswith("https:")
+    proxy = proxy_of(endpoint.base_url)
+    transport: httpx.AsyncBaseTransport
+    if proxy is None:
+        transport = Connections(_tls() if secure else None)
+    else:
+        limits = httpx.Limits(
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=MAX_CONNECTIONS,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
+        )
+        transport = httpx.AsyncHTTPTransport(verify=_tls(), proxy=proxy, limits=limits)
+    return httpx.AsyncClient(transport=transport, headers=headers, follow_redirects=False, trust_env=False)
+
+
+def _tls() -> ssl.SSLContext:
+    """Checks certificates; SSL_CERT_FILE and SSL_CERT_DIR name another bundle."""
+    return httpx.create_ssl_context(trust_env=True)

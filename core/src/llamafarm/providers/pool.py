@@ -1,0 +1,44 @@
+"""Providers by endpoint: model entries that reach one runtime with the same credentials share its connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from llamafarm.providers.base import Endpoint, Provider
+from llamafarm.providers.entry import ModelEntry
+
+
+class Spec(Protocol):
+    """What the pool needs of a `ProviderSpec`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def endpoint(self) -> Callable[[Any], Endpoint]: ...
+    @property
+    def connect(self) -> Callable[[Endpoint], Provider]: ...
+
+
+class ProviderPool:
+    """Makes each provider once, when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._providers: dict[tuple[str, Endpoint], Provider] = {}
+
+    def lease(self, spec: Spec, entry: ModelEntry) -> Provider:
+        """The provider that serves `entry`: the same object for equal endpoints. It is closed by the pool."""
+        key = (spec.name, spec.endpoint(entry))
+        provider = self._providers.get(key)
+        if provider is None:
+            provider = self._providers[key] = spec.connect(key[1])
+        return provider
+
+    async def aclose(self) -> None:
+        """Close all of them, whatever one raises; calling twice does nothing."""
+        providers, self._providers = list(self._providers.values()), {}
+        results = await asyncio.gather(*(provider.aclose() for provider in providers), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result

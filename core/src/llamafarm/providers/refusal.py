@@ -1,0 +1,128 @@
+"""What a runtime's refusal means: its status and body, read into one of our errors, its own words kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from llamafarm.errors import (
+    AuthenticationFailed,
+    ContextLengthExceeded,
+    InvalidRequest,
+    ModelNotFound,
+    ProviderError,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RateLimited,
+    UpstreamError,
+)
+from llamafarm.wire.envelope import read_error
+
+NEVER_RETRIED = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+"""Codes of a 429 that waiting does not cure."""
+
+_CONTEXT_CODES = {"context_length_exceeded", "exceed_context_size_error"}
+_CONTEXT_WORDS = re.compile(r"context[ _](length|size|window)|maximum.{0,20}tokens.{0,40}context", re.IGNORECASE)
+_MODEL_CODES = {"model_not_found", "model_not_loaded", "model_not_supported", "model_not_cached"}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is an error. body: parsed where it is JSON, else its text. url: what was asked."""
+
+    provider: str
+    url: str
+    status: int
+    body: Any
+    retry_after: float | None = None
+
+
+ReadError = Callable[[Refusal], ProviderError]
+"""Turns a refusal into an error; plugins wrap `error_of` where their runtime has shapes or hints of its own."""
+
+
+def error_of(refusal: Refusal) -> ProviderError:
+    """Return the error that a refusal is, by its code where it says one, else by its status."""
+    message, code, param = read_error(refusal.body) or (_plain(refusal), None, None)
+    kind = _kind(refusal.status, message, code)
+    return kind(
+        message,
+        provider=refusal.provider,
+        status=refusal.status,
+        code=code,
+        param=param,
+        hint=_hint(kind, refusal),
+        retry_after=refusal.retry_after,
+    )
+
+
+def in_band_status(body: Any) -> int:
+    """The status of an error that came inside a 200: the number that it says itself, else what its code stands for."""
+    error = body.get("error") if isinstance(body, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, int) and not isinstance(code, bool) and 400 <= code <= 599:
+        return code
+    if code in _CONTEXT_CODES or (isinstance(error, dict) and error.get("type") in _CONTEXT_CODES):
+        return 400
+    return 404 if code in _MODEL_CODES else 502
+
+
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Seconds that the headers `retry-after-ms` or `Retry-After` (seconds or a date) ask to wait."""
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name)
+        if value is None:
+            continue
+        try:
+            return max(0.0, float(value) * scale)
+        except ValueError:
+            pass
+        try:
+            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError):
+            pass
+    return None
+
+
+_BY_STATUS: dict[int, type[ProviderError]] = {
+    401: AuthenticationFailed,
+    403: AuthenticationFailed,
+    408: ProviderTimeout,
+    429: RateLimited,
+    503: ProviderUnavailable,
+    504: ProviderTimeout,
+    529: ProviderUnavailable,
+}
+
+
+def _kind(status: int, message: str, code: str | None) -> type[ProviderError]:
+    if code in _CONTEXT_CODES or (status in (400, 413, 422) and _CONTEXT_WORDS.search(message)):
+        return ContextLengthExceeded
+    if code in _MODEL_CODES or (status == 404 and "model" in message.lower()):
+        return ModelNotFound
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return InvalidRequest if 400 <= status < 500 and status != 404 else UpstreamError
+
+
+def _plain(refusal: Refusal) -> str:
+    """The message where the body holds none: what is known, and the beginning of the body's text."""
+    text = refusal.body.strip() if isinstance(refusal.body, str) else ""
+    said = f": {text[:300]}" if text and not text.startswith("<") else "."
+    return f"{refusal.url} answered with status {refusal.status}{said}"
+
+
+def _hint(kind: type[ProviderError], refusal: Refusal) -> str | None:
+    if kind is AuthenticationFailed and refusal.status == 401:
+        return f"Check `api_key` of the model entry (provider {refusal.provider})."
+    if kind is UpstreamError and refusal.status == 404:
+        return f"Nothing answers at {refusal.url}: check `base_url` of the model entry."
+    if 300 <= refusal.status < 400:
+        return "Redirects are not followed, since they would carry the key along: set `base_url` to the final address."
+    return None

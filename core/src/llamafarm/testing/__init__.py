@@ -1,0 +1,1 @@
+"""For the tests of plugins: what an author needs to try a provider against real sockets."""

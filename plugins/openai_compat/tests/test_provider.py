@@ -1,0 +1,260 @@
+"""The provider against real sockets: what goes out, what comes back, and what it means when it does not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from llamafarm.errors import AuthenticationFailed, ModelNotFound, ProviderError, RateLimited
+from llamafarm.providers.base import Call, Chats, Completes, Embeds, operations
+from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
+from llamafarm.wire import sse
+from llamafarm_openai_compat.config import OpenAIEntry, endpoint
+from llamafarm_openai_compat.provider import OpenAIProvider
+
+pytestmark = pytest.mark.anyio
+MESSAGES = [{"role": "user", "content": "Hi"}]
+COMPLETION = {
+    "id": "c1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "upstream-name",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    "timings": {"kept": True},
+}
+
+
+def chunk(delta: dict, finish: str | None = None) -> bytes:
+    return sse.encode(
+        {
+            "id": "c1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        }
+    )
+
+
+STREAM = (
+    chunk({"role": "assistant", "content": ""}),
+    chunk({"content": "Hel"}),
+    chunk({"content": "lo"}),
+    chunk({}, "stop"),
+)
+
+
+def entry(base_url: str | None, **more) -> OpenAIEntry:
+    return OpenAIEntry(name="fast", provider="openai", model="gpt-x", base_url=base_url, **more)
+
+
+class Asking:
+    """A provider and the entry that calls it."""
+
+    def __init__(self, upstream: ScriptedUpstream, **more) -> None:
+        self.entry = entry(upstream.base_url, **more)
+        self.provider = OpenAIProvider(endpoint(self.entry))
+
+    def call(self) -> Call:
+        return Call(entry=self.entry, request_id="req-1")
+
+    async def chat(self, **more):
+        return await self.provider.chat({"messages": MESSAGES, "model": "fast", **more}, self.call())
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self.provider.aclose()
+
+
+async def test_it_can_do_chat_completions_and_embeddings():
+    assert [row.name for row in operations(OpenAIProvider)] == ["chat", "completions", "embeddings"]
+    async with ScriptedUpstream(answering({})) as upstream, Asking(upstream) as asking:
+        assert isinstance(asking.provider, Chats)
+        assert isinstance(asking.provider, Completes)
+        assert isinstance(asking.provider, Embeds)
+
+
+async def test_the_upstreams_own_completion_comes_back_with_nothing_lost():
+    async with ScriptedUpstream(answering(COMPLETION)) as upstream, Asking(upstream) as asking:
+        reply = await asking.chat()
+        assert await reply.completion() == COMPLETION
+
+
+async def test_the_entrys_model_key_headers_and_our_request_id_go_out():
+    async with ScriptedUpstream(answering(COMPLETION)) as upstream:
+        more = {"api_key": "sk-1", "headers": {"X-Team": "farm"}, "organization": "org-1"}
+        async with Asking(upstream, **more) as asking:
+            await asking.chat(temperature=0.5, unknown_field=[1])
+        sent = upstream.requests[0]
+        assert sent.path == "/v1/chat/completions"
+        assert sent.body == {"messages": MESSAGES, "model": "gpt-x", "temperature": 0.5, "unknown_field": [1]}
+        assert sent.headers["authorization"] == "Bearer sk-1"
+        assert sent.headers["x-team"] == "farm"
+        assert sent.headers["openai-organization"] == "org-1"
+        assert sent.headers["x-request-id"] == "req-1"
+
+
+async def test_a_stream_passes_through_byte_for_byte():
+    async with ScriptedUpstream(streaming(*STREAM, sse.DONE)) as upstream, Asking(upstream) as asking:
+        reply = await asking.chat(stream=True)
+        assert [frame async for frame in reply.frames()] == [*STREAM, sse.DONE]
+
+
+async def test_the_chunks_of_a_stream_are_its_events_parsed():
+    async with ScriptedUpstream(streaming(*STREAM, sse.DONE)) as upstream, Asking(upstream) as asking:
+        reply = await asking.chat(stream=True)
+        deltas = [chunk["choices"][0]["delta"].get("content") async for chunk in reply.chunks()]
+        assert deltas == ["", "Hel", "lo", None]
+
+
+async def test_a_stream_can_be_read_as_one_completion():
+    async with ScriptedUpstream(streaming(*STREAM, sse.DONE)) as upstream, Asking(upstream) as asking:
+        reply = await asking.chat(stream=True)
+        whole = await reply.completion()
+        assert whole["object"] == "chat.completion"
+        assert whole["choices"] == [
+            {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
+        ]
+
+
+async def test_usage_is_asked_for_only_where_the_client_asks():
+    async with ScriptedUpstream(streaming(*STREAM, sse.DONE)) as upstream, Asking(upstream) as asking:
+        await (await asking.chat(stream=True)).completion()
+        await (await asking.chat(stream=True, stream_options={"include_usage": True})).completion()
+        assert "stream_options" not in upstream.requests[0].body
+        assert upstream.requests[1].body["stream_options"] == {"include_usage": True}
+
+
+async def test_text_completions_and_embeddings_use_their_own_paths():
+    vectors = {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
+    text = {"object": "text_completion", "choices": [{"index": 0, "text": " there", "finish_reason": "stop"}]}
+    async with ScriptedUpstream(answering(text), answering(vectors)) as upstream, Asking(upstream) as asking:
+        reply = await asking.provider.complete({"prompt": "Hi"}, asking.call())
+        assert await reply.completion() == text
+        assert await asking.provider.embed({"input": "Hi"}, asking.call()) == vectors
+        assert [asked.path for asked in upstream.requests] == ["/v1/completions", "/v1/embeddings"]
+
+
+async def test_models_are_listed_with_the_context_length_that_the_server_says():
+    listing = {"data": [{"id": "a", "max_model_len": 4096}, {"id": "b", "context_length": 8192}, {"id": "c"}]}
+    async with ScriptedUpstream(answering(listing)) as upstream, Asking(upstream) as asking:
+        models = await asking.provider.list_models()
+        assert [(info.id, info.context_length) for info in models] == [("a", 4096), ("b", 8192), ("c", None)]
+        assert (await asking.provider.describe("b")).context_length == 8192
+        with pytest.raises(ModelNotFound, match="does not list the model 'z'"):
+            await asking.provider.describe("z")
+
+
+async def test_health_says_why_a_server_cannot_be_used_and_never_raises():
+    scripts = answering({"data": []}), answering({"error": "Unauthorized"}, 401)
+    async with ScriptedUpstream(*scripts) as upstream, Asking(upstream) as asking:
+        good = await asking.provider.health()
+        assert good.ok and good.latency is not None
+        bad = await asking.provider.health()
+        assert (bad.ok, bad.detail) == (False, "Unauthorized")
+    gone = OpenAIProvider(endpoint(entry(upstream.base_url)))
+    assert not (await gone.health()).ok
+    await gone.aclose()
+
+
+async def test_openai_without_a_key_is_an_error_before_anything_is_sent(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    provider = OpenAIProvider(endpoint(entry(None), environ={}))
+    with pytest.raises(AuthenticationFailed, match="OPENAI_API_KEY"):
+        await provider.chat({"messages": MESSAGES}, Call(entry=entry(None), request_id="r"))
+    assert not (await provider.health()).ok
+    await provider.aclose()
+
+
+async def test_the_key_of_the_environment_goes_to_openai_only():
+    environ = {"OPENAI_API_KEY": "sk-env"}
+    assert endpoint(entry(None), environ).api_key == "sk-env"
+    assert endpoint(entry("https://api.openai.com"), environ).api_key == "sk-env"
+    assert endpoint(entry("http://127.0.0.1:8080"), environ).api_key is None
+    assert endpoint(entry("https://api.openai.com.evil.example/v1"), environ).api_key is None
+
+
+@pytest.mark.parametrize(
+    "written, meant",
+    [
+        ("http://localhost:1234", "http://localhost:1234/v1"),
+        ("http://localhost:1234/", "http://localhost:1234/v1"),
+        ("https://api.anthropic.com/v1/", "https://api.anthropic.com/v1"),
+        ("http://host/custom/api", "http://host/custom/api"),
+    ],
+)
+async def test_v1_is_added_only_where_the_path_is_empty(written, meant):
+    assert endpoint(entry(written)).base_url == meant
+
+
+@pytest.mark.parametrize("written", ["localhost:1234", "ftp://host", "http://", "http://host:port", "http://h/v1?x=1"])
+async def test_a_base_url_that_is_no_address_is_refused_with_the_entry(written):
+    with pytest.raises(ValueError):
+        entry(written)
+
+
+async def test_a_quota_that_is_used_up_is_never_retried():
+    refusal = {"error": {"message": "You exceeded your current quota", "type": "x", "code": "insufficient_quota"}}
+    async with ScriptedUpstream(answering(refusal, 429, {"retry-after": "0"})) as upstream, Asking(upstream) as asking:
+        with pytest.raises(RateLimited, match="exceeded your current quota") as caught:
+            await asking.chat()
+        assert caught.value.code == "insufficient_quota"
+        assert "waiting does not help" in (caught.value.hint or "")
+        assert len(upstream.requests) == 1
+
+
+async def test_two_hundred_streams_in_a_row_survive_a_server_that_closes_after_each_though_it_promised_to_keep_alive():
+    async def closes_after_a_stream(asked: Asked, peer: Peer) -> None:
+        await peer.stream(*STREAM, sse.DONE)
+        peer.close()
+
+    async with ScriptedUpstream(closes_after_a_stream) as upstream, Asking(upstream) as asking:
+        for _ in range(200):
+            reply = await asking.chat(stream=True)
+            frames = [frame async for frame in reply.frames()]
+            assert frames[-1] == sse.DONE
+
+
+async def test_closing_a_reply_closes_the_connection_to_the_upstream():
+    gone = asyncio.get_running_loop().create_future()
+
+    async def endless(asked: Asked, peer: Peer) -> None:
+        await peer.stream(STREAM[0], end=False)
+        gone.set_result(await peer.gone())
+
+    async with ScriptedUpstream(endless) as upstream, Asking(upstream) as asking:
+        reply = await asking.chat(stream=True)
+        frames = reply.frames()
+        assert await anext(frames) == STREAM[0]
+        await reply.aclose()
+        assert await asyncio.wait_for(gone, 10)
+        await frames.aclose()
+        await reply.aclose()
+
+
+async def test_cancelling_a_request_that_waits_closes_the_connection_to_the_upstream():
+    asked_for, gone = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def silent(asked: Asked, peer: Peer) -> None:
+        asked_for.set()
+        gone.set_result(await peer.gone())
+
+    async with ScriptedUpstream(silent) as upstream, Asking(upstream) as asking:
+        task = asyncio.create_task(asking.chat(stream=True))
+        await asyncio.wait_for(asked_for.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.wait_for(gone, 10)
+
+
+async def test_an_error_envelope_keeps_the_upstreams_words_code_and_status():
+    refusal = {"error": {"message": "Bad thing", "type": "invalid_request_error", "code": "bad", "param": "n"}}
+    async with ScriptedUpstream(answering(refusal, 400)) as upstream, Asking(upstream) as asking:
+        with pytest.raises(ProviderError) as caught:
+            await asking.chat()
+        error = caught.value
+        assert (error.message, error.code, error.param, error.status) == ("Bad thing", "bad", "n", 400)
