@@ -1,0 +1,50 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llamafarm_universal.host.messages import ChatPrompt
+from llamafarm_universal.server.chat_answer import Answer, frames, whole
+from llamafarm_universal.server.endpoint import ignored_header, is_trusted, request_id_of, runtime_of
+from llamafarm_universal.server.fields import Parsed, parse
+from llamafarm_universal.server.generation import generate
+from llamafarm_universal.server.responses import EventStream, Json
+from llamafarm_universal.server.sampling import chat_sampling, check_stream_options
+from llamafarm_universal.server.tables import CHAT
+from llamafarm_universal.server.tool_calls import CLOSE
+
+
+async def chat(request: Request, body: dict[str, Any]) -> Response:
+    parsed = parse(body, CHAT)
+    check_stream_options(parsed)
+    tools = () if parsed.get("tool_choice") == "none" else parsed.get("tools", ())
+    runtime, request_id = runtime_of(request), request_id_of(request)
+    generation = await generate(
+        runtime,
+        request_id,
+        runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request)),
+        (ChatPrompt(parsed.values["messages"], tools, parsed.get("chat_template_kwargs", {})),),
+        chat_sampling(parsed, stop=_after_one_call(parsed) if tools else ()),
+        parsed.get("n", 1),
+    )
+    answer = Answer(generation, f"chatcmpl-{request_id}", parsed.values["model"], with_tools=bool(tools))
+    if not parsed.get("stream"):
+        try:
+            return Json(await whole(answer), headers=ignored_header(parsed))
+        finally:
+            generation.close()
+    return EventStream(
+        frames(answer, include_usage=parsed.get("stream_options", {}).get("include_usage", False)),
+        close=generation.close,
+        keep_alive_seconds=runtime.settings.keep_alive_seconds,
+        headers=ignored_header(parsed),
+    )
+
+
+def _after_one_call(parsed: Parsed) -> tuple[str, ...]:
+    """Without parallel calls an answer ends where its first call does."""
+    return () if parsed.get("parallel_tool_calls", True) else (CLOSE,)

@@ -1,0 +1,198 @@
+"""From a generation to OpenAI's chat completion, whole or in chunks."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Literal
+
+from llamafarm.wire import sse
+from llamafarm.wire.chat import ChatChunk, ChatCompletion, Choice, Delta, FinishReason, Message, ToolCallDelta, Usage
+
+from llamafarm_universal.host.messages import Finished, Piece, TokenLogprob
+from llamafarm_universal.server.generation import Generation
+from llamafarm_universal.server.parts import Call, Part, Reasoning, Text
+from llamafarm_universal.server.reasoning import ReasoningParser
+from llamafarm_universal.server.tool_calls import ToolCallParser
+
+Reason = Literal["stop", "length"]
+
+
+class Sequence:
+    """One choice of an answer: its text cut into reasoning, content and tool calls, as deltas of the wire."""
+
+    def __init__(self, *, with_tools: bool) -> None:
+        self._reasoning = ReasoningParser()
+        self._tools = ToolCallParser() if with_tools else None
+        self._calls = 0
+
+    def feed(self, text: str) -> list[Delta]:
+        return self._deltas(self._look(self._reasoning.feed(text)))
+
+    def finish(self, reason: Reason) -> tuple[list[Delta], FinishReason]:
+        """Return what was held back, and the finish reason."""
+        parts = self._look(self._reasoning.finish())
+        if self._tools is not None:
+            parts += self._tools.finish()
+        deltas = self._deltas(parts)
+        return deltas, "tool_calls" if self._calls and reason == "stop" else reason
+
+    def _look(self, parts: list[Part]) -> list[Part]:
+        """Look for tool calls in what is said; what was thought is left alone."""
+        if self._tools is None:
+            return parts
+        found: list[Part] = []
+        for part in parts:
+            found += self._tools.feed(part.text) if isinstance(part, Text) else [part]
+        return found
+
+    def _deltas(self, parts: list[Part]) -> list[Delta]:
+        return [self._delta(part) for part in parts]
+
+    def _delta(self, part: Part) -> Delta:
+        match part:
+            case Text():
+                return {"content": part.text}
+            case Reasoning():
+                return {"reasoning": part.text}
+            case Call():
+                self._calls += 1
+                return {"tool_calls": [_call_delta(part, self._calls - 1)]}
+
+
+def _call_delta(call: Call, index: int) -> ToolCallDelta:
+    function: Any = {"name": call.name, "arguments": call.arguments}
+    return {"index": index, "id": f"call_{uuid.uuid4().hex[:24]}", "type": "function", "function": function}
+
+
+class Answer:
+    """A generation that is told as a chat completion. model: the name that the request used."""
+
+    def __init__(self, generation: Generation, answer_id: str, model: str, *, with_tools: bool) -> None:
+        self.generation = generation
+        self.id = answer_id
+        self.model = model
+        self.created = int(time.time())
+        self.sequences = [Sequence(with_tools=with_tools) for _ in range(generation.choices)]
+
+
+async def whole(answer: Answer) -> ChatCompletion:
+    """Return the completion when its last sequence has ended."""
+    choices = [_Collected(i) for i in range(len(answer.sequences))]
+    async for index, event in answer.generation.events():
+        sequence, collected = answer.sequences[index], choices[index]
+        if isinstance(event, Piece):
+            collected.add(sequence.feed(event.text), event.logprobs)
+        else:
+            deltas, collected.finish_reason = sequence.finish(event.reason)
+            collected.add(deltas, ())
+    return {
+        "id": answer.id,
+        "object": "chat.completion",
+        "created": answer.created,
+        "model": answer.model,
+        "choices": [collected.choice() for collected in choices],
+        "usage": answer.generation.usage,
+    }
+
+
+class _Collected:
+    """The deltas of one choice, put together."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self._content: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: list[Any] = []
+        self._logprobs: list[dict[str, Any]] = []
+        self.finish_reason: FinishReason | None = None
+
+    def add(self, deltas: list[Delta], logprobs: tuple[TokenLogprob, ...]) -> None:
+        for delta in deltas:
+            self._content.append(delta.get("content") or "")
+            self._reasoning.append(delta.get("reasoning") or "")
+            self._calls += [{key: call[key] for key in call if key != "index"} for call in _as_dicts(delta)]
+        self._logprobs += [_logprob(token) for token in logprobs]
+
+    def choice(self) -> Choice:
+        content = "".join(self._content)
+        message: Message = {"role": "assistant", "content": None if self._calls and not content else content}
+        if reasoning := "".join(self._reasoning):
+            message["reasoning"] = reasoning
+        if self._calls:
+            message["tool_calls"] = self._calls
+        logprobs = {"content": self._logprobs, "refusal": None} if self._logprobs else None
+        return {"index": self._index, "message": message, "finish_reason": self.finish_reason, "logprobs": logprobs}
+
+
+async def frames(answer: Answer, *, include_usage: bool) -> AsyncGenerator[bytes, None]:
+    """The stream: roles, deltas, ends, the usage where it is asked for, and `[DONE]`."""
+    for index in range(len(answer.sequences)):
+        yield _frame(answer, index, {"role": "assistant", "content": ""}, include_usage=include_usage)
+    async for index, event in answer.generation.events():
+        for chunk in _event_chunks(answer, index, event, include_usage=include_usage):
+            yield chunk
+    if include_usage:
+        yield sse.encode(_chunk(answer, [], usage=answer.generation.usage))
+    yield sse.DONE
+
+
+def _event_chunks(answer: Answer, index: int, event: Piece | Finished, *, include_usage: bool) -> list[bytes]:
+    sequence = answer.sequences[index]
+    if isinstance(event, Finished):
+        deltas, reason = sequence.finish(event.reason)
+        last = _frame(answer, index, {}, reason=reason, include_usage=include_usage)
+        return [*(_frame(answer, index, delta, include_usage=include_usage) for delta in deltas), last]
+    deltas = sequence.feed(event.text)
+    if event.logprobs and not deltas:
+        deltas = [{}]  # the text is held back, the probabilities need not be
+    logprobs = [event.logprobs, *[()] * len(deltas)]
+    return [
+        _frame(answer, index, delta, logprobs=logprobs[i], include_usage=include_usage)
+        for i, delta in enumerate(deltas)
+    ]
+
+
+def _frame(
+    answer: Answer,
+    index: int,
+    delta: Delta,
+    *,
+    reason: FinishReason | None = None,
+    logprobs: tuple[TokenLogprob, ...] = (),
+    include_usage: bool,
+) -> bytes:
+    choice: Any = {"index": index, "delta": delta, "finish_reason": reason}
+    if logprobs:
+        choice["logprobs"] = {"content": [_logprob(token) for token in logprobs], "refusal": None}
+    chunk = _chunk(answer, [choice])
+    if include_usage:
+        chunk["usage"] = None
+    return sse.encode(chunk)
+
+
+def _chunk(answer: Answer, choices: list[Any], *, usage: Usage | None = None) -> ChatChunk:
+    chunk: ChatChunk = {
+        "id": answer.id,
+        "object": "chat.completion.chunk",
+        "created": answer.created,
+        "model": answer.model,
+        "choices": choices,
+    }
+    if usage is not None:
+        chunk["usage"] = usage
+    return chunk
+
+
+def _logprob(token: TokenLogprob) -> dict[str, Any]:
+    top = [{"token": text, "logprob": value, "bytes": _bytes(text)} for text, value in token.top]
+    return {"token": token.token, "logprob": token.logprob, "bytes": _bytes(token.token), "top_logprobs": top}
+
+
+def _bytes(text: str) -> list[int]:
+    return list(text.encode())
+
+
+def _as_dicts(delta: Delta) -> list[Mapping[str, Any]]:
+    return list(delta.get("tool_calls", ()))

@@ -1,0 +1,123 @@
+"""POST /v1/completions: prompts, continued as they stand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from llamafarm.wire import sse
+from llamafarm.wire.completion import Completion, CompletionChoice
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llamafarm_universal.host.messages import Piece, TextPrompt, TokenLogprob
+from llamafarm_universal.server.endpoint import ignored_header, is_trusted, request_id_of, runtime_of
+from llamafarm_universal.server.fields import parse
+from llamafarm_universal.server.generation import Generation, generate
+from llamafarm_universal.server.responses import EventStream, Json
+from llamafarm_universal.server.sampling import check_stream_options, completion_sampling
+from llamafarm_universal.server.tables import COMPLETIONS
+
+
+async def complete(request: Request, body: dict[str, Any]) -> Response:
+    parsed = parse(body, COMPLETIONS)
+    check_stream_options(parsed)
+    runtime, request_id = runtime_of(request), request_id_of(request)
+    generation = await generate(
+        runtime,
+        request_id,
+        runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request)),
+        tuple(TextPrompt(prompt) for prompt in parsed.values["prompt"]),
+        completion_sampling(parsed),
+        parsed.get("n", 1),
+    )
+    answer = _Answer(generation, f"cmpl-{request_id}", parsed.values["model"])
+    if not parsed.get("stream"):
+        try:
+            return Json(await _whole(answer), headers=ignored_header(parsed))
+        finally:
+            generation.close()
+    return EventStream(
+        _frames(answer, include_usage=parsed.get("stream_options", {}).get("include_usage", False)),
+        close=generation.close,
+        keep_alive_seconds=runtime.settings.keep_alive_seconds,
+        headers=ignored_header(parsed),
+    )
+
+
+class _Answer:
+    """A generation that is told as a text completion."""
+
+    def __init__(self, generation: Generation, answer_id: str, model: str) -> None:
+        self.generation = generation
+        self._id = answer_id
+        self._model = model
+        self._created = int(time.time())
+        self.lengths = [0] * generation.choices
+        """How many characters of each choice are out: where the next token begins in its text."""
+
+    def completion(self, choices: list[CompletionChoice]) -> Completion:
+        return {
+            "id": self._id,
+            "object": "text_completion",
+            "created": self._created,
+            "model": self._model,
+            "choices": choices,
+        }
+
+    def choice(self, index: int, piece: Piece) -> CompletionChoice:
+        choice: CompletionChoice = {"index": index, "text": piece.text, "finish_reason": None, "logprobs": None}
+        if piece.logprobs:
+            choice["logprobs"] = _logprobs(piece.logprobs, self.lengths[index])
+        self.lengths[index] += len(piece.text)
+        return choice
+
+
+async def _whole(answer: _Answer) -> Completion:
+    choices: list[CompletionChoice] = [
+        {"index": i, "text": "", "finish_reason": None, "logprobs": None} for i in range(answer.generation.choices)
+    ]
+    async for index, event in answer.generation.events():
+        choice = choices[index]
+        if isinstance(event, Piece):
+            _append(choice, answer.choice(index, event))
+        else:
+            choice["finish_reason"] = event.reason
+    return {**answer.completion(choices), "usage": answer.generation.usage}
+
+
+async def _frames(answer: _Answer, *, include_usage: bool) -> AsyncGenerator[bytes, None]:
+    usage: dict[str, Any] = {"usage": None} if include_usage else {}
+    async for index, event in answer.generation.events():
+        if isinstance(event, Piece):
+            choice = answer.choice(index, event)
+        else:
+            choice = {"index": index, "text": "", "finish_reason": event.reason, "logprobs": None}
+        yield sse.encode({**answer.completion([choice]), **usage})
+    if include_usage:
+        yield sse.encode({**answer.completion([]), "usage": answer.generation.usage})
+    yield sse.DONE
+
+
+def _append(choice: CompletionChoice, more: CompletionChoice) -> None:
+    choice["text"] += more["text"]
+    further = more.get("logprobs")
+    if further is None:
+        return
+    known = choice.get("logprobs")
+    choice["logprobs"] = further if known is None else {key: known[key] + further[key] for key in known}
+
+
+def _logprobs(tokens: tuple[TokenLogprob, ...], start: int) -> dict[str, Any]:
+    """OpenAI's older shape: parallel lists."""
+    offsets: list[int] = []
+    for token in tokens:
+        offsets.append(start)
+        start += len(token.token)
+    return {
+        "tokens": [token.token for token in tokens],
+        "token_logprobs": [token.logprob for token in tokens],
+        "top_logprobs": [dict(token.top) for token in tokens],
+        "text_offset": offsets,
+    }

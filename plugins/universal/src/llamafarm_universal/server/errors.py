@@ -1,0 +1,81 @@
+"""What the engine host's failures, and the host's own end, mean to the client."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from llamafarm.errors import (
+    ContextLengthExceeded,
+    InvalidRequest,
+    LlamaFarmError,
+    ModelNotFound,
+    RateLimited,
+    RequestError,
+    ServiceError,
+)
+
+from llamafarm_universal.host.messages import Failed, FailureKind
+
+RETRY_SECONDS = 2.0
+"""What a refused client is told to wait: an answer takes seconds, and some of many end soon."""
+
+
+class EngineError(LlamaFarmError):
+    """The engine host could not do what was asked; asking the same again gives the same."""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    error: type[LlamaFarmError]
+    status: int
+    code: str | None
+
+
+# 400 rather than 501 for what an engine cannot do: clients retry every status from 500 on.
+_SHAPES: dict[FailureKind, _Shape] = {
+    "model_not_found": _Shape(ModelNotFound, 404, "model_not_found"),
+    "not_supported": _Shape(RequestError, 400, "operation_not_supported"),
+    "context_length": _Shape(ContextLengthExceeded, 400, "context_length_exceeded"),
+    "invalid_request": _Shape(InvalidRequest, 400, None),
+    "load_failed": _Shape(EngineError, 500, "load_failed"),
+    "out_of_memory": _Shape(EngineError, 503, "out_of_memory"),
+    "busy": _Shape(RateLimited, 429, "rate_limit_exceeded"),
+    "internal": _Shape(EngineError, 500, "internal_error"),
+}
+
+
+def failure(failed: Failed) -> LlamaFarmError:
+    """Return the error that a host's `Failed` is to the client."""
+    shape = _SHAPES[failed.kind]
+    error = shape.error(failed.message, hint=failed.hint, status=shape.status, code=shape.code, param=failed.param)
+    if isinstance(error, RateLimited):
+        error.retry_after = RETRY_SECONDS
+    return error
+
+
+def host_ended(exit_code: int | None) -> ServiceError:
+    """The host's process is gone while requests were running."""
+    return ServiceError(
+        f"The engine host ended while it was answering ({describe_exit(exit_code)}); it is being started again.",
+        hint="Ask again in a moment. If it ends each time, the model may not fit into memory.",
+        code="engine_host_ended",
+    )
+
+
+def host_failed(cause: str) -> ServiceError:
+    """The host does not start."""
+    return ServiceError(f"The engine host does not start: {cause}", code="engine_host_failed")
+
+
+def describe_exit(exit_code: int | None) -> str:
+    """Return how a process ended, in words; negative codes are signals, as multiprocessing reports them."""
+    if exit_code is None:
+        return "its process is gone"
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = str(-exit_code)
+    return f"killed by signal {name}"

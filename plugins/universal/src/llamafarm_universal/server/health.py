@@ -1,0 +1,36 @@
+"""GET /health and /health/live: answered at once, whatever the engine host is doing."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llamafarm_universal.server.endpoint import runtime_of
+from llamafarm_universal.server.responses import Json
+
+VERSION = version("llamafarm-universal")
+
+
+async def health(request: Request) -> Response:
+    runtime = runtime_of(request)
+    host = runtime.supervisor
+    answer: dict[str, Any] = {
+        "status": "ok",
+        "version": VERSION,
+        "nonce": runtime.settings.nonce,
+        "pid": os.getpid(),
+        "device": {"type": host.ready.device, **host.ready.details} if host.ready else None,
+        "host": host.state,
+        "models": [runtime.handles.name(model.ref) for model in host.loaded],
+    }
+    if host.state == "failed":
+        answer["cause"] = host.cause
+    return Json(answer)
+
+
+async def live(_request: Request) -> Response:
+    return Json({"status": "ok"})

@@ -1,0 +1,146 @@
+"""One engine host process: started, spoken to over a pipe, and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import queue
+import threading
+from collections.abc import Callable
+
+from llamafarm_universal.host.messages import Command, Event, Failed, Models, Ready, Stop
+from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.server.errors import host_ended
+from llamafarm_universal.server.host_entry import ENGINE_HOST, run_host
+from llamafarm_universal.server.running import Request, Running
+
+log = logging.getLogger(__name__)
+
+EXIT_SECONDS = 5.0
+"""How long a host may take to end by itself, once it was asked to or has closed its pipe."""
+
+
+class HostClient:
+    """A host and the requests that it is working on. Everything but the two threads runs on the event loop.
+
+    on_event: told of what belongs to no request (Ready, Models, and Failed with an empty request id).
+    on_end: told once, when the process is gone; the running requests have been told before.
+    """
+
+    def __init__(
+        self,
+        options: HostOptions,
+        *,
+        on_event: Callable[[Event], None],
+        on_end: Callable[[HostClient], None],
+        target: str = ENGINE_HOST,
+    ) -> None:
+        self._on_event = on_event
+        self._on_end = on_end
+        self._running: dict[str, Running] = {}
+        self._outbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        context = multiprocessing.get_context("spawn")
+        self._connection, self._far_end = context.Pipe()
+        self._process = context.Process(
+            target=run_host, args=(target, self._far_end, options), name="llamafarm-engine-host"
+        )
+        self.ended = asyncio.Event()
+        self.died_busy = False
+        """Whether requests were running when the process ended."""
+
+    def start(self) -> None:
+        self._process.start()
+        self._far_end.close()  # held by the child alone, so that its death is an end of file here
+        threading.Thread(target=self._read, name="engine-host-reader", daemon=True).start()
+        threading.Thread(target=self._write, name="engine-host-writer", daemon=True).start()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.exitcode
+
+    def alive(self) -> bool:
+        """Ask the system now: a killed process is noticed here before its pipe says so."""
+        return not self.ended.is_set() and self._process.is_alive()
+
+    def submit(self, requests: tuple[Request, ...]) -> Running:
+        """Send commands that belong together and return where their events arrive."""
+        running = Running(requests, self._send)
+        self._running.update({request.request_id: running for request in requests})
+        for request in requests:
+            self._send(request)
+        return running
+
+    def forget(self, running: Running) -> None:
+        """Cancel what has not ended and drop whatever the host still says about it."""
+        for request in running.requests:
+            self._running.pop(request.request_id, None)
+        running.cancel()
+
+    async def stop(self) -> None:
+        """Ask the host to end; kill it where it does not within EXIT_SECONDS."""
+        self._send(Stop())
+        try:
+            async with asyncio.timeout(EXIT_SECONDS):
+                await self.ended.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self.ended.wait()
+
+    def _send(self, command: Command) -> None:
+        self._outbox.put(command)
+
+    def _write(self) -> None:
+        """In a thread, because a full pipe would hold up the event loop."""
+        while (command := self._outbox.get()) is not None:
+            try:
+                self._connection.send(command)
+            except OSError:  # the host is gone; the reader notices too
+                return
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._loop.call_soon_threadsafe(self._receive, self._connection.recv())
+        except (EOFError, OSError):
+            pass
+        except RuntimeError:  # the event loop is closed
+            return
+        except Exception:
+            log.exception("The engine host sent something that cannot be read; it is ended.")
+            self._process.kill()
+        self._bury()
+
+    def _bury(self) -> None:
+        """Wait for the process of a closed pipe; kill it where it lives on."""
+        self._process.join(EXIT_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        try:
+            self._loop.call_soon_threadsafe(self._end)
+        except RuntimeError:  # the event loop is closed
+            pass
+
+    def _receive(self, event: Event) -> None:
+        if isinstance(event, Ready | Models) or (isinstance(event, Failed) and not event.request_id):
+            self._on_event(event)
+            return
+        running = self._running.get(event.request_id)
+        if running is not None:  # else cancelled, and this was on its way
+            running.deliver(event)
+
+    def _end(self) -> None:
+        self.ended.set()
+        self._outbox.put(None)
+        self._connection.close()
+        self.died_busy = any(not running.ended for running in self._running.values())
+        for running in set(self._running.values()):
+            running.deliver(host_ended(self.exit_code))
+        self._running.clear()
+        self._on_end(self)

@@ -1,0 +1,149 @@
+"""The models: GET /v1/models and /v1/models/{id}, POST /v1/models/load and /v1/models/unload."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from typing import Any
+
+from llamafarm.errors import LlamaFarmError, RequestError
+from llamafarm.wire import sse
+from llamafarm.wire.envelope import envelope
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llamafarm_universal.host.messages import (
+    Event,
+    Load,
+    Loaded,
+    LoadedModel,
+    LoadProgress,
+    LoadSettings,
+    ModelRef,
+    Unload,
+)
+from llamafarm_universal.server.endpoint import is_trusted, request_id_of, runtime_of
+from llamafarm_universal.server.fields import parse
+from llamafarm_universal.server.responses import EventStream, Json
+from llamafarm_universal.server.runtime import Runtime, Ticket
+from llamafarm_universal.server.tables import LOAD, UNLOAD
+
+STARTED = int(time.time())
+
+
+async def list_models(request: Request) -> Response:
+    return Json({"object": "list", "data": list(_known(runtime_of(request)).values())})
+
+
+async def get_model(request: Request) -> Response:
+    name = request.path_params["name"]
+    model = _known(runtime_of(request)).get(name)
+    if model is None:
+        raise RequestError(
+            f"No model {name[:200]!r} is loaded here.",
+            hint="Load it with POST /v1/models/load, or just name it in a request.",
+            status=404,
+            code="model_not_loaded",
+            param="model",
+        )
+    return Json(model)
+
+
+async def load(request: Request, body: dict[str, Any]) -> Response:
+    parsed = parse(body, LOAD)
+    runtime = runtime_of(request)
+    settings = LoadSettings(**parsed.get("settings", {}))
+    ref = runtime.handles.admit(parsed.values["id"], settings, trusted=is_trusted(request))
+    ticket = await runtime.submit((Load(request_id_of(request), ref),), slots=1)
+    if not parsed.get("stream"):
+        try:
+            return Json(_loaded(runtime, await _until_loaded(ticket)))
+        finally:
+            ticket.close()
+    return await _stream(runtime, ticket)
+
+
+async def unload(request: Request, body: dict[str, Any]) -> Response:
+    name = parse(body, UNLOAD).values["model"]
+    runtime = runtime_of(request)
+    ref = runtime.handles.resolve(name, trusted=is_trusted(request))
+    ticket = await runtime.submit((Unload(request_id_of(request), ref),), slots=0)
+    try:
+        await ticket.events.next()
+    finally:
+        ticket.close()
+    return Json({"model": name, "unloaded": True})
+
+
+async def _until_loaded(ticket: Ticket) -> LoadedModel:
+    while True:
+        event = await ticket.events.next()
+        if isinstance(event, Loaded):
+            return event.model
+
+
+async def _stream(runtime: Runtime, ticket: Ticket) -> EventStream:
+    """A stream from the first thing that the host says: what it refuses at once is a status."""
+    try:
+        first = await ticket.events.next()
+    except BaseException:
+        ticket.close()
+        raise
+    return EventStream(
+        _frames(runtime, ticket, first),
+        close=ticket.close,
+        keep_alive_seconds=runtime.settings.keep_alive_seconds,
+        error_frame=_error_frame,
+    )
+
+
+async def _frames(runtime: Runtime, ticket: Ticket, event: Event) -> AsyncGenerator[bytes, None]:
+    while not isinstance(event, Loaded):
+        if isinstance(event, LoadProgress):
+            progress = {"stage": event.stage, "text": event.text, "done": event.done, "total": event.total}
+            yield sse.encode(progress, event="progress")
+        event = await ticket.events.next()
+    yield sse.encode(_loaded(runtime, event.model), event="loaded")
+
+
+def _error_frame(error: LlamaFarmError) -> bytes:
+    return sse.encode(envelope(error), event="error")
+
+
+def _loaded(runtime: Runtime, model: LoadedModel) -> dict[str, Any]:
+    return {"model": runtime.handles.name(model.ref), "id": model.ref.id, **_facts(model)}
+
+
+def _facts(model: LoadedModel) -> dict[str, Any]:
+    return {
+        "engine": model.engine,
+        "device": model.device,
+        "dtype": model.dtype,
+        "parameters": model.parameters,
+        "memory_bytes": model.memory_bytes,
+        "context_length": model.context_length,
+        "dimensions": model.dimensions,
+        "features": sorted(model.features),
+    }
+
+
+def _known(runtime: Runtime) -> dict[str, dict[str, Any]]:
+    """What is loaded, then what has a handle, by name."""
+    loaded = {runtime.handles.name(model.ref): model for model in runtime.supervisor.loaded}
+    listed = {name: {**_row(name, model.ref), "loaded": True, **_facts(model)} for name, model in loaded.items()}
+    waiting = {name: {**_row(name, ref), "loaded": False} for name, ref in runtime.handles if name not in loaded}
+    return listed | waiting
+
+
+def _row(name: str, ref: ModelRef) -> dict[str, Any]:
+    owner, _, rest = ref.id.partition("/")
+    is_hub_id = bool(rest and owner) and ":" not in owner
+    return {
+        "id": name,
+        "object": "model",
+        "created": STARTED,
+        "owned_by": owner if is_hub_id else "local",
+        "model": ref.id,
+        "settings": asdict(ref.settings),
+    }

@@ -1,0 +1,113 @@
+"""What the operator of this server allows: the token that LlamaFarm gave it, and the models of its own file."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from llamafarm.errors import ConfigError, RequestError
+
+from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.host.messages import LoadSettings, ModelRef
+from llamafarm_universal.safety import LocalFolder, parse_model_id
+from llamafarm_universal.server.fields import Done, Table, parse, text
+from llamafarm_universal.server.tables import SETTINGS
+
+TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
+CONFIG_VARIABLE = "UNIVERSAL_RUNTIME_CONFIG"
+MODEL: Table = {"id": Done(text, required=True), **{name: Done(parser) for name, parser in SETTINGS.items()}}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """token: shown by LlamaFarm, which started this server. models: by id, those of the server's own file."""
+
+    token: str | None = field(default=None, repr=False)
+    models: Mapping[str, ModelRef] = field(default_factory=dict)
+
+    def trusts(self, shown: str | None) -> bool:
+        """Whether a request shows the token; the comparison takes the same time wherever they differ."""
+        return self.token is not None and shown is not None and hmac.compare_digest(self.token.encode(), shown.encode())
+
+    def admits(self, ref: ModelRef) -> bool:
+        """Whether a request without the token may load this model.
+
+        Privileged are trust_remote_code (it executes the model's code) and local folders (they read the disk). A
+        revision is not: it names files that are as safe as those of the default branch, but with trust_remote_code it
+        must be the file's own, since other commits are other code.
+        """
+        if not is_privileged(ref):
+            return True
+        allowed = self.models.get(ref.id)
+        if allowed is None:
+            return False
+        if not ref.settings.trust_remote_code:
+            return True
+        return allowed.settings.trust_remote_code and allowed.settings.revision == ref.settings.revision
+
+
+def is_privileged(ref: ModelRef) -> bool:
+    return ref.settings.trust_remote_code or is_folder(ref.id)
+
+
+def is_folder(model_id: str) -> bool:
+    return model_id.startswith(("/", "~", ".")) or Path(model_id).is_absolute()
+
+
+def checked_id(model_id: str, folder: Path | None = None) -> str:
+    """Return a model id as refs carry it: a local folder as its whole path.
+
+    folder: what relative folders begin at, else the working directory. Raises RequestFailed.
+    """
+    source = parse_model_id(model_id)
+    if not isinstance(source, LocalFolder):
+        return model_id
+    return str(((folder or Path.cwd()) / source.path).resolve())
+
+
+def read_operator(token_file: Path | None, config_file: Path | None) -> Operator:
+    """Read what the environment names. Raises ConfigError."""
+    return Operator(_read_token(token_file), _read_models(config_file) if config_file else {})
+
+
+def _read_token(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        token = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"LF_SERVICE_TOKEN_FILE {path} cannot be read: {error}.") from None
+    if not token:
+        raise ConfigError(f"LF_SERVICE_TOKEN_FILE {path} is empty.")
+    return token
+
+
+def _read_models(path: Path) -> dict[str, ModelRef]:
+    try:
+        document = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{CONFIG_VARIABLE} {path} cannot be read: {error}") from None
+    entries = document.get("models") if isinstance(document, dict) and set(document) == {"models"} else None
+    if not isinstance(entries, list):
+        raise ConfigError(f"{path} must hold `models:`, a list of entries with `id` and settings, and nothing else.")
+    refs = [_read_model(entry, f"{path}: models[{i}]", path.parent) for i, entry in enumerate(entries)]
+    models = {ref.id: ref for ref in refs}
+    if len(models) < len(refs):
+        raise ConfigError(f"{path} names a model twice.")
+    return models
+
+
+def _read_model(entry: Any, where: str, folder: Path) -> ModelRef:
+    if not isinstance(entry, dict) or not all(isinstance(name, str) for name in entry):
+        raise ConfigError(f"{where} must be a mapping with `id` and settings.")
+    try:
+        values = dict(parse(entry, MODEL).values)
+        return ModelRef(checked_id(values.pop("id"), folder), LoadSettings(**values))
+    except RequestError as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
+    except RequestFailed as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None

@@ -1,0 +1,146 @@
+"""Chat messages and tools of the wire, checked and put in the form that chat templates read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llamafarm.errors import RequestError
+from llamafarm.wire.body import BodyError, parse_object
+
+from llamafarm_universal.server.fields import as_list, as_object, record, show, text, wrong
+
+MAX_MESSAGES = 10_000
+MAX_TOOLS = 128
+FIELDS = {
+    "system": {"role", "content", "name"},
+    "user": {"role", "content", "name"},
+    "assistant": {"role", "content", "name", "tool_calls", "reasoning", "reasoning_content"},
+    "tool": {"role", "content", "name", "tool_call_id"},
+}
+FIELDS["developer"] = FIELDS["system"]
+TOOL_FIELDS = record(name=text, description=lambda value, path: _string(value, path), parameters=as_object)
+
+
+def messages(value: Any, path: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the messages as chat templates read them.
+
+    Text parts are joined by line ends, `developer` becomes `system`, a tool call's arguments become an object, and
+    `reasoning` becomes `reasoning_content`, the name that templates know. Raises RequestError.
+    """
+    return tuple(_message(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_MESSAGES)))
+
+
+def tools(value: Any, path: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the tools as they came; an empty list is no tools. Raises RequestError."""
+    if value == []:
+        return ()
+    return tuple(_tool(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_TOOLS)))
+
+
+def _message(value: Any, path: str) -> Mapping[str, Any]:
+    # clients send back the answers they were given, with fields that are null or empty lists there
+    given = {name: item for name, item in as_object(value, path).items() if item is not None and item != []}
+    role = given.get("role")
+    if not isinstance(role, str) or role not in FIELDS:
+        wrong(f"{path}.role", "one of " + ", ".join(repr(name) for name in FIELDS), role)
+    for name in given:
+        if name not in FIELDS[role]:
+            raise RequestError(
+                f"A {role} message has no field {name[:100]!r}.", param=f"{path}.{name[:100]}", code="unknown_field"
+            )
+    return _for_template(role, given, path)
+
+
+def _for_template(role: str, given: dict[str, Any], path: str) -> Mapping[str, Any]:
+    message: dict[str, Any] = {"role": "system" if role == "developer" else role}
+    calls = given.get("tool_calls")
+    if "content" in given:
+        message["content"] = _content(given["content"], f"{path}.content")
+    elif calls:
+        message["content"] = ""
+    else:
+        raise RequestError(f"{path}.content is missing.", param=f"{path}.content", code="missing_field")
+    if calls is not None:
+        message["tool_calls"] = [_call(call, f"{path}.tool_calls[{i}]") for i, call in enumerate(_calls(calls, path))]
+    if role == "tool" and "tool_call_id" not in given:
+        raise RequestError(f"{path}.tool_call_id is missing.", param=f"{path}.tool_call_id", code="missing_field")
+    for name in ("name", "tool_call_id"):
+        if name in given:
+            message[name] = text(given[name], f"{path}.{name}")
+    reasoning = given.get("reasoning", given.get("reasoning_content"))
+    if reasoning is not None:
+        message["reasoning_content"] = _string(reasoning, f"{path}.reasoning")
+    return message
+
+
+def _content(value: Any, path: str) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        wrong(path, "a text or a list of parts", value)
+    return "\n".join(_part(part, f"{path}[{i}]") for i, part in enumerate(value))
+
+
+def _part(value: Any, path: str) -> str:
+    part = as_object(value, path)
+    kind = part.get("type")
+    if kind == "text":
+        return _string(part.get("text"), f"{path}.text")
+    raise RequestError(
+        f"{path}: a part of type {show(kind)} cannot be read; this model takes text alone.",
+        hint="Send parts of type 'text', or use a model that takes this kind of input.",
+        param=path,
+        code="unsupported_content",
+    )
+
+
+def _calls(value: Any, path: str) -> list[Any]:
+    return as_list(value, f"{path}.tool_calls", most=MAX_TOOLS)
+
+
+def _call(value: Any, path: str) -> Mapping[str, Any]:
+    call = as_object(value, path)
+    if call.get("type", "function") != "function":
+        wrong(f"{path}.type", "'function'", call["type"])
+    function = as_object(call.get("function"), f"{path}.function")
+    arguments = _arguments(function.get("arguments"), f"{path}.function.arguments")
+    name = text(function.get("name"), f"{path}.function.name")
+    converted: dict[str, Any] = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    if "id" in call:
+        converted["id"] = text(call["id"], f"{path}.id")
+    return converted
+
+
+def _arguments(value: Any, path: str) -> dict[str, Any]:
+    """Templates want an object; the wire has a JSON text."""
+    if value in (None, ""):
+        return {}
+    try:
+        return parse_object(_string(value, path))
+    except BodyError as error:
+        reason = str(error).replace("The body", "it")
+        raise RequestError(f"{path} must be a JSON object in a text: {reason}", param=path) from None
+
+
+def _tool(value: Any, path: str) -> Mapping[str, Any]:
+    tool = as_object(value, path)
+    if tool.get("type") != "function":
+        wrong(f"{path}.type", "'function'", tool.get("type"))
+    function = dict(as_object(tool.get("function"), f"{path}.function"))
+    if function.pop("strict", None):
+        raise RequestError(
+            f"{path}.function.strict is not supported here: it needs constrained decoding.",
+            hint="Leave 'strict' out and check the arguments.",
+            param=f"{path}.function.strict",
+            code="unsupported_parameter",
+        )
+    checked = TOOL_FIELDS(function, f"{path}.function")
+    text(checked.get("name"), f"{path}.function.name")
+    return {"type": "function", "function": checked}
+
+
+def _string(value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        wrong(path, "a text", value)
+    return value

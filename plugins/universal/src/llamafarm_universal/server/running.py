@@ -1,0 +1,76 @@
+"""The events of commands that the engine host is working on, as the server's handlers read them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from llamafarm.errors import LlamaFarmError
+
+from llamafarm_universal.host.messages import (
+    Cancel,
+    Command,
+    Embed,
+    Embedded,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Unload,
+    Unloaded,
+)
+from llamafarm_universal.server.errors import failure
+
+Request = Load | Generate | Embed | Unload
+LAST_EVENTS = (Loaded, Unloaded, Embedded, Finished)
+
+
+class Running:
+    """One or more commands that belong to one HTTP request, and the queue of what the host says about them.
+
+    Whoever holds it closes it: what has not ended by then is cancelled in the host.
+    """
+
+    def __init__(self, requests: tuple[Request, ...], send: Callable[[Command], None]) -> None:
+        self.requests = requests
+        self._send = send
+        self._remaining = {request.request_id: _last_events(request) for request in requests}
+        self._queue: asyncio.Queue[Event | LlamaFarmError] = asyncio.Queue()
+
+    @property
+    def ended(self) -> bool:
+        """All last events have been read, or a failure."""
+        return not self._remaining
+
+    def deliver(self, event: Event | LlamaFarmError) -> None:
+        self._queue.put_nowait(event)
+
+    async def next(self) -> Event:
+        """Return the next event. Raises LlamaFarmError where the host refused, failed or died."""
+        event = await self._queue.get()
+        if isinstance(event, LlamaFarmError):
+            self._remaining.clear()
+            raise event
+        if isinstance(event, Failed):
+            self._remaining.pop(event.request_id, None)
+            raise failure(event)
+        if isinstance(event, LAST_EVENTS):
+            self._count_down(event.request_id)
+        return event
+
+    def _count_down(self, request_id: str) -> None:
+        self._remaining[request_id] -= 1
+        if self._remaining[request_id] == 0:
+            del self._remaining[request_id]
+
+    def cancel(self) -> None:
+        """Cancel in the host whatever has not ended; calling twice does nothing."""
+        for request_id in self._remaining:
+            self._send(Cancel(request_id))
+        self._remaining.clear()
+
+
+def _last_events(request: Request) -> int:
+    return request.n if isinstance(request, Generate) else 1

@@ -1,0 +1,113 @@
+"""How the server is to run: flags, then the environment, then defaults."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llamafarm.errors import ConfigError
+
+from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, read_operator
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 11540
+MAX_BODY_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """idle_timeout: seconds without a request after which the server stops by itself; 0: never.
+
+    nonce: echoed by /health, so that LlamaFarm knows the server that it started. max_requests: how many sequences may
+    be running or waiting before further requests get a 429. grace_seconds: how long running answers may go on once
+    the server is asked to stop. keep_alive_seconds: how long a stream may be silent.
+    """
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    api_key: str | None = field(default=None, repr=False)
+    nonce: str | None = None
+    operator: Operator = field(default_factory=Operator)
+    options: HostOptions = field(default_factory=HostOptions)
+    idle_timeout: float = 0.0
+    max_requests: int = 256
+    max_body_bytes: int = MAX_BODY_BYTES
+    grace_seconds: float = 10.0
+    keep_alive_seconds: float = 10.0
+
+
+def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """Raises ConfigError for a variable that makes no sense; argparse ends the program for a flag that does."""
+    flags = _parser().parse_args(arguments)
+    host = flags.host or environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST
+    return Settings(
+        host=host,
+        port=_port(environ) if flags.port is None else flags.port,
+        api_key=environ.get("UNIVERSAL_RUNTIME_API_KEY") or None,
+        nonce=environ.get("LF_SERVICE_NONCE") or None,
+        operator=read_operator(_path(environ, "LF_SERVICE_TOKEN_FILE"), _path(environ, CONFIG_VARIABLE)),
+        options=HostOptions(
+            device=flags.device, dtype=flags.dtype, idle_unload_seconds=_seconds(environ, "MODEL_UNLOAD_TIMEOUT", 300.0)
+        ),
+        idle_timeout=flags.idle_timeout,
+        max_requests=int(_seconds(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", 256.0)) or 1,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m llamafarm_universal.server",
+        description="The Universal Runtime: serves Hugging Face models over an OpenAI-compatible API.",
+    )
+    parser.add_argument("--host", help=f"address to listen on (UNIVERSAL_RUNTIME_HOST; {DEFAULT_HOST})")
+    parser.add_argument(
+        "--port", type=_port_number, help=f"port (UNIVERSAL_RUNTIME_PORT, LF_RUNTIME_PORT; {DEFAULT_PORT})"
+    )
+    parser.add_argument("--device", choices=["auto", "cuda", "mps", "cpu"], default="auto", help="where models go")
+    parser.add_argument("--dtype", choices=["auto", "fp16", "bf16", "fp32"], default="auto", help="precision of models")
+    parser.add_argument(
+        "--idle-timeout",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="stop after so long without a request (0: never)",
+    )
+    return parser
+
+
+def _port_number(value: str) -> int:
+    port = int(value)
+    if not 0 <= port <= 65535:
+        raise ValueError(value)
+    return port
+
+
+def _port(environ: Mapping[str, str]) -> int:
+    for name in ("UNIVERSAL_RUNTIME_PORT", "LF_RUNTIME_PORT"):
+        if value := environ.get(name):
+            try:
+                return _port_number(value)
+            except ValueError:
+                raise ConfigError(f"{name} must be a port from 0 to 65535, not {value!r}.") from None
+    return DEFAULT_PORT
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    value = environ.get(name)
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise ConfigError(f"{name} must be a number of 0 or more, not {value!r}.")
+    return number
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    value = environ.get(name)
+    return Path(value) if value else None

@@ -1,0 +1,182 @@
+"""What each operation's request may say: one table per operation, one row per field.
+
+Source of the fields: OpenAI's API reference; `top_k`, `min_p`, `repetition_penalty` and `chat_template_kwargs` are what
+common servers add.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llamafarm.errors import RequestError
+
+from llamafarm_universal.server.fields import (
+    Advisory,
+    Done,
+    Refused,
+    Table,
+    as_list,
+    as_object,
+    boolean,
+    choice,
+    integer,
+    number,
+    record,
+    text,
+    wrong,
+)
+from llamafarm_universal.server.prompts import messages, tools
+
+MAX_CHOICES = 16
+MAX_STOPS = 16
+MAX_STOP_LENGTH = 1024
+MAX_INPUTS = 2048
+MAX_PROMPTS = 16
+MAX_BIASES = 1024
+SEED_LIMIT = 2**63 - 1
+COMPLETION_TOKENS = 16
+"""What `max_tokens` of a text completion is by default: OpenAI's, and every common server's."""
+
+
+def stop(value: Any, path: str) -> tuple[str, ...]:
+    """One text, or a list of up to MAX_STOPS."""
+    texts = [value] if isinstance(value, str) else as_list(value, path, most=MAX_STOPS)
+    for item in texts:
+        if not isinstance(item, str) or not 1 <= len(item) <= MAX_STOP_LENGTH:
+            wrong(path, f"texts of 1 to {MAX_STOP_LENGTH} characters", item)
+    return tuple(texts)
+
+
+def logit_bias(value: Any, path: str) -> dict[int, float]:
+    """An object from token ids to numbers from -100 to 100."""
+    entries = as_object(value, path)
+    if len(entries) > MAX_BIASES:
+        wrong(path, f"an object of at most {MAX_BIASES} tokens", entries)
+    bias = number(-100, 100)
+    return {_token_id(token, path): bias(amount, f"{path}.{token}") for token, amount in entries.items()}
+
+
+def prompt(value: Any, path: str) -> tuple[str | tuple[int, ...], ...]:
+    return texts_or_ids(value, path, most=MAX_PROMPTS)
+
+
+def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...], ...]:
+    return texts_or_ids(value, path, most=MAX_INPUTS)
+
+
+def texts_or_ids(value: Any, path: str, *, most: int) -> tuple[str | tuple[int, ...], ...]:
+    """A text, token ids, or a list of either: what `prompt` and `input` may be."""
+    if isinstance(value, list) and value and all(_is_token(item) for item in value):
+        return (tuple(value),)
+    items = [value] if isinstance(value, str) else as_list(value, path, most=most)
+    several = isinstance(value, list)
+    return tuple(_text_or_ids(item, f"{path}[{i}]" if several else path) for i, item in enumerate(items))
+
+
+def _text_or_ids(value: Any, path: str) -> str | tuple[int, ...]:
+    if isinstance(value, str) and value:
+        return value
+    if not isinstance(value, list) or not value or not all(_is_token(item) for item in value):
+        wrong(path, "a text or a list of token ids, and not empty", value)
+    return tuple(value)
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _token_id(key: str, path: str) -> int:
+    if not (key.isascii() and key.isdigit() and len(key) <= 9):
+        wrong(path, "an object whose keys are token ids", key)
+    return int(key)
+
+
+def tool_choice(value: Any, path: str) -> str:
+    if value in ("auto", "none"):
+        return str(value)
+    raise RequestError(
+        f"{path!r} can be 'auto' or 'none' here: forcing a call needs constrained decoding, which is not there yet.",
+        param=path,
+        code="unsupported_parameter",
+    )
+
+
+SAMPLING: Table = {
+    "temperature": Done(number(0, 2)),
+    "top_p": Done(number(0, 1)),
+    "top_k": Done(integer(-1)),
+    "min_p": Done(number(0, 1)),
+    "repetition_penalty": Done(number(0, 10, above=True)),
+    "presence_penalty": Done(number(-2, 2)),
+    "frequency_penalty": Done(number(-2, 2)),
+    "logit_bias": Done(logit_bias),
+    "stop": Done(stop),
+    "seed": Done(integer(-SEED_LIMIT, SEED_LIMIT - MAX_CHOICES)),
+    "max_tokens": Done(integer(1)),
+    "n": Done(integer(1, MAX_CHOICES)),
+    "stream": Done(boolean),
+    "stream_options": Done(record(include_usage=boolean)),
+    "user": Advisory(),
+}
+
+CHAT: Table = {
+    "model": Done(text, required=True),
+    "messages": Done(messages, required=True),
+    **SAMPLING,
+    "max_completion_tokens": Done(integer(1)),
+    "logprobs": Done(boolean),
+    "top_logprobs": Done(integer(0, 20)),
+    "tools": Done(tools),
+    "tool_choice": Done(tool_choice),
+    "parallel_tool_calls": Done(boolean),
+    "chat_template_kwargs": Done(record(enable_thinking=boolean, thinking=boolean)),
+    "metadata": Advisory(),
+    "store": Advisory(),
+    "service_tier": Advisory(),
+    "safety_identifier": Advisory(),
+    "prompt_cache_key": Advisory(),
+    "prompt_cache_retention": Advisory(),
+    "response_format": Refused("answers in a given format need constrained decoding.", inert=({"type": "text"},)),
+    "modalities": Refused("this model answers in text alone.", inert=(["text"],)),
+    "reasoning_effort": Refused("use chat_template_kwargs {'enable_thinking': …} where the model's template knows it."),
+    "verbosity": Refused("say in the prompt how long the answer shall be."),
+    "functions": Refused("use 'tools'."),
+    "function_call": Refused("use 'tool_choice'."),
+    "audio": Refused("this model answers in text alone."),
+    "prediction": Refused("predicted outputs are not used here."),
+    "web_search_options": Refused("this runtime searches nothing."),
+}
+
+COMPLETIONS: Table = {
+    "model": Done(text, required=True),
+    "prompt": Done(prompt, required=True),
+    **SAMPLING,
+    "logprobs": Done(integer(0, 20)),
+    "suffix": Refused("models here continue a text, they do not fill one in.", inert=("",)),
+    "echo": Refused("put the prompt before the answer yourself.", inert=(False,)),
+    "best_of": Refused("ask for 'n' answers and choose.", inert=(1,)),
+}
+
+EMBEDDINGS: Table = {
+    "model": Done(text, required=True),
+    "input": Done(embedding_input, required=True),
+    "encoding_format": Done(choice("float", "base64")),
+    "dimensions": Done(integer(1, 65536)),
+    "user": Advisory(),
+}
+
+SETTINGS = {
+    "device": choice("auto", "cuda", "mps", "cpu"),
+    "dtype": choice("auto", "fp16", "bf16", "fp32"),
+    "trust_remote_code": boolean,
+    "model_type": text,
+    "revision": text,
+}
+
+LOAD: Table = {
+    "id": Done(text, required=True),
+    "settings": Done(record(**SETTINGS)),
+    "stream": Done(boolean),
+}
+
+UNLOAD: Table = {"model": Done(text, required=True)}
