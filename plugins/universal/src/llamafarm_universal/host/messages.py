@@ -231,7 +231,14 @@ class Unloaded:
 
 
 FailureKind = Literal[
-    "model_not_found", "not_supported", "context_length", "invalid_request", "load_failed", "out_of_memory", "internal"
+    "model_not_found",
+    "not_supported",
+    "context_length",
+    "invalid_request",
+    "load_failed",
+    "out_of_memory",
+    "busy",
+    "internal",
 ]
 
 

@@ -1,0 +1,75 @@
+"""What one text model can take: its context, vocabulary, end tokens and its author's generation defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llamafarm_universal.host.failure import RequestFailed, refused
+from llamafarm_universal.host.models.loader import Weights
+
+_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
+_UNBOUNDED_ANSWER = 4096  # tokens, of models that have no limit of their own
+
+
+@dataclass(frozen=True)
+class Limits:
+    """context_length: tokens of prompt and answer together; None: the model names no limit.
+
+    defaults: the model's generation_config.json.
+    """
+
+    context_length: int | None
+    vocabulary: int
+    end_tokens: frozenset[int]
+    defaults: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, weights: Weights) -> Limits:
+        config = weights.module.config.get_text_config()
+        defaults = _generation_defaults(weights)
+        return cls(
+            context_length=context_length(config),
+            vocabulary=int(weights.module.get_input_embeddings().weight.shape[0]),
+            end_tokens=_ids(defaults.get("eos_token_id"), config.eos_token_id, weights.tokenizer.eos_token_id),
+            defaults=defaults,
+        )
+
+    def admit(self, prompt: int, max_tokens: int | None) -> int:
+        """How many tokens an answer may have. Raises RequestFailed where prompt and answer do not fit the context."""
+        if max_tokens is not None and max_tokens < 1:
+            raise refused(f"`max_tokens` must be at least 1; it is {max_tokens}.", "max_tokens")
+        limit = self.context_length
+        if limit is None:
+            return max_tokens or _UNBOUNDED_ANSWER
+        if prompt >= limit:
+            raise _too_long(f"The prompt has {prompt:,} tokens; the model can take {limit:,}.", "messages")
+        if max_tokens is not None and prompt + max_tokens > limit:
+            raise _too_long(
+                f"The prompt has {prompt:,} tokens and max_tokens asks for {max_tokens:,} more; "
+                f"the model can take {limit:,} together.",
+                "max_tokens",
+            )
+        return max_tokens or limit - prompt
+
+
+def context_length(config: Any) -> int | None:
+    """The tokens that a model can take, from its configuration."""
+    values = [getattr(config, key, None) for key in _CONTEXT_KEYS]
+    return next((value for value in values if isinstance(value, int) and value > 0), None)
+
+
+def _too_long(message: str, param: str) -> RequestFailed:
+    return RequestFailed("context_length", message, hint="Shorten the prompt, or lower max_tokens.", param=param)
+
+
+def _generation_defaults(weights: Weights) -> Mapping[str, Any]:
+    path = weights.plan.folder / "generation_config.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _ids(*values: int | list[int] | None) -> frozenset[int]:
+    lists = [value if isinstance(value, list) else [value] for value in values]
+    return frozenset(token for ids in lists for token in ids if token is not None)

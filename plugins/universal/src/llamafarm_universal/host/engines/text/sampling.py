@@ -1,0 +1,157 @@
+"""How one sequence chooses its next token. Nothing here is shared between sequences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from llamafarm_universal.host.failure import refused
+from llamafarm_universal.host.messages import Sampling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_LOGPROBS = 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A request's sampling with every default filled in. temperature 0: always the likeliest token. top_k 0: all."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    seed: int | None = None
+    logprobs: int | None = None
+
+
+def settle(sampling: Sampling, defaults: Mapping[str, Any], vocabulary: int) -> Settings:
+    """Fill in what a request leaves open from the model's generation_config.json, then from Settings.
+
+    A model whose author wrote `do_sample: false` is greedy unless the request gives a temperature.
+    Raises RequestFailed naming the parameter that is out of range.
+    """
+    settings = Settings(
+        temperature=_first(sampling.temperature, _default_temperature(defaults), 1.0),
+        top_p=_first(sampling.top_p, defaults.get("top_p"), 1.0),
+        top_k=max(0, int(_first(sampling.top_k, defaults.get("top_k"), 0))),
+        min_p=_first(sampling.min_p, defaults.get("min_p"), 0.0),
+        repetition_penalty=_first(sampling.repetition_penalty, defaults.get("repetition_penalty"), 1.0),
+        presence_penalty=sampling.presence_penalty or 0.0,
+        frequency_penalty=sampling.frequency_penalty or 0.0,
+        logit_bias=sampling.logit_bias,
+        seed=sampling.seed,
+        logprobs=sampling.logprobs,
+    )
+    _check(settings, vocabulary)
+    return settings
+
+
+class Sampler:
+    """Chooses the tokens of one sequence.
+
+    prompt: its token ids, which the repetition penalty counts. offset: added to the seed, to tell the sequences of one
+    request apart. Each sampler has a random generator of its own, so what else runs changes nothing.
+    """
+
+    def __init__(self, settings: Settings, prompt: Sequence[int], device: str, offset: int = 0) -> None:
+        self.settings = settings
+        self._generator = torch.Generator(device=device)
+        if settings.seed is None:
+            self._generator.seed()
+        else:
+            self._generator.manual_seed((settings.seed + offset) % 2**63)
+        self._seen = set(prompt) if settings.repetition_penalty != 1.0 else set()
+        self._counts: dict[int, int] = {}
+
+    def choose(self, logits: Tensor) -> int:
+        """The next token. logits: float32, one for each token of the vocabulary; left unchanged."""
+        scores = self._adjusted(logits)
+        token = int(scores.argmax()) if self.settings.temperature == 0 else self._draw(scores)
+        self._counts[token] = self._counts.get(token, 0) + 1
+        return token
+
+    def _draw(self, scores: Tensor) -> int:
+        scores, tokens = _narrowed(scores / self.settings.temperature, self.settings)
+        chosen = int(torch.multinomial(scores.softmax(-1), 1, generator=self._generator))
+        return chosen if tokens is None else int(tokens[chosen])
+
+    def _adjusted(self, logits: Tensor) -> Tensor:
+        """Penalties and bias, as OpenAI's API and the repetition-penalty paper (arXiv:1909.05858) define them."""
+        settings = self.settings
+        scores = logits.clone()
+        if settings.repetition_penalty != 1.0 and (tokens := [*self._seen, *self._counts]):
+            index = torch.tensor(sorted(set(tokens)), device=logits.device)
+            values = scores[index]
+            penalty = settings.repetition_penalty
+            scores[index] = torch.where(values > 0, values / penalty, values * penalty)
+        if (settings.presence_penalty or settings.frequency_penalty) and self._counts:
+            index = torch.tensor(list(self._counts), device=logits.device)
+            counts = torch.tensor(list(self._counts.values()), device=logits.device, dtype=scores.dtype)
+            scores[index] -= settings.presence_penalty + settings.frequency_penalty * counts
+        for token, bias in settings.logit_bias.items():
+            scores[token] += bias
+        return scores
+
+
+def log_probabilities(logits: Tensor, chosen: int, top: int) -> tuple[float, list[tuple[int, float]]]:
+    """Natural logarithms of the model's own probabilities, before temperature, penalties and bias.
+
+    Returns that of the chosen token, and the `top` likeliest tokens with theirs.
+    """
+    logs = logits.log_softmax(-1)
+    best = logs.topk(top) if top else None
+    alternatives = list(zip(best.indices.tolist(), best.values.tolist(), strict=True)) if best else []
+    return float(logs[chosen]), alternatives
+
+
+def _narrowed(scores: Tensor, settings: Settings) -> tuple[Tensor, Tensor | None]:
+    """Scores of the tokens that top_k, min_p and top_p leave, with the tokens' ids (None: all, in order)."""
+    if settings.min_p > 0:
+        scores = scores.masked_fill(scores < scores.max() + math.log(settings.min_p), -math.inf)
+    if not settings.top_k and settings.top_p >= 1:
+        return scores, None
+    scores, tokens = scores.topk(min(settings.top_k or scores.numel(), scores.numel()))
+    if settings.top_p < 1:
+        shares = scores.softmax(-1)
+        before = shares.cumsum(-1) - shares  # what the likelier tokens have together
+        scores = scores.masked_fill(before >= settings.top_p, -math.inf)
+    return scores, tokens
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
+
+
+def _default_temperature(defaults: Mapping[str, Any]) -> float | None:
+    return 0.0 if defaults.get("do_sample") is False else defaults.get("temperature")
+
+
+def _check(settings: Settings, vocabulary: int) -> None:
+    ranges = {
+        "temperature": (0.0, 100.0),
+        "top_p": (0.0, 1.0),
+        "min_p": (0.0, 1.0),
+        "repetition_penalty": (0.01, 100.0),
+        "presence_penalty": (-100.0, 100.0),
+        "frequency_penalty": (-100.0, 100.0),
+    }
+    for name, (low, high) in ranges.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise refused(f"`{name}` must lie between {low:g} and {high:g}; it is {value:g}.", name)
+    for token, bias in settings.logit_bias.items():
+        if not 0 <= token < vocabulary or not math.isfinite(bias):
+            message = f"`logit_bias` has {token}: {bias}; this model's tokens are 0 to {vocabulary - 1}."
+            raise refused(message, "logit_bias")
+    if settings.logprobs is not None and not 0 <= settings.logprobs <= MAX_LOGPROBS:
+        raise refused(f"`top_logprobs` must lie between 0 and {MAX_LOGPROBS}.", "top_logprobs")

@@ -1,0 +1,56 @@
+"""What the engine host raises when a request cannot be served: the cause of a `Failed` event."""
+
+from __future__ import annotations
+
+import logging
+
+from llamafarm_universal.host.messages import Failed, FailureKind
+
+log = logging.getLogger(__name__)
+
+
+class RequestFailed(Exception):
+    """One request, or one load, cannot be served.
+
+    kind: decides the HTTP status. hint: what to do next. param: the field of the request that is wrong.
+    """
+
+    def __init__(self, kind: FailureKind, message: str, *, hint: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.hint = hint
+        self.param = param
+
+    def event(self, request_id: str) -> Failed:
+        return Failed(request_id, self.kind, self.message, self.hint, self.param)
+
+
+def refused(message: str, param: str | None = None, *, hint: str | None = None) -> RequestFailed:
+    """A request that is wrong in itself."""
+    return RequestFailed("invalid_request", message, hint=hint, param=param)
+
+
+def explained(error: BaseException, doing: str) -> RequestFailed:
+    """Turn any exception into a failure. doing: what was under way, such as "generating a token"."""
+    if isinstance(error, RequestFailed):
+        return error
+    if is_out_of_memory(error):
+        return RequestFailed(
+            "out_of_memory",
+            f"Memory ran out while {doing}.",
+            hint="Use a shorter prompt, fewer requests at once, a smaller model, or dtype fp16 or bf16.",
+        )
+    log.error("Unexpected error while %s", doing, exc_info=error)
+    return RequestFailed("internal", f"Unexpected {type(error).__name__} while {doing}: {error}")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception of Python, or of torch for any device, says that memory ran out."""
+    text = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or ("DefaultCPUAllocator" in text and "allocate" in text)
+        or "MPS backend out of memory" in text
+    )

@@ -1,0 +1,219 @@
+"""The host's main loop: commands in, events out, and one step of each engine with work in between."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
+
+from llamafarm_universal.device import choose_device, details, use_threads
+from llamafarm_universal.host.failure import RequestFailed, explained
+from llamafarm_universal.host.messages import (
+    Accepted,
+    Cancel,
+    Command,
+    Embed,
+    Embedded,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    LoadProgress,
+    Models,
+    Piece,
+    Ready,
+    Stop,
+    Unload,
+    Unloaded,
+)
+from llamafarm_universal.host.models.registry import Registry, Resident, Stage
+from llamafarm_universal.host.options import HostOptions
+
+log = logging.getLogger(__name__)
+
+Answer = LoadProgress | Loaded | Accepted | Piece | Finished | Embedded | Unloaded | Failed
+_NOT_LAST = (LoadProgress, Accepted, Piece)
+
+
+@dataclass
+class _Request:
+    """A command under way. remaining: how many last events it will still have. resident: the model that works on it."""
+
+    command: Load | Generate | Embed | Unload
+    remaining: int
+    resident: Resident | None = None
+
+
+class Host:
+    """Everything of it runs on one thread, but the reader of the connection and the registry's own."""
+
+    def __init__(self, connection: Connection, options: HostOptions) -> None:
+        self._connection = connection
+        self._inbox: SimpleQueue[Command | Callable[[], None]] = SimpleQueue()
+        self._requests: dict[str, _Request] = {}
+        self._working: dict[int, Resident] = {}
+        self._registry = Registry(options, self._inbox.put, self._report_models)
+        self._options = options
+
+    def serve(self) -> None:
+        """Until the connection closes or says Stop; see `_read`, which ends the process."""
+        _quieten_libraries()
+        use_threads()
+        self._send(self._ready())
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        while True:
+            self._take(wait=not self._working)
+            for resident in list(self._working.values()):
+                self._step(resident)
+                self._take(wait=False)
+
+    def _read(self) -> None:
+        """In a thread. The end of the connection or Stop ends the process at once: nobody reads its answers."""
+        try:
+            while not isinstance(command := self._connection.recv(), Stop):
+                self._inbox.put(command)
+        except (EOFError, OSError):
+            pass
+        finally:
+            os._exit(0)
+
+    def _take(self, *, wait: bool) -> None:
+        """Do everything in the inbox; wait for something where there is nothing else to do, until a model is due."""
+        pause = self._registry.unload_idle()
+        try:
+            item = self._inbox.get(wait, None if pause is None else max(pause, 0.01))
+            while True:
+                self._do(item)
+                item = self._inbox.get_nowait()
+        except Empty:
+            pass
+
+    def _do(self, item: Command | Callable[[], None]) -> None:
+        match item:
+            case Cancel(request_id):
+                self._cancel(request_id)
+            case Load() | Generate() | Embed() | Unload():
+                self._start(item)
+            case Stop():
+                raise AssertionError("the reader ends the process")
+            case _:
+                item()
+
+    def _start(self, command: Load | Generate | Embed | Unload) -> None:
+        request_id = command.request_id
+        if request_id in self._requests:
+            log.error("Request id %s is in use: the second command is ignored.", request_id)
+            return
+        self._requests[request_id] = _Request(command, command.n if isinstance(command, Generate) else 1)
+        try:
+            if isinstance(command, Unload):
+                self._registry.unload(command.ref, lambda: self.emit(Unloaded(request_id)))
+            else:
+                self._registry.request(command.ref, _Asker(self, request_id))
+        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
+            self.emit(explained(error, "starting a request").event(request_id))
+
+    def _cancel(self, request_id: str) -> None:
+        request = self._requests.get(request_id)
+        if request is None:
+            return
+        self._registry.forget(request_id)
+        if request.resident:
+            request.resident.engine.cancel(request_id)
+        self._close(request_id)
+
+    def ready(self, request_id: str, resident: Resident) -> None:
+        """The model that a request needs is loaded."""
+        request = self._requests[request_id]
+        if isinstance(request.command, Load):
+            self.emit(Loaded(request_id, resident.engine.model))
+            return
+        assert not isinstance(request.command, Unload)
+        request.resident = resident
+        self._registry.begin(resident)
+        self._working[id(resident)] = resident
+        try:
+            resident.engine.submit(request.command, self.emit)
+        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
+            self.emit(explained(error, "reading the request").event(request_id))
+
+    def _step(self, resident: Resident) -> None:
+        try:
+            more = resident.engine.step()
+        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
+            more = False
+            self._fail_all(resident, explained(error, f"running `{resident.ref.id}`"))
+        if not more:
+            self._working.pop(id(resident), None)
+
+    def _fail_all(self, resident: Resident, failure: RequestFailed) -> None:
+        """An engine broke its promise and raised: end what it was working on, since nobody knows its state."""
+        for request_id in [key for key, request in self._requests.items() if request.resident is resident]:
+            resident.engine.cancel(request_id)
+            self.emit(failure.event(request_id))
+
+    def emit(self, event: Answer) -> None:
+        """Send an event of a request, unless it was cancelled or has ended."""
+        request_id = event.request_id
+        request = self._requests.get(request_id)
+        if request is None:
+            return
+        self._send(event)
+        if isinstance(event, _NOT_LAST):
+            return
+        request.remaining -= 1
+        if request.remaining <= 0 or isinstance(event, Failed):
+            self._close(request_id)
+
+    def _close(self, request_id: str) -> None:
+        request = self._requests.pop(request_id)
+        if request.resident:
+            self._registry.end(request.resident)
+
+    def _send(self, event: Event) -> None:
+        try:
+            self._connection.send(event)
+        except OSError:
+            os._exit(0)  # the server is gone
+
+    def _report_models(self) -> None:
+        self._send(Models(self._registry.loaded))
+
+    def _ready(self) -> Ready:
+        try:
+            device = choose_device(self._options.device)
+        except RequestFailed as failure:
+            self._send(failure.event(""))
+            os._exit(1)
+        return Ready(device, details(device))
+
+
+class _Asker:
+    """A request that waits for its model."""
+
+    def __init__(self, host: Host, request_id: str) -> None:
+        self._host = host
+        self.request_id = request_id
+
+    def progress(self, stage: Stage, text: str, done: int | None = None, total: int | None = None) -> None:
+        self._host.emit(LoadProgress(self.request_id, stage, text, done, total))
+
+    def ready(self, resident: Resident) -> None:
+        self._host.ready(self.request_id, resident)
+
+    def failed(self, failure: RequestFailed) -> None:
+        self._host.emit(failure.event(self.request_id))
+
+
+def _quieten_libraries() -> None:
+    """Progress goes to the server as events; bars and advice on the terminal would go between its log lines."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()

@@ -1,0 +1,32 @@
+"""The engine host's process: `run` is what the server spawns. Nothing heavy is imported before it is called."""
+
+from __future__ import annotations
+
+import os
+import signal
+from multiprocessing.connection import Connection
+
+from llamafarm_universal.host.messages import Failed
+from llamafarm_universal.host.options import HostOptions
+
+__all__ = ["HostOptions", "run"]
+
+
+def run(connection: Connection, options: HostOptions) -> None:
+    """Serve commands from the connection until it closes or says Stop. Ends the process, and so never returns.
+
+    Sends Ready once the libraries are there, or Failed without a request id where the host cannot run.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the server decides what it means
+    code = 1
+    try:
+        from llamafarm_universal.host.loop import Host
+
+        Host(connection, options).serve()
+        code = 0
+    except ImportError as error:
+        hint = "Install the runtime's libraries: pip install 'llamafarm-universal[server]'"
+        connection.send(Failed("", "not_supported", f"The engine host cannot start: {error}.", hint=hint))
+    finally:
+        # Not sys.exit: that waits for the threads of downloads and loads that nobody needs any more.
+        os._exit(code)

@@ -1,0 +1,61 @@
+"""From a model id to a folder on this machine, downloading it where needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from llamafarm_universal.host.failure import RequestFailed, refused
+from llamafarm_universal.host.messages import ModelRef
+from llamafarm_universal.host.models.download import Progress, download
+from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check_revision, parse_model_id, under
+
+
+def locate(ref: ModelRef, progress: Progress, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder that holds the model's files. Raises RequestFailed.
+
+    progress: told the bytes that are there and the bytes that there will be, while downloading; an exception that it
+    raises ends the download.
+    """
+    check_revision(ref.settings.revision)
+    source = parse_model_id(ref.id)
+    if isinstance(source, HubId):
+        return download(
+            source.id, ref.settings.revision, progress, code=ref.settings.trust_remote_code, environ=environ
+        )
+    if ref.settings.revision is not None:
+        raise refused(f"`{ref.id}` is a folder, and a folder has no revisions.", "revision")
+    return _packaged(source) if isinstance(source, PackagedFolder) else _local(source)
+
+
+def _packaged(source: PackagedFolder) -> Path:
+    """A folder of an installed package, which is found without importing it.
+
+    What lies in the working directory is not installed, although Python would import it.
+    """
+    here = Path.cwd()
+    spec = PathFinder.find_spec(source.package, [path for path in sys.path if path and Path(path).resolve() != here])
+    if spec is None or not spec.origin or not spec.submodule_search_locations:
+        raise RequestFailed(
+            "model_not_found",
+            f"No Python package `{source.package}` is installed beside the runtime.",
+            hint="Install the distribution that carries this model into the runtime's environment.",
+        )
+    return _checked(
+        under(Path(spec.submodule_search_locations[0]), source.folder), f"package:{source.package}/{source.folder}"
+    )
+
+
+def _local(source: LocalFolder) -> Path:
+    return _checked(source.path, str(source.path))
+
+
+def _checked(folder: Path, name: str) -> Path:
+    if not folder.is_dir():
+        raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
+    if not any((folder / file).is_file() for file in ("config.json", "model_index.json")):
+        raise RequestFailed("model_not_found", f"`{name}` holds no model: it has no config.json.", param="model")
+    return folder.resolve()

@@ -1,0 +1,106 @@
+"""What may be loaded: the grammar of model ids, and the refusal of what executes code. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llamafarm_universal.host.failure import RequestFailed, refused
+
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_HUB_ID = re.compile(rf"(?:{_PART}/)?{_PART}")
+_PACKAGE_ID = re.compile(r"package:([A-Za-z_][A-Za-z0-9_]*)((?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+)")
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+
+
+@dataclass(frozen=True)
+class HubId:
+    """`org/name` or `name` on the Hugging Face hub."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class PackagedFolder:
+    """A folder inside an installed Python package."""
+
+    package: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class LocalFolder:
+    path: Path
+
+
+def parse_model_id(text: str) -> HubId | PackagedFolder | LocalFolder:
+    """Tell the three kinds of model ids apart.
+
+    A local folder begins with `/`, `~`, `./`, `../` or a drive letter: a bare `name` is always a Hugging Face id, so
+    that no folder of the working directory can take a model's place.
+    Raises RequestFailed for anything else.
+    """
+    if match := _PACKAGE_ID.fullmatch(text):
+        return PackagedFolder(match[1], match[2].lstrip("/"))
+    if text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", text):
+        return LocalFolder(Path(text).expanduser())
+    if _HUB_ID.fullmatch(text) and ".." not in text and "--" not in text and len(text) <= 200:
+        return HubId(text)
+    raise refused(
+        f"`{text[:200]}` is not a model id.",
+        "model",
+        hint="Use a Hugging Face id (`org/name`), a folder (`./models/mine`) or `package:NAME/FOLDER`.",
+    )
+
+
+def check_revision(revision: str | None) -> None:
+    """Refuse a revision that could leave the cache folder: revisions become file names there."""
+    if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
+        raise refused(f"`{revision[:100]}` is not a revision.", "revision", hint="Use a branch, a tag or a commit.")
+
+
+def under(root: Path, relative: str) -> Path:
+    """The path of `relative` below `root`, links resolved. Raises RequestFailed where it would leave `root`."""
+    root = root.resolve()
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root):
+        raise refused(f"`{relative}` leads out of its folder.", "model")
+    return path
+
+
+def refuse_remote_code(model: str, config: Mapping[str, Any], *, trusted: bool) -> None:
+    """Refuse a configuration that has code executed: its own classes, or attention kernels fetched by name."""
+    if trusted:
+        return
+    if config.get("auto_map"):
+        raise RequestFailed(
+            "not_supported",
+            f"`{model}` brings its own Python code, which is not executed unless you allow it.",
+            hint="If you trust its author, set `trust_remote_code: true` for this model, with a pinned `revision`.",
+            param="trust_remote_code",
+        )
+    kernels = [key for key, value in config.items() if "attn_implementation" in key and "/" in str(value)]
+    if kernels:
+        raise RequestFailed(
+            "not_supported", f"`{model}` asks for kernels of another repository (`{kernels[0]}`): that is code too."
+        )
+
+
+def refuse_pickle(model: str, folder: Path) -> None:
+    """Refuse a folder whose only weights are files that can execute code when they are read."""
+    if any(folder.rglob("*.safetensors")):
+        return
+    pickled = sorted(path.name for path in folder.rglob("*") if path.suffix in _PICKLED)
+    if pickled:
+        raise RequestFailed(
+            "not_supported",
+            f"`{model}` has weights only as `{pickled[0]}`, a format that can execute code when it is read.",
+            hint="Use a model with safetensors weights, or convert it on a machine that you can afford to lose.",
+        )
+    raise RequestFailed(
+        "model_not_found", f"`{model}` has no safetensors weights.", hint=f"Expected *.safetensors in {folder}."
+    )
