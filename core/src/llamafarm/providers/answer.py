@@ -72,37 +72,41 @@ class Answer:
         except TimeoutError:
             raise self._late() from None
         except httpx.HTTPError as error:
-            raise self.broken(str(error)) from error
+            raise self.broken(f"it broke off ({error})") from error
         self._end = self._limits.next()
         return piece
 
-    async def text(self, limit: int = MAX_ANSWER_BYTES, *, whole: bool = False) -> str:
-        """The body as text, cut off at `limit` bytes; with `whole`, one that is longer is an UpstreamError."""
-        parts = bytearray()
-        async for piece in self:
-            parts += piece
-            if len(parts) > limit:
-                if whole:
-                    raise self.broken(f"the answer is larger than {limit} bytes")
-                break
-        return parts[:limit].decode("utf-8", "replace")
+    async def text(self, limit: int) -> str:
+        """The body as text, cut off at `limit` bytes."""
+        return (await self._read(limit))[:limit].decode("utf-8", "replace")
 
     async def json(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises UpstreamError where it is none, and the error that a 200 may hold."""
-        text = await self.text(whole=True)
+        """The body as a JSON object. Raises UpstreamError where it is none, or larger than MAX_ANSWER_BYTES."""
+        content = await self._read(MAX_ANSWER_BYTES)
+        if len(content) > MAX_ANSWER_BYTES:
+            raise self.broken(f"it is larger than {MAX_ANSWER_BYTES} bytes")
+        beginning = content[:200].decode("utf-8", "replace")
         try:
-            body = json.loads(text, parse_constant=_refuse_constant)
+            body = json.loads(content, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             kind = self.content_type or "no content type"
-            raise self.broken(f"the answer ({kind}) is not JSON ({error}): {text[:200]}") from None
+            raise self.broken(f"it is not JSON ({kind}; {error}): {beginning}") from None
         if not isinstance(body, dict):
-            raise self.broken(f"the answer is not a JSON object: {text[:200]}")
+            raise self.broken(f"it is not a JSON object: {beginning}")
         return body
+
+    async def _read(self, limit: int) -> bytearray:
+        content = bytearray()
+        async for piece in self:
+            content += piece
+            if len(content) > limit:
+                break
+        return content
 
     def broken(self, what: str) -> UpstreamError:
         """The error of an answer that ends or looks otherwise than the protocol says."""
         provider = self.endpoint.provider
-        return UpstreamError(f"The answer of {provider} at {self.url} broke off: {what}", provider=provider)
+        return UpstreamError(f"The answer of {provider} at {self.url} cannot be used: {what}", provider=provider)
 
     async def aclose(self) -> None:
         """Close now; the connection is kept only where the answer was read to its end."""

@@ -113,7 +113,7 @@ class SseReply:
                 yield frame
             else:
                 if not self._finished:
-                    raise self._answer.broken("it ended without a finish reason and without [DONE]")
+                    raise self._answer.broken("it broke off, without a finish reason and without [DONE]")
             yield sse.DONE
             await self._drain()
         finally:

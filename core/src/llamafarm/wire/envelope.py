@@ -32,11 +32,13 @@ def error_event(error: LlamaFarmError) -> bytes:
 def read_error(body: Any) -> tuple[str, str | None, str | None] | None:
     """Return (message, code, param) of an error body, or None where it holds no error.
 
-    Servers disagree about the shape: `error` may be an object or a string, FastAPI says `detail`, and `code` may be a
-    number (which only repeats the status).
+    Servers disagree about the shape: `error` may be an object or a string, FastAPI says `detail`, some send the object
+    itself with `"object": "error"`, and `code` may be a number, which only repeats the status.
     """
     if not isinstance(body, dict):
         return None
+    if body.get("object") == "error" and "error" not in body:
+        return _read_object(body)
     error = body.get("error", body.get("detail"))
     if isinstance(error, str):
         return error, None, None
@@ -47,7 +49,7 @@ def read_error(body: Any) -> tuple[str, str | None, str | None] | None:
 
 def _read_object(error: dict[str, Any]) -> tuple[str, str | None, str | None]:
     message = error.get("message")
-    code = error.get("code") or error.get("type")
+    named = [error[key] for key in ("code", "type") if error.get(key) and isinstance(error[key], str)]
     param = error.get("param")
     text = message if isinstance(message, str) else str(error)
-    return text, code if isinstance(code, str) else None, param if isinstance(param, str) else None
+    return text, named[0] if named else None, param if isinstance(param, str) else None

@@ -1,0 +1,53 @@
+"""Providers are made once for each endpoint."""
+
+from __future__ import annotations
+
+import pytest
+from llamafarm.providers.base import Endpoint
+from llamafarm.providers.entry import ModelEntry, Timeouts
+from llamafarm.providers.pool import ProviderPool
+from llamafarm.records import ProviderSpec
+
+pytestmark = pytest.mark.anyio
+
+
+class Client:
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.closed = 0
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class BadClient(Client):
+    async def aclose(self) -> None:
+        raise RuntimeError("stuck")
+
+
+def spec(client: type[Client] = Client) -> ProviderSpec:
+    def endpoint(entry: ModelEntry) -> Endpoint:
+        return Endpoint("acme", entry.base_url or "http://127.0.0.1:9", timeouts=entry.timeouts)
+
+    return ProviderSpec("acme", "made for a test", ModelEntry, endpoint, client)
+
+
+def entry(name: str, **more) -> ModelEntry:
+    return ModelEntry(name=name, provider="acme", model=name, **more)
+
+
+async def test_entries_of_one_endpoint_share_a_provider():
+    pool = ProviderPool()
+    assert pool.lease(spec(), entry("a")) is pool.lease(spec(), entry("b"))
+    assert pool.lease(spec(), entry("c", base_url="http://127.0.0.1:10")) is not pool.lease(spec(), entry("a"))
+    assert pool.lease(spec(), entry("d", timeouts=Timeouts(total=1))) is not pool.lease(spec(), entry("a"))
+
+
+async def test_closing_closes_each_of_them_once_whatever_one_raises():
+    pool = ProviderPool()
+    pool.lease(spec(BadClient), entry("bad"))
+    good = pool.lease(spec(), entry("good", base_url="http://127.0.0.1:10"))
+    with pytest.raises(RuntimeError, match="stuck"):
+        await pool.aclose()
+    await pool.aclose()
+    assert good.closed == 1

@@ -1,0 +1,266 @@
+"""Streams as servers send them, faults included, and the replies that they become."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from llamafarm.errors import ContextLengthExceeded, ModelNotFound, ProviderError, ProviderTimeout, UpstreamError
+from llamafarm.providers.base import Call, Endpoint
+from llamafarm.providers.entry import ModelEntry, Timeouts
+from llamafarm.providers.http import HttpUpstream
+from llamafarm.providers.reply import JsonReply, SseReply, read_reply
+from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
+from llamafarm.wire import sse
+
+pytestmark = pytest.mark.anyio
+CALL = Call(entry=ModelEntry(name="m", provider="p", model="m"), request_id="r")
+
+
+def chunk(text: str | None = None, finish: str | None = None, **delta) -> bytes:
+    if text is not None:
+        delta["content"] = text
+    return sse.encode({"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+
+ROLE, HELLO, STOP = chunk("", role="assistant"), chunk("Grüße 🌾"), chunk(finish="stop")
+
+
+@asynccontextmanager
+async def asked(*scripts, **limits):
+    async with ScriptedUpstream(*scripts) as upstream:
+        http = HttpUpstream(Endpoint("acme", upstream.base_url, timeouts=Timeouts(**limits)))
+
+        async def ask(*, usage: bool = False):
+            return await read_reply(http, await http.open_stream("/chat/completions", {}, CALL), usage=usage)
+
+        ask.upstream = upstream
+        try:
+            yield ask
+        finally:
+            await http.aclose()
+
+
+async def before_the_error(reply, match: str, kind: type[ProviderError] = UpstreamError) -> list[bytes]:
+    """The frames that come before the stream raises."""
+    got = []
+    with pytest.raises(kind, match=match):
+        async for frame in reply.frames():
+            got.append(frame)  # noqa: PERF401 - what came before the error is wanted
+    return got
+
+
+async def frames_of(*pieces: bytes, end: bool = True, **limits) -> list[bytes]:
+    async with asked(streaming(*pieces, end=end), **limits) as ask:
+        reply = await ask()
+        return [frame async for frame in reply.frames()]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 400), max_size=12))
+def test_a_stream_may_be_cut_anywhere_even_inside_a_character(cuts):
+    whole = b"".join([ROLE, HELLO, STOP, sse.DONE])
+    places = sorted({0, len(whole), *(cut % len(whole) for cut in cuts)})
+    pieces = [whole[a:b] for a, b in pairwise(places)]
+    assert asyncio.run(frames_of(*pieces)) == [ROLE, HELLO, STOP, sse.DONE]
+
+
+async def test_half_a_character_at_the_end_is_a_stream_that_broke_off():
+    cut = HELLO[: HELLO.index("ü".encode()) + 1]
+    with pytest.raises(UpstreamError, match="broke off"):
+        await frames_of(ROLE, cut, end=False)
+
+
+async def test_a_stream_that_is_cut_in_the_middle_gives_what_came_and_then_an_error():
+    async with asked(streaming(ROLE, HELLO, end=False)) as ask:
+        got = await before_the_error(await ask(), "broke off")
+    assert got == [ROLE, HELLO]
+
+
+async def test_a_stream_that_ends_politely_but_without_finish_reason_and_done_broke_off():
+    with pytest.raises(UpstreamError, match="without a finish reason and without"):
+        await frames_of(ROLE, HELLO)
+
+
+async def test_a_missing_done_is_added_where_a_finish_reason_came():
+    assert await frames_of(ROLE, HELLO, STOP) == [ROLE, HELLO, STOP, sse.DONE]
+
+
+async def test_done_without_a_finish_reason_is_an_end():
+    assert await frames_of(ROLE, HELLO, sse.DONE) == [ROLE, HELLO, sse.DONE]
+
+
+async def test_usage_after_the_finish_reason_still_comes():
+    usage = sse.encode({"choices": [], "usage": {"total_tokens": 3}})
+    assert await frames_of(HELLO, STOP, usage, sse.DONE) == [HELLO, STOP, usage, sse.DONE]
+
+
+async def test_nothing_comes_after_done():
+    assert await frames_of(HELLO, STOP, sse.DONE, HELLO) == [HELLO, STOP, sse.DONE]
+
+
+async def test_a_last_event_without_its_empty_line_is_completed():
+    assert await frames_of(HELLO, STOP.rstrip()) == [HELLO, STOP, sse.DONE]
+    assert await frames_of(HELLO, b"data: [DONE]") == [HELLO, sse.DONE]
+
+
+async def test_comments_are_tolerated_everywhere():
+    ping = b": ping\n\n"
+    assert await frames_of(ping, ping, HELLO, ping, STOP, sse.DONE) == [HELLO, ping, STOP, sse.DONE]
+
+
+async def test_other_line_ends_pass_through():
+    crlf = HELLO.replace(b"\n", b"\r\n")
+    assert await frames_of(crlf, STOP, b"data:[DONE]\r\n\r\n") == [crlf, STOP, sse.DONE]
+
+
+@pytest.mark.parametrize(
+    "event, kind, status",
+    [
+        ({"error": {"message": "too long", "code": "context_length_exceeded"}}, ContextLengthExceeded, 400),
+        ({"error": {"message": "too long", "code": 400, "type": "exceed_context_size_error"}}, ProviderError, 400),
+        ({"error": {"message": "no such model", "code": "model_not_found"}}, ModelNotFound, 404),
+        ({"error": {"message": "busy", "code": 503}}, ProviderError, 503),
+        ({"error": "backend died"}, UpstreamError, 502),
+        ({"object": "error", "message": "old shape", "code": 40001}, UpstreamError, 502),
+    ],
+)
+async def test_an_error_as_the_first_event_is_an_error_with_a_status_and_no_stream(event, kind, status):
+    async with asked(streaming(b": ping\n\n", sse.encode(event))) as ask:
+        with pytest.raises(kind) as caught:
+            await ask()
+        assert caught.value.status == status
+
+
+async def test_an_error_event_by_its_name_is_an_error_too():
+    async with asked(streaming(b"event: error\ndata: out of memory\n\n")) as ask:
+        with pytest.raises(UpstreamError, match="out of memory"):
+            await ask()
+
+
+async def test_an_error_in_the_middle_ends_the_stream_with_the_upstreams_words():
+    async with asked(streaming(HELLO, sse.encode({"error": {"message": "CUDA out of memory"}}), sse.DONE)) as ask:
+        got = await before_the_error(await ask(), "CUDA out of memory")
+    assert got == [HELLO]
+
+
+async def test_a_model_that_writes_about_errors_raises_none():
+    texts = ['{"error": "not one"}', 'event: error\ndata: {"error": 1}', '"error"', "data: [DONE]\n\n"]
+    spoken = [chunk(text) for text in texts]
+    assert await frames_of(*spoken, STOP, sse.DONE) == [*spoken, STOP, sse.DONE]
+
+
+async def test_a_null_error_beside_choices_is_none():
+    quiet = sse.encode({"error": None, "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]})
+    assert await frames_of(quiet, STOP, sse.DONE) == [quiet, STOP, sse.DONE]
+
+
+async def test_an_event_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(sse.split, "__kwdefaults__", {"limit": 10_000})
+    with pytest.raises(UpstreamError, match="larger than 10000 bytes"):
+        await frames_of(HELLO, b"data: " + b"x" * 50_000)
+
+
+async def test_a_web_page_is_no_answer():
+    async with asked(answering("<html>Welcome to nginx</html>")) as ask:
+        with pytest.raises(UpstreamError, match=r"not JSON \(text/html"):
+            await ask()
+
+
+async def test_a_json_object_that_is_neither_answer_nor_error_is_refused():
+    async with asked(answering({"status": "ok"})) as ask:
+        with pytest.raises(UpstreamError, match="neither choices nor an error"):
+            await ask()
+
+
+async def test_an_error_in_a_200_is_an_error():
+    async with asked(answering({"error": {"message": "no such model", "code": "model_not_found"}})) as ask:
+        with pytest.raises(ModelNotFound):
+            await ask()
+
+
+async def test_a_stream_that_holds_no_event_is_refused():
+    async with asked(streaming(b": ping\n\n")) as ask:
+        with pytest.raises(UpstreamError, match="holds no event"):
+            await ask()
+
+
+async def test_a_server_that_answers_whole_though_a_stream_was_asked_for_still_streams():
+    message = {"role": "assistant", "content": "Hi", "tool_calls": [{"id": "1", "function": {"name": "f"}}]}
+    body = {
+        "id": "c",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+        "usage": {"total_tokens": 3},
+    }
+    async with asked(answering(body)) as ask:
+        reply = await ask(usage=True)
+        assert isinstance(reply, JsonReply)
+        *frames, last = [frame async for frame in reply.frames()]
+        assert last == sse.DONE
+        first, end, usage = (json.loads(frame.removeprefix(b"data: ")) for frame in frames)
+        assert first["choices"][0]["delta"]["tool_calls"] == [{"index": 0, "id": "1", "function": {"name": "f"}}]
+        assert end["choices"][0]["finish_reason"] == "tool_calls"
+        assert (usage["choices"], usage["usage"]) == ([], {"total_tokens": 3})
+        assert len([chunk async for chunk in (await ask()).chunks()]) == 2
+
+
+async def test_an_event_that_is_not_json_breaks_the_parsed_stream():
+    async with asked(streaming(b"data: hello\n\n", STOP, sse.DONE)) as ask:
+        reply = await ask()
+        with pytest.raises(UpstreamError, match="not a JSON object: hello"):
+            async for _ in reply.chunks():
+                pass
+
+
+async def test_silence_inside_a_stream_is_timed_out_and_pings_are_no_silence():
+    async def pings(asked: Asked, peer: Peer) -> None:
+        await peer.stream(ROLE, end=False)
+        for _ in range(20):
+            await peer.pieces(b": ping\n\n")
+            await asyncio.sleep(0.01)
+        await peer.gone()
+
+    async with asked(pings, between_bytes=0.15) as ask:
+        got = await before_the_error(await ask(), "was silent", ProviderTimeout)
+    assert got == [ROLE] + [b": ping\n\n"] * 20
+
+
+async def test_a_stream_read_to_its_end_gives_its_connection_back():
+    async with asked(streaming(HELLO, STOP, sse.DONE)) as ask:
+        for _ in range(3):
+            assert isinstance(reply := await ask(), SseReply)
+            assert [frame async for frame in reply.frames()][-1] == sse.DONE
+        assert ask.upstream.connections == 1
+
+
+async def test_leaving_the_frames_early_closes_the_connection():
+    gone = asyncio.get_running_loop().create_future()
+
+    async def endless(asked: Asked, peer: Peer) -> None:
+        await peer.stream(HELLO, HELLO, end=False)
+        gone.set_result(await peer.gone())
+
+    async with asked(endless) as ask:
+        frames = (await ask()).frames()
+        await anext(frames)
+        await frames.aclose()
+        assert await asyncio.wait_for(gone, 10)
+
+
+async def test_a_reply_that_nobody_reads_holds_no_connection_once_closed():
+    gone = asyncio.get_running_loop().create_future()
+
+    async def endless(asked: Asked, peer: Peer) -> None:
+        await peer.stream(HELLO, end=False)
+        gone.set_result(await peer.gone())
+
+    async with asked(endless) as ask:
+        reply = await ask()
+        await reply.aclose()
+        assert await asyncio.wait_for(gone, 10)
