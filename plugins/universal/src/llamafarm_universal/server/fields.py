@@ -37,6 +37,9 @@ class Refused:
     inert: tuple[Any, ...] = ()
 
 
+MAX_LISTED = 8
+"""So many known fields are listed where none is near the unknown one."""
+
 Rule = Done | Advisory | Refused
 Table = Mapping[str, Rule]
 
@@ -178,7 +181,8 @@ def as_list(value: Any, path: str, *, most: int) -> list[Any]:
 def _unknown(name: str, known: Collection[str], path: str = "") -> NoReturn:
     where = f"{path}.{name}" if path else name
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f"Did you mean {near[0]!r}?" if near else None
+    some = ", ".join(repr(field) for field in known) if len(known) <= MAX_LISTED else None
+    hint = f"Did you mean {near[0]!r}?" if near else some and f"There is {some}."
     raise RequestError(f"Unknown field {where[:100]!r}.", hint=hint, param=where[:100], code="unknown_field")
 
 

@@ -13,7 +13,7 @@ from llamafarm_universal.host.messages import Command, Event, Failed, Models, Re
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.server.errors import host_ended
 from llamafarm_universal.server.host_entry import ENGINE_HOST, run_host
-from llamafarm_universal.server.running import Request, Running
+from llamafarm_universal.server.running import Running
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ class HostClient:
         self.ended = asyncio.Event()
         self.died_busy = False
         """Whether requests were running when the process ended."""
+        self.unheard: list[Running] = []
+        """Those that were sent so late that the host may never have seen them."""
 
     def start(self) -> None:
         self._process.start()
@@ -68,13 +70,10 @@ class HostClient:
         """Ask the system now: a killed process is noticed here before its pipe says so."""
         return not self.ended.is_set() and self._process.is_alive()
 
-    def submit(self, requests: tuple[Request, ...]) -> Running:
-        """Send commands that belong together and return where their events arrive."""
-        running = Running(requests, self._send)
-        self._running.update({request.request_id: running for request in requests})
-        for request in requests:
-            self._send(request)
-        return running
+    def submit(self, running: Running) -> None:
+        """Send commands that belong together; their events arrive in `running`."""
+        self._running.update({request.request_id: running for request in running.requests})
+        running.send(self._send)
 
     def forget(self, running: Running) -> None:
         """Cancel what has not ended and drop whatever the host still says about it."""
@@ -139,8 +138,11 @@ class HostClient:
         self.ended.set()
         self._outbox.put(None)
         self._connection.close()
-        self.died_busy = any(not running.ended for running in self._running.values())
-        for running in set(self._running.values()):
-            running.deliver(host_ended(self.exit_code))
+        orphans = [running for running in set(self._running.values()) if not running.ended]
+        self.died_busy = bool(orphans)
+        self.unheard = [running for running in orphans if running.may_repeat]
+        for running in orphans:
+            if running not in self.unheard:
+                running.deliver(host_ended(self.exit_code))
         self._running.clear()
         self._on_end(self)

@@ -24,6 +24,8 @@ from llamafarm_universal.host.messages import (
 from llamafarm_universal.server.errors import failure
 
 Request = Load | Generate | Embed | Unload
+REPEAT_SECONDS = 1.0
+"""A killed host is noticed within this time."""
 LAST_EVENTS = (Loaded, Unloaded, Embedded, Finished)
 
 
@@ -33,9 +35,12 @@ class Running:
     Whoever holds it closes it: what has not ended by then is cancelled in the host.
     """
 
-    def __init__(self, requests: tuple[Request, ...], send: Callable[[Command], None]) -> None:
+    def __init__(self, requests: tuple[Request, ...]) -> None:
         self.requests = requests
-        self._send = send
+        self._send: Callable[[Command], None] | None = None
+        self._sent_at = 0.0
+        self._times_sent = 0
+        self._heard = False
         self._remaining = {request.request_id: _last_events(request) for request in requests}
         self._queue: asyncio.Queue[Event | LlamaFarmError] = asyncio.Queue()
 
@@ -44,7 +49,22 @@ class Running:
         """All last events have been read, or a failure."""
         return not self._remaining
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the host may have been dead when this was sent: then sending it once more is safe and right."""
+        now = asyncio.get_running_loop().time()
+        return not self._heard and self._times_sent == 1 and now - self._sent_at < REPEAT_SECONDS and not self.ended
+
+    def send(self, send: Callable[[Command], None]) -> None:
+        """Send the commands to a host."""
+        self._send = send
+        self._sent_at = asyncio.get_running_loop().time()
+        self._times_sent += 1
+        for request in self.requests:
+            send(request)
+
     def deliver(self, event: Event | LlamaFarmError) -> None:
+        self._heard = True
         self._queue.put_nowait(event)
 
     async def next(self) -> Event:
@@ -67,8 +87,9 @@ class Running:
 
     def cancel(self) -> None:
         """Cancel in the host whatever has not ended; calling twice does nothing."""
-        for request_id in self._remaining:
-            self._send(Cancel(request_id))
+        if self._send is not None:
+            for request_id in self._remaining:
+                self._send(Cancel(request_id))
         self._remaining.clear()
 
 

@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     signal.signal(signal.SIGTERM, _exit_quietly)  # uvicorn raises the signal again once it has ended properly
     try:
-        _Server(Runtime(settings)).run([listener])
+        Server(Runtime(settings)).run([listener])
     except KeyboardInterrupt:
         pass
     return 0
@@ -71,7 +71,7 @@ def _not_bound(settings: Settings, error: OSError) -> ServiceError:
     return ServiceError(f"Cannot listen on {where}: {error.strerror or error}.")
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn, which says where it listens and stops when it has been idle for long enough."""
 
     def __init__(self, runtime: Runtime) -> None:

@@ -41,6 +41,7 @@ class Supervisor:
         self._options = options
         self._target = target
         self._client: HostClient | None = None
+        self._unheard: list[Running] = []
         self._changed = asyncio.Event()
         self._failures = 0
         self._failed_at = 0.0
@@ -60,10 +61,14 @@ class Supervisor:
         """Send commands to the host, waiting until it is there. Raises ServiceError."""
         client = await self._ready_client()
         self._failures = 0
-        return client.submit(requests)
+        running = Running(requests)
+        client.submit(running)
+        return running
 
     def forget(self, running: Running) -> None:
         """Drop a request: what has not ended is cancelled."""
+        if running in self._unheard:
+            self._unheard.remove(running)
         if self._client is not None:
             self._client.forget(running)
 
@@ -101,16 +106,20 @@ class Supervisor:
             case Ready():
                 self.ready = event
                 self.cause = None
+                self._repeat_unheard()
                 self._set_state("ready")
             case Models():
                 self.loaded = event.loaded
             case Failed():
                 self.cause = f"{event.message} {event.hint}" if event.hint else event.message
+                log.error("%s", self.cause)
 
     def _host_ended(self, client: HostClient) -> None:
         self._client = None
         self.loaded = ()
+        self._unheard += client.unheard
         if self._closing:
+            self._refuse_unheard()
             return
         how = describe_exit(client.exit_code)
         log.error("The engine host ended (%s).", how)
@@ -130,7 +139,20 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         self._failed_at = loop.time()
         self.cause = self.cause or f"it ended {self._failures} times in a row ({how}); the server's log says why."
+        self._refuse_unheard()
         self._set_state("failed")
+
+    def _repeat_unheard(self) -> None:
+        """Ask a new host what the old one was asked when it was dead already."""
+        assert self._client is not None
+        unheard, self._unheard = self._unheard, []
+        for running in unheard:
+            self._client.submit(running)
+
+    def _refuse_unheard(self) -> None:
+        unheard, self._unheard = self._unheard, []
+        for running in unheard:
+            running.deliver(host_failed(self.cause or "the server is stopping."))
 
     def _set_state(self, state: HostState) -> None:
         """Wake everybody who waits for a change; each looks for itself what it is."""

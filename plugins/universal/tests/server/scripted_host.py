@@ -1,0 +1,136 @@
+"""An engine host without engines: a real process that speaks the real messages and does what it is told.
+
+The model's id and the text of the last message say what happens:
+
+    refuse/KIND         Failed of that kind before Accepted        text|in|pieces     one Piece for each
+    never/accepts       nothing at all                             <hang>             no more events after the pieces
+    die/before          the process kills itself before Accepted   <die>              the process kills itself
+    hang/load           progress and no end                        <fail>             Failed in the middle
+                                                                   <show>             the command, as JSON
+                                                                   <log>              all commands so far, as JSON
+"""
+
+from __future__ import annotations
+
+import array
+import dataclasses
+import json
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+from llamafarm_universal.host import messages as m
+from llamafarm_universal.host.options import HostOptions
+
+
+def run(connection: Connection, options: HostOptions) -> None:
+    connection.send(m.Ready("cpu", {"name": "scripted"}))
+    Host(connection).serve()
+
+
+def run_and_exit(connection: Connection, options: HostOptions) -> None:
+    sys.exit(3)
+
+
+def run_without_torch(connection: Connection, options: HostOptions) -> None:
+    import a_library_that_nobody_has  # noqa: F401
+
+
+class Host:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.log: list[dict[str, Any]] = []
+        self.loaded: dict[m.ModelRef, m.LoadedModel] = {}
+
+    def serve(self) -> None:
+        while True:
+            try:
+                command = self.connection.recv()
+            except EOFError:
+                return
+            if isinstance(command, m.Stop):
+                return
+            self.log.append({"command": type(command).__name__, "request_id": command.request_id})
+            getattr(self, type(command).__name__.lower())(command)
+
+    def send(self, event: m.Event) -> None:
+        self.connection.send(event)
+
+    def model(self, ref: m.ModelRef) -> m.LoadedModel:
+        if ref not in self.loaded:
+            features = frozenset({"chat"})
+            self.loaded[ref] = m.LoadedModel(ref, "text", "cpu", "fp32", 10, 40, context_length=128, features=features)
+            self.send(m.Models(tuple(self.loaded.values())))
+        return self.loaded[ref]
+
+    def load(self, command: m.Load) -> None:
+        if self.refused(command):
+            return
+        self.send(m.LoadProgress(command.request_id, "downloading", "Downloading", 1, 2))
+        self.send(m.LoadProgress(command.request_id, "loading", "Loading"))
+        if command.ref.id == "fail/late":
+            self.send(m.Failed(command.request_id, "load_failed", "The weights are broken."))
+        elif command.ref.id != "hang/load":
+            self.send(m.Loaded(command.request_id, self.model(command.ref)))
+
+    def unload(self, command: m.Unload) -> None:
+        if self.loaded.pop(command.ref, None) is None:
+            self.send(m.Failed(command.request_id, "model_not_found", f"{command.ref.id} is not loaded."))
+            return
+        self.send(m.Models(tuple(self.loaded.values())))
+        self.send(m.Unloaded(command.request_id))
+
+    def cancel(self, command: m.Cancel) -> None:
+        pass
+
+    def embed(self, command: m.Embed) -> None:
+        if not self.refused(command):
+            vectors = [
+                array.array("f", [float(i), 0.5, -1.0][: command.dimensions]).tobytes()
+                for i, _ in enumerate(command.inputs)
+            ]
+            self.send(m.Embedded(command.request_id, tuple(vectors), 2 * len(command.inputs)))
+
+    def generate(self, command: m.Generate) -> None:
+        if self.refused(command):
+            return
+        self.send(m.Accepted(command.request_id, 7, self.model(command.ref)))
+        for index in range(command.n):
+            self.answer(command, index)
+
+    def answer(self, command: m.Generate, index: int) -> None:
+        pieces = self.text(command).split("|")
+        for text in pieces:
+            if text == "<hang>":
+                return
+            if text == "<die>":
+                die()
+            if text == "<fail>":
+                self.send(m.Failed(command.request_id, "out_of_memory", "Memory ran out.", hint="Use a smaller model."))
+                return
+            logprobs = (m.TokenLogprob(text, -0.5, ((text, -0.5), ("x", -1.0))),)
+            self.send(m.Piece(command.request_id, index, text, () if command.sampling.logprobs is None else logprobs))
+        limit = command.sampling.max_tokens
+        reason = "length" if limit is not None and limit < len(pieces) else "stop"
+        self.send(m.Finished(command.request_id, index, reason, len(pieces)))
+
+    def text(self, command: m.Generate) -> str:
+        prompt = command.prompt
+        text = str(prompt.messages[-1]["content"]) if isinstance(prompt, m.ChatPrompt) else str(prompt.text)
+        if text == "<show>":
+            return json.dumps(dataclasses.asdict(command))
+        return json.dumps(self.log) if text == "<log>" else text
+
+    def refused(self, command: m.Load | m.Generate | m.Embed) -> bool:
+        owner, _, name = command.ref.id.partition("/")
+        if owner == "refuse":
+            self.send(m.Failed(command.request_id, name, f"Refused as {name}.", hint="Do this next.", param="messages"))
+        elif owner == "die":
+            die()
+        return owner in ("refuse", "never")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

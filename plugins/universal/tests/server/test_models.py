@@ -1,0 +1,164 @@
+"""Loading, listing and unloading models, and /health meanwhile; with a scripted engine host."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from llamafarm_universal.host.messages import LoadSettings, ModelRef
+from llamafarm_universal.server.operator import Operator
+from llamafarm_universal.server.settings import Settings
+
+from conftest import serving
+
+
+def load(server, model_id, headers=None, **body):
+    return server.http.post("/v1/models/load", json={"id": model_id, **body}, headers=headers)
+
+
+def events(response):
+    frames = [frame.split("\n") for frame in response.text.split("\n\n") if frame]
+    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in frames]
+
+
+def test_a_loaded_model_answers_to_its_id(own):
+    loaded = load(own, "echo/model").json()
+    assert loaded == {
+        "model": "echo/model", "id": "echo/model", "engine": "text", "device": "cpu", "dtype": "fp32",
+        "parameters": 10, "memory_bytes": 40, "context_length": 128, "dimensions": None, "features": ["chat"],
+    }  # fmt: skip
+    assert own.http.get("/health").json()["models"] == ["echo/model"]
+
+
+def test_a_model_with_settings_gets_a_handle_that_requests_name(own):
+    handle = load(own, "echo/model", settings={"dtype": "bf16"}).json()["model"]
+    assert handle.startswith("echo/model@")
+    assert handle != load(own, "echo/model", settings={"dtype": "fp16"}).json()["model"]
+    assert handle == load(own, "echo/model", settings={"dtype": "bf16", "device": "auto"}).json()["model"]
+    command = json.loads(own.chat("<show>", model=handle).json()["choices"][0]["message"]["content"])
+    assert command["ref"]["settings"]["dtype"] == "bf16"
+
+
+def test_a_handle_that_is_not_known_says_so(shared):
+    response = shared.chat("a", model="echo/model@0123abcd")
+    assert response.status_code == 404
+    error = response.json()["error"]
+    assert (error["code"], error["param"]) == ("model_not_loaded", "model")
+    assert "POST /v1/models/load" in error["message"]
+
+
+def test_loading_streams_its_progress(shared):
+    response = load(shared, "echo/model", stream=True)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    first, second, (name, model) = events(response)
+    assert first == ("progress", {"stage": "downloading", "text": "Downloading", "done": 1, "total": 2})
+    assert second == ("progress", {"stage": "loading", "text": "Loading", "done": None, "total": None})
+    assert (name, model["model"]) == ("loaded", "echo/model")
+
+
+def test_a_load_that_fails_late_is_an_error_event(shared):
+    *_, (name, error) = events(load(shared, "fail/late", stream=True))
+    assert (name, error["error"]["message"]) == ("error", "The weights are broken.")
+    assert load(shared, "fail/late").status_code == 500
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_load_that_is_refused_is_a_status(shared, stream):
+    assert load(shared, "refuse/model_not_found", stream=stream).status_code == 404
+
+
+def test_models_are_listed_loaded_or_not(own):
+    handle = load(own, "echo/model", settings={"dtype": "bf16"}).json()["model"]
+    own.chat("a")
+    own.http.post("/v1/models/unload", json={"model": handle})
+    listed = {model["id"]: model for model in own.http.get("/v1/models").json()["data"]}
+    assert listed["echo/model"]["loaded"]
+    assert listed["echo/model"]["context_length"] == 128
+    assert not listed[handle]["loaded"]
+    assert listed[handle]["settings"]["dtype"] == "bf16"
+    assert {model.id for model in own.openai.models.list()} == set(listed)
+    assert own.openai.models.retrieve("echo/model").id == "echo/model"
+    assert own.http.get("/v1/models/other/model").status_code == 404
+
+
+def test_unloading_what_is_not_loaded_is_an_error(own):
+    load(own, "echo/model")
+    assert own.http.post("/v1/models/unload", json={"model": "echo/model"}).json()["unloaded"] is True
+    assert own.http.post("/v1/models/unload", json={"model": "echo/model"}).status_code == 404
+
+
+@pytest.mark.parametrize(("body", "param"), [
+    ({"settings": {"device": "tpu"}}, "settings.device"), ({"settings": {"dtyp": "fp16"}}, "settings.dtyp"),
+    ({"id": "../up/and/out of"}, "id"), ({"id": "a//b"}, "model"), ({"id": ""}, "id"), ({"settings": []}, "settings"),
+])  # fmt: skip
+def test_a_wrong_setting_is_named(shared, body, param):
+    response = shared.http.post("/v1/models/load", json={"id": "echo/model", **body})
+    if param == "id" and body["id"]:
+        assert response.status_code == 403  # a folder, whatever it is called
+        return
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == param
+
+
+def test_health_answers_while_a_model_loads(own):
+    request = {"id": "hang/load", "stream": True}
+    with own.http.stream("POST", "/v1/models/load", json=request) as loading:
+        assert b"downloading" in next(loading.iter_raw())
+        assert own.http.get("/health").json()["status"] == "ok"
+
+
+def test_health_says_who_and_where():
+    with serving(Settings(nonce="abc")) as server:
+        server.host_is("ready")
+        health = server.http.get("/health").json()
+    assert health["nonce"] == "abc"
+    assert health["pid"] == os.getpid()
+    assert health["device"] == {"type": "cpu", "name": "scripted"}
+    assert health["version"] == "0.1.0"
+
+
+class TestPrivilegedSettings:
+    """trust_remote_code executes code and local folders read the disk: only the operator says yes to them."""
+
+    @pytest.mark.parametrize(
+        "body", [{"settings": {"trust_remote_code": True}}, {"id": "/srv/model"}, {"id": "./model"}]
+    )
+    def test_without_the_token_they_are_refused_with_what_to_do(self, shared, body):
+        response = shared.http.post("/v1/models/load", json={"id": "echo/model", **body})
+        assert response.status_code == 403
+        assert "UNIVERSAL_RUNTIME_CONFIG" in response.json()["error"]["message"]
+
+    def test_a_folder_in_a_request_is_not_loaded(self, shared):
+        response = shared.chat("a", model="/srv/model")
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_loaded")
+
+    def test_a_revision_and_a_package_need_no_token(self, shared):
+        assert load(shared, "echo/model", settings={"revision": "v1.0"}).status_code == 200
+        assert load(shared, "package:some_package/model").status_code == 200
+
+    def test_with_the_token_they_are_taken_and_the_handle_is_enough_after(self):
+        with serving(Settings(operator=Operator(token="secret"))) as server:
+            wrong = load(server, "/srv/model", {"X-LF-Service-Token": "wrong"})
+            assert wrong.status_code == 403
+            right = {"X-LF-Service-Token": "secret"}
+            handle = load(server, "/srv/model", right, settings={"trust_remote_code": True}).json()["model"]
+            assert server.chat("a", model=handle).status_code == 200
+            assert load(server, "/srv/model", right).json()["model"] == "/srv/model"
+            assert server.chat("a", model="/srv/model").status_code == 200
+
+    def test_the_servers_own_file_gives_a_model_its_settings(self):
+        settings = LoadSettings(trust_remote_code=True, revision="abc")
+        models = {"echo/model": ModelRef("echo/model", settings), "/srv/model": ModelRef("/srv/model")}
+        with serving(Settings(operator=Operator(models=models))) as server:
+            command = json.loads(server.chat("<show>").json()["choices"][0]["message"]["content"])
+            assert command["ref"]["settings"]["trust_remote_code"] is True
+            assert load(server, "echo/model").json()["model"] == "echo/model"
+            same = {"trust_remote_code": True, "revision": "abc"}
+            assert load(server, "echo/model", settings=same).status_code == 200
+            other = {"trust_remote_code": True, "revision": "def"}
+            assert load(server, "echo/model", settings=other).status_code == 403
+            assert load(server, "other/model", settings=same).status_code == 403
+            assert server.chat("a", model="/srv/model").status_code == 200
+            assert Path("/srv/model").is_absolute()
