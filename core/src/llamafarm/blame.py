@@ -19,7 +19,7 @@ def blaming(what: str, kind: type[LlamaFarmError]) -> Iterator[None]:
     except LlamaFarmError:
         raise
     except Exception as error:
-        log.info("%s failed.", what, exc_info=True)
+        log.debug("%s failed.", what, exc_info=True)
         raise kind(
             f"{what} failed: {type(error).__name__}: {error}",
             hint="This is a defect of the plugin, not of the request; `--debug` shows where.",

@@ -14,7 +14,7 @@ from llamafarm.errors import LlamaFarmError, PluginError, RequestError
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.select import Link, build_chain
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.base import Call, Health, Reply
+from llamafarm.providers.base import Call, Endpoint, Health, Reply
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.request_fields import merged, take_handler_fields
 from llamafarm.services.base import Service
@@ -81,6 +81,10 @@ class Gateway:
     def models(self, project: Project) -> list[Model]:
         """The project's entries, in the order of its file; a broken one carries its error."""
         return [_model(entry, project) for entry in project.models]
+
+    def endpoint(self, entry: ModelEntry) -> Endpoint:
+        """The address that the entry's runtime is reached at."""
+        return self._dispatcher.endpoint(entry)
 
     def service(self, entry: ModelEntry) -> Service | None:
         """The service that LlamaFarm starts for this entry, where it may."""

@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 import anyio.to_thread
 
 from llamafarm.errors import RequestError, UsageError
+from llamafarm.sessions.database import Database
+from llamafarm.sessions.processes import lives, this_process
 from llamafarm.wire.chat import Message
 
 PATIENCE = 2.0

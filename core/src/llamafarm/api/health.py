@@ -1,0 +1,102 @@
+"""Whether the server and what it depends on work."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from llamafarm.api.settings import Settings
+from llamafarm.errors import LlamaFarmError
+from llamafarm.project import Project
+from llamafarm.providers.base import Health
+from llamafarm.version import VERSION
+
+CHECK_SECONDS = 2.0
+"""How long one model entry may take to say that it is there."""
+LIVE_PATH = "/health/live"
+
+Status = Literal["healthy", "idle", "degraded", "unhealthy"]
+FINE = ("healthy", "idle")
+
+
+@dataclass(frozen=True)
+class Component:
+    """status: `idle` is a runtime that is not up and is started by its first request, which is as it should be."""
+
+    name: str
+    status: Status
+    message: str
+    latency_ms: float | None = None
+
+
+def routes(settings: Settings) -> list[Route]:
+    """`GET /health` looks at everything; `GET /health/live` says only that the process answers, to anybody."""
+
+    async def health(_: Request) -> JSONResponse:
+        components = [_plugins(settings), *await _project(settings)]
+        status = _overall(components)
+        bad = [component.name for component in components if component.status not in FINE]
+        body = {
+            "status": status,
+            "summary": f"Look at: {', '.join(bad)}." if bad else "Everything works.",
+            "version": VERSION,
+            "components": [asdict(component) for component in components],
+            "timestamp": time.time(),
+        }
+        return JSONResponse(body, status_code=503 if status == "unhealthy" else 200)
+
+    async def live(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    return [Route("/health", health, methods=["GET"]), Route(LIVE_PATH, live, methods=["GET"])]
+
+
+def _plugins(settings: Settings) -> Component:
+    """What has gone wrong with plugins so far; those that nothing needed have not been loaded."""
+    warnings = [str(warning) for warning in settings.plugins.warnings]
+    return Component("plugins", "degraded" if warnings else "healthy", "; ".join(warnings) or "No plugin is broken.")
+
+
+async def _project(settings: Settings) -> list[Component]:
+    try:
+        project = settings.projects.default
+    except LlamaFarmError as error:
+        return [Component("configuration", "unhealthy", str(error))]
+    if project is None:
+        return [Component("configuration", "healthy", "No llamafarm.yaml here; projects are named in the path.")]
+    names = [entry.name for entry in project.models]
+    models = await asyncio.gather(*(_model(settings, project, name) for name in names))
+    return [Component("configuration", "healthy", f"{project.namespace}/{project.name}"), *models]
+
+
+async def _model(settings: Settings, project: Project, name: str) -> Component:
+    health = await settings.gateway.check(project, name, timeout=CHECK_SECONDS)
+    latency = None if health.latency is None else round(health.latency * 1000, 1)
+    status, message = _judged(settings, project, name, health)
+    return Component(f"model:{name}", status, message, latency)
+
+
+def _judged(settings: Settings, project: Project, name: str, health: Health) -> tuple[Status, str]:
+    if health.ok:
+        return "healthy", health.detail or "It answers."
+    try:
+        startable = settings.gateway.service(project.entry(name)) is not None
+    except LlamaFarmError as error:
+        return "unhealthy", str(error)
+    return ("idle", "Not running; its first request starts it.") if startable else ("unhealthy", health.detail)
+
+
+def _overall(components: list[Component]) -> Status:
+    """Unhealthy where no model can be used, degraded where anything is wrong."""
+    models = [component for component in components if component.name.startswith("model:")]
+    fine = [component for component in models if component.status in FINE]
+    broken = [component for component in components if component.status not in FINE]
+    if (models and not fine) or any(component.name == "configuration" for component in broken):
+        return "unhealthy"
+    return "degraded" if broken else "healthy"

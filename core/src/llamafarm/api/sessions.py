@@ -1,0 +1,53 @@
+"""The conversations of a project: listing, reading and deleting them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from llamafarm.api.settings import Settings
+from llamafarm.errors import UsageError
+from llamafarm.sessions import SessionStore
+
+
+def routes(prefix: str, settings: Settings) -> list[Route]:
+    """Below `{prefix}/chat/sessions`."""
+
+    def key(request: Request) -> str:
+        project = settings.projects.of(request.path_params)
+        return f"{project.namespace}/{project.name}"
+
+    async def list_sessions(request: Request) -> JSONResponse:
+        found = await _store(settings).list(key(request))
+        return JSONResponse({"object": "list", "data": [asdict(row) for row in found]})
+
+    async def history(request: Request) -> JSONResponse:
+        session = request.path_params["session"]
+        messages = await _store(settings).messages(key(request), session)
+        return JSONResponse({"id": session, "messages": messages})
+
+    async def delete(request: Request) -> JSONResponse:
+        session = request.path_params["session"]
+        await _store(settings).delete(key(request), session)
+        return JSONResponse({"id": session, "deleted": True, "message": f"Session {session} is deleted."})
+
+    async def delete_all(request: Request) -> JSONResponse:
+        count = await _store(settings).delete_all(key(request))
+        return JSONResponse({"count": count, "deleted": True, "message": f"{count} sessions are deleted."})
+
+    base = f"{prefix}/chat/sessions"
+    return [
+        Route(base, list_sessions, methods=["GET"]),
+        Route(base, delete_all, methods=["DELETE"]),
+        Route(f"{base}/{{session}}", delete, methods=["DELETE"]),
+        Route(f"{base}/{{session}}/history", history, methods=["GET"]),
+    ]
+
+
+def _store(settings: Settings) -> SessionStore:
+    if settings.gateway.sessions is None:
+        raise UsageError("No sessions are kept here.", code="session_not_found")
+    return settings.gateway.sessions

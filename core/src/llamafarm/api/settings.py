@@ -1,0 +1,77 @@
+"""What the API is told when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llamafarm.errors import UsageError
+
+if TYPE_CHECKING:
+    from llamafarm.api.registry import Projects
+    from llamafarm.gateway import Gateway
+    from llamafarm.plugins.manager import PluginManager
+
+API_KEY = "LF_API_KEY"
+ALLOWED_HOSTS = "LF_ALLOWED_HOSTS"
+ALLOWED_ORIGINS = "LF_ALLOWED_ORIGINS"
+MAX_BODY_BYTES = "LF_MAX_BODY_BYTES"
+DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
+KEEP_ALIVE_SECONDS = 12.0
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Who may ask, and how much.
+
+    api_key: None where none is needed. hosts: the names that a Host header may hold, None for any; origins: the web
+    pages that may ask from a browser, beside those that this server sends itself; `*` for any. keep_alive: seconds of
+    silence in a stream before a comment is sent.
+    """
+
+    api_key: str | None = None
+    hosts: frozenset[str] | None = LOOPBACK_HOSTS
+    origins: frozenset[str] = frozenset()
+    max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    keep_alive: float = KEEP_ALIVE_SECONDS
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], *, loopback: bool) -> Limits:
+        """The limits that the environment sets, for a server that listens on a loopback address or on any other.
+
+        On a loopback address foreign Host headers are refused always: a web page whose name has been made to point at
+        this machine (DNS rebinding) sends its own. Elsewhere the key protects, and the names are checked where
+        LF_ALLOWED_HOSTS lists them. Raises UsageError for a value that is not what it should be.
+        """
+        allowed = _words(environ.get(ALLOWED_HOSTS, ""))
+        hosts = (LOOPBACK_HOSTS if loopback else frozenset()) | allowed
+        return cls(
+            api_key=environ.get(API_KEY) or None,
+            hosts=hosts or None,
+            origins=frozenset(origin.rstrip("/") for origin in _words(environ.get(ALLOWED_ORIGINS, ""))),
+            max_body_bytes=_size(environ.get(MAX_BODY_BYTES)),
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parts that the routes work with."""
+
+    gateway: Gateway
+    projects: Projects
+    plugins: PluginManager
+    limits: Limits
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in text.replace(",", " ").split())
+
+
+def _size(text: str | None) -> int:
+    if not text:
+        return DEFAULT_MAX_BODY_BYTES
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"{MAX_BODY_BYTES} is {text!r}, which is not a number of bytes.", hint="33554432 is 32 MiB.")
+    return int(text)

@@ -1,0 +1,174 @@
+"""The types of a request's fields, as a table: what is wrong is a 400 that names the field, before anybody is asked.
+
+Null stands for absent in every field that may be left out. Fields that are not in the table pass: the provider knows
+them, or says that it does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llamafarm.errors import RequestError
+from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
+
+Check = Callable[[Any], str | None]
+"""Returns what a value should be, or None where it is that."""
+
+MAX_BIAS = 100
+
+
+def check(request: Mapping[str, Any], operation: Operation) -> None:
+    """Raise RequestError for the first field of the wrong type, and for a required one that is missing."""
+    required = REQUIRED[operation.name]
+    if request.get(required) is None:
+        raise RequestError(f"The field {required!r} is missing.", code="missing_required_parameter", param=required)
+    for name, value in request.items():
+        rule = CHECKS.get(name) if name in operation.fields else None
+        expected = rule(value) if rule is not None and value is not None else None
+        if expected is not None:
+            message = f"The field {name!r} must be {expected}."
+            raise RequestError(message, code="invalid_value", param=name)
+    if operation is CHAT:
+        _check_messages(request["messages"])
+
+
+def _check_messages(messages: list[Any]) -> None:
+    for at, message in enumerate(messages):
+        where = f"messages.{at}"
+        if not isinstance(message, dict):
+            raise _wrong(where, "an object with a role")
+        if not isinstance(message.get("role"), str) or not message["role"]:
+            raise _wrong(f"{where}.role", "a text such as `user`")
+        content = message.get("content")
+        if content is not None and not isinstance(content, str) and not _is_parts(content):
+            raise _wrong(f"{where}.content", "a text, a list of parts that each have a `type`, or null")
+        if content is None and message["role"] in ("user", "system", "developer"):
+            raise _wrong(f"{where}.content", "a text or a list of parts")
+        if message.get("tool_calls") is not None and not _is_objects(message["tool_calls"]):
+            raise _wrong(f"{where}.tool_calls", "a list of objects")
+
+
+def _wrong(where: str, expected: str) -> RequestError:
+    return RequestError(f"The field {where!r} must be {expected}.", code="invalid_value", param=where)
+
+
+def _is_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _is_parts(value: Any) -> bool:
+    return _is_objects(value) and all(isinstance(part.get("type"), str) for part in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) else "a text"
+
+
+def _flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "true or false"
+
+
+def _object(value: Any) -> str | None:
+    return None if isinstance(value, dict) else "an object"
+
+
+def _typed_object(value: Any) -> str | None:
+    return None if isinstance(value, dict) and isinstance(value.get("type"), str) else "an object with a `type`"
+
+
+def _typed_objects(value: Any) -> str | None:
+    return None if _is_parts(value) else "a list of objects that each have a `type`"
+
+
+def _messages(value: Any) -> str | None:
+    return None if isinstance(value, list) and value else "a list of at least one message"
+
+
+def _text_or_object(value: Any) -> str | None:
+    return None if isinstance(value, str | dict) else "a text or an object"
+
+
+def _text_or_texts(value: Any) -> str | None:
+    good = isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+    return None if good else "a text or a list of texts"
+
+
+def _input(value: Any) -> str | None:
+    """Texts or token ids, one or several."""
+    items = value if isinstance(value, list) else [value]
+    texts = all(isinstance(item, str) for item in items)
+    tokens = isinstance(value, list) and all(_is_integer(item) for item in items)
+    lists = all(isinstance(item, list) and item and all(map(_is_integer, item)) for item in items)
+    return None if items and (texts or tokens or lists) else "a text, a list of texts, or lists of token ids"
+
+
+def _biases(value: Any) -> str | None:
+    good = isinstance(value, dict) and all(_is_number(bias) and abs(bias) <= MAX_BIAS for bias in value.values())
+    return None if good else f"an object of numbers from -{MAX_BIAS} to {MAX_BIAS}"
+
+
+def _flag_or_count(value: Any) -> str | None:
+    """`logprobs`: a flag in chats, a count in text completions."""
+    return None if isinstance(value, bool) or (_is_integer(value) and value >= 0) else "true, false or a whole number"
+
+
+def _number(low: float, high: float = math.inf) -> Check:
+    wanted = f"a number of at least {low:g}" if high == math.inf else f"a number from {low:g} to {high:g}"
+    return lambda value: None if _is_number(value) and low <= value <= high else wanted
+
+
+def _integer(low: int | None = None) -> Check:
+    wanted = "a whole number" if low is None else f"a whole number of at least {low}"
+    return lambda value: None if _is_integer(value) and (low is None or value >= low) else wanted
+
+
+def _one_of(*values: str) -> Check:
+    wanted = " or ".join(map(repr, values))
+    return lambda value: None if value in values else wanted
+
+
+REQUIRED = {CHAT.name: "messages", COMPLETIONS.name: "prompt", EMBEDDINGS.name: "input"}
+
+CHECKS: Mapping[str, Check] = {
+    "model": _text,
+    "messages": _messages,
+    "prompt": _input,
+    "input": _input,
+    "stream": _flag,
+    "stream_options": _object,
+    "temperature": _number(0),
+    "top_p": _number(0, 1),
+    "max_tokens": _integer(1),
+    "max_completion_tokens": _integer(1),
+    "n": _integer(1),
+    "best_of": _integer(1),
+    "stop": _text_or_texts,
+    "seed": _integer(),
+    "presence_penalty": _number(-2, 2),
+    "frequency_penalty": _number(-2, 2),
+    "logit_bias": _biases,
+    "logprobs": _flag_or_count,
+    "top_logprobs": _integer(0),
+    "response_format": _typed_object,
+    "tools": _typed_objects,
+    "tool_choice": _text_or_object,
+    "parallel_tool_calls": _flag,
+    "reasoning_effort": _text,
+    "user": _text,
+    "metadata": _object,
+    "store": _flag,
+    "suffix": _text,
+    "echo": _flag,
+    "encoding_format": _one_of("float", "base64"),
+    "dimensions": _integer(1),
+}

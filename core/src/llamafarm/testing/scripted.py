@@ -1,0 +1,186 @@
+"""A provider that answers from a script: for the tests of handlers, and of whatever stands before a provider.
+
+provider = ScriptedProvider("Hello there.", RateLimited("later"))
+plugins = ScriptedPlugins(provider)
+gateway = Gateway(plugins)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from llamafarm.errors import PluginError
+from llamafarm.providers.assemble import Assembler
+from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo
+from llamafarm.providers.entry import ModelEntry
+from llamafarm.records import AgentHandlerSpec, ProviderSpec
+from llamafarm.wire import sse
+
+POLL_SECONDS = 0.005
+
+
+class ScriptedReply:
+    """Streams `text` word by word, as chunks of `request`'s model.
+
+    gate: where given, the words after the first `before_gate` wait until it is set. error: raised in the place of the
+    finish. closed: whether somebody has closed it.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        chunks: list[dict[str, Any]] | None = None,
+        gate: threading.Event | None = None,
+        before_gate: int = 1,
+        error: Exception | None = None,
+        kind: str = "chat.completion.chunk",
+    ) -> None:
+        self.headers: dict[str, str] = {}
+        self.closed = False
+        self.sent = 0
+        self._chunks = chunks if chunks is not None else _chunks(text, kind)
+        self._gate = gate
+        self._before_gate = before_gate
+        self._error = error
+
+    async def completion(self) -> Any:
+        assembler = Assembler()
+        async for chunk in self.chunks():
+            assembler.add(chunk)
+        return assembler.whole()
+
+    async def chunks(self) -> AsyncGenerator[Any, None]:
+        for at, chunk in enumerate(self._chunks):
+            if at == self._before_gate:
+                await self._wait()
+            last = at == len(self._chunks) - 1
+            if last and self._error is not None:
+                raise self._error
+            self.sent += 1
+            yield chunk
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        async for chunk in self.chunks():
+            yield sse.encode(chunk)
+        yield sse.DONE
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    async def _wait(self) -> None:
+        """Wait for the gate, which may be in the hands of another thread."""
+        while self._gate is not None and not self._gate.is_set():
+            await asyncio.sleep(POLL_SECONDS)
+
+
+class ScriptedProvider:
+    """Gives one answer of its script for each request, the last one again and again.
+
+    An answer is a text, a ScriptedReply, or an exception that is raised. requests, calls: what has come.
+    """
+
+    def __init__(self, *script: str | ScriptedReply | Exception, health: Health | None = None) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.calls: list[Call] = []
+        self.replies: list[ScriptedReply] = []
+        self.closed = False
+        self._script = list(script) or ["Hello there."]
+        self._health = health or Health(True, "It answers.")
+
+    async def chat(self, request: Any, call: Call) -> ScriptedReply:
+        return self._next(request, call, "chat.completion.chunk")
+
+    async def complete(self, request: Any, call: Call) -> ScriptedReply:
+        return self._next(request, call, "text_completion")
+
+    async def embed(self, request: Any, call: Call) -> Any:
+        self._take(request, call)
+        texts = request["input"] if isinstance(request["input"], list) else [request["input"]]
+        rows = [{"object": "embedding", "index": at, "embedding": [float(len(text))]} for at, text in enumerate(texts)]
+        return {"object": "list", "model": request["model"], "data": rows}
+
+    async def describe(self, model: str) -> ModelInfo:
+        return ModelInfo(model)
+
+    async def list_models(self) -> list[ModelInfo]:
+        return []
+
+    async def health(self) -> Health:
+        return self._health
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def _next(self, request: Any, call: Call, kind: str) -> ScriptedReply:
+        self._take(request, call)
+        answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if isinstance(answer, Exception):
+            raise answer
+        reply = ScriptedReply(answer, kind=kind) if isinstance(answer, str) else answer
+        self.replies.append(reply)
+        return reply
+
+    def _take(self, request: Any, call: Call) -> None:
+        self.requests.append(dict(request))
+        self.calls.append(call)
+
+
+class ScriptedPlugins:
+    """Stands where the plugin manager does, with the records that a test gives it.
+
+    Every provider in `providers` is a live object, known by its key; the handler `simple` is always there.
+    """
+
+    def __init__(
+        self, *provider: Any, providers: Mapping[str, Any] | None = None, handlers: tuple[AgentHandlerSpec, ...] = ()
+    ) -> None:
+        from llamafarm.handlers.plugin import register_agent_handlers
+
+        live = {**({"scripted": provider[0]} if provider else {}), **(providers or {})}
+        self.specs = {name: _spec(name, one) for name, one in live.items()}
+        self._handlers = {spec.name: spec for spec in (*register_agent_handlers(), *handlers)}
+        self.warnings: list[str] = []
+
+    def provider(self, name: str) -> ProviderSpec:
+        if name not in self.specs:
+            raise PluginError(f"The provider {name!r} is not installed.")
+        return self.specs[name]
+
+    def agent_handler(self, name: str) -> AgentHandlerSpec:
+        if name not in self._handlers:
+            raise PluginError(f"The agent handler {name!r} is not installed.", code="plugin_not_installed")
+        return self._handlers[name]
+
+    def agent_handlers(self) -> dict[str, AgentHandlerSpec]:
+        return dict(self._handlers)
+
+
+def _spec(name: str, provider: Any) -> ProviderSpec:
+    return ProviderSpec(
+        name=name,
+        summary="made for a test",
+        entry=ModelEntry,
+        endpoint=lambda entry: Endpoint(name, entry.base_url or "http://127.0.0.1:9/v1"),
+        connect=lambda _: provider,
+    )
+
+
+def _chunks(text: str, kind: str) -> list[dict[str, Any]]:
+    """The chunks of a whole answer: one for each word, then the finish reason."""
+    head = {"id": "scripted-1", "object": kind, "created": 1700000000, "model": "scripted"}
+    words = [word + " " for word in text.split(" ")]
+    words[-1] = words[-1].removesuffix(" ")
+    return [{**head, "choices": [_choice(kind, word, None)]} for word in words] + [
+        {**head, "choices": [_choice(kind, "", "stop")]}
+    ]
+
+
+def _choice(kind: str, text: str, finish: str | None) -> dict[str, Any]:
+    if kind == "text_completion":
+        return {"index": 0, "text": text, "finish_reason": finish}
+    delta = {"role": "assistant", "content": text} if finish is None else {}
+    return {"index": 0, "delta": delta, "finish_reason": finish}
