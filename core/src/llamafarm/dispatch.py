@@ -71,12 +71,6 @@ class Dispatcher:
         with blaming(f"The provider {entry.provider!r}", PluginError):
             return self._pool.lease(spec, entry)
 
-    def endpoint(self, entry: ModelEntry) -> Endpoint:
-        """The address that the entry's runtime is reached at."""
-        spec = self._plugins.provider(entry.provider)
-        with blaming(f"The provider {entry.provider!r}", PluginError):
-            return spec.endpoint(entry)
-
     def service(self, entry: ModelEntry) -> Service | None:
         """The service behind the entry, where LlamaFarm may start one."""
         spec = self._plugins.provider(entry.provider)
@@ -96,7 +90,7 @@ class Dispatcher:
         service = self.service(entry)
         if service is None:
             return await ask()
-        endpoint = self.endpoint(entry)
+        endpoint = self._plugins.provider(entry.provider).endpoint(entry)
         if endpoint not in self._ensured:
             await self._ensure(service, endpoint, call)
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from llamafarm.blame import blaming
@@ -14,7 +15,7 @@ from llamafarm.errors import LlamaFarmError, PluginError, RequestError
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.select import Link, build_chain
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.base import Call, Endpoint, Health, Reply
+from llamafarm.providers.base import Call, Health, Reply
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.request_fields import merged, take_handler_fields
 from llamafarm.services.base import Service
@@ -26,6 +27,7 @@ from llamafarm.wire.operations import CHAT, Operation
 
 if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
+    from llamafarm.records import AgentHandlerSpec
     from llamafarm.sessions import SessionStore, StoredSession
 
 __all__ = ["Context", "Gateway"]
@@ -35,6 +37,20 @@ NEW_SESSION = "new"
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Served:
+    """One project: the plugins that it does not disable, and the handler chains of its entries, by name."""
+
+    project: Project
+    plugins: PluginManager
+    chains: dict[str, tuple[Link, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def handlers(self) -> dict[str, AgentHandlerSpec]:
+        """Every agent handler that is installed; this loads all plugins."""
+        return self.plugins.agent_handlers()
+
+
 class Gateway:
     """Serves every project of a process. Providers are pooled by endpoint, handler chains are built once per entry."""
 
@@ -42,7 +58,7 @@ class Gateway:
         self.sessions = sessions
         self._plugins = plugins
         self._dispatcher = Dispatcher(plugins)
-        self._chains: dict[tuple[int, str], tuple[Project, tuple[Link, ...]]] = {}
+        self._served: dict[str, _Served] = {}
 
     async def ask(
         self, project: Project, operation: Operation, request: Mapping[str, Any], context: Context
@@ -55,7 +71,7 @@ class Gateway:
         entry = project.entry(request.get("model"))
         chain = self.chain(project, entry) if operation is CHAT else ()
         body, fields = take_handler_fields(
-            merged(request, entry, operation), operation, chain, self._plugins.agent_handlers
+            merged(request, entry, operation), operation, chain, lambda: self._of(project).handlers
         )
         if operation is CHAT:
             return await self._chat(project, entry, chain, body, fields, context)
@@ -82,24 +98,27 @@ class Gateway:
         """The project's entries, in the order of its file; a broken one carries its error."""
         return [_model(entry, project) for entry in project.models]
 
-    def endpoint(self, entry: ModelEntry) -> Endpoint:
-        """The address that the entry's runtime is reached at."""
-        return self._dispatcher.endpoint(entry)
-
     def service(self, entry: ModelEntry) -> Service | None:
         """The service that LlamaFarm starts for this entry, where it may."""
         return self._dispatcher.service(entry)
 
     def chain(self, project: Project, entry: ModelEntry) -> tuple[Link, ...]:
         """The agent handlers of an entry, the outermost first. Raises ConfigError and PluginError."""
-        key = (id(project), entry.name)
-        if key not in self._chains:  # keeping the project keeps its id from being used again
-            self._chains[key] = (project, build_chain(project, entry, self._plugins))
-        return self._chains[key][1]
+        served = self._of(project)
+        if entry.name not in served.chains:
+            served.chains[entry.name] = build_chain(project, entry, served.plugins)
+        return served.chains[entry.name]
 
     async def aclose(self) -> None:
         """Close all connections; calling twice does nothing."""
         await self._dispatcher.aclose()
+
+    def _of(self, project: Project) -> _Served:
+        """What is known of a project; a project that has been read again begins anew."""
+        served = self._served.get(project.key)
+        if served is None or served.project is not project:
+            served = self._served[project.key] = _Served(project, _enabled(self._plugins, project))
+        return served
 
     async def _chat(
         self,
@@ -146,14 +165,18 @@ class Gateway:
             return None
         if self.sessions is None:
             raise RequestError("No sessions are kept here.", param=SESSION_HEADER)
-        key = f"{project.namespace}/{project.name}"
         if context.session == NEW_SESSION:
-            session = await self.sessions.create(key)
+            session = await self.sessions.create(project.key)
         else:
-            session = await self.sessions.open(key, context.session)
+            session = await self.sessions.open(project.key, context.session)
         await session.hold()
         context.headers[SESSION_HEADER] = session.id
         return session
+
+
+def _enabled(plugins: PluginManager, project: Project) -> PluginManager:
+    disabled = (project.raw.get("plugins") or {}).get("disabled")
+    return plugins.without(disabled) if disabled else plugins
 
 
 def _through(chain: tuple[Link, ...], last: Ask) -> Ask:

@@ -55,6 +55,11 @@ class Project:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
     def default(self) -> str | None:
         """The name of the entry that a request without `model` gets; None where there are no entries."""
         if self.default_model is not None:

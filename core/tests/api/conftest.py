@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-
 from llamafarm.api.app import create_app
 from llamafarm.api.registry import Projects
 from llamafarm.api.settings import Limits, Settings

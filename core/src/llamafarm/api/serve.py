@@ -12,19 +12,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import uvicorn
 
 from llamafarm.api.app import create_app
 from llamafarm.api.registry import Projects
 from llamafarm.api.settings import API_KEY, Limits, Settings
-from llamafarm.config import load_project
-from llamafarm.errors import ConfigError, UsageError
+from llamafarm.config import load_project, refuse_own_address
+from llamafarm.errors import UsageError
 from llamafarm.gateway import Gateway
 from llamafarm.paths import data_dir
 from llamafarm.project import Project
-from llamafarm.providers.entry import ModelEntry
 from llamafarm.sessions import SessionStore
 
 if TYPE_CHECKING:
@@ -54,21 +52,17 @@ def serve(
             f"Other machines can reach {host}, so a key is needed.",
             hint=f"Set {API_KEY} to a secret that clients then send, or listen on 127.0.0.1.",
         )
-    project = load_project(config, plugins, environ=environ) if config else None
-    listener = _listen(host, port)
-    try:
-        address = listener.getsockname()
+    with _listen(host, port) as listener:
+        own_port = listener.getsockname()[1]
+
+        def load(path: Path) -> Project:
+            project = load_project(path, plugins, environ=environ)
+            refuse_own_address(project, host, own_port)
+            return project
+
+        projects = Projects(load(config) if config else None, root=data_dir(environ) / "projects", load=load)
         gateway = Gateway(plugins, sessions=SessionStore(data_dir(environ) / "sessions.db"))
-        if project is not None:
-            refuse_own_address(project, gateway, host, address[1])
-        projects = Projects(
-            project,
-            root=data_dir(environ) / "projects",
-            load=lambda path: load_project(path, plugins, environ=environ),
-        )
         _run(Settings(gateway, projects, plugins, limits), listener, debug=debug)
-    finally:
-        listener.close()
 
 
 def is_loopback(host: str) -> bool:
@@ -77,21 +71,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def refuse_own_address(project: Project, gateway: Gateway, host: str, port: int) -> None:
-    """Raise ConfigError where a model entry's runtime would be this server: it would ask itself for ever."""
-    for entry in project.models:
-        if not isinstance(entry, ModelEntry):
-            continue
-        url = urlsplit(gateway.endpoint(entry).base_url)
-        own_port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-        own_host = url.hostname is not None and (is_loopback(url.hostname) or url.hostname == host)
-        if own_port == port and own_host:
-            raise ConfigError(
-                f"The model entry {entry.name!r} points at {url.geturl()}, which is the address of this server.",
-                hint="Give it the `base_url` of its runtime, or serve on another port with `--port`.",
-            )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -17,8 +17,7 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
     """Below `{prefix}/chat/sessions`."""
 
     def key(request: Request) -> str:
-        project = settings.projects.of(request.path_params)
-        return f"{project.namespace}/{project.name}"
+        return settings.projects.of(request.path_params).key
 
     async def list_sessions(request: Request) -> JSONResponse:
         found = await _store(settings).list(key(request))

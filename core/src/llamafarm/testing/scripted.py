@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 from llamafarm.errors import PluginError
@@ -73,7 +73,7 @@ class ScriptedReply:
 
     async def _wait(self) -> None:
         """Wait for the gate, which may be in the hands of another thread."""
-        while self._gate is not None and not self._gate.is_set():
+        while self._gate is not None and not self._gate.is_set():  # noqa: ASYNC110 - an asyncio.Event knows one loop
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -154,6 +154,9 @@ class ScriptedPlugins:
         if name not in self._handlers:
             raise PluginError(f"The agent handler {name!r} is not installed.", code="plugin_not_installed")
         return self._handlers[name]
+
+    def without(self, _names: Iterable[str]) -> ScriptedPlugins:
+        return self
 
     def agent_handlers(self) -> dict[str, AgentHandlerSpec]:
         return dict(self._handlers)
