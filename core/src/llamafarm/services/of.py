@@ -1,0 +1,30 @@
+"""The services that the model entries of a project need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from llamafarm.project import BrokenEntry
+from llamafarm.services.base import Service
+
+if TYPE_CHECKING:
+    from llamafarm.project import Project
+
+
+class Providers(Protocol):
+    """What is needed of the plugins: the spec of a provider, by its name."""
+
+    def provider(self, name: str) -> Any: ...
+
+
+def services_of(project: Project, plugins: Providers) -> list[Service]:
+    """The services of the project's entries, each once, in the order of the entries. Broken entries have none."""
+    found: dict[str, Service] = {}
+    for entry in project.models:
+        if isinstance(entry, BrokenEntry):
+            continue
+        make = plugins.provider(entry.provider).service
+        service = make(entry) if make is not None else None
+        if service is not None:
+            found.setdefault(service.name, service)
+    return list(found.values())

@@ -1,0 +1,265 @@
+"""A service that is a child process: started once for everybody on this machine, watched until it is ready, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from filelock import Timeout
+
+from llamafarm.errors import ServiceError
+from llamafarm.paths import data_dir
+from llamafarm.providers.address import is_loopback
+from llamafarm.providers.base import Progress
+from llamafarm.services import child
+from llamafarm.services.base import ServiceStatus
+from llamafarm.services.probe import Probe, listener, probe
+from llamafarm.services.state import ServiceFiles, ServiceState
+
+POLL_SECONDS = 0.05
+HUNG_SECONDS = 10.0
+"""A process that should have started long ago and does not answer for so long is replaced."""
+NONCE_VARIABLE = "LF_SERVICE_NONCE"
+TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """How to start a runtime and how to know it.
+
+    title: what it is called in messages. command: makes the command line; it raises ServiceError where something is
+    missing. version: a process of another one is replaced. recognises: whether a health answer comes from this kind of
+    runtime; it must also echo the environment's LF_SERVICE_NONCE as `nonce`. api_key: what the health path asks for.
+    start_seconds: until the health path answers. stop_seconds: from the request to end until it is killed.
+    """
+
+    name: str
+    title: str
+    host: str
+    port: int
+    version: str
+    command: Callable[[], Sequence[str]]
+    recognises: Callable[[Mapping[str, Any]], bool]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    health_path: str = "/health"
+    api_key: str | None = field(default=None, repr=False)
+    start_seconds: float = 120.0
+    stop_seconds: float = 20.0
+
+    @property
+    def address(self) -> str:
+        """Its URL, without a path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+class ProcessService:
+    """The service of one `ProcessSpec`. Making one costs nothing; all that is known is in the files and the system."""
+
+    def __init__(self, spec: ProcessSpec, environ: Mapping[str, str] = os.environ) -> None:
+        self.spec = spec
+        self._environ = environ
+        self._files = ServiceFiles(spec.name, data_dir(environ))
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    async def ensure(self, progress: Callable[[Progress], None]) -> ServiceStatus:
+        """Return once the runtime answers: ours, a foreign one, or one that is started now. Raises ServiceError."""
+        if (running := await self._running()) is not None:
+            return running
+        async with self._locked(progress):
+            return await self._running() or await self._bring_up(progress)
+
+    async def start(self, progress: Callable[[Progress], None]) -> ServiceStatus:
+        """The same, for a user who asked for it."""
+        return await self.ensure(progress)
+
+    async def stop(self) -> bool:
+        """End the process that we started; True where there was one. Raises ServiceError for a foreign runtime."""
+        async with self._locked(_nobody):
+            state = self._files.read()
+            if state is not None and state.alive:
+                await self._end(state)
+                return True
+            self._files.clear()
+        if self._is_ours(await self._probe()):
+            raise ServiceError(
+                f"{self.spec.title} at {self.spec.address} was not started by LlamaFarm.",
+                hint=f"Stop it where it was started: {listener(self.spec.port)}.",
+                status=409,
+            )
+        return False
+
+    async def status(self) -> ServiceStatus:
+        """What is there now."""
+        return await self._running(any_version=True) or await self._foreign() or self._status("stopped")
+
+    async def _running(self, *, any_version: bool = False) -> ServiceStatus | None:
+        """The process that we started, where it answers and is of this version."""
+        state = self._files.read()
+        if state is None or not (any_version or self._is_current(state)) or not state.alive:
+            return None
+        answer = await self._probe()
+        return self._status("running", state) if _echoes(answer, state) else None
+
+    async def _foreign(self) -> ServiceStatus | None:
+        answer = await self._probe()
+        return self._status("foreign", body=answer.body) if self._is_ours(answer) else None
+
+    async def _bring_up(self, progress: Callable[[Progress], None]) -> ServiceStatus:
+        state = self._files.read()
+        if state is not None and state.alive:
+            if self._is_current(state) and await self._becomes_ready(state):
+                return self._status("running", state)
+            await self._end(state)
+        self._files.clear()
+        answer = await self._probe()
+        if self._is_ours(answer):
+            return self._status("foreign", body=answer.body)
+        self._check_address(answer)
+        return await self._launch(progress)
+
+    def _check_address(self, answer: Probe) -> None:
+        spec = self.spec
+        if answer.reached:
+            raise ServiceError(
+                f"{spec.title} cannot start: port {spec.port} is in use by {listener(spec.port)}, "
+                f"which does not answer as {spec.title}.",
+                hint="Stop that program, or give the model entry a `base_url` with another port.",
+            )
+        if not is_loopback(spec.address):
+            raise ServiceError(
+                f"{spec.title} does not answer at {spec.address}, and only local addresses are started.",
+                hint="Start it there, or check `base_url`.",
+            )
+
+    async def _launch(self, progress: Callable[[Progress], None]) -> ServiceStatus:
+        command = list(self.spec.command())
+        progress(Progress("starting", f"Starting {self.spec.title} at {self.spec.address}"))
+        state = self._spawn(command)
+        if not await self._becomes_ready(state):
+            await self._end(state)
+            raise ServiceError(
+                f"{self.spec.title} was not ready within {self.spec.start_seconds:g} s.{self._log_end()}",
+                hint="`lf logs` shows all of it.",
+            )
+        return self._status("running", state)
+
+    def _spawn(self, command: Sequence[str]) -> ServiceState:
+        nonce = secrets.token_hex(16)
+        self._files.new_token()
+        own = {NONCE_VARIABLE: nonce, TOKEN_VARIABLE: str(self._files.token)}
+        try:
+            with self._files.new_log() as log:
+                process = child.start(command, {**self._environ, **self.spec.environ, **own}, log)
+        except OSError as error:
+            raise ServiceError(f"{self.spec.title} cannot be started: {error}") from error
+        state = ServiceState(
+            name=self.name,
+            pid=process.pid,
+            created=child.created(process.pid),
+            nonce=nonce,
+            host=self.spec.host,
+            port=self.spec.port,
+            version=self.spec.version,
+            log=str(self._files.log),
+            token=str(self._files.token),
+        )
+        self._files.write(state)
+        return state
+
+    async def _becomes_ready(self, state: ServiceState) -> bool:
+        """Wait until the process answers with its nonce; False when it takes too long.
+
+        Raises ServiceError where it ends, or somebody else answers in its place.
+        """
+        loop = asyncio.get_running_loop()
+        young = time.time() - state.created < self.spec.start_seconds
+        end = loop.time() + (self.spec.start_seconds if young else HUNG_SECONDS)
+        while loop.time() < end:
+            child.collect(state.pid)
+            if not state.alive:
+                self._files.clear()
+                raise ServiceError(f"{self.spec.title} ended while it was starting.{self._log_end()}")
+            answer = await self._probe()
+            if _echoes(answer, state):
+                return True
+            if self._is_ours(answer):
+                await self._end(state)
+                raise ServiceError(f"Another {self.spec.title} has taken {self.spec.address} at the same moment.")
+            await asyncio.sleep(POLL_SECONDS)
+        return False
+
+    async def _end(self, state: ServiceState) -> None:
+        process = state.process()
+        if process is not None:
+            await child.end(process, self.spec.stop_seconds)
+        child.collect(state.pid)
+        self._files.clear()
+
+    @asynccontextmanager
+    async def _locked(self, progress: Callable[[Progress], None]) -> AsyncIterator[None]:
+        """Hold the lock of this service; somebody else who starts it is waited for."""
+        lock = self._files.lock()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.spec.start_seconds + self.spec.stop_seconds
+        told = False
+        while True:
+            try:
+                lock.acquire(blocking=False)
+                break
+            except Timeout:
+                if loop.time() > end:
+                    raise ServiceError(f"Another process has been starting {self.spec.title} for too long.") from None
+            if not told:
+                progress(Progress("starting", f"Waiting for {self.spec.title}, which is being started"))
+                told = True
+            await asyncio.sleep(POLL_SECONDS)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    async def _probe(self) -> Probe:
+        return await probe(self.spec.address, self.spec.health_path, api_key=self.spec.api_key)
+
+    def _is_ours(self, answer: Probe) -> bool:
+        """Whether the answer comes from this kind of runtime, whoever started it."""
+        return answer.body is not None and self.spec.recognises(answer.body)
+
+    def _is_current(self, state: ServiceState) -> bool:
+        return (state.version, state.host, state.port) == (self.spec.version, self.spec.host, self.spec.port)
+
+    def _status(
+        self, kind: Any, state: ServiceState | None = None, body: Mapping[str, Any] | None = None
+    ) -> ServiceStatus:
+        said = (body or {}).get("version")
+        return ServiceStatus(
+            name=self.name,
+            state=kind,
+            address=self.spec.address,
+            pid=state.pid if state else None,
+            since=state.created if state else None,
+            version=state.version if state else (str(said) if said else None),
+            log=self._files.log if kind != "foreign" and self._files.log.exists() else None,
+        )
+
+    def _log_end(self) -> str:
+        end = self._files.log_end()
+        return f" The end of its log, {self._files.log}:\n{end}" if end else f" Its log, {self._files.log}, is empty."
+
+
+def _echoes(answer: Probe, state: ServiceState) -> bool:
+    return answer.body is not None and answer.body.get("nonce") == state.nonce
+
+
+def _nobody(_: Progress) -> None:
+    """Nobody is told."""
