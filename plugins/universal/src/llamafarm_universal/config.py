@@ -1,0 +1,110 @@
+"""The model entries of provider `universal`, and where they lead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from llamafarm.errors import ConfigError
+from llamafarm.providers.address import is_loopback, normalised
+from llamafarm.providers.base import Endpoint
+from llamafarm.providers.entry import ModelEntry
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 11540
+API_PATH = "/v1"
+_FOLDERS = ("/", "~", "./", "../")
+
+ModelType = Literal["text", "embedding", "image", "vision", "audio", "multimodal"]
+
+
+class Transformers(BaseModel):
+    """How the runtime loads the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field(default="auto", description="`auto` takes the best there is.")
+    dtype: Literal["auto", "fp16", "bf16", "fp32"] = Field(default="auto", description="Precision of the weights.")
+    trust_remote_code: bool = Field(default=False, description="Execute Python code that comes with the model.")
+    model_type: ModelType | None = Field(
+        default=None, description="What the model does, where its own configuration does not say it."
+    )
+    revision: str | None = Field(default=None, description="Branch, tag or commit of the model's repository.")
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as the runtime's `load` takes them: those that are not the default."""
+        return self.model_dump(exclude_defaults=True)
+
+
+class Diffusion(BaseModel):
+    """What image requests that do not say otherwise use."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default_steps: int | None = Field(default=None, ge=1, le=1000, description="Denoising steps.")
+    default_guidance: float | None = Field(default=None, ge=0, description="How closely the prompt is followed.")
+    default_size: str | None = Field(
+        default=None, pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$", description="Width and height in pixels, as `512x512`."
+    )
+    scheduler: str | None = Field(default=None, min_length=1, description="Name of the scheduler, such as `euler`.")
+    enable_optimizations: bool = Field(default=True, description="Slice attention where that saves memory.")
+
+
+class UniversalEntry(ModelEntry):
+    """A model that the Universal Runtime executes.
+
+    `model` is a Hugging Face id, a local folder, or `package:NAME/FOLDER` in an installed distribution.
+    """
+
+    base_url: Annotated[str, AfterValidator(lambda url: normalised(url, path=API_PATH))] | None = Field(
+        default=None,
+        description=f"Address of the runtime, http://{DEFAULT_HOST}:{DEFAULT_PORT} by default "
+        "(UNIVERSAL_RUNTIME_HOST, UNIVERSAL_RUNTIME_PORT); `/v1` is added where the path is empty.",
+    )
+    transformers: Transformers = Field(default_factory=Transformers)
+    diffusion: Diffusion = Field(default_factory=Diffusion)
+
+    @property
+    def model_id(self) -> str:
+        """The model as the runtime, which works in another folder, understands it: a local folder as its whole path."""
+        if self.model.startswith(_FOLDERS):
+            return os.path.abspath(os.path.expanduser(self.model))  # noqa: PTH100, PTH111 - no link is resolved
+        return self.model
+
+
+def endpoint(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -> Endpoint:
+    """Where the entry's requests go. The environment's key is for a runtime on this machine only."""
+    base_url = _with_number(entry.base_url or default_address(environ) + API_PATH)
+    key = entry.api_key.get_secret_value() if entry.api_key else None
+    if key is None and is_loopback(base_url):
+        key = environ.get("UNIVERSAL_RUNTIME_API_KEY") or None
+    return Endpoint(entry.provider, base_url, key, timeouts=entry.timeouts)
+
+
+def default_address(environ: Mapping[str, str]) -> str:
+    """The runtime's address where an entry names none. Raises ConfigError for a port that is none."""
+    host = environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST
+    host = {"0.0.0.0": DEFAULT_HOST, "::": "::1"}.get(host, host)  # noqa: S104 - reached here, where it listens on all
+    name = "UNIVERSAL_RUNTIME_PORT" if environ.get("UNIVERSAL_RUNTIME_PORT") else "LF_RUNTIME_PORT"
+    port = environ.get(name) or str(DEFAULT_PORT)
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ConfigError(f"{name} must be a port from 1 to 65535, not {port!r}.")
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _with_number(base_url: str) -> str:
+    """The address with 127.0.0.1 for `localhost`, so that it means the process that LlamaFarm starts and no other."""
+    parts = urlsplit(base_url)
+    if parts.hostname != "localhost":
+        return base_url
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{DEFAULT_HOST}{port}{parts.path}"
+
+
+def place(base_url: str) -> tuple[str, int]:
+    """Host and port of an address."""
+    parts = urlsplit(base_url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

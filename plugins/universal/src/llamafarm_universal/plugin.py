@@ -1,0 +1,42 @@
+"""The plugin: registers the provider `universal`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from llamafarm.hookspecs import hookimpl
+from llamafarm.records import ProviderSpec
+
+from llamafarm_universal.config import UniversalEntry, endpoint
+
+if TYPE_CHECKING:
+    from llamafarm.providers.base import Endpoint, Provider
+    from llamafarm.services.base import Service
+
+
+def connect(endpoint: Endpoint) -> Provider:
+    """The client of one runtime."""
+    from llamafarm_universal.provider import UniversalProvider
+
+    return UniversalProvider(endpoint)
+
+
+def service(entry: UniversalEntry) -> Service | None:
+    """The runtime's service; None where the entry's address is not on this machine."""
+    from llamafarm_universal.service import service_of
+
+    return service_of(entry)
+
+
+@hookimpl
+def register_providers() -> Iterable[ProviderSpec]:
+    """The Universal Runtime: any Hugging Face model, in a server that LlamaFarm starts by itself."""
+    yield ProviderSpec(
+        name="universal",
+        summary="LlamaFarm's own runtime: any Hugging Face Transformers or Diffusers model.",
+        entry=UniversalEntry,
+        endpoint=endpoint,
+        connect=connect,
+        service=service,
+    )

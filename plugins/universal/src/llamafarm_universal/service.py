@@ -1,0 +1,63 @@
+"""The runtime as a service: LlamaFarm starts it on first use and leaves it running until it has been idle."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from llamafarm.errors import ServiceError
+from llamafarm.providers.address import is_loopback
+from llamafarm.services.process import ProcessService, ProcessSpec
+
+from llamafarm_universal.config import DEFAULT_PORT, UniversalEntry, endpoint, place
+
+IDLE_SECONDS = 1800
+START_SECONDS = 120.0
+NEEDED = ("torch", "transformers")
+_STATES = ("starting", "ready", "restarting", "failed")
+
+
+def service_of(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -> ProcessService | None:
+    """The service behind the entry; None where its address is not one that LlamaFarm may start."""
+    found = endpoint(entry, environ)
+    if not is_loopback(found.base_url) or not found.base_url.startswith("http:"):
+        return None
+    host, port = place(found.base_url)
+    spec = ProcessSpec(
+        name=service_name(port),
+        title="the Universal Runtime",
+        host=host,
+        port=port,
+        version=version("llamafarm-universal"),
+        command=lambda: command(host, port),
+        recognises=is_runtime,
+        api_key=found.api_key,
+        start_seconds=START_SECONDS,
+    )
+    return ProcessService(spec, environ)
+
+
+def service_name(port: int) -> str:
+    """`universal`, with the port where it is not the default."""
+    return "universal" if port == DEFAULT_PORT else f"universal:{port}"
+
+
+def command(host: str, port: int) -> Sequence[str]:
+    """The command that starts the server. Raises ServiceError where the extra `server` is not installed."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ServiceError(
+            f"The Universal Runtime needs {' and '.join(missing)}, which this Python ({sys.executable}) does not have.",
+            hint='pip install "llamafarm-universal[server]"',
+        )
+    server = [sys.executable, "-m", "llamafarm_universal.server"]
+    return [*server, "--host", host, "--port", str(port), "--idle-timeout", str(IDLE_SECONDS)]
+
+
+def is_runtime(health: Mapping[str, Any]) -> bool:
+    """Whether a health answer is a Universal Runtime's: it says how its engine host is."""
+    return health.get("status") == "ok" and health.get("host") in _STATES and "models" in health
