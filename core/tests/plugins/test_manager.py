@@ -302,7 +302,7 @@ def test_fragments_are_found_by_their_place(install):
 def test_two_fragments_for_one_place_are_a_conflict(install):
     install("acme-shed", FRAGMENTS)
     install("acme-barn", FRAGMENTS.replace('provider="cow"', "provider=None"))
-    with pytest.raises(PluginError, match="'stall' is brought by acme-barn 1.0 and acme-shed 1.0"):
+    with pytest.raises(PluginError, match=r"'stall' is brought by acme-barn 1\.0 and acme-shed 1\.0"):
         manager().fragment(EntryBlock("stall", "cow"))
 
 

@@ -55,7 +55,9 @@ def unknown(kind: Kind, name: str, known: Sequence[str], failed: Sequence[Plugin
         return PluginError(message, hint=f"Install it: {command}", code="plugin_not_installed")
     official = {one for one in catalogue.names(kind) if one not in known}
     near = difflib.get_close_matches(name, [*known, *official], n=1)
-    hints = [f"Did you mean {near[0]!r}?{_install(kind, near[0], known)}"] if near else []
+    hints = (
+        [f"Did you mean {near[0]!r}?{_install(kind, near[0], [*known, *(row.name for row in failed)])}"] if near else []
+    )
     hints.append(f"Installed: {', '.join(sorted(known)) or 'none'}.")
     hints += [f"It may belong to a plugin that does not work: {warning(row)}." for row in failed]
     article = "an" if kind[0] in "aeiou" else "a"

@@ -1,0 +1,233 @@
+"""YAML or JSON text → plain data, with the place of every key and item.
+
+Scalars are read by the rules of YAML 1.2, where `no` is a text and `1e-5` a number. Refused: duplicate keys, aliases
+that contain themselves or expand without measure, tags of other programs, numbers that JSON does not have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from llamafarm.config.problems import KeyPath, Mark, Problems, shown
+from llamafarm.errors import ConfigError
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 100
+MAX_NODES = 100_000
+"""Keys, items and values of one file, each alias counted as what it stands for."""
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG = "tag:yaml.org,2002:"
+_SCALAR_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")}
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]{1,18}\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?\Z")
+_NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
+
+
+@dataclass
+class Document:
+    """data: dicts with text keys, lists, texts, numbers, booleans and None. plain: the paths of unquoted scalars."""
+
+    path: Path
+    data: Any
+    marks: dict[KeyPath, Mark] = field(default_factory=dict)
+    plain: set[KeyPath] = field(default_factory=set)
+
+
+def read(path: Path) -> Document:
+    """Read a configuration file whose top level is a mapping. Raises ConfigError."""
+    text = read_text(path)
+    if not text.strip():
+        raise ConfigError(
+            f"{shown(path)} is empty.", hint="`lf init` in another folder writes an example to begin with."
+        )
+    document = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
+    if not isinstance(document.data, dict):
+        raise ConfigError(
+            f"{shown(path)}:1:1: the file must be a mapping, `key: value` lines, not {kind(document.data)}."
+        )
+    return document
+
+
+def read_text(path: Path) -> str:
+    """The text of a small UTF-8 file. Raises ConfigError where it is missing, too large or not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"{shown(path)} does not exist.", hint="`lf init` writes a llamafarm.yaml.") from None
+    except OSError as error:
+        raise ConfigError(f"{shown(path)} cannot be read: {error.strerror or error}.") from None
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{shown(path)} is larger than {MAX_BYTES // 1024} KiB; a configuration is not.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"{shown(path)}:{line}: byte {error.start} is not UTF-8 (0x{content[error.start]:02x})."
+        raise ConfigError(message, hint="Save the file as UTF-8.") from None
+
+
+def resolve(text: str) -> Any:
+    """What an unquoted scalar stands for: null, a boolean, a number or its text. ValueError for .inf and .nan."""
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if _INT.match(text):
+        return int(text)
+    if _NOT_FINITE.match(text):
+        raise ValueError(f"{text} is not a number that JSON has")
+    return float(text) if _FLOAT.match(text) else text
+
+
+def kind(value: Any) -> str:
+    """What a value is, in words."""
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _from_yaml(path: Path, text: str) -> Document:
+    try:
+        _check_depth(text)
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{shown(path)}{_yaml_problem(error)}") from None
+    document = Document(path, None)
+    document.data = _Reader(document).value(node, ()) if node is not None else None
+    return document
+
+
+def _from_json(path: Path, text: str) -> Document:
+    """The values by JSON's rules; the places, and the checks, by those of YAML, which contains JSON but for escapes."""
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{shown(path)}:{error.lineno}:{error.colno}: this is not JSON: {error.msg}.") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{shown(path)}: this JSON cannot be used: {error}.") from None
+    placed = re.sub(r"\\(?:u[0-9a-fA-F]{4}|.)", lambda found: "x" * len(found[0]), text).replace("\t", " ")
+    document = _from_yaml(path, placed)
+    document.data = data
+    return document
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON has")
+
+
+def _check_depth(text: str) -> None:
+    """Refuse deep nesting before anything recurses over it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(problem=f"this is nested more than {MAX_DEPTH} levels deep", problem_mark=mark)
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    context = getattr(error, "context", None)
+    said = f"{context}: {problem}" if context else problem
+    where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+    tip = "; texts that hold `: ` or begin with one of {}[]*&!%@` need quotes" if "mapping values" in problem else ""
+    return f"{where}: this is not YAML: {said}{tip}."
+
+
+class _Reader:
+    """Turns nodes into data and notes where everything stands."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._problems = Problems(document.path, document.marks)
+        self._open: set[int] = set()
+        self._count = 0
+
+    def value(self, node: Node, path: KeyPath) -> Any:
+        self._count += 1
+        self._document.marks.setdefault(path, _mark(node))
+        if self._count > MAX_NODES:
+            raise self._error(path, f"with its aliases the file holds more than {MAX_NODES} values")
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path)
+        if id(node) in self._open:
+            raise self._error(path, "an alias (*) stands inside the anchor (&) that it refers to")
+        self._open.add(id(node))
+        value = self._list(node, path) if isinstance(node, SequenceNode) else self._mapping(node, path)
+        self._open.discard(id(node))
+        return value
+
+    def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
+        if node.tag not in _SCALAR_TAGS:
+            raise self._error(path, f"the tag {_short(node.tag)} is not known here; leave it out")
+        if node.style in ("'", '"', "|", ">") and node.tag == _TAG + "str":
+            return node.value
+        self._document.plain.add(path)
+        try:
+            return resolve(node.value)
+        except ValueError as error:
+            raise self._error(path, str(error)) from None
+
+    def _list(self, node: SequenceNode, path: KeyPath) -> list[Any]:
+        if node.tag != _TAG + "seq":
+            raise self._error(path, f"the tag {_short(node.tag)} is not known here; leave it out")
+        return [self.value(item, (*path, number)) for number, item in enumerate(node.value)]
+
+    def _mapping(self, node: Node, path: KeyPath) -> dict[str, Any]:
+        if not isinstance(node, MappingNode) or node.tag != _TAG + "map":
+            raise self._error(path, f"the tag {_short(node.tag)} is not known here; leave it out")
+        own = [(key, value) for key, value in node.value if key.tag != _TAG + "merge"]
+        found: dict[str, Any] = {}
+        for key, value in own:
+            name = self._key(key, path)
+            if name in found:
+                line = self._document.marks[*path, name][0]
+                raise self._error(
+                    path, f"the key {name!r} stands here and in line {line}; one would hide the other", key
+                )
+            self._document.marks[*path, name] = _mark(key)
+            found[name] = self.value(value, (*path, name))
+        for key, value in node.value:
+            if key.tag == _TAG + "merge":
+                self._merge(found, value, path, key)
+        return found
+
+    def _key(self, key: Node, path: KeyPath) -> str:
+        if not isinstance(key, ScalarNode) or key.tag not in _SCALAR_TAGS:
+            raise self._error(path, "a key must be a text", key)
+        return str(key.value)
+
+    def _merge(self, found: dict[str, Any], value: Node, path: KeyPath, key: Node) -> None:
+        """`<<: *defaults`: the keys of the other mapping, where this one does not have them."""
+        for one in value.value if isinstance(value, SequenceNode) else [value]:
+            if not isinstance(one, MappingNode):
+                raise self._error(path, "`<<` takes a mapping, or a list of them", key)
+            kept = dict(self._document.marks)
+            for name, merged in self.value(one, path).items():
+                found.setdefault(name, merged)
+            self._document.marks.update(kept)
+
+    def _error(self, path: KeyPath, message: str, node: Node | None = None) -> ConfigError:
+        if node is not None:
+            line, column = _mark(node)
+            return ConfigError(f"{shown(self._document.path)}:{line}:{column}: {message}.")
+        return ConfigError(self._problems.located(path, f"{message}."))
+
+
+def _mark(node: Node) -> Mark:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _short(tag: str) -> str:
+    return tag.replace(_TAG, "!!")

@@ -1,0 +1,186 @@
+"""Model entries: each validated by its own provider, its blocks by the plugins that brought them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from llamafarm.config.check import Wrong
+from llamafarm.config.context import Loading
+from llamafarm.config.document import kind
+from llamafarm.config.normalize import Part
+from llamafarm.config.problems import KeyPath, did_you_mean
+from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
+from llamafarm.project import BrokenEntry
+from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.urls import normalize_base_url
+from llamafarm.records import EntryBlock, ProviderSpec
+
+Entry = ModelEntry | BrokenEntry
+
+
+def build(part: Part, loading: Loading) -> Entry | None:
+    """The entry, or a broken one where its provider or a variable is not there; None where problems were noted."""
+    missing = loading.missing_below(part.path)
+    if any(place == ("name",) for place in missing):
+        return None  # noted as a problem of the file: nothing could address the entry
+    provider = _text(part, "provider", loading)
+    if provider is None:
+        return None
+    try:
+        if ("provider",) in missing:
+            raise _VariableMissing(("provider",), missing["provider",])
+        spec = loading.plugins.provider(provider)
+        entry = _validated(part, spec, loading, missing)
+        if entry is not None:
+            _check_handlers(entry, part, loading)
+        return entry
+    except (PluginError, _VariableMissing) as error:
+        return BrokenEntry(part.name, provider, str(part.data.get("model", "")), _located(error, part, loading))
+
+
+class _VariableMissing(ConfigError):
+    """A variable that the entry uses is set nowhere."""
+
+    def __init__(self, place: KeyPath, name: str) -> None:
+        super().__init__(missing_variable(name), hint=missing_hint(name))
+        self.place = place
+
+
+def missing_variable(name: str) -> str:
+    """The message about a variable that is set nowhere."""
+    return f"the variable {name} is not set"
+
+
+def missing_hint(name: str) -> str:
+    """What to do about it."""
+    return f"Set it in the environment or in a file .env beside the configuration, or write ${{{name}:-default}}."
+
+
+def _located(error: LlamaFarmError, part: Part, loading: Loading) -> LlamaFarmError:
+    """The same error with the place of its cause."""
+    place = getattr(error, "place", ("provider",))
+    located = type(error) if isinstance(error, PluginError) else ConfigError
+    message = loading.problems.located((*part.path, *place), error.message)
+    found = located(message, hint=error.hint, code=error.code)
+    found.__cause__ = error.__cause__
+    return found
+
+
+def _text(part: Part, key: str, loading: Loading) -> str | None:
+    value = part.data.get(key)
+    if isinstance(value, str):
+        return value
+    said = "is missing" if key not in part.data else f"must be text, not {kind(value)}; put it in quotes"
+    loading.problems.add((*part.path, key), said)
+    return None
+
+
+def _validated(part: Part, spec: ProviderSpec, loading: Loading, missing: dict[KeyPath, str]) -> ModelEntry | None:
+    own = _keys(spec.entry)
+    blocks, data = _blocks(part, spec, own, loading)
+    found = loading.check(spec.entry, data, part.path, _block_keys(spec, set(data) - own, loading))
+    if missing:
+        _note(
+            [wrong for wrong in found if _is_certain(wrong, missing)] if isinstance(found, list) else [], part, loading
+        )
+        raise _VariableMissing(*next(iter(missing.items())))
+    if isinstance(found, list):
+        _note(found, part, loading)
+        return None
+    found._blocks.update(blocks)
+    _check_base_url(found, part, loading)
+    return found
+
+
+def _is_certain(wrong: Wrong, missing: dict[KeyPath, str]) -> bool:
+    """Whether it is wrong whatever the missing variables will be."""
+    return bool(wrong.place) and not any(place[: len(wrong.place)] == wrong.place for place in missing)
+
+
+def _note(found: Iterable[Wrong], part: Part, loading: Loading) -> None:
+    for wrong in found:
+        loading.problems.add((*part.path, *wrong.place), wrong.message)
+
+
+def _keys(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _blocks(
+    part: Part, spec: ProviderSpec, own: set[str], loading: Loading
+) -> tuple[dict[str, BaseModel], dict[str, Any]]:
+    """The validated blocks of plugins, and the rest of the entry. PluginError where a block's plugin is broken."""
+    blocks: dict[str, BaseModel] = {}
+    rest: dict[str, Any] = {}
+    for key, value in part.data.items():
+        fragment = None if key in own else loading.plugins.fragment(EntryBlock(key, spec.name))
+        if fragment is None:
+            rest[key] = value
+        elif (block := loading.checked(fragment.model, value, (*part.path, key))) is not None:
+            blocks[key] = block
+    return blocks, rest
+
+
+def _block_keys(spec: ProviderSpec, unknown: set[str], loading: Loading) -> tuple[str, ...]:
+    """The keys of the blocks that plugins add, for the message about an unknown key."""
+    if not unknown:
+        return ()
+    places = [fragment.at for fragment in loading.plugins.fragments()]
+    return tuple(at.key for at in places if isinstance(at, EntryBlock) and at.provider in (None, spec.name))
+
+
+def _check_base_url(entry: ModelEntry, part: Part, loading: Loading) -> None:
+    if entry.base_url is None:
+        return
+    try:
+        normalize_base_url(entry.base_url)
+    except ValueError as error:
+        loading.problems.add((*part.path, "base_url"), str(error))
+
+
+def _check_handlers(entry: ModelEntry, part: Part, loading: Loading) -> None:
+    check_chain(entry.handlers, (*part.path, "handler"), loading)
+
+
+def check_chain(names: tuple[str, ...], path: KeyPath, loading: Loading) -> None:
+    """Note a handler of a chain that is unknown or stands in it twice. Raises PluginError for one that is broken."""
+    for number, name in enumerate(names):
+        place = (*path, number)
+        if name in names[:number]:
+            loading.problems.add(place, f"the agent handler {name!r} stands in the chain twice")
+        try:
+            loading.plugins.agent_handler(name)
+        except PluginError as error:
+            if error.code != "plugin_not_installed":
+                raise
+            loading.problems.add(place, " ".join(str(error).split("\n")))
+
+
+def check_prompts(entries: Iterable[tuple[Part, Entry]], sets: set[str], loading: Loading) -> None:
+    """Note names of prompt sets that are not there."""
+    for part, entry in entries:
+        for number, name in enumerate(entry.prompts if isinstance(entry, ModelEntry) else ()):
+            if name not in sets:
+                known = f"Sets: {', '.join(sorted(sets)) or 'none'}"
+                message = f"there is no prompt set {name!r}{did_you_mean(name, sets) or '.'} {known}"
+                loading.problems.add((*part.path, "prompts", number), message)
+
+
+def check_default(parts: list[Part], runtime: Any, loading: Loading) -> str | None:
+    """Return `runtime.default_model`; note one that is not there, and a second entry that is marked `default`."""
+    marked = [part for part in parts if part.data.get("default") is True]
+    for part in marked[1:]:
+        line = loading.problems.mark((*marked[0].path, "default"))[0]
+        loading.problems.add(
+            (*part.path, "default"), f"the entry {marked[0].name!r} is the default already (line {line})"
+        )
+    wanted = runtime.get("default_model") if isinstance(runtime, dict) else None
+    names = list(dict.fromkeys(part.name for part in parts))
+    if wanted is not None and wanted not in names:
+        known = f"Models: {', '.join(names) or 'none'}"
+        said = f"there is no model {wanted!r}{did_you_mean(str(wanted), names) or '.'} {known}"
+        loading.problems.add(("runtime", "default_model"), said)
+    return wanted if isinstance(wanted, str) else None

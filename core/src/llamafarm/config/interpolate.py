@@ -1,0 +1,110 @@
+"""`${VAR}` and `${VAR:-default}` in the scalars of a document; `$${` stands for a plain `${`.
+
+Variables come from the environment, else from `.env` beside the file. An unquoted scalar that comes out as a number or
+a boolean is one, as if it had been written there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from llamafarm.config.document import Document, resolve
+from llamafarm.config.dotenv import read_dotenv
+from llamafarm.config.problems import KeyPath
+from llamafarm.config.secrets import PUBLIC_KEYS
+
+_VARIABLE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?")
+
+
+@dataclass
+class Interpolated:
+    """data: the document with its variables filled in. shown: the same, but what came from a variable as written.
+
+    texts: path → text of each scalar with a variable in it, for a reader that wants a text where it looks like a
+    number. missing: path → variable that is set nowhere. wrong: path → what is wrong with a `${`. secrets: the values
+    that came from variables.
+    """
+
+    data: Any = None
+    shown: Any = None
+    texts: dict[KeyPath, str] = field(default_factory=dict)
+    missing: dict[KeyPath, str] = field(default_factory=dict)
+    wrong: dict[KeyPath, str] = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set)
+
+
+def interpolate(document: Document, environ: Mapping[str, str]) -> Interpolated:
+    """Fill in the variables of `document`. Raises ConfigError for a wrong `.env`, and only where one is needed."""
+    filler = _Filler(document, environ)
+    filler.result.data, filler.result.shown = filler.fill(document.data, ())
+    return filler.result
+
+
+class _Filler:
+    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+        self.result = Interpolated()
+        self._document = document
+        self._environ = environ
+
+    @cached_property
+    def _dotenv(self) -> dict[str, str]:
+        return read_dotenv(self._document.path.parent / ".env")
+
+    def fill(self, value: Any, path: KeyPath) -> tuple[Any, Any]:
+        """Return the value filled in, and the value to show."""
+        if isinstance(value, dict):
+            pairs = {key: self.fill(item, (*path, key)) for key, item in value.items()}
+            return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
+        if isinstance(value, list):
+            both = [self.fill(item, (*path, number)) for number, item in enumerate(value)]
+            return [pair[0] for pair in both], [pair[1] for pair in both]
+        if isinstance(value, str) and "${" in value:
+            return self._scalar(value, path)
+        return value, value
+
+    def _scalar(self, written: str, path: KeyPath) -> tuple[Any, Any]:
+        used: list[str] = []
+        text = _VARIABLE.sub(lambda found: self._replacement(found, path, used), written)
+        if path in self.result.missing or path in self.result.wrong:
+            return written, written
+        self.result.texts[path] = text
+        if path[-1:] and path[-1] not in PUBLIC_KEYS:
+            self.result.secrets.update(used)
+        value = self._typed(text, path)
+        return value, written if used else value
+
+    def _replacement(self, found: re.Match[str], path: KeyPath, used: list[str]) -> str:
+        if found["escape"]:
+            return "${"
+        name = found["name"]
+        if name is None:
+            self.result.wrong[path] = (
+                "`${` begins a variable, `${NAME}` or `${NAME:-default}`; write `$${` for the text"
+            )
+            return ""
+        value = self._environ.get(name, self._dotenv.get(name))
+        if found["default"] is not None and not value:
+            return found["default"]
+        if value is None:
+            self.result.missing[path] = name
+            return ""
+        return self._used(name, value, path, used)
+
+    def _used(self, name: str, value: str, path: KeyPath, used: list[str]) -> str:
+        if not value.isascii() and value != value.encode("utf-8", "replace").decode("utf-8"):
+            self.result.wrong[path] = f"the variable {name} is not UTF-8"
+        if value:
+            used.append(value)
+        return value
+
+    def _typed(self, text: str, path: KeyPath) -> Any:
+        if path not in self._document.plain:
+            return text
+        try:
+            return resolve(text)
+        except ValueError:
+            return text

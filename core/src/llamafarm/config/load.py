@@ -1,0 +1,136 @@
+"""One llamafarm.yaml → one Project. Everything that is wrong with the file is told together, each at its line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from llamafarm.config import entries, sections
+from llamafarm.config.context import Loading
+from llamafarm.config.document import Document, read
+from llamafarm.config.interpolate import Interpolated, interpolate
+from llamafarm.config.normalize import Part
+from llamafarm.config.normalize import entries as entry_parts
+from llamafarm.config.problems import KeyPath, Problems
+from llamafarm.config.secrets import literal_secrets, mask
+from llamafarm.config.settings import chain
+from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
+from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import BrokenEntry, Project
+
+
+def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, str] = os.environ) -> Project:
+    """Read, fill in, normalise and check the configuration at `path`.
+
+    An entry whose provider or variable is not there becomes a BrokenEntry, and the others work. Raises ConfigError with
+    every other problem of the file.
+    """
+    document = read(path)
+    values = interpolate(document, environ)
+    secrets = frozenset(values.secrets | literal_secrets(document.data))
+    problems = Problems(document.path, document.marks)
+    loading = Loading(plugins.without(disabled_plugins(document.data)), values, problems)
+    try:
+        return _project(document, values, loading, secrets, environ)
+    except LlamaFarmError as error:
+        raise _masked(error, secrets) from error.__cause__
+
+
+def disabled_plugins(data: Any) -> list[str]:
+    """The plugins that a file disables, read before anything of it is checked, since that may import plugins."""
+    section = data.get("plugins") if isinstance(data, dict) else None
+    names = section.get("disabled") if isinstance(section, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _project(
+    document: Document, values: Interpolated, loading: Loading, secrets: frozenset[str], environ: Mapping[str, str]
+) -> Project:
+    data = values.data
+    for place, message in values.wrong.items():
+        loading.problems.add(place, message)
+    settings = sections.settings(data, loading)
+    prompts = sections.prompts(data.get("prompts"), loading)
+    parts = entry_parts(data.get("runtime"), loading.problems)
+    models = _models(parts, loading)
+    entries.check_prompts(models, {one.name for one in prompts}, loading)
+    default = entries.check_default(parts, data.get("runtime"), loading)
+    options = sections.handler_options(data.get("handlers"), loading)
+    _check_default_chain(chain(settings.handler), loading)
+    found = sections.plugin_sections(data, loading)
+    _note_missing_elsewhere(parts, loading)
+    loading.problems.raise_if_any()
+    return Project(
+        name=settings.name or sections.project_name(document.path),
+        namespace=settings.namespace or sections.default_namespace(document.path, environ),
+        path=document.path,
+        models=tuple(_with_masked_error(entry, secrets) for _, entry in models),
+        default_model=default,
+        prompts=prompts,
+        handler=chain(settings.handler),
+        handler_options=options,
+        sections=found,
+        raw=values.shown,
+        secrets=secrets,
+    )
+
+
+def _models(parts: list[Part], loading: Loading) -> list[tuple[Part, entries.Entry]]:
+    built = [(part, entries.build(part, loading)) for part in parts]
+    return [(part, entry) for part, entry in built if entry is not None]
+
+
+def _check_default_chain(names: tuple[str, ...], loading: Loading) -> None:
+    try:
+        entries.check_chain(names, ("handler",), loading)
+    except PluginError as error:
+        loading.problems.add(("handler",), " ".join(str(error).split("\n")))
+
+
+def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
+    """A missing variable breaks the entry that uses it; anywhere else it is a problem of the file."""
+    for place, name in loading.values.missing.items():
+        if not any(_inside(place, part) for part in parts):
+            loading.problems.add(place, f"{entries.missing_variable(name)}. {entries.missing_hint(name)}")
+
+
+def _inside(place: KeyPath, part: Part) -> bool:
+    return place[: len(part.path)] == part.path and place[len(part.path) :] not in (("name",), ("default_model",))
+
+
+def _masked(error: LlamaFarmError, secrets: frozenset[str]) -> LlamaFarmError:
+    """The same error without a secret in it."""
+    error.message = mask(error.message, secrets)
+    error.hint = mask(error.hint, secrets) if error.hint else None
+    error.args = (error.message,)
+    return error
+
+
+def _with_masked_error(entry: entries.Entry, secrets: frozenset[str]) -> entries.Entry:
+    if isinstance(entry, BrokenEntry):
+        _masked(entry.error, secrets)
+    return entry
+
+
+def refuse_own_address(project: Project, host: str, port: int) -> None:
+    """Raise ConfigError where an entry's `base_url` is the address that this very server listens on."""
+    from llamafarm.providers.urls import host_and_port
+
+    for entry in project.models:
+        url = getattr(entry, "base_url", None)
+        if url is not None and _same_place(host_and_port(url), (host, port)):
+            message = (
+                f"The model {entry.name!r} of {project.namespace}/{project.name} has this very server as base_url."
+            )
+            raise ConfigError(
+                message, hint=f"Give the address of its runtime; LlamaFarm itself listens on port {port}."
+            )
+
+
+_HERE = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
+
+
+def _same_place(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    return one[1] == other[1] and (one[0] == other[0] or {one[0], other[0].lower()} <= _HERE)

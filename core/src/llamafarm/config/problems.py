@@ -1,0 +1,80 @@
+"""What is wrong with a configuration file, each problem at its place; all are told together."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llamafarm.errors import ConfigError
+
+KeyPath = tuple[str | int, ...]
+Mark = tuple[int, int]
+"""Line and column, both counted from 1."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+
+
+@dataclass
+class Problems:
+    """Collects the problems of one file. marks: where each key and item stands in it."""
+
+    file: Path
+    marks: Mapping[KeyPath, Mark]
+    found: dict[str, Mark] = field(default_factory=dict)
+
+    def add(self, path: KeyPath, message: str) -> None:
+        """Note a problem at the key or item of that path."""
+        self.found[self.located(path, message)] = self.mark(path)
+
+    def mark(self, path: KeyPath) -> Mark:
+        """Where `path` stands, or the nearest thing around it that the file has."""
+        while path and path not in self.marks:
+            path = path[:-1]
+        return self.marks.get(path, (1, 1))
+
+    def located(self, path: KeyPath, message: str) -> str:
+        """The message with file, line, column and key path before it."""
+        line, column = self.mark(path)
+        where = f"{shown(self.file)}:{line}:{column}: "
+        return f"{where}{dotted(path)}: {message}" if path else f"{where}{message}"
+
+    def raise_if_any(self) -> None:
+        """Raise ConfigError with every problem, in the order of the file."""
+        if self.found:
+            raise ConfigError("\n".join(sorted(self.found, key=lambda text: self.found[text])))
+
+
+def shown(file: Path) -> str:
+    """A file's name as the user would write it: relative where it lies below the working directory."""
+    try:
+        return str(file.relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+def dotted(path: KeyPath) -> str:
+    """`runtime.models[1].name`: counted from 0, as in JSON Schema's and jq's paths."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN_KEY.match(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{part!r}]"
+    return text
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is spelt most like `name`, or None."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing."""
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near else ""

@@ -1,0 +1,110 @@
+"""The top level beside `runtime`: the core's settings, prompt sets, options of handlers, the sections of plugins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from llamafarm.config.context import Loading
+from llamafarm.config.document import kind
+from llamafarm.config.normalize import prompt_sets
+from llamafarm.config.problems import did_you_mean
+from llamafarm.config.settings import Prompts, Settings
+from llamafarm.errors import PluginError
+from llamafarm.paths import data_dir
+from llamafarm.plugins import catalogue
+from llamafarm.plugins.registration import CORE_SECTIONS
+from llamafarm.project import PromptSet
+from llamafarm.records import Section
+from llamafarm.wire.chat import Message
+
+
+def settings(data: dict[str, Any], loading: Loading) -> Settings:
+    """The core's own keys, validated; the defaults where something is wrong with them."""
+    own = {key: value for key, value in data.items() if key in Settings.model_fields}
+    return loading.checked(Settings, own, ()) or Settings()
+
+
+def project_name(path: Path) -> str:
+    """A name for a project that gives itself none: its folder's, with what a name cannot hold replaced."""
+    folder = re.sub(r"[^A-Za-z0-9._-]+", "-", path.absolute().parent.name).strip("-._")
+    return folder[:100] or "project"
+
+
+def default_namespace(path: Path, environ: Mapping[str, str]) -> str:
+    """A namespace for a project that names none: its folder's in the data directory, else `default`."""
+    place = path.absolute().parent.parent
+    return place.name if place.parent == data_dir(environ) / "projects" else "default"
+
+
+def prompts(data: Any, loading: Loading) -> tuple[PromptSet, ...]:
+    """The prompt sets, in the order of the file."""
+    found = []
+    for part in prompt_sets(data, loading.problems):
+        checked = loading.check(Prompts, part.data, part.path)
+        if isinstance(checked, Prompts):
+            messages: list[Any] = [one.model_dump(exclude_none=True) for one in checked.messages]
+            found.append(PromptSet(checked.name, tuple(_message(one) for one in messages)))
+            continue
+        for wrong in checked:
+            place = wrong.place[1:] if part.short and wrong.place[:1] == ("messages",) else wrong.place
+            loading.problems.add((*part.path, *place), wrong.message)
+    return tuple(found)
+
+
+def _message(fields: Any) -> Message:
+    message: Message = fields
+    return message
+
+
+def handler_options(data: Any, loading: Loading) -> dict[str, BaseModel]:
+    """`handlers`: the options of each handler that is named there."""
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        loading.problems.add(("handlers",), f"must be a mapping from names of handlers to options, not {kind(data)}")
+        return {}
+    found = {name: _options(name, options, loading) for name, options in data.items()}
+    return {name: options for name, options in found.items() if options is not None}
+
+
+def _options(name: str, data: Any, loading: Loading) -> BaseModel | None:
+    try:
+        spec = loading.plugins.agent_handler(name)
+    except PluginError as error:
+        loading.problems.add(("handlers", name), " ".join(str(error).split("\n")))
+        return None
+    if spec.options is None:
+        if data:
+            loading.problems.add(("handlers", name), f"the agent handler {name!r} takes no options")
+        return None
+    return loading.checked(spec.options, {} if data is None else data, ("handlers", name))
+
+
+def plugin_sections(data: dict[str, Any], loading: Loading) -> dict[str, BaseModel]:
+    """The sections that plugins brought, validated; note those that nobody brought."""
+    found: dict[str, BaseModel] = {}
+    for key, value in data.items():
+        if key in CORE_SECTIONS:
+            continue
+        try:
+            fragment = loading.plugins.fragment(Section(key))
+        except PluginError as error:
+            loading.problems.add((key,), " ".join(str(error).split("\n")))
+            continue
+        if fragment is None:
+            loading.problems.add((key,), _unknown_section(key, loading))
+        elif (section := loading.checked(fragment.model, value, (key,))) is not None:
+            found[key] = section
+    return found
+
+
+def _unknown_section(key: str, loading: Loading) -> str:
+    if command := catalogue.pip_command("section", key):
+        return f"this section belongs to a plugin that is not installed; install it: {command}"
+    known = [*CORE_SECTIONS, *(one.at.key for one in loading.plugins.fragments() if isinstance(one.at, Section))]
+    return f"unknown key{did_you_mean(key, known) or '.'} Allowed: {', '.join(known)}"

@@ -1,0 +1,58 @@
+"""The core's own part of llamafarm.yaml, as pydantic models; everything else comes from plugins."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+Handler = str | list[str]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PluginSettings(_Strict):
+    """Which plugins this project does without."""
+
+    disabled: list[str] = Field(default_factory=list, description="Names of plugins or distributions: never imported.")
+
+
+class Prompt(_Strict):
+    """One message of a prompt set."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str
+    tool_call_id: str | None = None
+
+
+class Prompts(_Strict):
+    """Messages that are put before a conversation."""
+
+    name: Name
+    messages: list[Prompt]
+
+
+class Settings(_Strict):
+    """The top level of llamafarm.yaml, without `runtime`, `prompts`, `handlers` and what plugins add."""
+
+    version: Literal["v1"] = Field(default="v1", description="Version of the format.")
+    name: Name | None = Field(default=None, description="The project's name; by default its folder's.")
+    namespace: Name | None = Field(
+        default=None, description="The project is addressed as namespace/name; `default` where it is left out."
+    )
+    handler: Handler | None = Field(
+        default=None, description="Agent handler, or a chain of them, of every model that names none."
+    )
+    plugins: PluginSettings = Field(default_factory=PluginSettings)
+
+
+def chain(handler: Any) -> tuple[str, ...]:
+    """A handler, or a list of them, as a chain."""
+    if handler is None:
+        return ()
+    return (handler,) if isinstance(handler, str) else tuple(handler)

@@ -1,0 +1,131 @@
+"""pydantic's errors in our words. A value under a key that says it is secret is never repeated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from llamafarm.config.document import kind, resolve
+from llamafarm.config.problems import KeyPath, did_you_mean, dotted, nearest
+from llamafarm.config.secrets import is_secret_key
+from llamafarm.wire.chat import ChatRequest
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "none_required": "null",
+}
+_REQUEST_FIELDS = frozenset(ChatRequest.__annotations__) - {"messages", "model", "stream", "stream_options"}
+LONGEST_SHOWN = 40
+_SUBJECT = re.compile(r"^(Input|String|List|Dictionary|Value|Data|Number) should ")
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], data: Any, also: tuple[str, ...] = ()
+) -> list[tuple[KeyPath, str]]:
+    """Return (place, message) for each thing that is wrong. also: further keys that are allowed at the top."""
+    grouped: dict[KeyPath, list[Any]] = {}
+    for one in error.errors(include_input=False, include_url=False):
+        grouped.setdefault(_place(one["loc"], data), []).append(one)
+    inner = [place for place in grouped if not _is_union_echo(place, grouped)]
+    return [(place, _message(place, grouped[place], model, data, also)) for place in inner]
+
+
+def _place(loc: tuple[str | int, ...], data: Any) -> KeyPath:
+    """`loc` without the names of union members, which are nothing that the user wrote. The last part may be absent."""
+    place: list[str | int] = []
+    for number, part in enumerate(loc):
+        inside = isinstance(data, dict) and part in data
+        item = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if inside or item:
+            data = data[part]
+            place.append(part)
+        elif isinstance(data, dict) and number == len(loc) - 1:
+            place.append(part)
+    return tuple(place)
+
+
+def _is_union_echo(place: KeyPath, grouped: dict[KeyPath, list[Any]]) -> bool:
+    """Whether another member of the union went deeper: then its complaint is the one that helps."""
+    of_union = any(len(one["loc"]) > len(place) for one in grouped[place])
+    return of_union and any(other[: len(place)] == place and other != place for other in grouped)
+
+
+def _message(place: KeyPath, errors: list[Any], model: type[BaseModel], data: Any, also: tuple[str, ...]) -> str:
+    first = errors[0]
+    if first["type"] == "extra_forbidden":
+        return unknown_key(str(place[-1]), allowed(model, place[:-1]) + (also if len(place) == 1 else ()), place)
+    if first["type"] == "missing":
+        return "is missing"
+    expected = [_EXPECTED.get(one["type"]) or _literal(one) for one in errors]
+    known = list(dict.fromkeys(word for word in expected if word))
+    if known and all(expected):
+        return f"must be {' or '.join(known)}, not {_found(place, _at(data, place), known)}"
+    return _own_words(next(one for one, word in zip(errors, expected, strict=True) if not word))
+
+
+def unknown_key(key: str, known: tuple[str, ...], place: KeyPath = ()) -> str:
+    """The message about a key that is not known, with the nearest right one and all that are allowed."""
+    listed = f"Allowed: {', '.join(known)}" if known else "Nothing is allowed here"
+    parameter = key if key in _REQUEST_FIELDS else nearest(key, _REQUEST_FIELDS)
+    if len(place) == 1 and "model_api_parameters" in known and nearest(key, known) is None and parameter:
+        return f"unknown key; did you mean {dotted(('model_api_parameters', parameter))!r}? {listed}"
+    return f"unknown key{did_you_mean(key, known) or '.'} {listed}"
+
+
+def allowed(model: type[BaseModel], place: KeyPath) -> tuple[str, ...]:
+    """The keys that `model` allows at `place`."""
+    models: list[type[BaseModel]] = [model]
+    for part in place:
+        if isinstance(part, int):
+            continue
+        fields = [field for one in models for name, field in one.model_fields.items() if part in (name, field.alias)]
+        models = [found for field in fields for found in _models_in(field.annotation)] or models
+    return tuple(dict.fromkeys(field.alias or name for one in models for name, field in one.model_fields.items()))
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _literal(error: Any) -> str | None:
+    expected = error.get("ctx", {}).get("expected")
+    return f"one of {expected.replace(' or ', ', ')}" if error["type"] in ("literal_error", "enum") else None
+
+
+def _found(place: KeyPath, value: Any, expected: list[str]) -> str:
+    """What stands there: its value where that is short and no secret, else its kind; and what to do about it."""
+    if isinstance(value, dict | list) or value is None:
+        return kind(value)
+    short = len(str(value)) <= LONGEST_SHOWN and not any(is_secret_key(part) for part in place)
+    found = repr(value) if short and isinstance(value, str) else kind(value)
+    if "text" in expected:
+        return f"{found}; put it in quotes"
+    quoted = isinstance(value, str) and not isinstance(resolve(value), str)
+    return f"{found}; take the quotes away" if quoted else found
+
+
+def _own_words(error: Any) -> str:
+    text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return _SUBJECT.sub("must ", text)
+
+
+def _at(data: Any, place: KeyPath) -> Any:
+    for part in place:
+        data = data[part]
+    return data
