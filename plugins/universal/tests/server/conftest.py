@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -12,12 +14,14 @@ from pathlib import Path
 
 import httpx
 import openai
+import psutil
 import pytest
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.serve import Server, bind
 from llamafarm_universal.server.settings import Settings
 
-sys.path.insert(0, str(Path(__file__).parent))  # the spawned host imports scripted_host by its name
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]  # the spawned host imports scripted_host by its name
 
 BOUND = 30.0
 
@@ -70,6 +74,65 @@ def serving(settings: Settings | None = None, target: str = "scripted_host:run")
         server.should_exit = True
         thread.join(BOUND)
         assert not thread.is_alive()
+
+
+@dataclass
+class ServerProcess:
+    """`python -m llamafarm_universal.server` as a user runs it."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    @property
+    def host(self) -> psutil.Process:
+        """The engine host: the child that is not multiprocessing's resource tracker."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if "resource_tracker" not in " ".join(child.cmdline()))
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=BOUND)
+
+    def host_is_ready(self) -> None:
+        wait_until(lambda: self.get("/health").json()["host"] == "ready", "the engine host is ready")
+
+
+def launch(*arguments: str, **environ: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "llamafarm_universal.server", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environ},
+    )
+
+
+@contextmanager
+def running_process(*arguments: str, **environ: str) -> Iterator[ServerProcess]:
+    process = launch("--port", "0", *arguments, **environ)
+    try:
+        line = process.stdout.readline()
+        assert "listens on http://" in line, process.stderr.read()
+        yield ServerProcess(process, line.split()[-1])
+    finally:
+        process.terminate()
+        process.communicate(timeout=BOUND)
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a causal model with random weights."""
+    from tiny_models import make_llama, make_tokenizer
+
+    return make_llama(tmp_path_factory.mktemp("models") / "llama", make_tokenizer())
+
+
+@pytest.fixture(scope="session")
+def real(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A real server with a real engine host, whose own file admits the model `llama`."""
+    config = tmp_path_factory.mktemp("config") / "runtime.yaml"
+    config.write_text(f"models:\n  - id: {llama}\n")
+    with running_process(UNIVERSAL_RUNTIME_CONFIG=str(config)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,8 @@ def run_and_exit(connection: Connection, options: HostOptions) -> None:
 
 
 def run_without_torch(connection: Connection, options: HostOptions) -> None:
-    import a_library_that_nobody_has  # noqa: F401
+    connection.send(m.Failed("", "not_supported", "No module named 'torch'.", hint="pip install it."))
+    sys.exit(1)
 
 
 class Host:

@@ -15,7 +15,7 @@ class ReasoningParser:
 
     def __init__(self) -> None:
         self._held = ""
-        self._state: Literal["beginning", "thinking", "after", "answering"] = "beginning"
+        self._state: Literal["beginning", "opened", "thinking", "after", "answering"] = "beginning"
 
     def feed(self, text: str) -> list[Part]:
         """Return what has become certain with this piece."""
@@ -23,6 +23,9 @@ class ReasoningParser:
         parts: list[Part] = []
         if self._state == "beginning":
             self._begin()
+        if self._state == "opened":
+            self._held = self._held.lstrip("\n")
+            self._state = "thinking" if self._held else "opened"
         if self._state == "thinking":
             parts += self._think()
         if self._state == "after":
@@ -42,8 +45,7 @@ class ReasoningParser:
     def _begin(self) -> None:
         start = self._held.lstrip()
         if start.startswith(OPEN):
-            self._held = start.removeprefix(OPEN).lstrip("\n")
-            self._state = "thinking"
+            self._held, self._state = start.removeprefix(OPEN), "opened"
         elif not OPEN.startswith(start):
             self._state = "answering"
 

@@ -1,0 +1,151 @@
+"""The whole runtime: a real server process, a real engine host and a real, if senseless, model."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import openai
+import pytest
+
+from conftest import BOUND, wait_until
+
+
+@pytest.fixture(scope="module")
+def client(real):
+    with openai.OpenAI(base_url=f"{real.url}/v1", api_key="none", max_retries=0, timeout=BOUND) as made:
+        yield made
+
+
+def ask(llama, text="hello world", **fields):
+    return {"model": str(llama), "messages": [{"role": "user", "content": text}], "temperature": 0, **fields}
+
+
+def text_of(completion):
+    return completion.choices[0].message.content
+
+
+def test_streamed_or_not_the_answer_is_the_same(client, llama):
+    whole = client.chat.completions.create(**ask(llama, max_tokens=24))
+    stream = client.chat.completions.create(
+        **ask(llama, max_tokens=24), stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    assert text_of(whole)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == text_of(whole)
+    assert chunks[-1].usage == whole.usage
+    assert whole.usage.prompt_tokens > 0
+    finish = next(c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason)
+    assert finish == whole.choices[0].finish_reason
+
+
+def test_a_prompt_is_continued(client, llama):
+    answer = client.completions.create(model=str(llama), prompt=["hello", "world"], max_tokens=5, temperature=0)
+    assert len(answer.choices) == 2
+    assert answer.usage.completion_tokens <= 10
+
+
+def test_embeddings_are_the_same_in_both_formats(client, llama):
+    numbers = client.embeddings.create(model=str(llama), input=["hello", "world"], encoding_format="float")
+    coded = client.embeddings.create(model=str(llama), input=["hello", "world"])
+    assert [item.embedding for item in numbers.data] == [pytest.approx(item.embedding) for item in coded.data]
+    raw = httpx.post(
+        str(client.base_url) + "embeddings",
+        json={"model": str(llama), "input": "hello", "encoding_format": "base64"},
+        timeout=BOUND,
+    ).json()["data"][0]["embedding"]
+    data = base64.b64decode(raw)
+    assert struct.unpack(f"<{len(data) // 4}f", data) == pytest.approx(numbers.data[0].embedding, rel=1e-3, abs=1e-5)
+
+
+def test_a_prompt_that_is_too_long_names_both_lengths_and_the_next_request_works(client, llama):
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(**ask(llama, "hello " * 2000))
+    assert refused.value.code == "context_length_exceeded"
+    assert "1024" in refused.value.message.replace(",", "")
+    assert text_of(client.chat.completions.create(**ask(llama, max_tokens=4)))
+
+
+def test_a_model_that_nobody_has_is_a_404(client):
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.chat.completions.create(**ask("package:no_such_package/model"))
+    assert refused.value.code == "model_not_found"
+
+
+def test_sixteen_at_once_have_their_own_sampling(client, llama):
+    asks = [
+        ask(
+            llama, f"hello {'fox ' * (i % 5)}", max_tokens=3 + i, temperature=[0, 0.7, 1.5][i % 3], seed=i, top_k=50 - i
+        )
+        for i in range(16)
+    ]
+
+    def answer(request):
+        request = dict(request)
+        extra = {"top_k": request.pop("top_k")}
+        done = client.chat.completions.create(**request, extra_body=extra)
+        return text_of(done), done.usage.completion_tokens, done.choices[0].finish_reason
+
+    alone = [answer(request) for request in asks]
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(answer, asks))
+    assert together == alone
+    for i, (_, tokens, reason) in enumerate(together):
+        assert tokens == 3 + i if reason == "length" else tokens <= 3 + i
+
+
+def test_health_answers_while_a_model_loads(real, llama):
+    real.host_is_ready()
+    model = str(llama)
+    httpx.post(f"{real.url}/v1/models/unload", json={"model": model}, timeout=BOUND)
+    loading = threading.Thread(
+        target=httpx.post, args=(f"{real.url}/v1/models/load",), kwargs={"json": {"id": model}, "timeout": BOUND}
+    )
+    loading.start()
+    answers = [real.get("/health").json()]
+    while loading.is_alive():
+        answers.append(real.get("/health").json())
+    loading.join()
+    assert all(answer["status"] == "ok" and answer["host"] == "ready" for answer in answers)
+    assert real.get("/health").json()["models"] == [model]
+
+
+def test_loading_streams_its_progress(real, llama):
+    httpx.post(f"{real.url}/v1/models/unload", json={"model": str(llama)}, timeout=BOUND)
+    body = {"id": str(llama), "stream": True}
+    text = httpx.post(f"{real.url}/v1/models/load", json=body, timeout=BOUND).text
+    assert text.startswith("event: progress\n")
+    assert text.rstrip().split("\n\n")[-1].startswith("event: loaded\n")
+
+
+def test_a_stream_that_is_left_frees_its_place(real, client, llama):
+    stream = client.chat.completions.create(
+        **ask(llama, max_tokens=900, temperature=1.5, logit_bias=NEVER_END), stream=True
+    )
+    next(iter(stream))
+    stream.close()
+    assert text_of(client.chat.completions.create(**ask(llama, max_tokens=4)))
+
+
+NEVER_END = {"2": -100}
+"""Token 2 ends a message of this tokenizer."""
+
+
+def test_a_host_killed_while_idle_is_not_noticed_by_the_next_request(real, client, llama):
+    real.host_is_ready()
+    real.host.kill()
+    assert text_of(client.chat.completions.create(**ask(llama, max_tokens=4)))
+
+
+def test_a_host_killed_in_a_stream_ends_it_with_an_error(real, client, llama):
+    stream = iter(client.chat.completions.create(**ask(llama, max_tokens=900, logit_bias=NEVER_END), stream=True))
+    next(stream)
+    real.host.kill()
+    with pytest.raises(openai.APIError, match="engine host ended while it was answering"):
+        for _ in stream:
+            pass
+    wait_until(lambda: real.get("/health").json()["host"] == "ready", "the host is back")
+    assert text_of(client.chat.completions.create(**ask(llama, max_tokens=4)))

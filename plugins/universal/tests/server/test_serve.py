@@ -1,0 +1,111 @@
+"""How the server starts and ends, as a process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+
+import httpx
+import psutil
+import pytest
+from llamafarm_universal.server.settings import Settings
+
+from conftest import BOUND, launch, running_process, serving, wait_until
+
+
+def refused(*arguments, **environ):
+    """The error of a server that does not start, which is one or two lines and no traceback."""
+    process = launch(*arguments, **environ)
+    out, err = process.communicate(timeout=BOUND)
+    assert process.returncode == 1
+    assert out == ""
+    assert "Traceback" not in err
+    return err
+
+
+def test_a_port_in_use_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert refused("--port", str(port)) == f"Port {port} on 127.0.0.1 is in use; choose another with --port.\n"
+
+
+def test_an_address_that_is_not_ours_is_named():
+    assert "Cannot listen on 192.0.2.1:0" in refused(
+        "--host", "192.0.2.1", "--port", "0", UNIVERSAL_RUNTIME_API_KEY="k"
+    )
+
+
+def test_without_a_key_other_machines_are_kept_out():
+    assert "no API key is set" in refused("--host", "0.0.0.0")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    assert "LF_SERVICE_TOKEN_FILE" in refused(LF_SERVICE_TOKEN_FILE=str(tmp_path / "none"))
+    assert "UNIVERSAL_RUNTIME_CONFIG" in refused(UNIVERSAL_RUNTIME_CONFIG=str(tmp_path / "none"))
+
+
+def test_sigterm_ends_server_and_host_properly():
+    with running_process() as server:
+        host = server.host
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(BOUND) == 0
+        assert server.process.stderr.read() == ""
+        wait_until(lambda: not host.is_running(), "the host has ended")
+
+
+def test_the_host_does_not_outlive_a_killed_server():
+    with running_process() as server:
+        server.host_is_ready()
+        host = server.host
+        server.process.kill()
+        wait_until(lambda: not host.is_running() or host.status() == psutil.STATUS_ZOMBIE, "the host has ended")
+
+
+def test_ctrl_c_reaches_the_whole_group_and_only_the_server_acts():
+    with running_process() as server:
+        server.host_is_ready()
+        server.host.send_signal(signal.SIGINT)
+        assert server.get("/health").json()["host"] == "ready"
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(BOUND) == 0
+
+
+def test_a_running_stream_is_finished_before_the_end():
+    with serving() as server, server.http.stream("POST", "/v1/chat/completions", json=body("Hel|lo")) as response:
+        server.server.should_exit = True
+        assert "[DONE]" in response.read().decode()
+
+
+def test_a_stream_that_does_not_end_is_told_so():
+    with serving(replace(Settings(), grace_seconds=1)) as server:
+        with server.http.stream("POST", "/v1/chat/completions", json=body("Hel|<hang>")) as response:
+            server.server.should_exit = True
+            events = [line for line in response.read().decode().split("\n\n") if line]
+    assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "stopping"
+
+
+def body(text):
+    return {"model": "echo/model", "messages": [{"role": "user", "content": text}], "stream": True}
+
+
+def test_an_idle_server_stops_and_health_checks_do_not_keep_it():
+    with serving(replace(Settings(), idle_timeout=0.5)) as server:
+
+        def stopped():
+            try:
+                server.http.get("/health")
+            except httpx.TransportError:
+                return True
+            return False
+
+        wait_until(stopped, "the server has stopped by itself")
+
+
+@pytest.mark.parametrize("module", ["llamafarm_universal.server.serve", "llamafarm_universal.server.app"])
+def test_the_server_imports_no_engine(module):
+    code = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'diffusers', 'numpy'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,79 @@
+"""Flags win over the environment, and the environment over defaults."""
+
+from __future__ import annotations
+
+import pytest
+from llamafarm.errors import ConfigError
+from llamafarm_universal.host.messages import LoadSettings
+from llamafarm_universal.server.settings import read_settings
+
+
+def test_the_defaults_are_this_machine_and_the_known_port():
+    settings = read_settings([], {})
+    assert (settings.host, settings.port, settings.idle_timeout) == ("127.0.0.1", 11540, 0.0)
+    assert settings.options.idle_unload_seconds == 300.0
+
+
+@pytest.mark.parametrize(("arguments", "environ", "port"), [
+    ([], {"LF_RUNTIME_PORT": "5"}, 5),
+    ([], {"LF_RUNTIME_PORT": "5", "UNIVERSAL_RUNTIME_PORT": "6"}, 6),
+    (["--port", "7"], {"UNIVERSAL_RUNTIME_PORT": "6"}, 7),
+    (["--port", "0"], {"UNIVERSAL_RUNTIME_PORT": "6"}, 0),
+])  # fmt: skip
+def test_the_first_port_that_is_said_wins(arguments, environ, port):
+    assert read_settings(arguments, environ).port == port
+
+
+def test_hosts_device_and_unload_time_are_taken():
+    settings = read_settings(
+        ["--device", "cpu", "--dtype", "bf16", "--idle-timeout", "1800"],
+        {"UNIVERSAL_RUNTIME_HOST": "::1", "MODEL_UNLOAD_TIMEOUT": "0", "LF_SERVICE_NONCE": "n"},
+    )
+    assert (settings.host, settings.idle_timeout, settings.nonce) == ("::1", 1800.0, "n")
+    options = settings.options
+    assert (options.device, options.dtype, options.idle_unload_seconds) == ("cpu", "bf16", 0.0)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("UNIVERSAL_RUNTIME_PORT", "http"), ("LF_RUNTIME_PORT", "70000"), ("MODEL_UNLOAD_TIMEOUT", "-1"),
+    ("MODEL_UNLOAD_TIMEOUT", "nan"), ("UNIVERSAL_RUNTIME_MAX_REQUESTS", "many"),
+])  # fmt: skip
+def test_a_variable_that_makes_no_sense_is_named(name, value):
+    with pytest.raises(ConfigError, match=f"{name} must be .* not '{value}'"):
+        read_settings([], {name: value})
+
+
+def test_the_servers_own_file_admits_models(tmp_path):
+    (tmp_path / "runtime.yaml").write_text("models:\n  - id: ./mine\n    dtype: bf16\n  - id: org/name\n")
+    models = read_settings([], {"UNIVERSAL_RUNTIME_CONFIG": str(tmp_path / "runtime.yaml")}).operator.models
+    assert set(models) == {str(tmp_path / "mine"), "org/name"}
+    assert models[str(tmp_path / "mine")].settings == LoadSettings(dtype="bf16")
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("", "must hold `models:`"), ("models: {}", "must hold `models:`"), ("models: [a]", r"models\[0\] must be a mapping"),
+    ("models: [{id: a, dtyp: fp16}]", r"models\[0\]: Unknown field 'dtyp'"), ("models: [{id: a b}]", "not a model id"),
+    ("models: [{dtype: fp16}]", "'id' is missing"), ("models: [{id: a}, {id: a}]", "twice"), ("a: [", "cannot be read"),
+    ("models: []\nport: 5", "and nothing else"),
+])  # fmt: skip
+def test_a_file_that_makes_no_sense_says_where(tmp_path, text, says):
+    path = tmp_path / "runtime.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=says):
+        read_settings([], {"UNIVERSAL_RUNTIME_CONFIG": str(path)})
+
+
+def test_the_token_is_read_from_its_file_and_never_shown(tmp_path):
+    (tmp_path / "token").write_text("secret\n")
+    settings = read_settings([], {"LF_SERVICE_TOKEN_FILE": str(tmp_path / "token"), "UNIVERSAL_RUNTIME_API_KEY": "key"})
+    assert settings.operator.trusts("secret")
+    assert not settings.operator.trusts("secret ")
+    assert not settings.operator.trusts(None)
+    assert "secret" not in repr(settings)
+    assert "key" not in repr(settings).replace("keep_alive", "").replace("api_key", "")
+
+
+def test_an_empty_token_file_is_refused(tmp_path):
+    (tmp_path / "token").write_text("\n")
+    with pytest.raises(ConfigError, match="is empty"):
+        read_settings([], {"LF_SERVICE_TOKEN_FILE": str(tmp_path / "token")})
