@@ -117,9 +117,9 @@ def use_threads() -> int:
 def details(device: DeviceName) -> dict[str, Any]:
     """What a user wants to know of the device: name, memory in bytes, threads, library versions."""
     import platform
+    from importlib.metadata import version
 
     import torch
-    import transformers
 
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
     return {
@@ -129,7 +129,7 @@ def details(device: DeviceName) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
         "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        "transformers": version("transformers"),
     }
 
 

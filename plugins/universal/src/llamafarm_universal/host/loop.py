@@ -212,8 +212,9 @@ class _Asker:
 
 
 def _quieten_libraries() -> None:
-    """Progress goes to the server as events; bars and advice on the terminal would go between its log lines."""
-    from transformers.utils import logging as transformers_logging
+    """Progress goes to the server as events; bars and advice on the terminal would go between its log lines.
 
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    Said in the environment, which both libraries read when they are imported: that waits until a model is loaded.
+    """
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_LOGPROBS = 20
+_GREEDY = 1e-5  # below this temperature drawing and taking the likeliest are the same, but for overflow
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Sampler:
     def choose(self, logits: Tensor) -> int:
         """The next token. logits: float32, one for each token of the vocabulary; left unchanged."""
         scores = self._adjusted(logits)
-        token = int(scores.argmax()) if self.settings.temperature == 0 else self._draw(scores)
+        token = int(scores.argmax()) if self.settings.temperature < _GREEDY else self._draw(scores)
         self._counts[token] = self._counts.get(token, 0) + 1
         return token
 
@@ -124,7 +125,9 @@ def _narrowed(scores: Tensor, settings: Settings) -> tuple[Tensor, Tensor | None
     if settings.top_p < 1:
         shares = scores.softmax(-1)
         before = shares.cumsum(-1) - shares  # what the likelier tokens have together
-        scores = scores.masked_fill(before >= settings.top_p, -math.inf)
+        beyond = before >= settings.top_p
+        beyond[0] = False  # the likeliest always stays
+        scores = scores.masked_fill(beyond, -math.inf)
     return scores, tokens
 
 

