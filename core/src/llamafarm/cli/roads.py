@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import uuid4
+
+import click
 
 from llamafarm.providers.base import Progress, Reply
 from llamafarm.wire.operations import CHAT
@@ -51,12 +53,35 @@ class RemoteRoad:
         from llamafarm.providers.http import HttpUpstream
         from llamafarm.providers.urls import normalize_base_url
 
-        url = normalize_base_url(server_url)
+        try:
+            url = normalize_base_url(server_url)
+        except ValueError as error:
+            raise click.UsageError(f"--server-url: {error}") from None
         self._upstream = HttpUpstream(Endpoint("llamafarm", url, os.environ.get("LF_API_KEY")))
 
     async def ask(self, request: dict[str, Any], session: str | None, _progress: Callable[[Progress], None]) -> Reply:
-        headers = {"X-Session-ID": session} if session else {}
-        return await self._upstream.reply(CHAT, request, request_id=uuid4().hex, headers=headers)
+        from llamafarm.providers.base import Call
+        from llamafarm.providers.entry import ModelEntry
+        from llamafarm.providers.reply import read_reply
+
+        entry = ModelEntry(name=request.get("model", "default"), provider="llamafarm", model="default")
+        call = Call(entry, request_id=uuid4().hex)
+        headers = {"x-session-id": session} if session else {}
+        stream = bool(request.get("stream"))
+        answer = await self._upstream.open_stream(CHAT.path, request, call, stream=stream, headers=headers)
+        reply = await read_reply(self._upstream, answer, usage="stream_options" in request)
+        return WithHeaders(reply, {"X-Session-ID": answer.headers.get("x-session-id", "")})
 
     async def aclose(self) -> None:
         await self._upstream.aclose()
+
+
+class WithHeaders:
+    """A reply with headers of its own."""
+
+    def __init__(self, reply: Reply, headers: Mapping[str, str]) -> None:
+        self.headers = headers
+        self.completion = reply.completion
+        self.chunks = reply.chunks
+        self.frames = reply.frames
+        self.aclose = reply.aclose
