@@ -81,10 +81,11 @@ def test_a_running_stream_is_finished_before_the_end():
 
 
 def test_a_stream_that_does_not_end_is_told_so():
-    with serving(replace(Settings(), grace_seconds=1)) as server:
-        with server.http.stream("POST", "/v1/chat/completions", json=body("Hel|<hang>")) as response:
-            server.server.should_exit = True
-            events = [line for line in response.read().decode().split("\n\n") if line]
+    impatient = replace(Settings(), grace_seconds=1)
+    ask = {"method": "POST", "url": "/v1/chat/completions", "json": body("Hel|<hang>")}
+    with serving(impatient) as server, server.http.stream(**ask) as response:
+        server.server.should_exit = True
+        events = [line for line in response.read().decode().split("\n\n") if line]
     assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "stopping"
 
 

@@ -51,7 +51,8 @@ def test_the_servers_own_file_admits_models(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("", "must hold `models:`"), ("models: {}", "must hold `models:`"), ("models: [a]", r"models\[0\] must be a mapping"),
+    ("", "must hold `models:`"), ("models: {}", "must hold `models:`"),
+    ("models: [a]", r"models\[0\] must be a mapping"),
     ("models: [{id: a, dtyp: fp16}]", r"models\[0\]: Unknown field 'dtyp'"), ("models: [{id: a b}]", "not a model id"),
     ("models: [{dtype: fp16}]", "'id' is missing"), ("models: [{id: a}, {id: a}]", "twice"), ("a: [", "cannot be read"),
     ("models: []\nport: 5", "and nothing else"),

@@ -10,6 +10,7 @@ from llamafarm_universal.server.reasoning import ReasoningParser
 from llamafarm_universal.server.tool_calls import ToolCallParser
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
+NO_OBJECT = '<tool_call>{"name": "f", "arguments": 5}</tool_call>'
 F = Call("f", '{"x": 1}')
 
 
@@ -39,7 +40,7 @@ def read(parser, text, size):
     ("<tool_call>{broken</tool_call> so", [Text("<tool_call>{broken</tool_call> so")]),
     ("<tool_call>[1]</tool_call>", [Text("<tool_call>[1]</tool_call>")]),
     ('<tool_call>{"name": ""}</tool_call>', [Text('<tool_call>{"name": ""}</tool_call>')]),
-    ('<tool_call>{"name": "f", "arguments": 5}</tool_call>', [Text('<tool_call>{"name": "f", "arguments": 5}</tool_call>')]),
+    (NO_OBJECT, [Text(NO_OBJECT)]),
     ('<tool_call>{"name": "f"}</tool_call>', [Call("f", "{}")]),
     ('<tool_call>{"name": "f", "arguments": "{\\"x\\": 1}"}</tool_call>', [F]),
     ('<tool_call>{"name": "f", "arguments": {"x": 1}}', [F]),
