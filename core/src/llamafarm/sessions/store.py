@@ -30,6 +30,9 @@ POLL_SECONDS = 0.02
 
 Result = TypeVar("Result")
 
+_held: set[str] = set()
+"""The tokens of this process's turns, whichever store they go through."""
+
 
 @dataclass(frozen=True)
 class SessionSummary:
@@ -52,7 +55,6 @@ class SessionStore:
     def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
         self._database = Database(path)
         self.patience = patience
-        self._holding: set[str] = set()
 
     async def create(self, project: str) -> StoredSession:
         """A new, empty session."""
@@ -122,8 +124,8 @@ class SessionStore:
 
     async def release(self, session: str, token: str) -> None:
         """Let the next turn have the session; calling twice does nothing."""
-        if token in self._holding:
-            self._holding.discard(token)
+        if token in _held:
+            _held.discard(token)
             statement = "UPDATE sessions SET holder = NULL WHERE id = ? AND holder = ?"
             await self._write(lambda db: db.execute(statement, (session, token)))
 
@@ -144,7 +146,7 @@ class SessionStore:
         if self._is_alive(_require(db, project, session)):
             return False
         db.execute("UPDATE sessions SET holder = ? WHERE id = ?", (token, session))
-        self._holding.add(token)
+        _held.add(token)
         return True
 
     def _refuse_held(self, session: str, holder: str | None) -> None:
@@ -156,7 +158,7 @@ class SessionStore:
         if holder is None:
             return False
         process = holder.rpartition(":")[0]
-        return holder in self._holding if process == this_process() else lives(process)
+        return holder in _held if process == this_process() else lives(process)
 
     async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         return await anyio.to_thread.run_sync(self._database.run, work, "BEGIN")

@@ -1,0 +1,97 @@
+"""Which handlers an entry's conversations go through."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from llamafarm.errors import ConfigError, PluginError
+from llamafarm.handlers.select import build_chain, chain_names
+from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import Project
+from llamafarm.providers.entry import ModelEntry
+from llamafarm.records import AgentHandlerSpec
+from llamafarm.testing.scripted import ScriptedPlugins
+from pydantic import BaseModel
+
+
+class Options(BaseModel):
+    top_k: int = 5
+
+
+def spec(name, **given) -> AgentHandlerSpec:
+    return AgentHandlerSpec(name, "made for a test", lambda options: SimpleNamespace(options=options), **given)
+
+
+def entry(**given) -> ModelEntry:
+    return ModelEntry(name="m", provider="p", model="x", **given)
+
+
+def project(handler=(), **given) -> Project:
+    return Project("shop", "default", None, (), handler=tuple(handler), **given)
+
+
+@pytest.mark.parametrize(
+    ("in_entry", "in_project", "chain"),
+    [
+        ({}, (), ("simple",)),
+        ({}, ("rag",), ("simple", "rag")),
+        ({"handler": "rag"}, ("guard",), ("simple", "rag")),
+        ({"handler": ["rag", "structured"]}, (), ("simple", "rag", "structured")),
+        ({"handler": ["guard", "simple"]}, (), ("guard", "simple")),
+        ({"prompt_format": "structured"}, ("rag",), ("simple", "structured")),
+        ({"prompt_format": "unstructured"}, ("rag",), ("simple",)),
+        ({"handler": "rag", "prompt_format": "structured"}, (), ("simple", "rag")),
+    ],
+)
+def test_the_entry_comes_before_the_project_and_simple_is_always_there_once(in_entry, in_project, chain):
+    assert chain_names(project(in_project), entry(**in_entry)) == chain
+
+
+def test_a_handler_that_is_named_twice_is_an_error():
+    with pytest.raises(ConfigError, match=r"`handler` of the model entry 'm' names the agent handler 'rag' twice"):
+        chain_names(project(), entry(handler=["rag", "simple", "rag"]))
+
+
+def test_a_handler_gets_the_options_of_the_project():
+    plugins = ScriptedPlugins(handlers=(spec("rag", options=Options),))
+    chain = build_chain(project(handler_options={"rag": Options(top_k=9)}), entry(handler="rag"), plugins)
+    assert [link.name for link in chain] == ["simple", "rag"]
+    assert chain[1].handler.options.top_k == 9
+
+
+def test_a_handler_without_options_in_the_project_gets_the_defaults_of_its_model():
+    plugins = ScriptedPlugins(handlers=(spec("rag", options=Options),))
+    assert build_chain(project(), entry(handler="rag"), plugins)[1].handler.options.top_k == 5
+
+
+def test_a_handler_that_is_not_installed_is_an_error_that_says_who_needs_it_and_what_there_is():
+    with pytest.raises(PluginError) as refusal:
+        build_chain(project(["rga"]), entry(), ScriptedPlugins(handlers=(spec("guard"),)))
+    assert refusal.value.message.startswith("`handler` of the project 'shop' needs the agent handler 'rga'.")
+    assert "Agent handlers that are installed: guard, simple." in refusal.value.hint
+
+
+def test_the_rag_handler_is_named_with_the_command_that_installs_it():
+    with pytest.raises(PluginError, match="pip install llamafarm-rag"):
+        build_chain(project(), entry(handler="rag"), PluginManager())
+
+
+def test_structured_answers_are_refused_with_the_setting_that_asked_for_them():
+    with pytest.raises(PluginError, match="`prompt_format: structured` of the model entry 'm'") as refusal:
+        build_chain(project(), entry(prompt_format="structured"), PluginManager())
+    assert "later version of llamafarm" in refusal.value.hint
+    assert "simple" in refusal.value.hint
+
+
+def test_a_handler_that_cannot_be_built_is_named():
+    def build(_options):
+        raise RuntimeError("no database")
+
+    plugins = ScriptedPlugins(handlers=(AgentHandlerSpec("rag", "broken", build),))
+    with pytest.raises(PluginError, match="'rag' cannot be built: RuntimeError: no database"):
+        build_chain(project(), entry(handler="rag"), plugins)
+
+
+def test_the_core_brings_simple_through_the_hook():
+    assert PluginManager().agent_handler("simple").name == "simple"

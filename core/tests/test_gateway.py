@@ -1,0 +1,419 @@
+"""A request finds its model entry, its handlers and its provider; every failure is an error for a reader."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from llamafarm.errors import (
+    ConnectionFailed,
+    InvalidRequest,
+    OperationNotSupported,
+    PluginError,
+    ProviderTimeout,
+    RateLimited,
+    RequestError,
+    ServiceError,
+    UpstreamError,
+    UsageError,
+)
+from llamafarm.gateway import Context, Gateway
+from llamafarm.project import BrokenEntry, Project, PromptSet
+from llamafarm.providers.base import Health
+from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.parameters import Parameters
+from llamafarm.records import AgentHandlerSpec
+from llamafarm.sessions import SessionStore
+from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider, ScriptedReply
+from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS
+
+pytestmark = pytest.mark.anyio
+
+HI = {"role": "user", "content": "Hi"}
+
+
+def entry(name="small", provider="scripted", **given) -> ModelEntry:
+    return ModelEntry(name=name, provider=provider, model=f"runtime-{name}", **given)
+
+
+def project(*models, **given) -> Project:
+    return Project("shop", "default", None, models or (entry(),), **given)
+
+
+def context(**given) -> Context:
+    return Context("req_1", **given)
+
+
+async def text(reply) -> str:
+    return (await reply.completion())["choices"][0]["message"]["content"]
+
+
+def handler(name, run, **given) -> AgentHandlerSpec:
+    return AgentHandlerSpec(name, "made for a test", lambda _: SimpleNamespace(run=run), **given)
+
+
+class FakeService:
+    """Counts how often it was made sure of."""
+
+    name = "scripted"
+
+    def __init__(self, error=None, wait=None):
+        self.ensured = 0
+        self.error = error
+        self.wait = wait
+
+    async def ensure(self, progress):
+        self.ensured += 1
+        if self.wait is not None:
+            await self.wait.wait()
+        if self.error is not None:
+            raise self.error
+
+
+def with_service(plugins: ScriptedPlugins, service) -> ScriptedPlugins:
+    plugins.specs["scripted"] = replace(plugins.specs["scripted"], service=lambda _: service)
+    return plugins
+
+
+def with_parameters(plugins: ScriptedPlugins, parameters) -> ScriptedPlugins:
+    plugins.specs["scripted"] = replace(plugins.specs["scripted"], parameters=parameters)
+    return plugins
+
+
+async def test_the_provider_gets_the_runtimes_own_model_id_and_our_request_id():
+    provider = ScriptedProvider("Hello.")
+    gateway = Gateway(ScriptedPlugins(provider))
+    reply = await gateway.ask(project(), CHAT, {"model": "small", "messages": [HI]}, context(deadline=1e9))
+    assert await text(reply) == "Hello."
+    assert provider.requests == [{"model": "runtime-small", "messages": [HI]}]
+    assert (provider.calls[0].request_id, provider.calls[0].deadline) == ("req_1", 1e9)
+
+
+async def test_prompts_come_first_in_every_chat():
+    provider = ScriptedProvider()
+    house = PromptSet("house", ({"role": "system", "content": "Be kind."},))
+    gateway = Gateway(ScriptedPlugins(provider))
+    await gateway.ask(project(prompts=(house,)), CHAT, {"messages": [HI]}, context())
+    assert provider.requests[0]["messages"] == [*house.messages, HI]
+
+
+async def test_completions_and_embeddings_go_through_no_handlers():
+    provider = ScriptedProvider("on and on")
+    gateway = Gateway(ScriptedPlugins(provider))
+    farm = project(prompts=(PromptSet("house", ({"role": "system", "content": "Be kind."},)),))
+    reply = await gateway.ask(farm, COMPLETIONS, {"prompt": "Once"}, context())
+    assert (await reply.completion())["choices"][0]["text"] == "on and on"
+    answer = await gateway.ask(farm, EMBEDDINGS, {"input": "four"}, context())
+    assert answer["data"][0]["embedding"] == [4.0]
+    assert provider.requests == [
+        {"prompt": "Once", "model": "runtime-small"},
+        {"input": "four", "model": "runtime-small"},
+    ]
+
+
+async def test_an_unknown_model_is_told_with_the_nearest_name():
+    with pytest.raises(UsageError, match="Did you mean small"):
+        await Gateway(ScriptedPlugins(ScriptedProvider())).ask(
+            project(), CHAT, {"model": "smal", "messages": []}, context()
+        )
+
+
+async def test_a_broken_entry_raises_its_cause_and_the_others_work():
+    broken = BrokenEntry("bad", "nobody", "x", PluginError("The provider 'nobody' is not installed."))
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider("Hello.")))
+    farm = project(entry(), broken)
+    assert await text(await gateway.ask(farm, CHAT, {"messages": [HI]}, context())) == "Hello."
+    with pytest.raises(PluginError, match="'nobody' is not installed"):
+        await gateway.ask(farm, CHAT, {"model": "bad", "messages": [HI]}, context())
+    assert [row.get("error") for row in gateway.models(farm)] == [None, "The provider 'nobody' is not installed."]
+
+
+async def test_an_operation_that_the_provider_cannot_do_names_the_models_that_can():
+    class ChatOnly:
+        chat = ScriptedProvider.chat
+
+    plugins = ScriptedPlugins(providers={"chatty": ChatOnly(), "able": ScriptedProvider()})
+    farm = project(entry("talker", "chatty"), entry("allrounder", "able"))
+    with pytest.raises(OperationNotSupported) as refusal:
+        await Gateway(plugins).ask(farm, EMBEDDINGS, {"model": "talker", "input": "x"}, context())
+    assert refusal.value.message == (
+        "The provider 'chatty' cannot do embeddings, which was asked of the model 'talker' (runtime-talker)."
+    )
+    assert refusal.value.hint == "Models of this project that can: allrounder."
+    assert refusal.value.status == 501
+
+
+async def test_fields_without_effect_are_left_out_and_named():
+    provider = ScriptedProvider()
+    plugins = with_parameters(ScriptedPlugins(provider), Parameters(advisory=frozenset({"user", "store"})))
+    request = {"messages": [HI], "user": "me", "store": True}
+    reply = await Gateway(plugins).ask(project(), CHAT, request, context())
+    assert reply.headers["X-LF-Ignored"] == "store, user"
+    assert provider.requests == [{"model": "runtime-small", "messages": [HI]}]
+
+
+async def test_fields_without_effect_on_embeddings_are_named_in_the_context():
+    plugins = with_parameters(ScriptedPlugins(ScriptedProvider()), Parameters(advisory=frozenset({"user"})))
+    asked = context()
+    await Gateway(plugins).ask(project(), EMBEDDINGS, {"input": "x", "user": "me"}, asked)
+    assert asked.headers == {"X-LF-Ignored": "user"}
+
+
+async def test_a_field_that_the_provider_refuses_is_a_400_before_anything_is_sent():
+    provider = ScriptedProvider()
+    plugins = with_parameters(ScriptedPlugins(provider), Parameters(refused=frozenset({"logit_bias"})))
+    with pytest.raises(InvalidRequest) as refusal:
+        await Gateway(plugins).ask(project(), CHAT, {"messages": [HI], "logit_bias": {"1": 1}}, context())
+    assert (refusal.value.status, refusal.value.param, provider.requests) == (400, "logit_bias", [])
+
+
+async def test_the_first_handler_is_the_outermost():
+    order = []
+
+    def noting(name):
+        async def run(turn, ask):
+            order.append(f"{name} in")
+            reply = await ask(turn)
+            order.append(f"{name} out")
+            return reply
+
+        return handler(name, run)
+
+    plugins = ScriptedPlugins(ScriptedProvider(), handlers=(noting("a"), noting("b")))
+    await Gateway(plugins).ask(project(entry(handler=["a", "b"])), CHAT, {"messages": [HI]}, context())
+    assert order == ["a in", "b in", "b out", "a out"]
+
+
+async def test_a_handler_gets_its_own_fields_and_the_provider_does_not():
+    seen = []
+
+    async def run(turn, ask):
+        seen.append(turn.fields)
+        return await ask(turn)
+
+    provider = ScriptedProvider()
+    plugins = ScriptedPlugins(provider, handlers=(handler("rag", run, fields={"rag_top_k": int}),))
+    farm = project(entry(handler="rag"), entry("plain"))
+    gateway = Gateway(plugins)
+    await gateway.ask(farm, CHAT, {"messages": [HI], "rag_top_k": 3}, context())
+    assert seen == [{"rag_top_k": 3}]
+    assert "rag_top_k" not in provider.requests[0]
+    with pytest.raises(RequestError, match="belongs to the agent handler 'rag'"):
+        await gateway.ask(farm, CHAT, {"model": "plain", "messages": [HI], "rag_top_k": 3}, context())
+
+
+async def test_a_handler_may_ask_another_model_of_the_project_without_its_handlers():
+    async def run(turn, ask):
+        judged = await text(await turn.other("large", {"messages": [HI]}))
+        return await ask(turn.with_messages([{"role": "user", "content": judged}]))
+
+    provider = ScriptedProvider("the judgement", "Hello.")
+    plugins = ScriptedPlugins(provider, handlers=(handler("judge", run),))
+    large = entry("large", handler="judge", model_api_parameters={"temperature": 0})
+    reply = await Gateway(plugins).ask(project(entry(handler="judge"), large), CHAT, {"messages": [HI]}, context())
+    assert await text(reply) == "Hello."
+    assert provider.requests[0] == {"model": "runtime-large", "messages": [HI], "temperature": 0}
+    assert provider.requests[1]["messages"] == [{"role": "user", "content": "the judgement"}]
+
+
+async def test_a_handler_that_raises_is_named_and_no_traceback_is_in_the_message():
+    async def run(turn, ask):
+        raise KeyError("colour")
+
+    plugins = ScriptedPlugins(ScriptedProvider(), handlers=(handler("paint", run),))
+    with pytest.raises(PluginError, match="The agent handler 'paint' failed: KeyError: 'colour'"):
+        await Gateway(plugins).ask(project(entry(handler="paint")), CHAT, {"messages": [HI]}, context())
+
+
+async def test_a_provider_that_raises_is_named():
+    plugins = ScriptedPlugins(ScriptedProvider(ZeroDivisionError("oops")))
+    with pytest.raises(UpstreamError, match="The provider 'scripted' failed: ZeroDivisionError: oops"):
+        await Gateway(plugins).ask(project(), CHAT, {"messages": [HI]}, context())
+
+
+async def test_a_provider_that_raises_in_the_middle_of_an_answer_is_named():
+    plugins = ScriptedPlugins(ScriptedProvider(ScriptedReply("Hello there.", error=ZeroDivisionError("oops"))))
+    reply = await Gateway(plugins).ask(project(), CHAT, {"messages": [HI], "stream": True}, context())
+    with pytest.raises(UpstreamError, match="model 'small' \\(provider 'scripted'\\) failed: ZeroDivisionError"):
+        async for _ in reply.frames():
+            pass
+
+
+async def test_a_service_is_made_sure_of_once_and_then_trusted():
+    service = FakeService()
+    gateway = Gateway(with_service(ScriptedPlugins(ScriptedProvider()), service))
+    for _ in range(3):
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
+    assert service.ensured == 1
+
+
+async def test_a_service_that_has_gone_is_started_again_and_the_request_repeated_once():
+    service = FakeService()
+    provider = ScriptedProvider("one", ConnectionFailed("refused"), "two")
+    gateway = Gateway(with_service(ScriptedPlugins(provider), service))
+    await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
+    assert await text(await gateway.ask(project(), CHAT, {"messages": [HI]}, context())) == "two"
+    assert service.ensured == 2
+
+
+async def test_a_runtime_that_stays_away_is_asked_twice_and_no_more():
+    provider = ScriptedProvider(ConnectionFailed("refused"))
+    gateway = Gateway(with_service(ScriptedPlugins(provider), FakeService()))
+    with pytest.raises(ConnectionFailed):
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
+    assert len(provider.requests) == 2
+
+
+async def test_a_refusal_is_never_repeated():
+    provider = ScriptedProvider(RateLimited("later", retry_after=3.0))
+    gateway = Gateway(with_service(ScriptedPlugins(provider), FakeService()))
+    with pytest.raises(RateLimited):
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
+    assert len(provider.requests) == 1
+
+
+async def test_a_service_that_does_not_start_is_its_own_error_and_is_tried_again_next_time():
+    service = FakeService(ServiceError("It died: out of memory."))
+    gateway = Gateway(with_service(ScriptedPlugins(ScriptedProvider()), service))
+    for _ in range(2):
+        with pytest.raises(ServiceError, match="out of memory"):
+            await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
+    assert service.ensured == 2
+
+
+async def test_a_service_that_is_not_up_by_the_deadline_is_a_timeout():
+    gateway = Gateway(with_service(ScriptedPlugins(ScriptedProvider()), FakeService(wait=asyncio.Event())))
+    with pytest.raises(ProviderTimeout):
+        deadline = asyncio.get_running_loop().time() + 0.01
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context(deadline=deadline))
+
+
+async def test_a_check_tells_what_is_wrong_and_never_raises():
+    class Hanging(ScriptedProvider):
+        async def health(self):
+            await asyncio.Event().wait()
+
+    class Raising(ScriptedProvider):
+        async def health(self):
+            raise KeyError("colour")
+
+    service = FakeService()
+    plugins = ScriptedPlugins(
+        ScriptedProvider(health=Health(False, "connection refused")),
+        providers={"hanging": Hanging(), "raising": Raising()},
+    )
+    gateway = Gateway(with_service(plugins, service))
+    broken = BrokenEntry("bad", "nobody", "x", PluginError("not installed"))
+    farm = project(entry(), entry("slow", "hanging"), entry("odd", "raising"), entry("lost", "missing"), broken)
+    found = [await gateway.check(farm, name, timeout=0.05) for name in ("small", "slow", "odd", "lost", "bad", "none")]
+    assert not any(health.ok for health in found)
+    assert [health.detail.split("\n")[0] for health in found] == [
+        "connection refused",
+        "No answer within 0.05 s.",
+        "The health check failed: KeyError: 'colour'",
+        "The provider 'missing' is not installed.",
+        "not installed",
+        "There is no model 'none' in default/shop.",
+    ]
+    assert service.ensured == 0
+
+
+async def test_closing_the_gateway_closes_its_providers():
+    provider = ScriptedProvider()
+    gateway = Gateway(ScriptedPlugins(provider))
+    await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
+    await gateway.aclose()
+    await gateway.aclose()
+    assert provider.closed
+
+
+async def test_a_project_that_was_read_again_gets_new_handlers():
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider()))
+    old, new = project(), project()
+    assert gateway.chain(old, old.models[0]) is gateway.chain(old, old.models[0])
+    assert gateway.chain(new, new.models[0]) is not gateway.chain(old, old.models[0])
+
+
+# sessions
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SessionStore:
+    return SessionStore(tmp_path / "sessions.db", patience=0.05)
+
+
+async def test_a_session_is_begun_and_continued(store):
+    provider = ScriptedProvider("Hello.", "Fine.")
+    gateway = Gateway(ScriptedPlugins(provider), sessions=store)
+    first = await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session="new"))
+    await text(first)
+    key = first.headers["X-Session-ID"]
+    again = {"role": "user", "content": "How are you?"}
+    second = await gateway.ask(project(), CHAT, {"messages": [again]}, context(session=key))
+    assert second.headers["X-Session-ID"] == key
+    assert await text(second) == "Fine."
+    assert provider.requests[1]["messages"] == [HI, {"role": "assistant", "content": "Hello."}, again]
+    assert len(await store.messages("default/shop", key)) == 4
+
+
+async def test_a_session_of_another_project_is_not_found(store):
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider()), sessions=store)
+    session = await store.create("default/other")
+    with pytest.raises(UsageError) as refusal:
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=session.id))
+    assert (refusal.value.status, refusal.value.code) == (404, "session_not_found")
+
+
+async def test_a_second_turn_waits_in_vain_while_the_first_runs_and_works_once_it_has_ended(store):
+    gate = threading.Event()
+    provider = ScriptedProvider(ScriptedReply("Hello there.", gate=gate), "Fine.")
+    gateway = Gateway(ScriptedPlugins(provider), sessions=store)
+    first = await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session="new"))
+    key = first.headers["X-Session-ID"]
+    with pytest.raises(RequestError) as refusal:
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=key))
+    assert (refusal.value.status, refusal.value.code) == (409, "session_busy")
+    gate.set()
+    await text(first)
+    assert await text(await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=key))) == "Fine."
+
+
+async def test_a_turn_that_is_closed_early_frees_its_session_and_keeps_nothing(store):
+    gate = threading.Event()
+    gateway = Gateway(
+        ScriptedPlugins(ScriptedProvider(ScriptedReply("Hello there.", gate=gate), "Fine.")), sessions=store
+    )
+    first = await gateway.ask(project(), CHAT, {"messages": [HI], "stream": True}, context(session="new"))
+    key = first.headers["X-Session-ID"]
+    await anext(first.frames())
+    await first.aclose()
+    assert await store.messages("default/shop", key) == []
+    assert await text(await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=key))) == "Fine."
+
+
+async def test_a_first_turn_that_is_refused_leaves_no_empty_session(store):
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider(RateLimited("later"))), sessions=store)
+    with pytest.raises(RateLimited):
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session="new"))
+    assert await store.list("default/shop") == []
+
+
+async def test_a_later_turn_that_is_refused_leaves_the_session_as_it_was(store):
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider("Hello.", RateLimited("later"), "Fine.")), sessions=store)
+    first = await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session="new"))
+    await text(first)
+    key = first.headers["X-Session-ID"]
+    with pytest.raises(RateLimited):
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=key))
+    assert len(await store.messages("default/shop", key)) == 2
+    await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=key))
+
+
+async def test_only_chats_have_sessions(store):
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider()), sessions=store)
+    with pytest.raises(RequestError, match="embeddings has none"):
+        await gateway.ask(project(), EMBEDDINGS, {"input": "x"}, context(session="new"))

@@ -1,0 +1,78 @@
+"""How a request and the configuration's parameters become one, and what handlers take out of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+from llamafarm.errors import ConfigError, RequestError
+from llamafarm.handlers.select import Link
+from llamafarm.providers.entry import ModelEntry
+from llamafarm.records import AgentHandlerSpec
+from llamafarm.request_fields import merged, take_handler_fields
+from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS
+from pydantic import Field, TypeAdapter
+
+RAG = AgentHandlerSpec("rag", "", lambda _: None, fields={"rag_top_k": int})  # type: ignore[arg-type,return-value]
+LINK = Link("rag", None, {"rag_top_k": TypeAdapter(Annotated[int, Field(ge=1)])})  # type: ignore[arg-type]
+
+
+def entry(parameters=None, extra=None) -> ModelEntry:
+    return ModelEntry(name="m", provider="p", model="x", model_api_parameters=parameters or {}, extra_body=extra or {})
+
+
+def test_the_request_wins_over_extra_body_and_that_over_the_parameters():
+    found = merged({"a": 1}, entry({"a": 3, "b": 3, "c": 3}, {"a": 2, "b": 2}), CHAT)
+    assert found == {"a": 1, "b": 2, "c": 3}
+
+
+def test_a_null_in_the_request_undoes_a_parameter_and_travels_on():
+    assert merged({"temperature": None}, entry({"temperature": 0.2}), CHAT) == {"temperature": None}
+    assert merged({}, entry({"temperature": 0.2}), CHAT) == {"temperature": 0.2}
+
+
+def test_parameters_of_another_operation_are_left_out():
+    mine = entry({"temperature": 0.2, "max_completion_tokens": 9, "echo": True, "top_k": 4})
+    assert merged({}, mine, CHAT) == {"temperature": 0.2, "max_completion_tokens": 9, "top_k": 4}
+    assert merged({}, mine, COMPLETIONS) == {"temperature": 0.2, "echo": True, "top_k": 4}
+
+
+def test_embeddings_get_the_parameters_that_they_define_and_the_extra_body():
+    mine = entry({"temperature": 0.2, "top_k": 4, "dimensions": 8}, {"truncate": True})
+    assert merged({}, mine, EMBEDDINGS) == {"dimensions": 8, "truncate": True}
+
+
+@pytest.mark.parametrize("name", ["messages", "stream", "model"])
+def test_what_only_a_request_can_set_is_refused_in_the_configuration(name):
+    with pytest.raises(ConfigError, match=f"set '{name}'"):
+        merged({}, entry({name: "x"}), CHAT)
+    with pytest.raises(ConfigError, match=f"set '{name}'"):
+        merged({}, entry(None, {name: "x"}), CHAT)
+
+
+def test_the_fields_of_a_handler_are_taken_out_and_validated():
+    rest, fields = take_handler_fields({"messages": [], "rag_top_k": "7"}, CHAT, [LINK], dict)
+    assert (rest, fields) == ({"messages": []}, {"rag_top_k": 7})
+
+
+def test_a_handlers_field_of_the_wrong_type_is_refused_by_name():
+    with pytest.raises(RequestError, match="'rag_top_k', of the agent handler 'rag', is wrong") as refusal:
+        take_handler_fields({"rag_top_k": 0}, CHAT, [LINK], dict)
+    assert (refusal.value.status, refusal.value.param) == (400, "rag_top_k")
+
+
+def test_a_field_of_a_handler_that_is_not_in_the_chain_is_refused_by_name():
+    with pytest.raises(RequestError, match="belongs to the agent handler 'rag'") as refusal:
+        take_handler_fields({"messages": [], "rag_top_k": 7}, CHAT, [], lambda: {"rag": RAG})
+    assert (refusal.value.status, refusal.value.param) == (400, "rag_top_k")
+
+
+def test_plugins_are_not_loaded_for_a_request_that_holds_only_fields_of_the_wire():
+    def load():
+        raise AssertionError("nothing asked for the plugins")
+
+    assert take_handler_fields({"messages": []}, CHAT, [], load)[0] == {"messages": []}
+
+
+def test_a_field_that_nobody_knows_is_left_for_the_provider_to_judge():
+    assert take_handler_fields({"mirostat": 2}, CHAT, [], lambda: {"rag": RAG}) == ({"mirostat": 2}, {})
