@@ -35,7 +35,10 @@ class Loading:
         found = self.check(model, data, path, also)
         if not isinstance(found, list):
             return found
+        missing = self.missing_below(path)
         for wrong in found:
+            if wrong.place in missing:
+                continue  # told as a missing variable
             self.problems.add((*path, *wrong.place), wrong.message)
         return None
 

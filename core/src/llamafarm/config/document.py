@@ -46,11 +46,9 @@ class Document:
 def read(path: Path) -> Document:
     """Read a configuration file whose top level is a mapping. Raises ConfigError."""
     text = read_text(path)
-    if not text.strip():
-        raise ConfigError(
-            f"{shown(path)} is empty.", hint="`lf init` in another folder writes an example to begin with."
-        )
-    document = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
+    document = _from_json(path, text) if path.suffix == ".json" and text.strip() else _from_yaml(path, text)
+    if document.data is None:
+        raise ConfigError(f"{shown(path)} is empty.", hint="`lf init` in another folder writes one to begin with.")
     if not isinstance(document.data, dict):
         raise ConfigError(
             f"{shown(path)}:1:1: the file must be a mapping, `key: value` lines, not {kind(document.data)}."

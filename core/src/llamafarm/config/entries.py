@@ -179,7 +179,7 @@ def check_default(parts: list[Part], runtime: Any, loading: Loading) -> str | No
         )
     wanted = runtime.get("default_model") if isinstance(runtime, dict) else None
     names = list(dict.fromkeys(part.name for part in parts))
-    if wanted is not None and wanted not in names:
+    if wanted is not None and wanted not in names and ("runtime", "default_model") not in loading.values.missing:
         known = f"Models: {', '.join(names) or 'none'}"
         said = f"there is no model {wanted!r}{did_you_mean(str(wanted), names) or '.'} {known}"
         loading.problems.add(("runtime", "default_model"), said)

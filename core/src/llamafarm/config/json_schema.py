@@ -51,7 +51,7 @@ class _Builder:
             "type": "object",
             "properties": {key: properties[key] for key in order},
             "additionalProperties": False,
-            "$defs": {**self._definitions, **self._runtime(), "variable": _VARIABLE},
+            "$defs": {**self._shared(), **self._runtime(), "variable": _VARIABLE},
         }
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_variables(body)}
 
@@ -67,6 +67,12 @@ class _Builder:
     def _definition(self, model: type[BaseModel]) -> Schema:
         found: Schema = self._definitions[self._refs[model].rsplit("/", 1)[1]]
         return found
+
+    def _shared(self) -> Schema:
+        """The definitions that are referred to; the fields of the others stand in the place of the reference."""
+        inlined: list[type[BaseModel]] = [Settings, *(spec.entry for spec in self._providers.values())]
+        names = {self._refs[model].rsplit("/", 1)[1] for model in inlined}
+        return {name: one for name, one in self._definitions.items() if name not in names}
 
     def _sections(self) -> Schema:
         return {one.at.key: self._ref(one.model) for one in self._fragments if isinstance(one.at, Section)}
@@ -110,7 +116,7 @@ class _Builder:
             ],
         }
         several = {"properties": {"default_model": default, "models": models}, "additionalProperties": False}
-        one = {**entry, "properties": {"default_model": {"const": "default"}}, "unevaluatedProperties": False}
+        one = {**entry, "properties": {"default_model": default}, "unevaluatedProperties": False}
         is_one = {"required": ["provider"], "not": {"required": ["models"]}}
         return {
             "runtime": {"type": ["object", "null"], "if": {"type": "object", **is_one}, "then": one, "else": several},
@@ -121,7 +127,7 @@ class _Builder:
     def _entry(self) -> Schema:
         """Any entry: what its provider says of it."""
         names: Schema = {"enum": list(self._providers)} if self._providers else {"not": {}}
-        cases = [
+        cases: list[Schema] = [
             {
                 "if": {"properties": {"provider": {"const": spec.name}}, "required": ["provider"]},
                 "then": {"$ref": f"#/$defs/{_key(spec)}"},
@@ -129,8 +135,10 @@ class _Builder:
             for spec in self._providers.values()
         ]
         provider: Schema = {"description": "What executes the model.", **names}
+        by_variable = {"properties": {"provider": _VARIABLE}, "required": ["provider"]}
+        cases.append({"if": by_variable, "then": {"additionalProperties": True}})  # who knows what its fields are
         found: Schema = {"type": "object", "required": ["provider", "model"], "properties": {"provider": provider}}
-        return {**found, "allOf": cases} if cases else found
+        return {**found, "allOf": cases}
 
     def _entry_of(self, spec: ProviderSpec) -> Schema:
         """The fields of one provider's entries, open, so that each form of `runtime` can close them its own way."""

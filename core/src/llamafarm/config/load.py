@@ -29,7 +29,7 @@ def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, st
     """
     document = read(path)
     values = interpolate(document, environ)
-    secrets = frozenset(values.secrets | literal_secrets(document.data))
+    secrets = frozenset(values.secrets | literal_secrets(values.data))
     problems = Problems(document.path, document.marks)
     loading = Loading(plugins.without(disabled_plugins(document.data)), values, problems)
     try:

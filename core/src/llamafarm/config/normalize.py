@@ -39,7 +39,8 @@ def entries(runtime: Any, problems: Problems) -> list[Part]:
         return []
     flat = {key: value for key, value in runtime.items() if key not in ("models", "default_model")}
     if "models" not in runtime and "provider" in flat:
-        return [Part(("runtime",), LEGACY_NAME, {"name": LEGACY_NAME, **flat})]
+        named = flat.get("name", LEGACY_NAME)
+        return [Part(("runtime",), named if isinstance(named, str) else LEGACY_NAME, {"name": LEGACY_NAME, **flat})]
     _refuse_flat(flat, "models" in runtime, problems)
     return _named(runtime.get("models"), ("runtime", "models"), "a model entry", problems)
 

@@ -21,6 +21,7 @@ PUBLIC_KEYS = frozenset(
 _SECRET_KEY = re.compile(
     r"(?:\A|[_-])(?:api[_-]?key|key|token|secret|password|passwd|authorization|credentials?)\Z", re.IGNORECASE
 )
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
 _PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):([^/@\s]+)@")
 
 
@@ -59,7 +60,11 @@ def literal_secrets(value: Any, key: str = "") -> set[str]:
         return {secret for item in value for secret in literal_secrets(item, key)}
     if not isinstance(value, str):
         return set()
-    return {value} if is_secret_key(key) else {found[2] for found in _PASSWORD.finditer(value)}
+    return (
+        {value} - {""}
+        if is_secret_key(key) and not _VARIABLE.match(value)
+        else {found[2] for found in _PASSWORD.finditer(value)}
+    )
 
 
 def _masked(value: Any, key: str) -> Any:
@@ -69,6 +74,6 @@ def _masked(value: Any, key: str) -> Any:
         return [_masked(item, key) for item in value]
     if not isinstance(value, str):
         return value
-    if is_secret_key(key) and value and not value.startswith("${"):
+    if is_secret_key(key) and value and not _VARIABLE.match(value):
         return MASK
     return _PASSWORD.sub(rf"\1:{MASK}@", value)

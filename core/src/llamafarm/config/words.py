@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from llamafarm.config.document import kind, resolve
 from llamafarm.config.problems import KeyPath, did_you_mean, dotted, nearest
 from llamafarm.config.secrets import is_secret_key
+from llamafarm.config.settings import NAME_PATTERN
 from llamafarm.wire.chat import ChatRequest
 
 _EXPECTED = {
@@ -121,6 +122,8 @@ def _found(place: KeyPath, value: Any, expected: list[str]) -> str:
 
 
 def _own_words(error: Any) -> str:
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
+        return "must be a name: letters, digits, dots, dashes and underscores, a letter or digit first"
     text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return _SUBJECT.sub("must ", text)
 

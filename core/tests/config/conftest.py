@@ -1,0 +1,106 @@
+"""A farm of two providers with blocks and sections of their own, really installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from llamafarm.config import load_project
+from llamafarm.errors import ConfigError
+from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import Project
+
+OFFICIAL = ("llamafarm-openai-compat", "llamafarm-universal", "llamafarm-ollama", "llamafarm-lemonade", "llamafarm-rag")
+
+FARM = """
+    import llamafarm
+    from typing import Literal
+    from pydantic import BaseModel, ConfigDict, Field
+
+    class Strict(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+
+    class Barn(Strict):
+        colour: Literal["red", "white"] = "red"
+        height: float = 3.0
+        open: bool = False
+
+    class Tool(Strict):
+        name: str
+        weight: float | None = None
+
+    class Doors(Strict):
+        doors: int = Field(default=1, ge=1, description="How many.")
+
+    class Shed(Doors):
+        tools: list[Tool] = []
+
+    class CowEntry(llamafarm.ModelEntry):
+        stalls: int = Field(default=1, ge=0)
+        barn: Barn | None = None
+
+    class Entry(llamafarm.ModelEntry):
+        pass
+
+    def spec(name, entry):
+        return llamafarm.ProviderSpec(
+            name=name,
+            summary="made for a test",
+            entry=entry,
+            endpoint=lambda one: llamafarm.Endpoint(name, one.base_url or "http://127.0.0.1:9/v1"),
+            connect=lambda endpoint: None,
+        )
+
+    @llamafarm.hookimpl
+    def register_providers():
+        return [spec("cow", CowEntry), spec("hen", Entry)]
+
+    @llamafarm.hookimpl
+    def register_config_fragments():
+        return [
+            llamafarm.ConfigFragment(llamafarm.Section("shed"), Shed),
+            llamafarm.ConfigFragment(llamafarm.EntryBlock("stall", provider="cow"), Doors),
+            llamafarm.ConfigFragment(llamafarm.EntryBlock("hay"), Doors),
+        ]
+"""
+
+
+@pytest.fixture
+def plugins(install) -> PluginManager:
+    """The core's plugin and the farm, whatever else is installed."""
+    install("acme-farm", FARM)
+    return PluginManager(environ={}, disabled=OFFICIAL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory."""
+    place = tmp_path / "my farm"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def load(plugins, folder) -> Callable[..., Project]:
+    """load(text, **variables): the project of a llamafarm.yaml with that text."""
+
+    def run(text: str | bytes, name: str = "llamafarm.yaml", **environ: str) -> Project:
+        path = folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_project(path, plugins, environ=environ)
+
+    return run
+
+
+@pytest.fixture
+def refused(load) -> Callable[..., list[str]]:
+    """refused(text): the lines of the error that the text is refused with."""
+
+    def run(text: str | bytes, name: str = "llamafarm.yaml", **environ: str) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            load(text, name, **environ)
+        return str(caught.value).split("\n")
+
+    return run
