@@ -23,7 +23,7 @@ class ProgressLine:
         if self._live:
             sys.stderr.write(f"\r\x1b[2K{self._line(progress)[: _columns() - 1]}")
             self._shown = True
-        elif progress.text != self._said:
+        elif progress.stage != "ready" and progress.text != self._said:
             self._said = progress.text
             sys.stderr.write(f"{progress.text}\n")
         sys.stderr.flush()
