@@ -66,9 +66,11 @@ class Sequence:
         self.last_token = token
         if token in self._end_tokens:
             return self._ended("stop", self._detokenizer.flush())
-        if logprob is not None:
-            self._logprobs.append((self._decoded, logprob))
         text = self._detokenizer.push(token)
+        if logprob is not None:
+            # A token that ends text held back so far begins behind that text.
+            begin = max(self._decoded, self._decoded + len(text) - len(logprob.token))
+            self._logprobs.append((begin, logprob))
         if self.count >= self._max_tokens:
             return self._ended("length", text + self._detokenizer.flush())
         safe, found = self._advance(text)

@@ -1,0 +1,234 @@
+"""Models of the hub: a stand-in for it on a real socket, and the real hub library."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from llamafarm_universal.host.messages import Load, LoadProgress, LoadSettings, ModelRef
+from llamafarm_universal.host.models.download import cache_folder
+
+COMMIT = "a" * 40
+
+
+class Hub(ThreadingHTTPServer):
+    """Serves folders as models. refusals: status and the hub's error code to answer with. asked: every path asked for."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.models: dict[str, Path] = {}
+        self.refusals: dict[str, tuple[int, str]] = {}
+        self.tokens: set[str] = set()
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def files(self, model: str) -> dict[str, bytes]:
+        folder = self.models[model]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_GET(self) -> None:
+        self._answer(send_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(send_body=False)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
+        """Not on the terminal."""
+
+    def _answer(self, *, send_body: bool) -> None:
+        path = unquote(self.path.partition("?")[0])
+        self.server.asked.append(path)
+        self.server.tokens.add(self.headers.get("Authorization", ""))
+        model = "/".join(path.removeprefix("/api/models").strip("/").split("/")[:2])
+        if model in self.server.refusals:
+            status, code = self.server.refusals[model]
+            self._send(status, b"{}", {"X-Error-Code": code} if code else {}, send_body)
+        elif model not in self.server.models:
+            self._send(401, b"{}", {"X-Error-Code": "RepoNotFound"}, send_body)
+        elif path.startswith("/api/models/"):
+            self._send(200, self._api(model, path), {"Content-Type": "application/json"}, send_body)
+        else:
+            self._file(model, path, send_body)
+
+    def _api(self, model: str, path: str) -> bytes:
+        if "/tree/" in path:
+            files = self.server.files(model)
+            entries = [_entry(name, data) for name, data in files.items()]
+            return json.dumps(entries).encode()
+        return json.dumps({"id": model, "sha": COMMIT, "siblings": []}).encode()
+
+    def _file(self, model: str, path: str, send_body: bool) -> None:
+        data = self.server.files(model).get(path.partition(f"/resolve/{COMMIT}/")[2])
+        if data is None:
+            self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, send_body)
+        else:
+            headers = {"ETag": f'"{_digest(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+            self._send(200, data, headers, send_body)
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str], send_body: bool) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if send_body:
+            self.wfile.write(body)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+def _entry(name: str, data: bytes) -> dict[str, Any]:
+    return {"type": "file", "path": name, "size": len(data), "oid": _digest(data)}
+
+
+@pytest.fixture(scope="module")
+def hub(llama_folder: Path) -> Iterator[Hub]:
+    server = Hub()
+    server.models["farm/tiny"] = llama_folder
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def hub_host(hub: Hub, start_host: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A host that knows only the stand-in, with an empty cache in TRANSFORMERS_CACHE."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("TRANSFORMERS_CACHE", str(cache))
+        patch.setenv("HF_ENDPOINT", hub.url)
+        patch.setenv("HF_TOKEN", "hf_stand_in")
+        with start_host() as host:
+            host.cache = cache
+            yield host
+
+
+@pytest.fixture
+def unreachable(start_host: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A host that cannot reach the hub."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with start_host() as host:
+        yield host
+
+
+def test_a_model_is_downloaded_with_progress_and_then_found_without_the_network(
+    hub: Hub, hub_host: Any, llama_folder: Path
+) -> None:
+    ref = ModelRef("farm/tiny")
+    answer = hub_host.load(ref)
+    assert answer.last.model.engine == "text"
+    progress = [event for event in answer.events if isinstance(event, LoadProgress) and event.stage == "downloading"]
+    done = [event.done for event in progress]
+    size = sum(path.stat().st_size for path in llama_folder.iterdir())
+    assert done == sorted(done)
+    assert progress[-1].done == progress[-1].total == size
+    assert "Bearer hf_stand_in" in hub.tokens
+    assert any(hub_host.cache.rglob("model.safetensors")), "TRANSFORMERS_CACHE is honoured"
+
+    hub_host.unload(ref)
+    hub.asked.clear()
+    again = hub_host.load(ref)
+    assert again.last.model.engine == "text"
+    assert hub.asked == []
+
+
+def test_only_safetensors_and_what_goes_with_them_are_downloaded(
+    hub: Hub, hub_host: Any, copy_of: Callable[..., Path]
+) -> None:
+    folder = copy_of()
+    for name in ("pytorch_model.bin", "modeling_evil.py", "consolidated.safetensors", "README.md"):
+        (folder / name).write_bytes(b"unwanted")
+    hub.models["farm/crowded"] = folder
+    assert hub_host.load(ModelRef("farm/crowded")).last.model.engine == "text"
+    fetched = {Path(path).name for path in hub.asked if "crowded/resolve" in path}
+    assert "model.safetensors" in fetched
+    assert not fetched & {"pytorch_model.bin", "modeling_evil.py", "consolidated.safetensors", "README.md"}
+
+
+def test_a_copy_that_lacks_a_shard_is_completed(hub: Hub, hub_host: Any) -> None:
+    ref = ModelRef("farm/tiny")
+    hub_host.load(ref)
+    hub_host.unload(ref)
+    (weights,) = hub_host.cache.glob("models--farm--tiny/snapshots/*/model.safetensors")
+    weights.resolve().unlink()
+    weights.unlink()
+    assert hub_host.load(ref).last.model.engine == "text"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said", "hint"),
+    [
+        ((403, "GatedRepo"), "gated", "HF_TOKEN"),
+        ((401, "RepoNotFound"), "no model", "spelling"),
+        ((404, "RepoNotFound"), "no model", "spelling"),
+        ((404, "RevisionNotFound"), "no revision", "branches"),
+        ((503, ""), "status 503", "network"),
+    ],
+)
+def test_what_the_hub_refuses_is_explained(
+    hub: Hub, hub_host: Any, refusal: tuple[int, str], said: str, hint: str
+) -> None:
+    hub.refusals["farm/refused"] = refusal
+    failed = hub_host.load(ModelRef("farm/refused", LoadSettings(revision="v1"))).failed
+    assert failed.kind == "model_not_found"
+    assert said in failed.message
+    assert "farm/refused" in failed.message
+    assert hint in (failed.hint or "")
+
+
+def test_a_model_that_is_neither_here_nor_reachable_says_both(unreachable: Any) -> None:
+    failed = unreachable.load(ModelRef("farm/elsewhere")).failed
+    assert failed.kind == "model_not_found"
+    assert "not on this machine" in failed.message
+    assert "http://127.0.0.1:9 cannot be reached" in failed.message
+    assert "local copy" in (failed.hint or "")
+
+
+def test_offline_mode_is_named_as_the_cause(
+    start_host: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with start_host() as host:
+        failed = host.load(ModelRef("farm/elsewhere")).failed
+    assert (failed.kind, "offline mode" in failed.message) == ("model_not_found", True)
+
+
+def test_a_download_that_nobody_waits_for_ends(hub: Hub, hub_host: Any, copy_of: Callable[..., Path]) -> None:
+    hub.models["farm/left"] = copy_of()
+    hub_host.send(Load("left", ModelRef("farm/left")))
+    hub_host.cancel("left")
+    assert hub_host.load(ModelRef("farm/tiny")).last.model.engine == "text"
+    assert "farm/left" not in [model.ref.id for model in hub_host.models]
+
+
+def test_the_cache_is_where_the_variable_of_the_highest_rank_says() -> None:
+    assert cache_folder({}) is None
+    assert cache_folder({"TRANSFORMERS_CACHE": "/one"}) == "/one"
+    assert cache_folder({"TRANSFORMERS_CACHE": "/one", "HF_HOME": "/two"}) is None
+    assert cache_folder({"TRANSFORMERS_CACHE": "/one", "HF_HUB_CACHE": "/two"}) is None
+    assert cache_folder({"TRANSFORMERS_CACHE": "~/models"}) == str(Path("~/models").expanduser())
