@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from llamafarm_universal.server.settings import Settings
-
-from conftest import serving
+from runtime_servers import serving, wait_until
 
 JSON = {"Content-Type": "application/json"}
 
@@ -68,3 +69,13 @@ def test_an_unknown_route_is_an_error_like_any_other(shared, method, path, statu
     assert response.status_code == status
     assert response.json()["error"]["code"] in ("unknown_route", "method_not_allowed")
     assert ("allow" in response.headers) == (status == 405)
+
+
+def test_a_client_that_leaves_while_it_sends_is_no_error(shared, caplog):
+    host, port = shared.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+        wait_until(lambda: shared.runtime.activity.idle_seconds == 0.0, "the request has begun")
+    wait_until(lambda: shared.runtime.activity.idle_seconds > 0.0, "the request has ended")
+    assert caplog.records == []

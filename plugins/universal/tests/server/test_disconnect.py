@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 from llamafarm_universal.server.settings import Settings
-
-from conftest import serving, wait_until
+from runtime_servers import serving, wait_until
 
 
 def log(server):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from llamafarm_universal.server.guard import is_loopback
 from llamafarm_universal.server.settings import Settings
-
-from conftest import serving
+from runtime_servers import serving
 
 PATHS = ["/health", "/v1/models", "/v1/models/a/b", "/nowhere", "//v1/models", "/health/live/"]
 

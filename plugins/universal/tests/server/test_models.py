@@ -10,8 +10,7 @@ import pytest
 from llamafarm_universal.host.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.operator import Operator
 from llamafarm_universal.server.settings import Settings
-
-from conftest import serving
+from runtime_servers import serving
 
 
 def load(server, model_id, headers=None, **body):

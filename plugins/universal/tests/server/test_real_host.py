@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import openai
 import pytest
-
-from conftest import BOUND, wait_until
+from runtime_servers import BOUND, wait_until
 
 
 @pytest.fixture(scope="module")

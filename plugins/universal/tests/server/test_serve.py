@@ -7,14 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
 import psutil
 import pytest
 from llamafarm_universal.server.settings import Settings
-
-from conftest import BOUND, launch, running_process, serving, wait_until
+from runtime_servers import BOUND, launch, running_process, serving, wait_until
 
 
 def refused(*arguments, **environ):
@@ -87,6 +87,15 @@ def test_a_stream_that_does_not_end_is_told_so():
         server.server.should_exit = True
         events = [line for line in response.read().decode().split("\n\n") if line]
     assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "stopping"
+
+
+def test_an_answer_that_does_not_end_is_a_503():
+    with serving(replace(Settings(), grace_seconds=1)) as server, ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.chat, "Hel|<hang>")
+        wait_until(lambda: server.runtime.under_way == 1, "it is under way")
+        server.server.should_exit = True
+        assert asked.result(BOUND).status_code == 503
+        assert asked.result().json()["error"]["code"] == "stopping"
 
 
 def body(text):

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 
-from conftest import serving
+from runtime_servers import serving
 
 
 def kill_host(server):

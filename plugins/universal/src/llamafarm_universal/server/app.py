@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from llamafarm.errors import LlamaFarmError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from llamafarm_universal.server.chat import chat
@@ -34,8 +33,8 @@ ROUTES = [
 ]
 
 
-def create_app(runtime: Runtime) -> Starlette:
-    """Return the application; its lifespan starts and ends the engine host."""
+def create_app(runtime: Runtime) -> Guard:
+    """Return the application behind its guard; its lifespan starts and ends the engine host."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -44,10 +43,9 @@ def create_app(runtime: Runtime) -> Starlette:
 
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Guard, settings=runtime.settings, activity=runtime.activity, refuse=refuse)],
         exception_handlers={LlamaFarmError: on_error, HTTPException: on_http_error, Exception: on_crash},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     app.state.runtime = runtime
-    return app
+    return Guard(app, settings=runtime.settings, activity=runtime.activity, refuse=refuse)

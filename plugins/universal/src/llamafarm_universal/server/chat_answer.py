@@ -66,6 +66,14 @@ def _call_delta(call: Call, index: int) -> ToolCallDelta:
     return {"index": index, "id": f"call_{uuid.uuid4().hex[:24]}", "type": "function", "function": function}
 
 
+IMPOSSIBLE = -9999.0
+
+
+def finite(logprob: float) -> float:
+    """Return a logarithm that JSON can say: tokens that are ruled out have minus infinity, here IMPOSSIBLE."""
+    return max(logprob, IMPOSSIBLE)
+
+
 class Answer:
     """A generation that is told as a chat completion. model: the name that the request used."""
 
@@ -186,8 +194,12 @@ def _chunk(answer: Answer, choices: list[Any], *, usage: Usage | None = None) ->
 
 
 def _logprob(token: TokenLogprob) -> dict[str, Any]:
-    top = [{"token": text, "logprob": value, "bytes": _bytes(text)} for text, value in token.top]
-    return {"token": token.token, "logprob": token.logprob, "bytes": _bytes(token.token), "top_logprobs": top}
+    top = [_entry(text, value) for text, value in token.top]
+    return {**_entry(token.token, token.logprob), "top_logprobs": top}
+
+
+def _entry(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": finite(logprob), "bytes": _bytes(text)}
 
 
 def _bytes(text: str) -> list[int]:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.host.messages import Piece, TextPrompt, TokenLogprob
+from llamafarm_universal.server.chat_answer import finite
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, request_id_of, runtime_of
 from llamafarm_universal.server.fields import parse
 from llamafarm_universal.server.generation import Generation, generate
@@ -117,7 +118,7 @@ def _logprobs(tokens: tuple[TokenLogprob, ...], start: int) -> dict[str, Any]:
         start += len(token.token)
     return {
         "tokens": [token.token for token in tokens],
-        "token_logprobs": [token.logprob for token in tokens],
-        "top_logprobs": [dict(token.top) for token in tokens],
+        "token_logprobs": [finite(token.logprob) for token in tokens],
+        "top_logprobs": [{text: finite(value) for text, value in token.top} for token in tokens],
         "text_offset": offsets,
     }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from llamafarm_universal.server.body import read_json
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.operator import TOKEN_HEADER
-from llamafarm_universal.server.responses import ClientGone, until_gone
+from llamafarm_universal.server.responses import ClientGone, error_response, stopping, until_gone
 from llamafarm_universal.server.runtime import Runtime
 
 Handler = Callable[[Request, dict[str, Any]], Awaitable[Response]]
@@ -21,11 +22,13 @@ def takes_json(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """Make an endpoint of a handler: it is given the body, and is cancelled when the client goes away."""
 
     async def endpoint(request: Request) -> Response:
-        body = await read_json(request, limit=runtime_of(request).settings.max_body_bytes)
         try:
+            body = await read_json(request, limit=runtime_of(request).settings.max_body_bytes)
             return await until_gone(request.receive, _run(handler, request, body))
-        except ClientGone:
+        except (ClientGone, ClientDisconnect):
             return Response(status_code=499)  # nobody reads it
+        except asyncio.CancelledError:  # the server stops, and its grace is over: nobody else cancels this
+            return error_response(stopping())
 
     return endpoint
 

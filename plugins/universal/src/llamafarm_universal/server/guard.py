@@ -7,7 +7,7 @@ import ipaddress
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from llamafarm.errors import AuthenticationFailed, LlamaFarmError, RequestError
@@ -43,6 +43,7 @@ class Activity:
 class Guard:
     """ASGI middleware. It decides by `scope["path"]`, which is what the router goes by, never by a URL put together.
 
+    It stands around the whole application, so that even a crash is answered with the request's id.
     refuse: sends an error as an answer.
     """
 
@@ -52,7 +53,7 @@ class Guard:
         *,
         settings: Settings,
         activity: Activity,
-        refuse: Callable[[LlamaFarmError, Scope, Receive, Send], object],
+        refuse: Callable[[LlamaFarmError, Scope, Receive, Send], Awaitable[None]],
     ) -> None:
         self._app = app
         self._settings = settings
@@ -71,7 +72,7 @@ class Guard:
         try:
             self._check(scope["path"], headers)
         except LlamaFarmError as error:
-            await self._refuse(error, scope, receive, send)  # type: ignore[misc]
+            await self._refuse(error, scope, receive, send)
             return
         await self._forward(scope, receive, send)
 
@@ -126,7 +127,7 @@ def _host_name(address: str) -> str | None:
 
 def _check_key(headers: Headers, key: str) -> None:
     scheme, _, shown = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode(), key.encode()):
+    if scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode("latin-1"), key.encode()):
         return
     raise AuthenticationFailed(
         "The API key is missing or wrong.", hint="Send 'Authorization: Bearer KEY' with the server's key."

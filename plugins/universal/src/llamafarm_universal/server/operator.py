@@ -31,7 +31,9 @@ class Operator:
 
     def trusts(self, shown: str | None) -> bool:
         """Whether a request shows the token; the comparison takes the same time wherever they differ."""
-        return self.token is not None and shown is not None and hmac.compare_digest(self.token.encode(), shown.encode())
+        if self.token is None or shown is None:
+            return False
+        return hmac.compare_digest(self.token.encode(), shown.encode("latin-1"))  # as HTTP carries header bytes
 
     def admits(self, ref: ModelRef) -> bool:
         """Whether a request without the token may load this model.

@@ -103,9 +103,8 @@ class EventStream(Response):
 
     async def _say_goodbye(self, send: Send) -> None:
         """The server stops, and this stream has not ended within its grace."""
-        error = ServiceError("The runtime is stopping; the answer breaks off here.", code="stopping")
         async with asyncio.timeout(1):
-            await self._send(send, self._error_frame(error))
+            await self._send(send, self._error_frame(stopping()))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -183,6 +182,10 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_crash(_request: Request, _error: Exception) -> Response:
     return error_response(_internal_error())
+
+
+def stopping() -> ServiceError:
+    return ServiceError("The runtime is stopping; the answer breaks off here.", hint="Ask again.", code="stopping")
 
 
 def _internal_error() -> LlamaFarmError:

@@ -24,7 +24,8 @@ class Runtime:
         self.activity = Activity()
         self.handles = Handles(settings.operator)
         self.supervisor = Supervisor(settings.options, target=target)
-        self._under_way = 0
+        self.under_way = 0
+        """Slots that are taken: sequences that run or wait, and other work."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -39,21 +40,21 @@ class Runtime:
 
         Raises RateLimited where too much is under way, ServiceError where there is no host.
         """
-        if self._under_way + slots > self.settings.max_requests and self._under_way:
+        if self.under_way + slots > self.settings.max_requests and self.under_way:
             raise RateLimited(
-                f"The runtime is busy: {self._under_way} answers are running or waiting.",
+                f"The runtime is busy: {self.under_way} answers are running or waiting.",
                 hint="Ask again later, or ask for fewer at once.",
                 retry_after=RETRY_SECONDS,
             )
-        self._under_way += slots
+        self.under_way += slots
         try:
             return Ticket(self, await self.supervisor.submit(*requests), slots)
         except BaseException:
-            self._under_way -= slots
+            self.under_way -= slots
             raise
 
     def give_back(self, ticket: Ticket) -> None:
-        self._under_way -= ticket.slots
+        self.under_way -= ticket.slots
         self.supervisor.forget(ticket.events)
 
 

@@ -1,0 +1,113 @@
+"""Servers to test: in a thread with a scripted engine host behind it, or as a process with a real one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import httpx
+import openai
+import psutil
+from llamafarm_universal.server.runtime import Runtime
+from llamafarm_universal.server.serve import Server, bind
+from llamafarm_universal.server.settings import Settings
+
+BOUND = 30.0
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Poll until `condition` holds; fail with `what` after BOUND seconds."""
+    end = time.monotonic() + BOUND
+    while not condition():
+        assert time.monotonic() < end, f"not within {BOUND:g} s: {what}"
+        time.sleep(0.01)
+
+
+@dataclass
+class Running:
+    """A server that runs in a thread. http: a client of it."""
+
+    url: str
+    http: httpx.Client
+    runtime: Runtime
+    server: Server
+
+    @property
+    def openai(self) -> openai.OpenAI:
+        return openai.OpenAI(
+            base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=BOUND, http_client=self.http
+        )
+
+    def chat(self, text: str, model: str = "echo/model", **fields: object) -> httpx.Response:
+        body = {"model": model, "messages": [{"role": "user", "content": text}], **fields}
+        return self.http.post("/v1/chat/completions", json=body)
+
+    def host_is(self, state: str) -> None:
+        wait_until(lambda: self.runtime.supervisor.state == state, f"the host is {state}")
+
+
+@contextmanager
+def serving(settings: Settings | None = None, target: str = "scripted_host:run") -> Iterator[Running]:
+    settings = replace(settings or Settings(), port=0)
+    listener = bind(settings)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    runtime = Runtime(settings, target=target)
+    server = Server(runtime)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        wait_until(lambda: server.started, "the server listens")
+        with httpx.Client(base_url=url, timeout=BOUND) as http:
+            yield Running(url, http, runtime, server)
+    finally:
+        server.should_exit = True
+        thread.join(BOUND)
+        assert not thread.is_alive()
+
+
+@dataclass
+class ServerProcess:
+    """`python -m llamafarm_universal.server` as a user runs it."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    @property
+    def host(self) -> psutil.Process:
+        """The engine host: the child that is not multiprocessing's resource tracker."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if "resource_tracker" not in " ".join(child.cmdline()))
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=BOUND)
+
+    def host_is_ready(self) -> None:
+        wait_until(lambda: self.get("/health").json()["host"] == "ready", "the engine host is ready")
+
+
+def launch(*arguments: str, **environ: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "llamafarm_universal.server", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environ},
+    )
+
+
+@contextmanager
+def running_process(*arguments: str, **environ: str) -> Iterator[ServerProcess]:
+    process = launch("--port", "0", *arguments, **environ)
+    try:
+        line = process.stdout.readline()
+        assert "listens on http://" in line, process.stderr.read()
+        yield ServerProcess(process, line.split()[-1])
+    finally:
+        process.terminate()
+        process.communicate(timeout=BOUND)
