@@ -42,7 +42,11 @@ def check(
     try:
         return model.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        return [Wrong(place, message) for place, message in explain(error, model, data, also)]
+        wrong = explain(error, model, data, also)
+        return [
+            Wrong(place, f"{message} (from a variable)" if place in (texts or {}) else message)
+            for place, message in wrong
+        ]
 
 
 def _misread(model: type[BaseModel], data: Any, texts: Mapping[KeyPath, str]) -> list[KeyPath]:

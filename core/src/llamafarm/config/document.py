@@ -111,8 +111,10 @@ def _from_json(path: Path, text: str) -> Document:
         data = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{shown(path)}:{error.lineno}:{error.colno}: this is not JSON: {error.msg}.") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ConfigError(f"{shown(path)}: this JSON cannot be used: {error}.") from None
+    except RecursionError:
+        raise ConfigError(f"{shown(path)}: this JSON is nested too deeply.") from None
     placed = re.sub(r"\\(?:u[0-9a-fA-F]{4}|.)", lambda found: "x" * len(found[0]), text).replace("\t", " ")
     document = _from_yaml(path, placed)
     document.data = data

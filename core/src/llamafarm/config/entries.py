@@ -12,6 +12,7 @@ from llamafarm.config.context import Loading
 from llamafarm.config.document import kind
 from llamafarm.config.normalize import Part
 from llamafarm.config.problems import KeyPath, did_you_mean
+from llamafarm.config.settings import chain
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.project import BrokenEntry
 from llamafarm.providers.entry import ModelEntry
@@ -142,13 +143,14 @@ def _check_base_url(entry: ModelEntry, part: Part, loading: Loading) -> None:
 
 
 def _check_handlers(entry: ModelEntry, part: Part, loading: Loading) -> None:
-    check_chain(entry.handlers, (*part.path, "handler"), loading)
+    check_chain(entry.handler, (*part.path, "handler"), loading)
 
 
-def check_chain(names: tuple[str, ...], path: KeyPath, loading: Loading) -> None:
+def check_chain(handler: str | list[str] | None, path: KeyPath, loading: Loading) -> None:
     """Note a handler of a chain that is unknown or stands in it twice. Raises PluginError for one that is broken."""
+    names = chain(handler)
     for number, name in enumerate(names):
-        place = (*path, number)
+        place = path if isinstance(handler, str) else (*path, number)
         if name in names[:number]:
             loading.problems.add(place, f"the agent handler {name!r} stands in the chain twice")
         try:

@@ -58,7 +58,7 @@ def _project(
     entries.check_prompts(models, {one.name for one in prompts}, loading)
     default = entries.check_default(parts, data.get("runtime"), loading)
     options = sections.handler_options(data.get("handlers"), loading)
-    _check_default_chain(chain(settings.handler), loading)
+    _check_default_chain(settings.handler, loading)
     found = sections.plugin_sections(data, loading)
     _note_missing_elsewhere(parts, loading)
     loading.problems.raise_if_any()
@@ -82,9 +82,9 @@ def _models(parts: list[Part], loading: Loading) -> list[tuple[Part, entries.Ent
     return [(part, entry) for part, entry in built if entry is not None]
 
 
-def _check_default_chain(names: tuple[str, ...], loading: Loading) -> None:
+def _check_default_chain(handler: str | list[str] | None, loading: Loading) -> None:
     try:
-        entries.check_chain(names, ("handler",), loading)
+        entries.check_chain(handler, ("handler",), loading)
     except PluginError as error:
         loading.problems.add(("handler",), " ".join(str(error).split("\n")))
 

@@ -72,9 +72,11 @@ def _message(place: KeyPath, errors: list[Any], model: type[BaseModel], data: An
         return "is missing"
     expected = [_EXPECTED.get(one["type"]) or _literal(one) for one in errors]
     known = list(dict.fromkeys(word for word in expected if word))
+    value = _at(data, place)
     if known and all(expected):
-        return f"must be {' or '.join(known)}, not {_found(place, _at(data, place), known)}"
-    return _own_words(next(one for one, word in zip(errors, expected, strict=True) if not word))
+        return f"must be {' or '.join(known)}, not {_found(place, value, known)}{_choice_meant(errors, value)}"
+    said = _own_words(next(one for one, word in zip(errors, expected, strict=True) if not word))
+    return f"{said}, not {value}" if type(value) in (int, float) and said.startswith("must") else said
 
 
 def unknown_key(key: str, known: tuple[str, ...], place: KeyPath = ()) -> str:
@@ -105,8 +107,20 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _literal(error: Any) -> str | None:
-    expected = error.get("ctx", {}).get("expected")
-    return f"one of {expected.replace(' or ', ', ')}" if error["type"] in ("literal_error", "enum") else None
+    choices = _choices(error)
+    if len(choices) == 1:
+        return repr(choices[0])
+    return f"one of {', '.join(map(repr, choices))}" if choices else None
+
+
+def _choices(error: Any) -> list[str]:
+    """The texts that a Literal or an enumeration allows."""
+    expected: str = error.get("ctx", {}).get("expected", "") if error["type"] in ("literal_error", "enum") else ""
+    return re.findall(r"'([^']*)'", expected)
+
+
+def _choice_meant(errors: list[Any], value: Any) -> str:
+    return did_you_mean(value, [choice for one in errors for choice in _choices(one)]) if isinstance(value, str) else ""
 
 
 def _found(place: KeyPath, value: Any, expected: list[str]) -> str:

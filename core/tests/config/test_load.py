@@ -1,0 +1,252 @@
+"""From a file to a project; what is wrong is told all at once, each problem at its line."""
+
+from __future__ import annotations
+
+import pytest
+from llamafarm.config import load_project, refuse_own_address
+from llamafarm.errors import ConfigError, PluginError, UsageError
+from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import BrokenEntry
+
+COW = "name: a, provider: cow, model: m"
+
+
+# Forms
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        "{models: [{name: default, provider: cow, model: m, stalls: 2}]}",
+        "{models: {default: {provider: cow, model: m, stalls: 2}}}",
+        "{provider: cow, model: m, stalls: 2}",
+    ],
+)
+def test_the_three_forms_of_runtime_are_one(load, runtime):
+    (entry,) = load(f"runtime: {runtime}").models
+    assert (entry.name, entry.provider, entry.model, entry.stalls) == ("default", "cow", "m", 2)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "place"),
+    [
+        (
+            "models:\n  - {name: a, provider: cow, model: m,\n    stals: 2}",
+            "llamafarm.yaml:4:5: runtime.models[0].stals",
+        ),
+        ("models:\n    a: {provider: cow, model: m,\n    stals: 2}", "llamafarm.yaml:4:5: runtime.models.a.stals"),
+        ("provider: cow\n  model: m\n  stals: 2", "llamafarm.yaml:4:3: runtime.stals"),
+    ],
+)
+def test_a_problem_stands_at_the_line_that_the_user_wrote_whatever_the_form(refused, runtime, place):
+    (line,) = refused(f"runtime:\n  {runtime}\n")
+    assert line.startswith(f"{place}: unknown key; did you mean 'stalls'?")
+
+
+def test_the_same_key_in_two_entries_is_told_at_the_one_that_is_wrong(refused):
+    text = (
+        "runtime:\n  models:\n  - {name: a, provider: cow, model: m, stalls: 1}\n"
+        "  - {name: b, provider: hen, model: m, stalls: 1}\n"
+    )
+    (line,) = refused(text)
+    assert line.startswith("llamafarm.yaml:4:40: runtime.models[1].stalls: unknown key")
+
+
+def test_name_and_namespace_have_defaults(load):
+    project = load("version: v1\n")
+    assert (project.namespace, project.name) == ("default", "my-farm")
+
+
+def test_a_project_of_the_data_directory_takes_its_namespace_from_there(plugins, tmp_path):
+    path = tmp_path / "projects" / "team" / "farm" / "llamafarm.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("version: v1\n")
+    project = load_project(path, plugins, environ={"LF_DATA_DIR": str(tmp_path)})
+    assert (project.namespace, project.name) == ("team", "farm")
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        "[{name: default, messages: [{role: system, content: Hi}]}]",
+        "[{role: system, content: Hi}]",
+        "{default: Hi}",
+        "{default: [{role: system, content: Hi}]}",
+        "{default: {messages: [{role: system, content: Hi}]}}",
+    ],
+)
+def test_the_forms_of_prompts_are_one(load, prompts):
+    (found,) = load(f"prompts: {prompts}").prompts
+    assert (found.name, found.messages) == ("default", ({"role": "system", "content": "Hi"},))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "path"),
+    [
+        ("[{role: system, content: x}, {role: user}]", "prompts[1].content"),
+        ("{a: [{role: user}]}", "prompts.a[0].content"),
+        ("[{name: a, messages: [{role: user}]}]", "prompts[0].messages[0].content"),
+    ],
+)
+def test_a_problem_of_a_prompt_is_told_by_the_path_that_the_user_wrote(refused, prompts, path):
+    (line,) = refused(f"prompts: {prompts}")
+    assert f" {path}: is missing" in line
+
+
+# What the project holds
+
+
+def test_blocks_of_plugins_are_validated_and_kept_with_their_entry(load):
+    entry = load(f"runtime: {{models: [{{{COW}, stall: {{doors: 2}}, hay: {{}}}}]}}").entry("a")
+    assert {key: block.doors for key, block in entry.blocks.items()} == {"stall": 2, "hay": 1}
+
+
+def test_sections_of_plugins_are_validated_and_kept(load):
+    assert load("shed: {doors: 4}").sections["shed"].doors == 4
+
+
+def test_handlers_and_default_model_are_kept(load):
+    project = load(
+        f"handler: [simple]\nruntime: {{default_model: b, models: [{{{COW}}}, {{name: b, provider: cow, model: m}}]}}"
+    )
+    assert (project.handler, project.default) == (("simple",), "b")
+
+
+def test_an_unknown_model_gets_the_nearest_names(load):
+    with pytest.raises(UsageError, match="Did you mean powerful"):
+        load("runtime: {models: {powerful: {provider: cow, model: m}}}").entry("powerfull")
+
+
+# Broken entries
+
+
+def test_an_entry_without_its_provider_is_broken_and_names_the_pip_command(load):
+    project = load(f"runtime:\n  models:\n  - {{{COW}}}\n  - name: b\n    provider: lemonade\n    model: m\n")
+    broken = project.models[1]
+    assert isinstance(broken, BrokenEntry)
+    assert isinstance(broken.error, PluginError)
+    assert str(broken.error) == (
+        "llamafarm.yaml:5:5: runtime.models[1].provider: The provider 'lemonade' is not installed.\n"
+        "Install it: pip install llamafarm-lemonade"
+    )
+    assert project.entry("a").model == "m"
+
+
+def test_an_entry_of_a_plugin_that_fails_is_broken_with_the_cause(load, install):
+    install("acme-goat", "import no_such_module")
+    (broken,) = load("runtime: {provider: goat, model: m}").models
+    assert "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'" in str(broken.error)
+
+
+def test_a_plugin_that_the_file_disables_is_not_imported(load, install, provider_source):
+    install("acme-goat", "raise RuntimeError('imported')")
+    (broken,) = load("plugins: {disabled: [goat]}\nruntime: {provider: goat, model: m}").models
+    assert "is disabled: it is disabled in the configuration" in str(broken.error)
+
+
+def test_two_plugins_of_one_provider_are_an_error_of_the_entry_that_uses_it(load, install, provider_source):
+    install("acme-goat", provider_source("milk"))
+    install("acme-sheep", provider_source("milk"))
+    (broken,) = load("runtime: {provider: milk, model: m}").models
+    assert "is brought by acme-goat 1.0 and acme-sheep 1.0" in str(broken.error)
+
+
+# Problems
+
+
+def test_all_problems_are_told_together_in_the_order_of_the_file(refused):
+    lines = refused(
+        "runtime:\n"
+        "  default_model: c\n"
+        "  models:\n"
+        "    - name: a\n"
+        "      provider: cow\n"
+        "      model: 7\n"
+        "      default: maybe\n"
+        "    - name: a\n"
+        "      provider: cow\n"
+        "      modle: m\n"
+        "rag: {}\n"
+    )
+    assert [line.split(": ", 2)[:2] for line in lines] == [
+        ["llamafarm.yaml:2:3", "runtime.default_model"],
+        ["llamafarm.yaml:6:7", "runtime.models[0].model"],
+        ["llamafarm.yaml:7:7", "runtime.models[0].default"],
+        ["llamafarm.yaml:8:7", "runtime.models[1].name"],
+        ["llamafarm.yaml:8:7", "runtime.models[1].model"],
+        ["llamafarm.yaml:10:7", "runtime.models[1].modle"],
+        ["llamafarm.yaml:11:1", "rag"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("stalls: '3'", "stalls: must be a whole number, not '3'; take the quotes away"),
+        ("stalls: many", "stalls: must be a whole number, not 'many'"),
+        ("stalls: -1", "stalls: must be greater than or equal to 0, not -1"),
+        ("description: 3", "description: must be text, not a number; put it in quotes"),
+        ("handler: 3", "handler: must be text or a list, not a number; put it in quotes"),
+        ("barn: [a]", "barn: must be a mapping, not a list"),
+        ("barn: {colour: wite}", "barn.colour: must be one of 'red', 'white', not 'wite'; did you mean 'white'?"),
+        ("timeouts: {conect: 1}", "timeouts.conect: unknown key; did you mean 'connect'? Allowed: connect, first_byte"),
+        ("temperature: 1", "temperature: unknown key; did you mean 'model_api_parameters.temperature'? Allowed: name"),
+        ("api_key: 123456", "api_key: must be text, not a number; put it in quotes"),
+        ("base_url: 'ftp://x'", "base_url: 'ftp://x' is not an address such as"),
+        ("handler: smple", "handler: No plugin brings an agent handler 'smple'. Did you mean 'simple'?"),
+        ("handler: [simple, simple]", "handler[1]: the agent handler 'simple' stands in the chain twice"),
+        ("prompts: [x]", "prompts[0]: there is no prompt set 'x'. Sets: none"),
+    ],
+)
+def test_a_problem_says_what_was_found_what_is_allowed_and_what_was_meant(refused, fields, message):
+    lines = refused(f"runtime: {{models: [{{{COW}, {fields}}}]}}")
+    assert any(f"runtime.models[0].{message}" in line for line in lines), lines
+
+
+def test_a_section_of_an_official_plugin_names_the_pip_command(refused):
+    (line,) = refused("rag: {}")
+    assert line == (
+        "llamafarm.yaml:1:1: rag: this section belongs to a plugin that is not installed; "
+        "install it: pip install llamafarm-rag"
+    )
+
+
+def test_a_literal_secret_is_in_no_message(refused):
+    lines = refused(f"runtime: {{models: [{{{COW}, api_key: [sk-literal], base_url: 'ftp://me:hunter2@x'}}]}}")
+    assert "hunter2" not in "\n".join(lines)
+    assert "sk-literal" not in "\n".join(lines)
+
+
+# This very server
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000/v1", "http://127.0.0.1:8000", "http://[::1]:8000"])
+def test_an_entry_that_points_at_this_very_server_is_refused(load, url):
+    project = load(f"runtime: {{models: [{{{COW}, base_url: '{url}'}}]}}")
+    with pytest.raises(ConfigError, match="has this very server as base_url"):
+        refuse_own_address(project, "127.0.0.1", 8000)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8001/v1", "http://example.org:8000/v1"])
+def test_other_addresses_are_not(load, url):
+    project = load(f"runtime: {{models: [{{{COW}, base_url: '{url}'}}, {{name: b, provider: cow, model: m}}]}}")
+    refuse_own_address(project, "127.0.0.1", 8000)
+
+
+def test_one_manager_serves_projects_that_disable_different_plugins(plugins, folder):
+    path = folder / "llamafarm.yaml"
+    path.write_text("plugins: {disabled: [acme-farm]}\nruntime: {provider: cow, model: m}")
+    assert isinstance(load_project(path, plugins, environ={}).models[0], BrokenEntry)
+    path.write_text("runtime: {provider: cow, model: m}")
+    assert not isinstance(load_project(path, plugins, environ={}).models[0], BrokenEntry)
+
+
+def test_a_configuration_loads_only_the_plugins_that_it_names(folder, install, provider_source):
+    install("acme-goat", provider_source("goat"))
+    install("acme-sheep", provider_source("sheep"))
+    path = folder / "llamafarm.yaml"
+    path.write_text("runtime: {provider: goat, model: m}")
+    plugins = PluginManager(environ={})
+    load_project(path, plugins, environ={})
+    loaded = {row.name for row in plugins.statuses(load=False) if row.status != "not loaded"}
+    assert loaded == {"goat"}

@@ -1,0 +1,56 @@
+"""What must not be shown is not shown."""
+
+from __future__ import annotations
+
+import pytest
+from llamafarm.config import mask, masked
+from llamafarm.config.secrets import is_secret_key
+
+
+@pytest.mark.parametrize(
+    "key", ["api_key", "API-KEY", "hf_token", "token", "client_secret", "password", "Authorization"]
+)
+def test_keys_that_say_that_they_are_secret(key):
+    assert is_secret_key(key)
+
+
+@pytest.mark.parametrize("key", ["max_tokens", "tokenizer", "model", "keep_loaded", "monkey", "cache_type_k"])
+def test_keys_that_only_sound_like_it(key):
+    assert not is_secret_key(key)
+
+
+def test_secrets_are_masked_inside_texts_the_longest_first():
+    assert mask("say abcd and abcdefg", {"abcd", "abcdefg"}) == "say ******** and ********"
+
+
+def test_very_short_values_are_not_looked_for():
+    assert mask("1 of 10", {"1"}) == "1 of 10"
+
+
+def test_passwords_in_addresses_are_masked():
+    assert mask("http://me:hunter2@host/v1", ()) == "http://me:********@host/v1"
+
+
+def test_literal_secrets_are_masked_wherever_they_stand(load):
+    text = """
+        runtime:
+          provider: cow
+          model: m
+          api_key: sk-literal
+          base_url: http://me:hunter2@host/v1
+          extra_body: {headers: {authorization: Bearer x, plain: shown}, max_tokens: 5}
+    """
+    project = load(text)
+    shown = masked(project)
+    assert "sk-literal" not in str(shown)
+    assert "hunter2" not in str(shown)
+    assert shown["runtime"]["extra_body"] == {
+        "headers": {"authorization": "********", "plain": "shown"},
+        "max_tokens": 5,
+    }
+    assert {"sk-literal", "hunter2", "Bearer x"} <= project.secrets
+
+
+def test_a_literal_default_of_a_secret_is_masked(load):
+    shown = masked(load("runtime: {provider: cow, model: m, api_key: '${KEY:-sk-literal}'}"))
+    assert shown["runtime"]["api_key"] == "********"

@@ -1,0 +1,32 @@
+"""Addresses of servers that speak the OpenAI wire."""
+
+from __future__ import annotations
+
+import pytest
+from llamafarm.providers.urls import host_and_port, normalize_base_url
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("http://localhost:8000", "http://localhost:8000/v1"),
+        ("http://localhost:8000/", "http://localhost:8000/v1"),
+        ("http://localhost:8000/v1/", "http://localhost:8000/v1"),
+        ("https://host/api/v1", "https://host/api/v1"),
+        ("https://host/openai", "https://host/openai"),
+    ],
+)
+def test_the_version_is_added_only_where_the_path_is_empty(written, read):
+    assert normalize_base_url(written) == read
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://host?x=1", "http://host:port"])
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(ValueError):
+        normalize_base_url(url)
+
+
+def test_an_address_leads_to_a_host_and_a_port():
+    assert host_and_port("http://LocalHost/v1") == ("localhost", 80)
+    assert host_and_port("https://host:8443") == ("host", 8443)
+    assert host_and_port("http://[::1]:8000/v1") == ("::1", 8000)
