@@ -51,4 +51,16 @@ class Health(BaseHTTPRequestHandler):
         pass
 
 
-ThreadingHTTPServer(("127.0.0.1", chosen.port), Health).serve_forever()
+server = ThreadingHTTPServer(("127.0.0.1", chosen.port), Health)
+
+
+def linger(*_):
+    """Take no more connections, and a moment to end."""
+    server.socket.close()
+    time.sleep(1)
+    os._exit(0)
+
+
+if chosen.mode == "lingers":
+    signal.signal(signal.SIGTERM, linger)
+server.serve_forever()

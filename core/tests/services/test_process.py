@@ -162,6 +162,15 @@ async def test_after_a_kill_the_next_use_starts_another(farm):
     assert farm.started() == [first.pid, second.pid]
 
 
+async def test_one_that_is_just_ending_is_waited_for_and_replaced(farm):
+    first = await farm.service("lingers").ensure(ignore_progress)
+    os.kill(first.pid, signal.SIGTERM)
+    assert runs(first.pid)
+    second = await farm.service().ensure(ignore_progress)
+    assert second.pid != first.pid
+    assert not runs(first.pid)
+
+
 async def test_two_uses_at_once_start_one(farm):
     told: list[Progress] = []
     services = [farm.service() for _ in range(4)]
@@ -202,7 +211,7 @@ async def test_one_that_dies_while_starting_shows_the_end_of_its_log(farm):
 
 
 async def test_one_that_never_becomes_ready_is_given_up_and_ended(farm):
-    with pytest.raises(ServiceError, match=r"was not ready within 1 s"):
+    with pytest.raises(ServiceError, match=r"not ready within 1 s"):
         await farm.service("hangs", start_seconds=1.0, stop_seconds=2.0).ensure(ignore_progress)
     assert (await farm.service().status()).state == "stopped"
 

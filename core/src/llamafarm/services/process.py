@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from filelock import Timeout
 
@@ -25,6 +25,9 @@ from llamafarm.services.state import ServiceFiles, ServiceState
 POLL_SECONDS = 0.05
 HUNG_SECONDS = 10.0
 """A process that should have started long ago and does not answer for so long is replaced."""
+Outcome = Literal["ready", "ended", "late", "taken"]
+"""How waiting for a process has ended; taken: another one of its kind answers at its address."""
+
 NONCE_VARIABLE = "LF_SERVICE_NONCE"
 TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
 
@@ -117,7 +120,7 @@ class ProcessService:
     async def _bring_up(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         state = self._files.read()
         if state is not None and state.alive:
-            if self._is_current(state) and await self._becomes_ready(state):
+            if self._is_current(state) and await self._outcome(state) == "ready":
                 return self._status("running", state)
             await self._end(state)
         self._files.clear()
@@ -145,12 +148,9 @@ class ProcessService:
         command = list(self.spec.command())
         progress(Progress("starting", f"Starting {self.spec.title} at {self.spec.address}"))
         state = self._spawn(command)
-        if not await self._becomes_ready(state):
+        if (outcome := await self._outcome(state)) != "ready":
             await self._end(state)
-            raise ServiceError(
-                f"{self.spec.title} was not ready within {self.spec.start_seconds:g} s.{self._log_end()}",
-                hint="`lf logs` shows all of it.",
-            )
+            raise self._failure(outcome)
         return self._status("running", state)
 
     def _spawn(self, command: Sequence[str]) -> ServiceState:
@@ -176,27 +176,31 @@ class ProcessService:
         self._files.write(state)
         return state
 
-    async def _becomes_ready(self, state: ServiceState) -> bool:
-        """Wait until the process answers with its nonce; False when it takes too long.
-
-        Raises ServiceError where it ends, or somebody else answers in its place.
-        """
+    async def _outcome(self, state: ServiceState) -> Outcome:
+        """Wait until the process answers with its nonce, or it is clear that it does not."""
         loop = asyncio.get_running_loop()
         young = time.time() - state.created < self.spec.start_seconds
         end = loop.time() + (self.spec.start_seconds if young else HUNG_SECONDS)
         while loop.time() < end:
             child.collect(state.pid)
             if not state.alive:
-                self._files.clear()
-                raise ServiceError(f"{self.spec.title} ended while it was starting.{self._log_end()}")
+                return "ended"
             answer = await self._probe()
             if _echoes(answer, state):
-                return True
+                return "ready"
             if self._is_ours(answer):
-                await self._end(state)
-                raise ServiceError(f"Another {self.spec.title} has taken {self.spec.address} at the same moment.")
+                return "taken"
             await asyncio.sleep(POLL_SECONDS)
-        return False
+        return "late"
+
+    def _failure(self, outcome: Outcome) -> ServiceError:
+        title = self.spec.title
+        if outcome == "taken":
+            return ServiceError(f"Somebody else has started {title} at {self.spec.address} at the same moment.")
+        what = (
+            "ended while it was starting" if outcome == "ended" else f"not ready within {self.spec.start_seconds:g} s"
+        )
+        return ServiceError(f"{title} {what}.{self._log_end()}", hint="`lf logs` shows all of it.")
 
     async def _end(self, state: ServiceState) -> None:
         process = state.process()

@@ -34,9 +34,13 @@ class Transformers(BaseModel):
     )
     revision: str | None = Field(default=None, description="Branch, tag or commit of the model's repository.")
 
+    batch_size: int | None = Field(
+        default=None, ge=1, description="Most texts embedded at once; fewer take less memory. None: as many as come."
+    )
+
     def settings(self) -> dict[str, Any]:
-        """The settings as the runtime's `load` takes them: those that are not the default."""
-        return self.model_dump(exclude_defaults=True)
+        """The settings as the runtime's `load` takes them: those that change the load and are not the default."""
+        return self.model_dump(exclude_defaults=True, exclude={"batch_size"})
 
 
 class Diffusion(BaseModel):

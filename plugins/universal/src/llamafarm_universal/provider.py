@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError
@@ -19,6 +20,7 @@ from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
 from llamafarm.wire.operations import CHAT, COMPLETIONS, Operation
 from llamafarm_openai_compat.provider import OpenAIProvider
 
+from llamafarm_universal.batches import joined, parts
 from llamafarm_universal.config import API_PATH, UniversalEntry, place
 from llamafarm_universal.service import service_name
 
@@ -49,8 +51,12 @@ class UniversalProvider:
         return await self._ask(COMPLETIONS, cast("dict[str, Any]", request), call)
 
     async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse:
-        """Ask for embeddings. Raises ProviderError."""
-        return await self._with_model(call, lambda handle: self._client.ask_vectors(request, call, handle))
+        """Ask for embeddings, of at most the entry's `batch_size` texts at a time. Raises ProviderError."""
+        size = cast("UniversalEntry", call.entry).transformers.batch_size
+        answers = [
+            await self._with_model(call, partial(self._client.ask_vectors, part, call)) for part in parts(request, size)
+        ]
+        return joined(answers)
 
     async def describe(self, model: str) -> ModelInfo:
         """What the runtime says of a model that it has loaded. Raises ModelNotFound for others."""

@@ -1,0 +1,33 @@
+"""An embedding request in parts, and the parts' answers as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
+
+
+def parts(request: EmbeddingRequest, size: int | None) -> Iterator[EmbeddingRequest]:
+    """The request in parts of at most `size` inputs; a single text or a list of token ids stays whole."""
+    inputs = request["input"]
+    if size is None or isinstance(inputs, str) or len(inputs) <= size or isinstance(inputs[0], int):
+        yield request
+        return
+    for start in range(0, len(inputs), size):
+        yield {**request, "input": inputs[start : start + size]}
+
+
+def joined(answers: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
+    """One answer: the vectors counted through, the tokens added up."""
+    if len(answers) == 1:
+        return answers[0]
+    vectors = [vector for answer in answers for vector in answer["data"]]
+    used = [answer["usage"] for answer in answers if "usage" in answer]
+    return {
+        **answers[0],
+        "data": [{**vector, "index": index} for index, vector in enumerate(vectors)],
+        "usage": {
+            "prompt_tokens": sum(one["prompt_tokens"] for one in used),
+            "total_tokens": sum(one["total_tokens"] for one in used),
+        },
+    }

@@ -1,0 +1,124 @@
+"""The plugin registers a provider without importing anything heavy; its entries are checked, and lead to an address."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from llamafarm.errors import ConfigError
+from llamafarm_universal.config import UniversalEntry, default_address, endpoint
+from llamafarm_universal.plugin import register_providers
+from pydantic import ValidationError
+
+HEAVY = ("torch", "transformers", "diffusers", "httpx", "starlette", "uvicorn", "psutil")
+
+
+def entry(**more) -> UniversalEntry:
+    return UniversalEntry(name="e", provider="universal", model="org/model", **more)
+
+
+def test_it_registers_one_provider():
+    [spec] = register_providers()
+    assert (spec.name, spec.entry) == ("universal", UniversalEntry)
+
+
+def test_registering_imports_nothing_heavy():
+    program = f"""
+import sys
+from llamafarm_universal.plugin import register_providers
+[spec] = register_providers()
+spec.endpoint(spec.entry(name="e", provider="universal", model="org/model"))
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
+
+
+def test_the_client_and_the_service_import_no_engine():
+    program = """
+import sys
+import llamafarm_universal.provider, llamafarm_universal.service
+print([name for name in ("torch", "transformers", "diffusers") if name in sys.modules])
+"""
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "environ, address",
+    [
+        ({}, "http://127.0.0.1:11540"),
+        ({"LF_RUNTIME_PORT": "8080"}, "http://127.0.0.1:8080"),
+        ({"UNIVERSAL_RUNTIME_PORT": "9", "LF_RUNTIME_PORT": "8080"}, "http://127.0.0.1:9"),
+        ({"UNIVERSAL_RUNTIME_HOST": "192.0.2.1"}, "http://192.0.2.1:11540"),
+        ({"UNIVERSAL_RUNTIME_HOST": "0.0.0.0"}, "http://127.0.0.1:11540"),
+        ({"UNIVERSAL_RUNTIME_HOST": "::1"}, "http://[::1]:11540"),
+    ],
+)
+def test_without_a_base_url_the_environment_says_where(environ, address):
+    assert endpoint(entry(), environ).base_url == f"{address}/v1"
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "abc", "-1", "1.5"])
+def test_a_port_that_is_none_is_an_error_that_names_the_variable(port):
+    with pytest.raises(ConfigError, match="LF_RUNTIME_PORT"):
+        default_address({"LF_RUNTIME_PORT": port})
+
+
+def test_the_base_url_of_the_entry_wins_and_gets_its_v1():
+    environ = {"LF_RUNTIME_PORT": "8080"}
+    assert endpoint(entry(base_url="http://10.0.0.1:9"), environ).base_url == "http://10.0.0.1:9/v1"
+    assert endpoint(entry(base_url="http://10.0.0.1:9/v1/"), environ).base_url == "http://10.0.0.1:9/v1"
+    assert endpoint(entry(base_url="http://localhost:9"), environ).base_url == "http://127.0.0.1:9/v1"
+
+
+def test_the_environments_key_stays_on_this_machine():
+    environ = {"UNIVERSAL_RUNTIME_API_KEY": "secret"}
+    assert endpoint(entry(), environ).api_key == "secret"
+    assert endpoint(entry(base_url="http://10.0.0.1:9"), environ).api_key is None
+    assert endpoint(entry(api_key="own"), environ).api_key == "own"
+
+
+def test_every_documented_setting_is_accepted():
+    found = entry(
+        transformers={
+            "device": "auto",
+            "dtype": "bf16",
+            "trust_remote_code": True,
+            "model_type": "image",
+            "batch_size": 1,
+        },
+        diffusion={
+            "default_steps": 30,
+            "default_guidance": 7.5,
+            "default_size": "512x512",
+            "scheduler": "euler",
+            "enable_optimizations": True,
+        },
+    )
+    assert found.transformers.settings() == {"dtype": "bf16", "trust_remote_code": True, "model_type": "image"}
+    assert entry().transformers.settings() == {}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"transformers": {"device": "tpu"}},
+        {"transformers": {"dtype": "int4"}},
+        {"transformers": {"devise": "cpu"}},
+        {"transformers": {"batch_size": 0}},
+        {"diffusion": {"default_size": "big"}},
+        {"diffusion": {"default_steps": 0}},
+        {"base_url": "127.0.0.1:11540"},
+    ],
+)
+def test_what_makes_no_sense_is_refused(block):
+    with pytest.raises(ValidationError):
+        entry(**block)
+
+
+def test_a_local_folder_is_named_by_its_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    local = UniversalEntry(name="e", provider="universal", model="./models/mine")
+    assert local.model_id == str(tmp_path / "models" / "mine")
+    assert entry().model_id == "org/model"
+    assert UniversalEntry(name="e", provider="universal", model="package:a/b").model_id == "package:a/b"

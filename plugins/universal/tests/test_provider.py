@@ -1,0 +1,229 @@
+"""What the client asks of a runtime, and what it makes of the answers; the runtime is played."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+import pytest
+from llamafarm.errors import ConnectionFailed, ModelNotFound, ProviderError, UpstreamError
+from llamafarm.providers.base import Call, Progress, operations
+from llamafarm.services.state import ServiceFiles, ServiceState
+from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering
+from llamafarm.wire import sse
+from llamafarm_universal.config import UniversalEntry, endpoint
+from llamafarm_universal.provider import UniversalProvider
+from llamafarm_universal.service import service_name
+
+pytestmark = pytest.mark.anyio
+MESSAGES = [{"role": "user", "content": "Hi"}]
+
+
+def failed(error: dict) -> bytes:
+    return sse.encode({"error": error}, event="error")
+
+
+class Runtime:
+    """A runtime with the routes that the client uses; `known` are the handles that it has."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.loads: list[dict] = []
+        self.load_events: list[bytes] | None = None
+
+    async def __call__(self, asked: Asked, peer: Peer) -> None:
+        if asked.path == "/v1/models/load":
+            await self.load(asked, peer)
+        elif asked.path == "/health":
+            await peer.answer(200, {"status": "ok", "version": "1.2", "host": "ready", "models": []})
+        elif asked.path == "/v1/models":
+            model = {"id": "m@12345678", "model": "org/model", "loaded": True, "features": ["tools"]}
+            await peer.answer(200, {"data": [{**model, "context_length": 8, "memory_bytes": 9}]})
+        elif asked.body["model"] not in self.known:
+            await peer.answer(404, {"error": {"message": "not here", "code": "model_not_loaded"}})
+        else:
+            await self.answer(asked, peer)
+
+    async def load(self, asked: Asked, peer: Peer) -> None:
+        self.loads.append({**asked.body, "token": asked.headers.get("x-lf-service-token")})
+        handle = f"{asked.body['id']}@12345678" if asked.body["settings"] else asked.body["id"]
+        self.known.add(handle)
+        done = {"model": handle, "id": asked.body["id"], "device": "cpu"}
+        progress = {"stage": "downloading", "text": "Downloading", "done": 1, "total": 2}
+        events = self.load_events or [sse.encode(progress, event="progress"), sse.encode(done, event="loaded")]
+        await peer.stream(b": keep-alive\n\n", *events)
+
+    async def answer(self, asked: Asked, peer: Peer) -> None:
+        if asked.path == "/v1/embeddings":
+            inputs = asked.body["input"]
+            data = [{"object": "embedding", "index": i, "embedding": [float(len(t))]} for i, t in enumerate(inputs)]
+            usage = {"prompt_tokens": len(inputs), "total_tokens": len(inputs)}
+            await peer.answer(200, {"object": "list", "model": "m", "data": data, "usage": usage})
+            return
+        choice = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
+        await peer.answer(200, {"object": "chat.completion", "model": asked.body["model"], "choices": [choice]})
+
+
+@pytest.fixture
+async def runtime():
+    return Runtime()
+
+
+@pytest.fixture
+async def upstream(runtime, monkeypatch, tmp_path):
+    monkeypatch.setenv("LF_DATA_DIR", str(tmp_path))
+    async with ScriptedUpstream(runtime) as upstream:
+        yield upstream
+
+
+class Asking:
+    def __init__(self, upstream: ScriptedUpstream, **more) -> None:
+        self.entry = UniversalEntry(
+            name="e", provider="universal", model="org/model", base_url=f"http://127.0.0.1:{upstream.port}", **more
+        )
+        self.provider = UniversalProvider(endpoint(self.entry))
+        self.told: list[Progress] = []
+
+    def call(self) -> Call:
+        return Call(entry=self.entry, request_id="r", progress=self.told.append)
+
+    async def chat(self):
+        reply = await self.provider.chat({"messages": MESSAGES, "model": "e"}, self.call())
+        return await reply.completion()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self.provider.aclose()
+
+
+def test_it_can_do_chat_completions_and_embeddings():
+    assert [row.name for row in operations(UniversalProvider)] == ["chat", "completions", "embeddings"]
+
+
+async def test_the_first_request_loads_the_model_with_the_entrys_settings_and_later_ones_do_not(runtime, upstream):
+    async with Asking(upstream, transformers={"dtype": "fp16", "device": "cpu"}) as asking:
+        assert (await asking.chat())["model"] == "org/model@12345678"
+        await asking.chat()
+    load = {"id": "org/model", "settings": {"device": "cpu", "dtype": "fp16"}, "stream": True, "token": None}
+    assert runtime.loads == [load]
+
+
+async def test_loading_is_told_as_it_goes(upstream):
+    async with Asking(upstream) as asking:
+        await asking.chat()
+        assert asking.told == [
+            Progress("downloading", "Downloading", 1, 2),
+            Progress("ready", "org/model is loaded on cpu"),
+        ]
+
+
+async def test_a_runtime_that_was_started_again_loads_the_model_again(runtime, upstream):
+    async with Asking(upstream) as asking:
+        await asking.chat()
+        runtime.known.clear()
+        assert (await asking.chat())["model"] == "org/model"
+    assert len(runtime.loads) == 2
+
+
+async def test_it_is_loaded_again_once_and_then_the_error_is_told(runtime, upstream):
+    async with Asking(upstream) as asking:
+        await asking.chat()
+        runtime.known.clear()
+        runtime.load_events = [sse.encode({"model": "other", "id": "org/model"}, event="loaded")]
+        with pytest.raises(ModelNotFound, match="not here"):
+            await asking.chat()
+    assert len(runtime.loads) == 2
+
+
+async def test_a_connection_that_fails_is_told_and_the_model_loaded_again_afterwards(runtime, monkeypatch, tmp_path):
+    monkeypatch.setenv("LF_DATA_DIR", str(tmp_path))
+    first = ScriptedUpstream(runtime)
+    async with first:
+        asking = Asking(first)
+        await asking.chat()
+    with pytest.raises(ConnectionFailed):
+        await asking.chat()
+    again = ScriptedUpstream(runtime)
+    again.port = first.port
+    async with again:
+        await asking.chat()
+    assert len(runtime.loads) == 2
+    await asking.provider.aclose()
+
+
+async def test_two_settings_of_one_model_are_loaded_apart(runtime, upstream):
+    async with Asking(upstream) as asking:
+        await asking.chat()
+        asking.entry = asking.entry.model_copy(update={"transformers": type(asking.entry.transformers)(dtype="fp32")})
+        await asking.chat()
+    assert [load["settings"] for load in runtime.loads] == [{}, {"dtype": "fp32"}]
+
+
+@pytest.mark.parametrize(
+    "event, kind, message",
+    [
+        (
+            sse.encode({"error": {"message": "no such model", "code": "model_not_found"}}, event="error"),
+            ModelNotFound,
+            "no such",
+        ),
+        (sse.encode({"error": {"message": "out of memory"}}, event="error"), ProviderError, "out of memory"),
+        (b"event: progress\ndata: nonsense\n\n", UpstreamError, "not a JSON object"),
+        (b"", UpstreamError, "broke off"),
+        (sse.encode({"id": "x"}, event="loaded"), UpstreamError, "broke off"),
+    ],
+)
+async def test_a_load_that_fails_says_why(runtime, upstream, event, kind, message):
+    runtime.load_events = [event or b": nothing\n\n"]
+    async with Asking(upstream) as asking:
+        with pytest.raises(kind, match=message):
+            await asking.chat()
+
+
+async def test_the_service_token_goes_only_to_the_runtime_that_llamafarm_started(runtime, upstream, tmp_path):
+    files = ServiceFiles(service_name(upstream.port), tmp_path)
+    files.new_token()
+    name, created = service_name(upstream.port), psutil.Process().create_time()
+    place = {"host": "127.0.0.1", "port": upstream.port, "version": "1", "log": "", "token": str(files.token)}
+    state = ServiceState(name=name, pid=os.getpid(), created=created, nonce="n", **place)
+    files.write(state)
+    async with Asking(upstream) as asking:
+        await asking.chat()
+    files.write(ServiceState(**{**vars(state), "created": 1.0}))
+    async with Asking(upstream) as asking:
+        await asking.chat()
+    assert [load["token"] for load in runtime.loads] == [files.token.read_text(), None]
+
+
+async def test_embeddings_go_in_parts_of_the_batch_size(upstream):
+    async with Asking(upstream, transformers={"batch_size": 2}) as asking:
+        answer = await asking.provider.embed({"input": ["a", "bb", "ccc", "dddd", "eeeee"]}, asking.call())
+    assert [(one["index"], one["embedding"]) for one in answer["data"]] == [(i, [i + 1.0]) for i in range(5)]
+    assert answer["usage"] == {"prompt_tokens": 5, "total_tokens": 5}
+    sizes = [len(asked.body["input"]) for asked in upstream.requests if asked.path == "/v1/embeddings"]
+    assert sizes == [2, 2, 1]
+
+
+async def test_models_are_described_as_the_runtime_says(upstream):
+    async with Asking(upstream) as asking:
+        info = await asking.provider.describe("org/model")
+        assert (info.id, info.features, info.context_length) == ("m@12345678", frozenset({"tools"}), 8)
+        assert (info.size_bytes, info.loaded) == (9, True)
+        with pytest.raises(ModelNotFound, match="has not loaded 'other'"):
+            await asking.provider.describe("other")
+
+
+async def test_health_is_asked_at_the_root(upstream):
+    async with Asking(upstream) as asking:
+        health = await asking.provider.health()
+        assert (health.ok, health.detail, health.version) == (True, "ready", "1.2")
+    assert upstream.requests[-1].path == "/health"
+
+
+async def test_a_runtime_whose_engine_host_has_failed_is_not_well():
+    health = {"status": "ok", "host": "failed", "cause": "killed by signal 9", "version": "1"}
+    async with ScriptedUpstream(answering(health)) as upstream, Asking(upstream) as asking:
+        found = await asking.provider.health()
+        assert (found.ok, found.detail) == (False, "killed by signal 9")
