@@ -21,6 +21,10 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
         raise BodyError(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
     except json.JSONDecodeError as error:
         raise BodyError(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    except BodyError:
+        raise
+    except ValueError:  # Python's guard against numbers whose conversion would take minutes
+        raise BodyError("The body holds a number with too many digits.") from None
     except RecursionError:
         raise BodyError("The body is nested too deeply.") from None
     if not isinstance(value, dict):
@@ -29,8 +33,11 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
 
 
 def dump(value: Any) -> bytes:
-    """Return `value` as compact UTF-8 JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    """Return `value` as compact UTF-8 JSON; half a surrogate pair, which UTF-8 cannot hold, stays an escape."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

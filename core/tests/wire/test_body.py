@@ -1,0 +1,60 @@
+"""JSON texts are read strictly, and what is refused is said in words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llamafarm.wire.body import BodyError, dump, parse_object
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5))
+def test_what_is_dumped_is_read_back(value):
+    assert parse_object(dump(value)) == value
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (b"", "not JSON: Expecting value at line 1, column 1"),
+        (b'{"a": 1,\n}', "line 2, column 1"),
+        (b'{"a": \xff}', "not UTF-8: byte 6"),
+        (b"[]", "must be a JSON object, not a list"),
+        (b'"a"', "not a string"),
+        (b"1", "not a number"),
+        (b"true", "not a boolean"),
+        (b"null", "not null"),
+        (b'{"a": 1, "a": 2}', "'a' stands twice"),
+        (b'{"x": {"a": 1, "b": 2, "a": 1}}', "'a' stands twice"),
+        (b'{"a": NaN}', "NaN is not JSON"),
+        (b'{"a": -Infinity}', "-Infinity is not JSON"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "a number with too many digits"),
+    ],
+)
+def test_what_is_no_json_object_is_refused_with_the_reason(text, message):
+    with pytest.raises(BodyError) as caught:
+        parse_object(text)
+    assert message in str(caught.value)
+
+
+def test_absent_and_null_stay_different():
+    assert parse_object('{"a": null}') == {"a": None}
+    assert parse_object("{}") == {}
+
+
+def test_half_a_surrogate_pair_is_passed_on_as_it_came():
+    text = b'{"a":"\\ud800"}'
+    assert dump(parse_object(text)) == text
+
+
+def test_texts_go_out_as_utf_8_and_nan_never_does():
+    assert dump({"a": "ü"}) == '{"a":"ü"}'.encode()
+    with pytest.raises(ValueError):
+        dump(float("nan"))
