@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,28 +52,48 @@ class RunningServer:
         assert not self._thread.is_alive()
 
 
-@pytest.fixture
-def project() -> Project:
-    entries = (
-        ModelEntry(name="small", provider="scripted", model="scripted-small"),
-        ModelEntry(name="large", provider="scripted", model="scripted-large"),
-    )
-    return Project("shop", "default", None, entries)
+ENTRIES = (
+    ModelEntry(name="small", provider="scripted", model="scripted-small"),
+    ModelEntry(name="large", provider="scripted", model="scripted-large"),
+)
+PROJECT = Project("shop", "default", None, ENTRIES)
 
 
-@pytest.fixture
-def serve(tmp_path: Path, project: Project) -> Iterator[Callable[..., RunningServer]]:
-    """serve(provider, limits=..., project=...) starts a server and returns it."""
+@contextmanager
+def servers(folder: Path) -> Iterator[Callable[..., RunningServer]]:
+    """start(provider, limits=..., project=...) starts a server and returns it; all are stopped at the end."""
     running: list[RunningServer] = []
 
     def start(provider: Any = None, *, plugins: Any = None, **given: Any) -> RunningServer:
         plugins = plugins or ScriptedPlugins(provider or ScriptedProvider())
-        gateway = Gateway(plugins, sessions=SessionStore(tmp_path / "sessions.db", patience=0.3))
-        projects = given.get("projects") or Projects(given.get("project", project))
+        gateway = Gateway(plugins, sessions=SessionStore(folder / "sessions.db", patience=0.3))
+        projects = given.get("projects") or Projects(given.get("project", PROJECT))
         settings = Settings(gateway, projects, plugins, given.get("limits", Limits()))
         running.append(RunningServer(settings).start())
         return running[-1]
 
-    yield start
-    for server in running:
-        server.stop()
+    try:
+        yield start
+    finally:
+        for server in running:
+            server.stop()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Starts servers for one test."""
+    with servers(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shop_provider() -> ScriptedProvider:
+    """What stands behind `shop`."""
+    return ScriptedProvider("Hello from the farm.")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, shop_provider: ScriptedProvider) -> Iterator[RunningServer]:
+    """One server for all tests of a module."""
+    with servers(tmp_path_factory.mktemp("shop")) as start:
+        yield start(shop_provider)

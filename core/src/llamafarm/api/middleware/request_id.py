@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 import time
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -47,7 +48,8 @@ class RequestIdMiddleware:
             await answer.fail(receive)
         finally:
             seconds = time.perf_counter() - began
-            access.info("%s %s %s %.3fs %s", scope["method"], scope["path"], answer.status, seconds, request_id(scope))
+            path = quote(scope["path"])  # a line of the log stays one line
+            access.info("%s %s %s %.3fs %s", scope["method"], path, answer.status, seconds, request_id(scope))
 
 
 class _Answer:
