@@ -1,0 +1,150 @@
+"""The projects of a server: its own and those of the data directory, read again when their file changes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+from llamafarm.api.registry import Projects
+from llamafarm.config import load_project
+from llamafarm.errors import ConfigError, UsageError
+from llamafarm.plugins.manager import PluginManager
+
+FILE = """
+name: {name}
+namespace: {namespace}
+prompts:
+  - name: house
+    messages:
+      - {{role: system, content: "{prompt}"}}
+runtime:
+  models:
+    - {{name: chat, provider: scripted, model: x, api_key: "hunter2hunter2"}}
+"""
+SOURCE = """
+import llamafarm
+from llamafarm.testing.scripted import ScriptedProvider
+
+PROVIDER = ScriptedProvider("Hello.")
+
+@llamafarm.hookimpl
+def register_providers():
+    yield llamafarm.ProviderSpec(
+        name="scripted",
+        summary="made for a test",
+        entry=llamafarm.ModelEntry,
+        endpoint=lambda entry: llamafarm.Endpoint("scripted", "http://127.0.0.1:9/v1"),
+        connect=lambda endpoint: PROVIDER,
+    )
+"""
+
+
+def write(path: Path, *, name: str = "shop", namespace: str = "default", prompt: str = "Be kind.") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(FILE.format(name=name, namespace=namespace, prompt=prompt))
+    return path
+
+
+@pytest.fixture
+def plugins(install) -> PluginManager:
+    install("acme-scripted", SOURCE)
+    return PluginManager()
+
+
+@pytest.fixture
+def farm(serve, plugins, tmp_path):
+    """A server with one project of its own and two in the data directory, of which one is broken."""
+    root = tmp_path / "projects"
+    write(root / "team" / "wiki" / "llamafarm.yaml", name="wiki", namespace="team")
+    broken = root / "team" / "broken" / "llamafarm.yaml"
+    broken.parent.mkdir()
+    broken.write_text("runtime: [")
+    own = write(tmp_path / "here" / "llamafarm.yaml")
+
+    def load(path: Path):
+        return load_project(path, plugins)
+
+    server = serve(plugins=plugins, projects=Projects(load(own), root=root, load=load))
+    server.file = own
+    return server
+
+
+def test_all_projects_are_listed_and_secrets_are_masked(farm):
+    body = httpx.get(f"{farm.url}/projects").json()
+    names = [(row["namespace"], row["name"]) for row in body["projects"]]
+    assert names == [("default", "shop"), ("team", "broken"), ("team", "wiki")]
+    assert body["total"] == 3
+    assert "llamafarm.yaml" in body["projects"][1]["error"]
+    assert "hunter2" not in str(body)
+    assert body["projects"][0]["config"]["runtime"]["models"][0]["name"] == "chat"
+
+
+def test_the_projects_of_one_namespace_are_listed(farm):
+    body = httpx.get(f"{farm.url}/projects/team").json()
+    assert [row["name"] for row in body["projects"]] == ["broken", "wiki"]
+    assert httpx.get(f"{farm.url}/projects/nobody").json() == {"total": 0, "projects": []}
+
+
+def test_one_project_is_shown_with_secrets_masked(farm):
+    answer = httpx.get(f"{farm.url}/projects/default/shop")
+    assert answer.json()["config"]["name"] == "shop"
+    assert "hunter2" not in answer.text
+
+
+def test_a_project_of_the_data_directory_answers(farm):
+    body = {"messages": [{"role": "user", "content": "Hi"}]}
+    answer = httpx.post(f"{farm.url}/projects/team/wiki/chat/completions", json=body)
+    assert answer.json()["choices"][0]["message"]["content"] == "Hello."
+
+
+def test_a_broken_project_is_an_error_of_its_own_and_the_others_work(farm):
+    answer = httpx.get(f"{farm.url}/projects/team/broken/models")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "invalid_configuration")
+    assert httpx.get(f"{farm.url}/models").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["..%2f..", "../..", "team/%2e%2e", "team/..%2fwiki", ".hidden/wiki", "team/wiki%00"])
+def test_a_path_out_of_the_folder_of_projects_is_not_found(farm, path):
+    with httpx.Client() as client:
+        request = client.build_request("GET", f"{farm.url}/projects/x/models")
+        request.url = request.url.copy_with(raw_path=f"/v1/projects/{path}/models".encode())
+        assert client.send(request).status_code in (400, 404)
+
+
+def test_a_file_that_changes_is_read_again(farm):
+    def prompt() -> str:
+        body = {"messages": [{"role": "user", "content": "Hi"}]}
+        assert httpx.post(f"{farm.url}/chat/completions", json=body).status_code == 200
+        import acme_scripted
+
+        return acme_scripted.PROVIDER.requests[-1]["messages"][0]["content"]
+
+    assert prompt() == "Be kind."
+    write(farm.file, prompt="Be brief.")
+    os.utime(farm.file, ns=(1, 1))
+    assert prompt() == "Be brief."
+
+
+def test_a_file_that_becomes_wrong_is_told_until_it_is_right_again(farm):
+    farm.file.write_text("runtime: [")
+    answer = httpx.get(f"{farm.url}/models")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "invalid_configuration")
+    assert httpx.get(f"{farm.root}/health").json()["status"] == "unhealthy"
+    write(farm.file)
+    assert httpx.get(f"{farm.url}/models").status_code == 200
+
+
+def test_a_registry_without_a_folder_knows_only_its_default():
+    with pytest.raises(UsageError, match="There is no project default/shop"):
+        Projects(None).find("default", "shop")
+    assert list(Projects(None).all()) == []
+
+
+def test_the_default_projects_file_is_read_with_the_same_care(plugins, tmp_path):
+    path = write(tmp_path / "llamafarm.yaml")
+    projects = Projects(load_project(path, plugins), load=lambda file: load_project(file, plugins))
+    path.unlink()
+    with pytest.raises(ConfigError):
+        _ = projects.default
