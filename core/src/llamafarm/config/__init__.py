@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from llamafarm.config.example import init_text, write_example
 from llamafarm.config.find import find_config
-from llamafarm.config.json_schema import schema
 from llamafarm.config.load import load_project, refuse_own_address
 from llamafarm.config.secrets import mask, masked
+
+if TYPE_CHECKING:
+    from llamafarm.plugins.manager import PluginManager
 
 __all__ = [
     "find_config",
@@ -18,3 +22,10 @@ __all__ = [
     "schema",
     "write_example",
 ]
+
+
+def schema(plugins: PluginManager) -> dict[str, Any]:
+    """The JSON Schema of llamafarm.yaml: see `llamafarm.config.json_schema`, which only this needs."""
+    from llamafarm.config import json_schema
+
+    return json_schema.schema(plugins)

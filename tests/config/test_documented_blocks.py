@@ -1,0 +1,68 @@
+"""The `runtime:` blocks that the documents show work, with every official provider that is installed.
+
+Where a provider or section is not installed, its error names the distribution.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from llamafarm.config import init_text, load_project, schema
+from llamafarm.config.document import read
+from llamafarm.errors import ConfigError
+from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import BrokenEntry
+from llamafarm.records import Section
+
+BLOCKS = sorted((Path(__file__).parent / "documented").glob("*.yaml"))
+RUNTIMES = [pytest.param(path, id=path.stem) for path in BLOCKS if "rag:" not in path.read_text()]
+
+
+@pytest.fixture(scope="module")
+def plugins() -> PluginManager:
+    return PluginManager(environ={})
+
+
+@pytest.mark.parametrize("path", RUNTIMES)
+def test_every_entry_works_or_names_the_distribution_that_it_lacks(path, plugins):
+    installed = plugins.providers()
+    for entry in load_project(path, plugins, environ={}).models:
+        assert isinstance(entry, BrokenEntry) == (entry.provider not in installed)
+        if isinstance(entry, BrokenEntry):
+            assert f"pip install llamafarm-{entry.provider}" in str(entry.error)
+
+
+def test_the_settings_of_the_documents_arrive(plugins):
+    project = load_project(next(path for path in BLOCKS if "6_" in path.name), plugins, environ={})
+    image = project.entry("image-gen")
+    assert project.default == "balanced"
+    assert image.transformers.model_type == "image"
+    assert (image.diffusion.default_steps, image.diffusion.default_guidance) == (30, 7.5)
+
+
+def test_the_section_of_rag_works_or_names_its_distribution(plugins):
+    path = next(path for path in BLOCKS if "rag:" in path.read_text())
+    if plugins.fragment(Section("rag")) is None:
+        with pytest.raises(ConfigError) as caught:
+            load_project(path, plugins, environ={})
+        assert "pip install llamafarm-rag" in str(caught.value)
+        assert len(str(caught.value).split("\n")) == 1
+    else:
+        assert load_project(path, plugins, environ={}).sections["rag"]
+
+
+@pytest.mark.parametrize("path", RUNTIMES)
+def test_the_schema_accepts_what_the_loader_accepts(path, plugins):
+    models = load_project(path, plugins, environ={}).models
+    whole = not any(isinstance(entry, BrokenEntry) for entry in models)
+    assert Draft202012Validator(schema(plugins)).is_valid(read(path).data) == whole
+
+
+def test_what_lf_init_writes_works_as_it_is(tmp_path, plugins):
+    path = tmp_path / "llamafarm.yaml"
+    path.write_text(init_text())
+    project = load_project(path, plugins, environ={})
+    assert project.entry().model == "package:llamafarm_universal/demo_model"
+    assert Draft202012Validator(schema(plugins)).is_valid(read(path).data)
