@@ -38,8 +38,8 @@ class BrokenEntry:
 class Project:
     """name and namespace address it as `{namespace}/{name}`. path: its file. models: in the order of the file.
 
-    sections: what plugins added at the top level, by key, validated. raw: the file as it was written, after
-    interpolation, for `lf config show` (masked there). secrets: the values that must never be shown.
+    sections: what plugins added at the top level, by key, validated. raw: the file as it was written, with
+    the defaults of variables filled in but not their values, for `lf config show` (masked there). secrets: the values that must never be shown.
     """
 
     name: str

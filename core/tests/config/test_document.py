@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from llamafarm.config.document import read
 from llamafarm.errors import ConfigError
 
@@ -126,6 +132,10 @@ def test_a_key_that_stands_twice_in_json_is_refused(refusal):
     assert "the key 'a' stands here and in line 1" in refusal('{"a": 1,\n "a": 2}', "llamafarm.json")
 
 
+def test_a_key_that_stands_twice_in_json_in_two_spellings_is_refused(refusal):
+    assert "the key 'a' stands twice in one object" in refusal('{"a": 1, "\\u0061": 2}', "llamafarm.json")
+
+
 def test_a_bomb_of_aliases_is_not_expanded(refusal):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
@@ -139,3 +149,23 @@ def test_very_deep_nesting_is_refused_before_anything_recurses_over_it(refusal, 
 
 def test_a_file_of_a_megabyte_is_not_read(refusal):
     assert refusal("a: " + "x" * 1024 * 1024).startswith("llamafarm.yaml is larger than 1024 KiB")
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**17), 10**17)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(data=st.dictionaries(TEXTS, VALUES, max_size=5), ascii_=st.booleans(), indent=st.sampled_from([None, 2, "\t"]))
+def test_any_json_is_read_as_json_reads_it(data, ascii_, indent):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "llamafarm.json"
+        path.write_text(json.dumps(data, ensure_ascii=ascii_, indent=indent), encoding="utf-8")
+        assert read(path).data == data

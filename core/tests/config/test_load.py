@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from llamafarm.config import load_project, refuse_own_address
+from llamafarm.config.settings import Settings
 from llamafarm.errors import ConfigError, PluginError, UsageError
 from llamafarm.plugins.manager import PluginManager
+from llamafarm.plugins.registration import CORE_SECTIONS
 from llamafarm.project import BrokenEntry
 
 COW = "name: a, provider: cow, model: m"
@@ -250,3 +252,21 @@ def test_a_configuration_loads_only_the_plugins_that_it_names(folder, install, p
     load_project(path, plugins, environ={})
     loaded = {row.name for row in plugins.statuses(load=False) if row.status != "not loaded"}
     assert loaded == {"goat"}
+
+
+def test_a_section_of_a_plugin_that_fails_is_refused_with_the_cause(refused, install):
+    install("acme-goat", "import no_such_module")
+    (line,) = refused("pasture: {}")
+    assert "pasture: unknown key. Allowed: version" in line
+    assert "it may belong to a plugin that does not work: plugin 'goat' (acme-goat 1.0): failed" in line
+
+
+def test_strict_refuses_a_file_where_any_plugin_is_broken(folder, install):
+    install("acme-goat", "import no_such_module")
+    (folder / "llamafarm.yaml").write_text("name: farm\n")
+    with pytest.raises(PluginError, match="LF_STRICT_PLUGINS makes every broken plugin an error"):
+        load_project(folder / "llamafarm.yaml", PluginManager(environ={"LF_STRICT_PLUGINS": "1"}), environ={})
+
+
+def test_the_cores_own_keys_are_those_that_plugins_cannot_take():
+    assert {*Settings.model_fields, "runtime", "prompts", "handlers"} == set(CORE_SECTIONS)

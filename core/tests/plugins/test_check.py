@@ -46,3 +46,13 @@ def test_a_plugin_that_fails_to_import_keeps_its_cause(checked):
 def test_a_plugin_that_imports_something_heavy_fails_the_check(checked, provider_source):
     row = checked("import sys, types; sys.modules['torch'] = types.ModuleType('torch')\n" + provider_source("cow"))
     assert (row.status, row.cause) == ("failed", "loading it imports torch; import inside `connect`")
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["socket.getaddrinfo('localhost', 80)", "socket.socket().connect_ex(('127.0.0.1', 9))"],
+)
+def test_a_plugin_that_uses_the_network_fails_the_check(checked, provider_source, call):
+    row = checked(f"import socket; {call}\n" + provider_source("cow"))
+    assert row.status == "failed"
+    assert row.cause.startswith("loading it uses the network (socket.")

@@ -30,6 +30,11 @@ _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]{1,18}\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?\Z")
+_NOT_YAML = re.compile(
+    r"\\(?:u[0-9a-fA-F]{4}|.)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""Escapes of JSON, and characters that YAML does not allow or takes for ends of lines."""
+_PRIVATE_USE = 0xF0000
 _NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
 
 
@@ -106,19 +111,36 @@ def _from_yaml(path: Path, text: str) -> Document:
 
 
 def _from_json(path: Path, text: str) -> Document:
-    """The values by JSON's rules; the places, and the checks, by those of YAML, which contains JSON but for escapes."""
+    """The values by JSON's rules; the places by those of YAML, which contains JSON but for escapes."""
+    twice: list[str] = []
     try:
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=lambda pairs: _object(pairs, twice))
     except json.JSONDecodeError as error:
         raise ConfigError(f"{shown(path)}:{error.lineno}:{error.colno}: this is not JSON: {error.msg}.") from None
     except ValueError as error:
         raise ConfigError(f"{shown(path)}: this JSON cannot be used: {error}.") from None
     except RecursionError:
         raise ConfigError(f"{shown(path)}: this JSON is nested too deeply.") from None
-    placed = re.sub(r"\\(?:u[0-9a-fA-F]{4}|.)", lambda found: "x" * len(found[0]), text).replace("\t", " ")
-    document = _from_yaml(path, placed)
+    document = _from_yaml(path, _NOT_YAML.sub(_stand_in, text).replace("\t", " "))
+    if twice:  # spelt in two ways, so that YAML saw two keys
+        raise ConfigError(f"{shown(path)}: the key {twice[0]!r} stands twice in one object.")
     document.data = data
     return document
+
+
+def _object(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice += [key for key in found if keys.count(key) > 1]
+    return found
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    """Something of the same length that YAML reads, and that is different for different characters."""
+    escape = found[0]
+    code = int(escape[2:], 16) if escape[:2] == "\\u" else ord(escape[-1])
+    return chr(_PRIVATE_USE + code) + "x" * (len(escape) - 1)
 
 
 def _refuse_constant(name: str) -> None:

@@ -25,13 +25,14 @@ def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, st
     """Read, fill in, normalise and check the configuration at `path`.
 
     An entry whose provider or variable is not there becomes a BrokenEntry, and the others work. Raises ConfigError with
-    every other problem of the file.
+    every other problem of the file, and PluginError where LF_STRICT_PLUGINS asks for it.
     """
     document = read(path)
     values = interpolate(document, environ)
     secrets = frozenset(values.secrets | literal_secrets(values.data))
     problems = Problems(document.path, document.marks)
     loading = Loading(plugins.without(disabled_plugins(document.data)), values, problems)
+    loading.plugins.refuse_broken()
     try:
         return _project(document, values, loading, secrets, environ)
     except LlamaFarmError as error:

@@ -107,4 +107,5 @@ def _unknown_section(key: str, loading: Loading) -> str:
     if command := catalogue.pip_command("section", key):
         return f"this section belongs to a plugin that is not installed; install it: {command}"
     known = [*CORE_SECTIONS, *(one.at.key for one in loading.plugins.fragments() if isinstance(one.at, Section))]
-    return f"unknown key{did_you_mean(key, known) or '.'} Allowed: {', '.join(known)}"
+    broken = "".join(f"; it may belong to a plugin that does not work: {one}" for one in loading.plugins.warnings)
+    return f"unknown key{did_you_mean(key, known) or '.'} Allowed: {', '.join(known)}{broken}"

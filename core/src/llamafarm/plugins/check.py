@@ -21,6 +21,10 @@ HEAVY = ("torch", "transformers", "diffusers", "tensorflow", "sentence_transform
 """Packages that loading a plugin must leave unimported: every command would wait for them."""
 
 
+NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind", "socket.sendto")
+"""What Python reports when code uses the network (PEP 578)."""
+
+
 def check_all(plugins: PluginManager, *, timeout: float) -> list[PluginStatus]:
     """Check every installed plugin, one after the other; `timeout` is in seconds and for each."""
     rows = plugins.statuses(load=False)
@@ -77,10 +81,14 @@ def _main(name: str) -> None:
     """In the subprocess: load the plugin, answer on what was stdout. Everything that it prints goes to stderr."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    calls: list[str] = []
+    sys.addaudithook(lambda event, _: calls.append(event) if event in NETWORK else None)
     row = PluginManager().load(name)
     heavy = [package for package in HEAVY if package in sys.modules]
     if row.status == "active" and heavy:
         row = replace(row, status="failed", cause=f"loading it imports {', '.join(heavy)}; import inside `connect`")
+    if row.status == "active" and calls:
+        row = replace(row, status="failed", cause=f"loading it uses the network ({calls[0]}); do that inside `connect`")
     json.dump(asdict(row), answer)
     answer.close()
     os._exit(0)  # threads that the plugin has started must not keep us

@@ -111,6 +111,13 @@ class PluginManager:
         broken = [row for row in self.statuses(load=False) if row.status in ("failed", "incompatible", "conflict")]
         return [messages.warning(row) for row in broken]
 
+    def refuse_broken(self) -> None:
+        """With LF_STRICT_PLUGINS=1, raise PluginError where any installed plugin does not work; else do nothing."""
+        if self._strict:
+            self._load(self._enabled())
+            if warnings := self.warnings:
+                raise PluginError("\n".join(warnings), hint=f"{STRICT} makes every broken plugin an error.")
+
     def _find(self, kind: Kind, name: str, records: Callable[[Registered], Iterable[Record]]) -> Record:
         if (kind, name) not in self._found:
             self._found[kind, name] = self._find_first(kind, name, records)
@@ -128,7 +135,7 @@ class PluginManager:
 
     def _search(self, name: str, matching: Callable[[Registered], Iterable[Record]]) -> list[tuple[Loaded, Record]]:
         """Who brings it: asked of the plugin called `name` alone, then of all."""
-        self._refuse_broken()
+        self.refuse_broken()
         found: list[tuple[Loaded, Record]] = []
         for stage in ([one for one in self._enabled() if one.name == name], self._enabled()):
             found = found or [(loaded, one) for loaded in self._load(stage) for one in matching(loaded.registered)]
@@ -146,7 +153,7 @@ class PluginManager:
 
     def _all(self, records: Callable[[Registered], Iterable[Record]]) -> Iterator[Record]:
         """Every record that is not in conflict; of the core's and another's, the core's."""
-        self._refuse_broken()
+        self.refuse_broken()
         for loaded in self._load(self._enabled()):
             for one in records(loaded.registered):
                 if not self._rivals(loaded, one):
@@ -178,12 +185,6 @@ class PluginManager:
 
     def _load(self, wanted: Iterable[Candidate]) -> list[Loaded]:
         return [self._loader.load(candidate) for candidate in wanted]
-
-    def _refuse_broken(self) -> None:
-        if self._strict:
-            self._load(self._enabled())
-            if warnings := self.warnings:
-                raise PluginError("\n".join(warnings), hint=f"{STRICT} makes every broken plugin an error.")
 
     def _status(self, candidate: Candidate) -> PluginStatus:
         row = PluginStatus(candidate.name, candidate.distribution, candidate.version, "not loaded")
