@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import stat
 import sys
 import textwrap
@@ -198,6 +199,15 @@ async def test_many_writers_to_one_file_lose_nothing(path):
 
     await asyncio.gather(*(turn(number) for number in range(8)))
     assert len(await session.history()) == 16
+
+
+async def test_a_folder_that_is_erased_while_it_is_in_use_begins_anew(path):
+    store = open_store(path)
+    await filled(store, HI)
+    shutil.rmtree(path.parent)
+    assert await store.list(FARM) == []
+    key = await filled(store, HELLO)
+    assert await open_store(path).messages(FARM, key) == [HELLO]
 
 
 async def test_a_file_that_is_no_database_is_an_error_for_its_reader(path):

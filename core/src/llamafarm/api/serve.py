@@ -28,6 +28,8 @@ from llamafarm.sessions import SessionStore
 if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
 
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than clients keep theirs, so that none is closed under a request."""
 GRACE_SECONDS = 10
 """How long answers that are running when the server is told to stop may take to end."""
 
@@ -95,6 +97,7 @@ def _run(settings: Settings, listener: socket.socket, *, debug: bool) -> None:
         server_header=False,
         proxy_headers=False,  # nothing here depends on who the client is said to be
         ws="none",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     before = signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once it has stopped

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,39 +33,56 @@ CREATE TABLE messages (
 BUSY_SECONDS = 10.0
 """How long a transaction waits for another process's."""
 
+Kind = Literal["read", "write", "keep"]
 Result = TypeVar("Result")
 
 
 class Database:
-    """Write-ahead logging, and each commit on disk before it returns: `kill -9` and power cuts lose nothing."""
+    """One connection, used by one thread at a time, in write-ahead mode."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
 
-    def run(self, work: Callable[[sqlite3.Connection], Result], begin: Literal["BEGIN", "BEGIN IMMEDIATE"]) -> Result:
+    def run(self, work: Callable[[sqlite3.Connection], Result], kind: Kind) -> Result:
         """Return what `work` returns, committed; nothing is kept where it raises.
 
-        Blocks: to be called in a thread. Raises ConfigError where the file cannot be used.
+        kind: `read`; `write`, which is visible to all when it returns; `keep`, which is on disk too, so that neither
+        `kill -9` nor a power cut loses it. Blocks: to be called in a thread. Raises ConfigError where the file cannot
+        be used.
         """
         try:
-            with self._transaction(begin) as db:
+            with self._lock, self._transaction(kind) as db:
                 return work(db)
         except (sqlite3.Error, OSError) as error:
             hint = "Is the disk full, or the file damaged? Moving it away begins a new one."
             raise ConfigError(f"The session file {self.path} cannot be used: {error}.", hint=hint) from error
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        """A connection of its own for each transaction: nothing to share between threads, nothing to close later."""
-        self._make_private()
-        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+    def _transaction(self, kind: Kind) -> Iterator[sqlite3.Connection]:
+        db = self._connection()
+        db.execute(f"PRAGMA synchronous = {'FULL' if kind == 'keep' else 'NORMAL'}")
+        db.execute("BEGIN" if kind == "read" else "BEGIN IMMEDIATE")
         try:
-            _prepare(db)
-            db.execute(begin)
             yield db
             db.execute("COMMIT")
         finally:
-            db.close()  # rolls back what is not committed
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _connection(self) -> sqlite3.Connection:
+        """The open connection; a new one where the file has been deleted or replaced."""
+        self._make_private()
+        if self._db is None or self._file != _identity(self.path):
+            if self._db is not None:
+                self._db.close()
+            db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            weakref.finalize(self, db.close)
+            _prepare(db)
+            self._db, self._file = db, _identity(self.path)
+        return self._db
 
     def _make_private(self) -> None:
         """Conversations are for their owner alone; SQLite gives its side files the mode of the first one."""
@@ -72,9 +91,13 @@ class Database:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return (found.st_dev, found.st_ino)
+
+
 def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA synchronous = FULL")
     if _version(db) == SCHEMA_VERSION:
         return
     db.execute("PRAGMA journal_mode = WAL")

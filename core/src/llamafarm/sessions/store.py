@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 
 from llamafarm.errors import RequestError, UsageError
-from llamafarm.sessions.database import Database
+from llamafarm.sessions.database import Database, Kind
 from llamafarm.sessions.processes import lives, this_process
 from llamafarm.wire.chat import Message
 
@@ -113,7 +113,7 @@ class SessionStore:
         token = f"{this_process()}:{secrets.token_hex(8)}"
         patient_until = time.monotonic() + self.patience
         try:
-            while not await self._write(lambda db: self._try_hold(db, project, session, token)):
+            while not await self._write(lambda db: self._try_hold(db, project, session, token), "write"):
                 if time.monotonic() >= patient_until:
                     raise _busy(session)
                 await asyncio.sleep(POLL_SECONDS)
@@ -127,7 +127,7 @@ class SessionStore:
         if token in _held:
             _held.discard(token)
             statement = "UPDATE sessions SET holder = NULL WHERE id = ? AND holder = ?"
-            await self._write(lambda db: db.execute(statement, (session, token)))
+            await self._write(lambda db: db.execute(statement, (session, token)), "write")
 
     async def append(self, project: str, session: str, messages: Messages, token: str | None) -> None:
         """Append messages in one transaction. Raises RequestError (409) where somebody else holds the session."""
@@ -161,10 +161,10 @@ class SessionStore:
         return holder in _held if process == this_process() else lives(process)
 
     async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        return await anyio.to_thread.run_sync(self._database.run, work, "BEGIN")
+        return await anyio.to_thread.run_sync(self._database.run, work, "read")
 
-    async def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        writing = asyncio.ensure_future(anyio.to_thread.run_sync(self._database.run, work, "BEGIN IMMEDIATE"))
+    async def _write(self, work: Callable[[sqlite3.Connection], Result], kind: Kind = "keep") -> Result:
+        writing = asyncio.ensure_future(anyio.to_thread.run_sync(self._database.run, work, kind))
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
