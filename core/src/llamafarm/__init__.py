@@ -1,9 +1,13 @@
 """LlamaFarm, for those who write plugins: every name that a plugin needs, imported when it is first used.
 
+A plugin is a module like this one, named by an entry point of group `llamafarm.plugins`::
+
     import llamafarm
 
+
     @llamafarm.hookimpl
-    def register_providers(): ...
+    def register_providers():
+        yield llamafarm.ProviderSpec(...)
 """
 
 from __future__ import annotations
@@ -35,11 +39,18 @@ if TYPE_CHECKING:
     from llamafarm.hookspecs import hookimpl
     from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Progress, Provider, Reply
     from llamafarm.providers.entry import ModelEntry, Timeouts
+    from llamafarm.providers.http import HttpUpstream
     from llamafarm.providers.parameters import Parameters
+    from llamafarm.providers.reply import JsonReply, SseReply, read_reply
     from llamafarm.providers.urls import normalize_base_url
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
     from llamafarm.services.base import Service, ServiceStatus
-    from llamafarm.version import VERSION as __version__
+    from llamafarm.services.process import ProcessService, ProcessSpec
+    from llamafarm.wire.chat import ChatRequest, Message
+    from llamafarm.wire.completion import CompletionRequest
+    from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
+
+    __version__: str
 
 _HOMES = {
     "errors": (
@@ -65,10 +76,16 @@ _HOMES = {
     "hookspecs": ("hookimpl",),
     "providers.base": ("Call", "Endpoint", "Health", "ModelInfo", "Progress", "Provider", "Reply"),
     "providers.entry": ("ModelEntry", "Timeouts"),
+    "providers.http": ("HttpUpstream",),
     "providers.parameters": ("Parameters",),
+    "providers.reply": ("JsonReply", "SseReply", "read_reply"),
     "providers.urls": ("normalize_base_url",),
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
     "services.base": ("Service", "ServiceStatus"),
+    "services.process": ("ProcessService", "ProcessSpec"),
+    "wire.chat": ("ChatRequest", "Message"),
+    "wire.completion": ("CompletionRequest",),
+    "wire.embedding": ("EmbeddingRequest", "EmbeddingResponse"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -78,21 +95,30 @@ __all__ = [
     "Ask",
     "AuthenticationFailed",
     "Call",
+    "ChatRequest",
+    "CompletionRequest",
     "ConfigError",
     "ConfigFragment",
     "ConnectionFailed",
     "ContextLengthExceeded",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
     "Endpoint",
     "EntryBlock",
     "Health",
+    "HttpUpstream",
     "InvalidRequest",
+    "JsonReply",
     "LlamaFarmError",
+    "Message",
     "ModelEntry",
     "ModelInfo",
     "ModelNotFound",
     "OperationNotSupported",
     "Parameters",
     "PluginError",
+    "ProcessService",
+    "ProcessSpec",
     "Progress",
     "Provider",
     "ProviderError",
@@ -107,6 +133,7 @@ __all__ = [
     "ServiceError",
     "ServiceStatus",
     "Session",
+    "SseReply",
     "Timeouts",
     "Turn",
     "UpstreamError",
@@ -114,6 +141,8 @@ __all__ = [
     "__version__",
     "hookimpl",
     "normalize_base_url",
+    "read_reply",
+    "records",
 ]
 
 
