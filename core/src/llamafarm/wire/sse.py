@@ -81,5 +81,8 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[Event]:
 
 
 def _frame_end(buffer: bytearray, start: int) -> int | None:
+    end = buffer.find(b"\n\n", start)
+    if buffer.find(b"\r", start, end if end >= 0 else len(buffer)) < 0:  # nearly always
+        return end + 2 if end >= 0 else None
     ends = [at + len(mark) for mark in (b"\n\n", b"\r\n\r\n", b"\r\r") if (at := buffer.find(mark, start)) >= 0]
     return min(ends) if ends else None
