@@ -44,8 +44,10 @@ def test_a_variable_that_makes_no_sense_is_named(name, value):
 
 
 def test_the_servers_own_file_admits_models(tmp_path):
-    (tmp_path / "runtime.yaml").write_text("models:\n  - id: ./mine\n    dtype: bf16\n  - id: org/name\n")
-    models = read_settings([], {"UNIVERSAL_RUNTIME_CONFIG": str(tmp_path / "runtime.yaml")}).operator.models
+    (tmp_path / "runtime.yaml").write_text("models:\n  - id: ./mine\n    dtype: bf16\n  - {id: org/name, keep: true}\n")
+    settings = read_settings([], {"UNIVERSAL_RUNTIME_CONFIG": str(tmp_path / "runtime.yaml")})
+    models = settings.operator.models
+    assert settings.options.keep == {"org/name"}
     assert set(models) == {str(tmp_path / "mine"), "org/name"}
     assert models[str(tmp_path / "mine")].settings == LoadSettings(dtype="bf16")
 

@@ -14,20 +14,28 @@ from llamafarm.errors import ConfigError, RequestError
 from llamafarm_universal.host.failure import RequestFailed
 from llamafarm_universal.host.messages import LoadSettings, ModelRef
 from llamafarm_universal.safety import LocalFolder, parse_model_id
-from llamafarm_universal.server.fields import Done, Table, parse, text
+from llamafarm_universal.server.fields import Done, Table, boolean, parse, text
 from llamafarm_universal.server.tables import SETTINGS
 
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 CONFIG_VARIABLE = "UNIVERSAL_RUNTIME_CONFIG"
-MODEL: Table = {"id": Done(text, required=True), **{name: Done(parser) for name, parser in SETTINGS.items()}}
+MODEL: Table = {
+    "id": Done(text, required=True),
+    "keep": Done(boolean),
+    **{name: Done(parser) for name, parser in SETTINGS.items()},
+}
 
 
 @dataclass(frozen=True)
 class Operator:
-    """token: shown by LlamaFarm, which started this server. models: by id, those of the server's own file."""
+    """token: shown by LlamaFarm, which started this server.
+
+    models: by id, those of the server's own file. keep: ids of those that stay loaded once they are.
+    """
 
     token: str | None = field(default=None, repr=False)
     models: Mapping[str, ModelRef] = field(default_factory=dict)
+    keep: frozenset[str] = frozenset()
 
     def trusts(self, shown: str | None) -> bool:
         """Whether a request shows the token; the comparison takes the same time wherever they differ."""
@@ -73,7 +81,9 @@ def checked_id(model_id: str, folder: Path | None = None) -> str:
 
 def read_operator(token_file: Path | None, config_file: Path | None) -> Operator:
     """Read what the environment names. Raises ConfigError."""
-    return Operator(_read_token(token_file), _read_models(config_file) if config_file else {})
+    entries = _read_entries(config_file) if config_file else []
+    keep = frozenset(ref.id for ref, kept in entries if kept)
+    return Operator(_read_token(token_file), {ref.id: ref for ref, _ in entries}, keep)
 
 
 def _read_token(path: Path | None) -> str | None:
@@ -88,7 +98,8 @@ def _read_token(path: Path | None) -> str | None:
     return token
 
 
-def _read_models(path: Path) -> dict[str, ModelRef]:
+def _read_entries(path: Path) -> list[tuple[ModelRef, bool]]:
+    """The models of a file, each with whether it is to be kept."""
     try:
         document = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -96,19 +107,19 @@ def _read_models(path: Path) -> dict[str, ModelRef]:
     entries = document.get("models") if isinstance(document, dict) and set(document) == {"models"} else None
     if not isinstance(entries, list):
         raise ConfigError(f"{path} must hold `models:`, a list of entries with `id` and settings, and nothing else.")
-    refs = [_read_model(entry, f"{path}: models[{i}]", path.parent) for i, entry in enumerate(entries)]
-    models = {ref.id: ref for ref in refs}
-    if len(models) < len(refs):
+    read = [_read_entry(entry, f"{path}: models[{i}]", path.parent) for i, entry in enumerate(entries)]
+    if len({ref.id for ref, _ in read}) < len(read):
         raise ConfigError(f"{path} names a model twice.")
-    return models
+    return read
 
 
-def _read_model(entry: Any, where: str, folder: Path) -> ModelRef:
+def _read_entry(entry: Any, where: str, folder: Path) -> tuple[ModelRef, bool]:
     if not isinstance(entry, dict) or not all(isinstance(name, str) for name in entry):
         raise ConfigError(f"{where} must be a mapping with `id` and settings.")
     try:
         values = dict(parse(entry, MODEL).values)
-        return ModelRef(checked_id(values.pop("id"), folder), LoadSettings(**values))
+        keep = values.pop("keep", False)
+        return ModelRef(checked_id(values.pop("id"), folder), LoadSettings(**values)), keep
     except RequestError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
     except RequestFailed as error:

@@ -42,18 +42,21 @@ class Settings:
 def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """Raises ConfigError for a variable that makes no sense; argparse ends the program for a flag that does."""
     flags = _parser().parse_args(arguments)
-    host = flags.host or environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST
+    operator = read_operator(_path(environ, "LF_SERVICE_TOKEN_FILE"), _path(environ, CONFIG_VARIABLE))
     return Settings(
-        host=host,
+        host=flags.host or environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST,
         port=_port(environ) if flags.port is None else flags.port,
         api_key=environ.get("UNIVERSAL_RUNTIME_API_KEY") or None,
         nonce=environ.get("LF_SERVICE_NONCE") or None,
-        operator=read_operator(_path(environ, "LF_SERVICE_TOKEN_FILE"), _path(environ, CONFIG_VARIABLE)),
+        operator=operator,
         options=HostOptions(
-            device=flags.device, dtype=flags.dtype, idle_unload_seconds=_seconds(environ, "MODEL_UNLOAD_TIMEOUT", 300.0)
+            device=flags.device,
+            dtype=flags.dtype,
+            idle_unload_seconds=_number(environ, "MODEL_UNLOAD_TIMEOUT", 300.0),
+            keep=operator.keep,
         ),
         idle_timeout=flags.idle_timeout,
-        max_requests=int(_seconds(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", 256.0)) or 1,
+        max_requests=max(1, int(_number(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", 256.0))),
     )
 
 
@@ -95,7 +98,7 @@ def _port(environ: Mapping[str, str]) -> int:
     return DEFAULT_PORT
 
 
-def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
     value = environ.get(name)
     if not value:
         return default
