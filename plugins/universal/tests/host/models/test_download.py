@@ -19,7 +19,7 @@ COMMIT = "a" * 40
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves folders as models. refusals: status and the hub's error code to answer with. asked: every path asked for."""
+    """Serves folders as models. refusals: status and error code to answer with. asked: every path asked for."""
 
     daemon_threads = True
 

@@ -1,0 +1,84 @@
+"""What may be loaded, and why other things may not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.host.messages import LoadSettings, ModelRef
+from llamafarm_universal.host.models.loader import count_parameters, make_plan
+from llamafarm_universal.host.options import HostOptions
+
+KNOWN = ("text", "embedding")
+
+
+def change_config(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def plan(folder: Path, **settings: Any) -> Any:
+    return make_plan(ModelRef(str(folder), LoadSettings(**settings)), folder, HostOptions(device="cpu"), KNOWN)
+
+
+def refusal(folder: Path, **settings: Any) -> RequestFailed:
+    with pytest.raises(RequestFailed) as caught:
+        plan(folder, **settings)
+    return caught.value
+
+
+def test_a_plan_weighs_the_model_without_reading_its_weights(llama_folder: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    count = AutoModelForCausalLM.from_pretrained(llama_folder).num_parameters()
+    made = plan(llama_folder)
+    assert (made.parameters, made.memory_bytes, made.dtype, made.engine) == (count, 4 * count, "fp32", "text")
+    assert plan(llama_folder, dtype="bf16").memory_bytes == 2 * count
+
+
+def test_weights_that_could_execute_code_are_refused(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    failure = refusal(folder)
+    assert failure.kind == "not_supported"
+    assert "pytorch_model.bin" in failure.message
+
+
+def test_a_folder_without_weights_is_no_model(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    (folder / "model.safetensors").unlink()
+    assert refusal(folder).kind == "model_not_found"
+
+
+def test_code_of_the_models_own_needs_permission(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    change_config(folder, auto_map={"AutoModelForCausalLM": "modeling_mine.Mine"})
+    failure = refusal(folder)
+    assert (failure.kind, failure.param) == ("not_supported", "trust_remote_code")
+    assert "trust_remote_code: true" in (failure.hint or "")
+    assert plan(folder, trust_remote_code=True).engine == "text"
+
+
+def test_kernels_of_another_repository_are_code_too(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    change_config(folder, _attn_implementation_internal="evil/kernels")
+    assert "_attn_implementation_internal" in refusal(folder).message
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", ""])
+def test_a_damaged_configuration_is_named(copy_of: Callable[..., Path], content: str) -> None:
+    folder = copy_of()
+    (folder / "config.json").write_text(content)
+    failure = refusal(folder)
+    assert failure.kind == "load_failed"
+    assert "config.json" in failure.message
+
+
+def test_a_damaged_weights_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
+    with pytest.raises(RequestFailed, match=r"model\.safetensors"):
+        count_parameters(tmp_path)

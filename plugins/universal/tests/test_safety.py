@@ -1,0 +1,49 @@
+"""The grammar of model ids, and paths that stay where they belong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, parse_model_id, under
+
+
+@pytest.mark.parametrize(
+    "text", ["gpt2", "microsoft/phi-2", "Qwen/Qwen2.5-0.5B-Instruct", "nomic-ai/nomic-embed-text-v1.5"]
+)
+def test_hugging_face_ids(text: str) -> None:
+    assert parse_model_id(text) == HubId(text)
+
+
+def test_folders_and_packages() -> None:
+    assert parse_model_id("package:llamafarm_universal/demo_model") == PackagedFolder(
+        "llamafarm_universal", "demo_model"
+    )
+    assert parse_model_id("package:a/b/c-1.0") == PackagedFolder("a", "b/c-1.0")
+    assert parse_model_id("./mine") == LocalFolder(Path("mine"))
+    assert parse_model_id("/models/mine") == LocalFolder(Path("/models/mine"))
+    assert parse_model_id("~/mine") == LocalFolder(Path("~/mine").expanduser())
+    assert parse_model_id(r"C:\models\mine") == LocalFolder(Path(r"C:\models\mine"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "a/b/c", "a/../b", "..", ".", "a/", "/".join("ab") + "/", "org/na me", "org/name\n", "http://host/x",
+     "org/name@main", "-org/name", "org--name/x", "a..b", "x" * 300, "package:", "package:a", "package:a/.hidden",
+     "package:a//b", "package:a/b/../c", "file:///etc", "org\\name", "org/name\0"],
+)  # fmt: skip
+def test_everything_else_is_refused(text: str) -> None:
+    with pytest.raises(RequestFailed) as caught:
+        parse_model_id(text)
+    assert (caught.value.kind, caught.value.param) == ("invalid_request", "model")
+
+
+def test_a_link_cannot_lead_out_of_a_folder(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "out").symlink_to(tmp_path)
+    assert under(root, "in") == root.resolve() / "in"
+    for path in ("out", "../x", "/etc"):
+        with pytest.raises(RequestFailed):
+            under(root, path)
