@@ -44,7 +44,8 @@ def test_literal_secrets_are_masked_wherever_they_stand(load):
     shown = masked(project)
     assert "sk-literal" not in str(shown)
     assert "hunter2" not in str(shown)
-    assert shown["runtime"]["extra_body"] == {
+    (entry,) = shown["runtime"]["models"]
+    assert entry["extra_body"] == {
         "headers": {"authorization": "********", "plain": "shown"},
         "max_tokens": 5,
     }
@@ -53,4 +54,15 @@ def test_literal_secrets_are_masked_wherever_they_stand(load):
 
 def test_a_literal_default_of_a_secret_is_masked(load):
     shown = masked(load("runtime: {provider: cow, model: m, api_key: '${KEY:-sk-literal}'}"))
-    assert shown["runtime"]["api_key"] == "********"
+    assert shown["runtime"]["models"][0]["api_key"] == "********"
+
+
+def test_the_shown_configuration_has_one_form_whichever_was_written(load):
+    shown = masked(load("prompts: {short: Hi}\nruntime: {default_model: a, models: {a: {provider: cow, model: m}}}"))
+    assert shown == {
+        "version": "v1",
+        "name": "my-farm",
+        "namespace": "default",
+        "prompts": [{"name": "short", "messages": [{"role": "system", "content": "Hi"}]}],
+        "runtime": {"default_model": "a", "models": [{"name": "a", "provider": "cow", "model": "m"}]},
+    }

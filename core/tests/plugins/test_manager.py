@@ -103,6 +103,14 @@ def test_the_cores_own_plugin_cannot_be_disabled():
     assert [row.status for row in rows if row.name == "simple"] == ["not loaded"]
 
 
+def test_a_name_that_disables_nothing_is_told_where_it_can_hardly_be_meant(install, provider_source):
+    install("acme-highland", provider_source("highland"))
+    assert manager(LF_DISABLE_PLUGINS="highlnad,simple,zebra").warnings == [
+        "LF_DISABLE_PLUGINS names 'highlnad', which is not installed; did you mean 'highland'?",
+        "LF_DISABLE_PLUGINS names 'simple', which is the core's own and cannot be disabled",
+    ]
+
+
 def test_one_project_disables_a_plugin_for_itself_alone(install, provider_source):
     install("acme-cow", provider_source("cow"))
     plugins = manager()

@@ -11,7 +11,7 @@ from llamafarm.config import entries, sections
 from llamafarm.config.context import Loading
 from llamafarm.config.document import Document, read
 from llamafarm.config.interpolate import Interpolated, interpolate
-from llamafarm.config.normalize import Part
+from llamafarm.config.normalize import Part, one_form
 from llamafarm.config.normalize import entries as entry_parts
 from llamafarm.config.problems import KeyPath, Problems
 from llamafarm.config.secrets import literal_secrets, mask
@@ -73,7 +73,7 @@ def _project(
         handler=chain(settings.handler),
         handler_options=options,
         sections=found,
-        raw=values.shown,
+        raw=one_form(values.shown, loading.problems),
         secrets=secrets,
     )
 

@@ -56,6 +56,18 @@ def prompt_sets(prompts: Any, problems: Problems) -> list[Part]:
     return [replace(part, short=not isinstance(prompts[part.name], dict)) for part in parts]
 
 
+def one_form(shown: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    """A whole configuration with `runtime.models` and `prompts` as lists, whichever form they were written in."""
+    found = dict(shown)
+    runtime = shown.get("runtime")
+    if isinstance(runtime, dict):
+        kept = {key: runtime[key] for key in ("default_model",) if key in runtime}
+        found["runtime"] = {**kept, "models": [part.data for part in entries(runtime, problems)]}
+    if "prompts" in shown:
+        found["prompts"] = [part.data for part in prompt_sets(shown["prompts"], problems)]
+    return found
+
+
 def _messages(value: Any) -> Any:
     """A text is one system message, a list is the messages."""
     if isinstance(value, str):

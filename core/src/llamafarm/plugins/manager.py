@@ -108,15 +108,27 @@ class PluginManager:
     @property
     def warnings(self) -> list[str]:
         """What a user should know about the plugins that were met so far and do not work."""
+        return self._broken() + self._misnamed()
+
+    def _broken(self) -> list[str]:
         broken = [row for row in self.statuses(load=False) if row.status in ("failed", "incompatible", "conflict")]
         return [messages.warning(row) for row in broken]
+
+    def _misnamed(self) -> list[str]:
+        """Names in LF_DISABLE_PLUGINS that disable nothing, where that can hardly be meant."""
+        found: list[str] = []
+        for name in sorted(self._by_environment):
+            called = [one for one in self._loader.candidates if one.called([name])]
+            installed = [one.name for one in self._loader.candidates]
+            found += messages.misnamed(DISABLE, name, called, installed)
+        return found
 
     def refuse_broken(self) -> None:
         """With LF_STRICT_PLUGINS=1, raise PluginError where any installed plugin does not work; else do nothing."""
         if self._strict:
             self._load(self._enabled())
-            if warnings := self.warnings:
-                raise PluginError("\n".join(warnings), hint=f"{STRICT} makes every broken plugin an error.")
+            if broken := self._broken():
+                raise PluginError("\n".join(broken), hint=f"{STRICT} makes every broken plugin an error.")
 
     def _find(self, kind: Kind, name: str, records: Callable[[Registered], Iterable[Record]]) -> Record:
         if (kind, name) not in self._found:

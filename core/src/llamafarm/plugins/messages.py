@@ -75,6 +75,16 @@ def no_such_plugin(name: str, installed: Sequence[str]) -> PluginError:
     )
 
 
+def misnamed(variable: str, name: str, called: Sequence[Candidate], installed: Sequence[str]) -> list[str]:
+    """What to say about a name in `variable` that disables nothing: the core's own, or one spelt nearly right."""
+    if any(not one.is_core for one in called):
+        return []
+    if called:
+        return [f"{variable} names {name!r}, which is the core's own and cannot be disabled"]
+    near = difflib.get_close_matches(name, installed, n=1)
+    return [f"{variable} names {name!r}, which is not installed; did you mean {near[0]!r}?"] if near else []
+
+
 def _install(kind: Kind, name: str, known: Sequence[str]) -> str:
     return "" if name in known else f" It is not installed: {catalogue.pip_command(kind, name)}."
 
