@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from llamafarm.errors import AuthenticationFailed, ModelNotFound, ProviderError, RateLimited
+from llamafarm.errors import AuthenticationFailed, ModelNotFound, ProviderError, RateLimited, UpstreamError
 from llamafarm.providers.base import Call, Chats, Completes, Embeds, operations
 from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
@@ -136,6 +136,20 @@ async def test_text_completions_and_embeddings_use_their_own_paths():
         assert await reply.completion() == text
         assert await asking.provider.embed({"input": "Hi"}, asking.call()) == vectors
         assert [asked.path for asked in upstream.requests] == ["/v1/completions", "/v1/embeddings"]
+
+
+async def test_embeddings_that_are_missing_are_an_error():
+    half = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
+    failed = {"error": {"message": "no such model", "code": "model_not_found"}}
+    scripts = answering(half), answering({"object": "list"}), answering(failed), answering(half)
+    async with ScriptedUpstream(*scripts) as upstream, Asking(upstream) as asking:
+        with pytest.raises(UpstreamError, match="1 embeddings for 2 inputs"):
+            await asking.provider.embed({"input": ["a", ""]}, asking.call())
+        with pytest.raises(UpstreamError, match="0 embeddings for 1 inputs"):
+            await asking.provider.embed({"input": "a"}, asking.call())
+        with pytest.raises(ModelNotFound, match="no such model"):
+            await asking.provider.embed({"input": "a"}, asking.call())
+        assert await asking.provider.embed({"input": [1, 2, 3]}, asking.call()) == half
 
 
 async def test_models_are_listed_with_the_context_length_that_the_server_says():

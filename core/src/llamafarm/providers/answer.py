@@ -72,7 +72,7 @@ class Answer:
         except TimeoutError:
             raise self._late() from None
         except httpx.HTTPError as error:
-            raise self.broken(f"it broke off ({error})") from error
+            raise self.broken(f"broke off ({error})") from error
         self._end = self._limits.next()
         return piece
 
@@ -84,15 +84,15 @@ class Answer:
         """The body as a JSON object. Raises UpstreamError where it is none, or larger than MAX_ANSWER_BYTES."""
         content = await self._read(MAX_ANSWER_BYTES)
         if len(content) > MAX_ANSWER_BYTES:
-            raise self.broken(f"it is larger than {MAX_ANSWER_BYTES} bytes")
+            raise self.broken(f"is larger than {MAX_ANSWER_BYTES} bytes")
         beginning = content[:200].decode("utf-8", "replace")
         try:
             body = json.loads(content, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             kind = self.content_type or "no content type"
-            raise self.broken(f"it is not JSON ({kind}; {error}): {beginning}") from None
+            raise self.broken(f"is not JSON ({kind}; {error}): {beginning}") from None
         if not isinstance(body, dict):
-            raise self.broken(f"it is not a JSON object: {beginning}")
+            raise self.broken(f"is not a JSON object: {beginning}")
         return body
 
     async def _read(self, limit: int) -> bytearray:
@@ -104,9 +104,9 @@ class Answer:
         return content
 
     def broken(self, what: str) -> UpstreamError:
-        """The error of an answer that ends or looks otherwise than the protocol says."""
+        """The error of an answer that is not what the protocol says; `what` follows "The answer of …"."""
         provider = self.endpoint.provider
-        return UpstreamError(f"The answer of {provider} at {self.url} cannot be used: {what}", provider=provider)
+        return UpstreamError(f"The answer of {provider} at {self.url} {what}", provider=provider)
 
     async def aclose(self) -> None:
         """Close now; the connection is kept only where the answer was read to its end."""

@@ -24,7 +24,7 @@ from llamafarm.providers.answer import Answer, Limits
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
 from llamafarm.providers.proxies import proxy_of
-from llamafarm.providers.refusal import NEVER_RETRIED, ReadError, Refusal, error_of, retry_after
+from llamafarm.providers.refusal import NEVER_RETRIED, ReadError, Refusal, error_of, in_band_status, retry_after
 from llamafarm.wire.body import dump
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -124,6 +124,10 @@ class HttpUpstream:
         """An error answer of this endpoint, to be read by `read_error`."""
         return Refusal(self.endpoint.provider, url, status, body, after)
 
+    def in_band(self, url: str, body: Any) -> ProviderError:
+        """The error that came inside a 200."""
+        return self.read_error(self.refusal(url, in_band_status(body), body))
+
     @contextmanager
     def _translated(self, url: str) -> Iterator[None]:
         """Turns what httpx and the clock raise before an answer into errors for the user."""
@@ -135,7 +139,7 @@ class HttpUpstream:
             raise ConnectionFailed(
                 f"Cannot connect to {provider} at {self.endpoint.base_url}: {said}",
                 provider=provider,
-                hint="Is it running, and is `base_url` right?",
+                hint=_connect_hint(said),
             ) from error
         except TimeoutError:
             raise ProviderTimeout(
@@ -172,6 +176,12 @@ class HttpUpstream:
             return None
         late = deadline is not None and asyncio.get_running_loop().time() + wait >= deadline
         return None if late else wait
+
+
+def _connect_hint(said: str) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return "Its certificate is not trusted here: SSL_CERT_FILE may name a bundle with the authority that signed it."
+    return "Is it running, and is `base_url` right?"
 
 
 def _client(endpoint: Endpoint) -> httpx.AsyncClient:

@@ -13,7 +13,6 @@ from llamafarm.providers.answer import Answer
 from llamafarm.providers.assemble import Assembler, taken_apart
 from llamafarm.providers.base import Reply
 from llamafarm.providers.http import HttpUpstream
-from llamafarm.providers.refusal import in_band_status
 from llamafarm.wire import sse
 from llamafarm.wire.envelope import read_error
 
@@ -90,7 +89,7 @@ class SseReply:
                 continue
             _check(upstream, answer, frame)
             return cls(upstream, answer, frames, frame)
-        raise answer.broken("it holds no event")
+        raise answer.broken("holds no event")
 
     async def completion(self) -> Any:
         assembler = Assembler()
@@ -114,7 +113,7 @@ class SseReply:
                 yield frame
             else:
                 if not self._finished:
-                    raise self._answer.broken("it broke off, without a finish reason and without [DONE]")
+                    raise self._answer.broken("broke off, without a finish reason and without [DONE]")
             yield sse.DONE
             await self._drain()
         finally:
@@ -146,7 +145,7 @@ class SseReply:
         except ValueError:
             chunk = None
         if not isinstance(chunk, dict):
-            raise self._answer.broken(f"an event is not a JSON object: {data[:200]}")
+            raise self._answer.broken(f"holds an event that is not a JSON object: {data[:200]}")
         return chunk
 
 
@@ -155,7 +154,7 @@ async def _split(answer: Answer) -> AsyncIterator[bytes]:
         async for frame in sse.split(answer):
             yield frame
     except sse.EventTooLarge as error:
-        raise answer.broken(str(error)) from None
+        raise answer.broken(f"is too large: {error}") from None
 
 
 def _check(upstream: HttpUpstream, answer: Answer, frame: bytes) -> None:
@@ -175,8 +174,8 @@ def _check(upstream: HttpUpstream, answer: Answer, frame: bytes) -> None:
 
 def _in_band(upstream: HttpUpstream, answer: Answer, body: Any) -> ProviderError:
     if isinstance(body, dict) and not read_error(body):
-        return answer.broken(f"it holds neither choices nor an error: {str(body)[:200]}")
-    return upstream.read_error(upstream.refusal(answer.url, in_band_status(body), body))
+        return answer.broken(f"holds neither choices nor an error: {str(body)[:200]}")
+    return upstream.in_band(answer.url, body)
 
 
 def _has_choices(body: Any) -> bool:

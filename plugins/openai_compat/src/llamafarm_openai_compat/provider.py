@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, cast
 
-from llamafarm.errors import LlamaFarmError, ModelNotFound
+from llamafarm.errors import LlamaFarmError, ModelNotFound, UpstreamError
 from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Reply
 from llamafarm.providers.http import HttpUpstream
 from llamafarm.providers.refusal import ReadError
@@ -13,6 +13,7 @@ from llamafarm.providers.reply import read_reply
 from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.completion import CompletionRequest
 from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
+from llamafarm.wire.envelope import read_error as read_envelope
 from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
 
 from llamafarm_openai_compat.config import OPENAI
@@ -50,9 +51,18 @@ class OpenAIProvider:
         return await read_reply(self.upstream, answer, usage=_wants_usage(request))
 
     async def ask_vectors(self, request: EmbeddingRequest, call: Call, model: str) -> EmbeddingResponse:
-        """Ask `model` for embeddings. For providers that build on this one."""
+        """Ask `model` for embeddings: as many as there are inputs. For providers that build on this one."""
         self._check_key()
         answer = await self.upstream.post_json(EMBEDDINGS.path, {**request, "model": model}, call)
+        if read_envelope(answer):
+            raise self.upstream.in_band(self.endpoint.base_url + EMBEDDINGS.path, answer)
+        vectors = answer.get("data")
+        wanted, came = _count(request), len(vectors) if isinstance(vectors, list) else 0
+        if came != wanted:
+            raise UpstreamError(
+                f"{self.endpoint.base_url} answered with {came} embeddings for {wanted} inputs.",
+                provider=self.endpoint.provider,
+            )
         return cast("EmbeddingResponse", answer)
 
     async def describe(self, model: str) -> ModelInfo:
@@ -90,6 +100,12 @@ class OpenAIProvider:
         own = {name.lower() for name, _ in self.endpoint.headers}
         if self.endpoint.base_url == OPENAI and not self.endpoint.api_key and "authorization" not in own:
             raise missing_key(self.endpoint.provider)
+
+
+def _count(request: EmbeddingRequest) -> int:
+    """How many texts the request holds: a text, and a list of token ids, are one."""
+    inputs = request["input"]
+    return 1 if isinstance(inputs, str) or (inputs and isinstance(inputs[0], int)) else len(inputs)
 
 
 def _wants_usage(request: dict[str, Any]) -> bool:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar, cast
 from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError
 from llamafarm.providers.answer import Answer
 from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Progress, Reply
-from llamafarm.providers.refusal import in_band_status
 from llamafarm.services.state import token_of
 from llamafarm.wire import sse
 from llamafarm.wire.chat import ChatRequest
@@ -124,7 +123,7 @@ class UniversalProvider:
                 handle = self._read_load_event(event, answer, call)
                 if handle is not None:
                     return handle
-            raise answer.broken("it broke off while the model was being loaded")
+            raise answer.broken("broke off while the model was being loaded")
 
     def _read_load_event(self, event: sse.Event, answer: Answer, call: Call) -> str | None:
         """Pass on progress; return the handle of a model that is loaded. Raises the error that an event tells."""
@@ -133,7 +132,7 @@ class UniversalProvider:
         except ValueError:
             said = None
         if not isinstance(said, dict):
-            raise answer.broken(f"an event is not a JSON object: {event.data[:200]}")
+            raise answer.broken(f"holds an event that is not a JSON object: {event.data[:200]}")
         if event.name == "progress":
             call.progress(_progress(said))
             return None
@@ -141,8 +140,7 @@ class UniversalProvider:
             call.progress(Progress("ready", f"{said.get('id')} is loaded on {said.get('device')}"))
             return str(said["model"])
         if event.name == "error" or "error" in said:
-            upstream = self._client.upstream
-            raise upstream.read_error(upstream.refusal(answer.url, in_band_status(said), said))
+            raise self._client.upstream.in_band(answer.url, said)
         return None
 
 
