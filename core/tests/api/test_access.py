@@ -85,15 +85,20 @@ def test_the_names_of_this_machine_are_answered(shop, host):
 
 
 def test_further_names_can_be_allowed(serve):
-    limits = Limits.of({"LF_ALLOWED_HOSTS": "farm.local, Other.local"}, loopback=True)
+    limits = Limits.of({"LF_ALLOWED_HOSTS": "farm.local, Other.local"})
     server = serve(limits=limits)
     for host, status in (("farm.local", 200), ("other.local:80", 200), ("localhost", 200), ("evil.example", 403)):
         assert httpx.get(f"{server.url}/models", headers={"host": host}).status_code == status
 
 
 def test_beyond_loopback_names_are_checked_where_they_are_listed():
-    assert Limits.of({}, loopback=False).hosts is None
-    assert Limits.of({"LF_ALLOWED_HOSTS": "farm.example"}, loopback=False).hosts == {"farm.example"}
+    keyed = {"LF_API_KEY": KEY}
+    assert Limits.of(keyed, host="0.0.0.0").hosts is None
+    assert Limits.of({**keyed, "LF_ALLOWED_HOSTS": "farm.example"}, host="0.0.0.0").hosts == {"farm.example"}
+
+
+def test_the_very_address_that_is_listened_on_is_one_of_the_names():
+    assert Limits.of({}, host="127.0.0.9").hosts == {"localhost", "127.0.0.1", "[::1]", "127.0.0.9"}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +121,7 @@ def test_a_page_of_the_server_itself_may_ask(shop):
 
 def test_an_allowed_web_page_gets_cors_headers_and_its_preflight_needs_no_key(serve):
     page = "http://localhost:3000"
-    limits = Limits.of({"LF_ALLOWED_ORIGINS": page + "/", "LF_API_KEY": KEY}, loopback=True)
+    limits = Limits.of({"LF_ALLOWED_ORIGINS": page + "/", "LF_API_KEY": KEY})
     server = serve(limits=limits)
     preflight = {
         "origin": page,
@@ -137,13 +142,13 @@ def test_an_allowed_web_page_gets_cors_headers_and_its_preflight_needs_no_key(se
 
 
 def test_an_empty_key_is_no_key():
-    assert Limits.of({"LF_API_KEY": ""}, loopback=True).api_key is None
+    assert Limits.of({"LF_API_KEY": ""}).api_key is None
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "0", "1.5"])
 def test_a_body_limit_that_is_no_number_is_an_error(text):
     with pytest.raises(UsageError, match="LF_MAX_BODY_BYTES"):
-        Limits.of({"LF_MAX_BODY_BYTES": text}, loopback=True)
+        Limits.of({"LF_MAX_BODY_BYTES": text})
 
 
 def test_every_answer_carries_our_id_and_echoes_the_clients(shop):

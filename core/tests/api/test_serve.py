@@ -15,7 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from llamafarm.api.serve import is_loopback, serve
+from llamafarm.api.serve import serve
+from llamafarm.api.settings import is_loopback
 from llamafarm.errors import ConfigError, UsageError
 from llamafarm.plugins.manager import PluginManager
 

@@ -143,7 +143,8 @@ def test_comments_never_cut_a_frame_in_two(serve):
 def test_a_client_that_goes_away_closes_the_stream_upstream(serve):
     reply = ScriptedReply("Hello there.", gate=threading.Event())
     with streaming(serve(ScriptedProvider(reply))) as answer:
-        assert "Hello" in next(answer.iter_lines())
+        lines = answer.iter_lines()  # closes the answer when it is thrown away
+        assert "Hello" in next(lines)
         assert not reply.closed
     until(lambda: reply.closed)
     assert reply.sent == 1

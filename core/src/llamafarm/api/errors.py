@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from llamafarm.api.answers import json_answer
 from llamafarm.errors import LlamaFarmError, ProviderError, RequestError
-from llamafarm.wire.body import dump
 from llamafarm.wire.envelope import envelope
 
 
@@ -19,7 +19,7 @@ def error_response(error: LlamaFarmError) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
     if isinstance(error, ProviderError) and error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
-    return Response(dump(envelope(error)), error.status, headers, media_type="application/json")
+    return json_answer(envelope(error), status=error.status, headers=headers)
 
 
 async def on_error(_: Request, error: Exception) -> Response:

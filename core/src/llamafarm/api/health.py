@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
+from llamafarm.api.answers import json_answer
 from llamafarm.api.settings import Settings
 from llamafarm.errors import LlamaFarmError
 from llamafarm.project import Project
@@ -38,7 +39,7 @@ class Component:
 def routes(settings: Settings) -> list[Route]:
     """`GET /health` looks at everything; `GET /health/live` says only that the process answers, to anybody."""
 
-    async def health(_: Request) -> JSONResponse:
+    async def health(_: Request) -> Response:
         components = [_plugins(settings), *await _project(settings)]
         status = _overall(components)
         bad = [component.name for component in components if component.status not in FINE]
@@ -49,10 +50,10 @@ def routes(settings: Settings) -> list[Route]:
             "components": [asdict(component) for component in components],
             "timestamp": time.time(),
         }
-        return JSONResponse(body, status_code=503 if status == "unhealthy" else 200)
+        return json_answer(body, status=503 if status == "unhealthy" else 200)
 
-    async def live(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
+    async def live(_: Request) -> Response:
+        return json_answer({"status": "ok"})
 
     return [Route("/health", health, methods=["GET"]), Route(LIVE_PATH, live, methods=["GET"])]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
+from llamafarm.api.answers import json_answer
 from llamafarm.api.settings import Settings
 from llamafarm.errors import UsageError
 
@@ -13,17 +14,17 @@ from llamafarm.errors import UsageError
 def routes(prefix: str, settings: Settings) -> list[Route]:
     """`GET {prefix}/models` and `GET {prefix}/models/{name}`."""
 
-    async def list_models(request: Request) -> JSONResponse:
+    async def list_models(request: Request) -> Response:
         project = settings.projects.of(request.path_params)
-        return JSONResponse({"object": "list", "data": settings.gateway.models(project)})
+        return json_answer({"object": "list", "data": settings.gateway.models(project)})
 
-    async def get_model(request: Request) -> JSONResponse:
+    async def get_model(request: Request) -> Response:
         project = settings.projects.of(request.path_params)
         name = request.path_params["model"]
         rows = settings.gateway.models(project)
         for row in rows:
             if row["id"] == name:
-                return JSONResponse(row)
+                return json_answer(row)
         hint = f"Models: {', '.join(row['id'] for row in rows)}."
         raise UsageError(f"There is no model {name!r}.", hint=hint, code="model_not_found", param="model")
 

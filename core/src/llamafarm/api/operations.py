@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from llamafarm.api.answers import json_answer
 from llamafarm.api.body import read_object
 from llamafarm.api.connection import while_connected
 from llamafarm.api.middleware.request_id import request_id
@@ -18,7 +17,6 @@ from llamafarm.api.validate import check
 from llamafarm.gateway import SESSION_HEADER, Context
 from llamafarm.project import Project
 from llamafarm.providers.base import Reply
-from llamafarm.wire.body import dump
 from llamafarm.wire.operations import Operation
 
 
@@ -43,20 +41,15 @@ class OperationRoute:
     async def _answer(
         self, project: Project, body: dict[str, Any], context: Context, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        # `receive` belongs to the watcher from here on: a whole answer only writes.
         answer: Any = await self._settings.gateway.ask(project, self._operation, body, context)
         if self._operation.chunk is None:
-            await _whole(answer, context.headers)(scope, receive, send)
+            await json_answer(answer, headers=context.headers)(scope, receive, send)
             return
         reply: Reply = answer
         try:
             if body.get("stream"):
                 await send_stream(reply, send, keep_alive=self._settings.limits.keep_alive)
             else:
-                await _whole(await reply.completion(), reply.headers)(scope, receive, send)
+                await json_answer(await reply.completion(), headers=reply.headers)(scope, receive, send)
         finally:
             await reply.aclose()
-
-
-def _whole(answer: Any, headers: Mapping[str, str]) -> Response:
-    return Response(dump(answer), headers=headers, media_type="application/json")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
+from llamafarm.api.answers import json_answer
 from llamafarm.api.registry import BrokenProject
 from llamafarm.api.settings import Settings
 from llamafarm.project import Project
@@ -16,13 +17,13 @@ from llamafarm.project import Project
 def routes(settings: Settings) -> list[Route]:
     """`GET /v1/projects`, `/v1/projects/{namespace}` and `/v1/projects/{namespace}/{project}`."""
 
-    async def list_projects(request: Request) -> JSONResponse:
+    async def list_projects(request: Request) -> Response:
         wanted = request.path_params.get("namespace")
         rows = [_row(project) for project in settings.projects.all() if wanted in (None, project.namespace)]
-        return JSONResponse({"total": len(rows), "projects": rows})
+        return json_answer({"total": len(rows), "projects": rows})
 
-    async def get_project(request: Request) -> JSONResponse:
-        return JSONResponse(_row(settings.projects.of(request.path_params)))
+    async def get_project(request: Request) -> Response:
+        return json_answer(_row(settings.projects.of(request.path_params)))
 
     return [
         Route("/v1/projects", list_projects, methods=["GET"]),

@@ -46,9 +46,10 @@ class Projects:
     @property
     def default(self) -> Project | None:
         """The project of the working directory, as its file is now. Raises ConfigError."""
-        if self._default is None or self._default.path not in self._loaded or self._default.path is None:
-            return self._default
-        return self._read(self._default.path)
+        path = self._default.path if self._default else None
+        if path in self._loaded:
+            self._default = self._read(path)
+        return self._default
 
     def of(self, path: Mapping[str, str]) -> Project:
         """The project that the path of a request names, or the default one. Raises UsageError (404) and ConfigError."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ import uvicorn
 
 from llamafarm.api.app import create_app
 from llamafarm.api.registry import Projects
-from llamafarm.api.settings import API_KEY, Limits, Settings
+from llamafarm.api.settings import Limits, Settings
 from llamafarm.config import load_project, refuse_own_address
 from llamafarm.errors import UsageError
 from llamafarm.gateway import Gateway
@@ -48,12 +47,7 @@ def serve(
     The address is printed on stderr. Raises UsageError where the address cannot be used, or may not be without a key,
     and ConfigError for a wrong configuration, also one whose model entry points back at this server.
     """
-    limits = Limits.of(environ, loopback=is_loopback(host))
-    if not is_loopback(host) and limits.api_key is None:
-        raise UsageError(
-            f"Other machines can reach {host}, so a key is needed.",
-            hint=f"Set {API_KEY} to a secret that clients then send, or listen on 127.0.0.1.",
-        )
+    limits = Limits.of(environ, host=host)
     with _listen(host, port) as listener:
         own_port = listener.getsockname()[1]
 
@@ -65,14 +59,6 @@ def serve(
         projects = Projects(load(config) if config else None, root=data_dir(environ) / "projects", load=load)
         gateway = Gateway(plugins, sessions=SessionStore(data_dir(environ) / "sessions.db"))
         _run(Settings(gateway, projects, plugins, limits), listener, debug=debug)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

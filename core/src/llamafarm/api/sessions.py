@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
+from llamafarm.api.answers import json_answer
 from llamafarm.api.settings import Settings
 from llamafarm.errors import UsageError
 from llamafarm.sessions import SessionStore
@@ -19,23 +20,23 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
     def key(request: Request) -> str:
         return settings.projects.of(request.path_params).key
 
-    async def list_sessions(request: Request) -> JSONResponse:
+    async def list_sessions(request: Request) -> Response:
         found = await _store(settings).list(key(request))
-        return JSONResponse({"object": "list", "data": [asdict(row) for row in found]})
+        return json_answer({"object": "list", "data": [asdict(row) for row in found]})
 
-    async def history(request: Request) -> JSONResponse:
+    async def history(request: Request) -> Response:
         session = request.path_params["session"]
         messages = await _store(settings).messages(key(request), session)
-        return JSONResponse({"id": session, "messages": messages})
+        return json_answer({"id": session, "messages": messages})
 
-    async def delete(request: Request) -> JSONResponse:
+    async def delete(request: Request) -> Response:
         session = request.path_params["session"]
         await _store(settings).delete(key(request), session)
-        return JSONResponse({"id": session, "deleted": True, "message": f"Session {session} is deleted."})
+        return json_answer({"id": session, "deleted": True, "message": f"Session {session} is deleted."})
 
-    async def delete_all(request: Request) -> JSONResponse:
+    async def delete_all(request: Request) -> Response:
         count = await _store(settings).delete_all(key(request))
-        return JSONResponse({"count": count, "deleted": True, "message": f"{count} sessions are deleted."})
+        return json_answer({"count": count, "deleted": True, "message": f"{count} sessions are deleted."})
 
     base = f"{prefix}/chat/sessions"
     return [

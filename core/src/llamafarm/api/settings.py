@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,18 +39,25 @@ class Limits:
     keep_alive: float = KEEP_ALIVE_SECONDS
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], *, loopback: bool) -> Limits:
-        """The limits that the environment sets, for a server that listens on a loopback address or on any other.
+    def of(cls, environ: Mapping[str, str], *, host: str = "127.0.0.1") -> Limits:
+        """The limits that the environment sets, for a server that listens on `host`.
 
         On a loopback address foreign Host headers are refused always: a web page whose name has been made to point at
         this machine (DNS rebinding) sends its own. Elsewhere the key protects, and the names are checked where
-        LF_ALLOWED_HOSTS lists them. Raises UsageError for a value that is not what it should be.
+        LF_ALLOWED_HOSTS lists them. Raises UsageError for a value that is not what it should be, and for an address
+        that other machines can reach where there is no key.
         """
-        allowed = _words(environ.get(ALLOWED_HOSTS, ""))
-        hosts = (LOOPBACK_HOSTS if loopback else frozenset()) | allowed
+        key = environ.get(API_KEY) or None
+        loopback = is_loopback(host)
+        if not loopback and key is None:
+            raise UsageError(
+                f"Other machines can reach {host or 'every address'}, so a key is needed.",
+                hint=f"Set {API_KEY} to a secret that clients then send, or listen on 127.0.0.1.",
+            )
+        own = LOOPBACK_HOSTS | {f"[{host.strip('[]')}]" if ":" in host else host}
         return cls(
-            api_key=environ.get(API_KEY) or None,
-            hosts=hosts or None,
+            api_key=key,
+            hosts=(own if loopback else frozenset()) | _words(environ.get(ALLOWED_HOSTS, "")) or None,
             origins=frozenset(origin.rstrip("/") for origin in _words(environ.get(ALLOWED_ORIGINS, ""))),
             max_body_bytes=_size(environ.get(MAX_BODY_BYTES)),
         )
@@ -63,6 +71,14 @@ class Settings:
     projects: Projects
     plugins: PluginManager
     limits: Limits
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _words(text: str) -> frozenset[str]:
