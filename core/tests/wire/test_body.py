@@ -34,6 +34,7 @@ def test_what_is_dumped_is_read_back(value):
         (b'{"x": {"a": 1, "b": 2, "a": 1}}', "'a' stands twice"),
         (b'{"a": NaN}', "NaN is not JSON"),
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
+        (b'{"a": -1e999}', "The number -1e999 is too large"),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b'{"a": ' + b"1" * 5000 + b"}", "a number with too many digits"),
     ],

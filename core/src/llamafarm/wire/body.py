@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 
@@ -16,7 +17,7 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
     Raises BodyError where it is not UTF-8, not JSON, not an object, nested too deeply, or says a key twice.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise BodyError(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
     except json.JSONDecodeError as error:
@@ -51,6 +52,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise BodyError(f"{name} is not JSON.")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise BodyError(f"The number {text} is too large.")
+    return value
 
 
 def _kind(value: Any) -> str:
