@@ -223,6 +223,13 @@ async def test_a_command_that_does_not_exist_is_an_error_for_the_user(farm):
         await service.ensure(ignore_progress)
 
 
+async def test_a_data_directory_that_cannot_be_used_is_an_error_for_the_user(farm):
+    (farm.folder / "data").write_text("a file")
+    with pytest.raises(ServiceError, match="the data directory cannot be used"):
+        await farm.service().ensure(ignore_progress)
+    (farm.folder / "data").unlink()
+
+
 async def test_a_port_that_another_program_uses_is_named_with_that_program(farm):
     async with ScriptedUpstream(answering({"hello": "world"})) as other:
         farm.port = other.port

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
 from llamafarm.errors import ServiceError
 from llamafarm.paths import data_dir
@@ -212,25 +212,30 @@ class ProcessService:
     @asynccontextmanager
     async def _locked(self, progress: Callable[[Progress], None]) -> AsyncIterator[None]:
         """Hold the lock of this service; somebody else who starts it is waited for."""
-        lock = self._files.lock()
+        lock = await self._acquired(progress)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    async def _acquired(self, progress: Callable[[Progress], None]) -> FileLock:
         loop = asyncio.get_running_loop()
         end = loop.time() + self.spec.start_seconds + self.spec.stop_seconds
         told = False
         while True:
             try:
+                lock = self._files.lock()
                 lock.acquire(blocking=False)
-                break
+                return lock
             except Timeout:
                 if loop.time() > end:
                     raise ServiceError(f"Another process has been starting {self.spec.title} for too long.") from None
+            except OSError as error:
+                raise self._cannot_write(error) from error
             if not told:
                 progress(Progress("starting", f"Waiting for {self.spec.title}, which is being started"))
                 told = True
             await asyncio.sleep(POLL_SECONDS)
-        try:
-            yield
-        finally:
-            lock.release()
 
     async def _probe(self) -> Probe:
         return await probe(self.spec.address, self.spec.health_path, api_key=self.spec.api_key)
@@ -254,6 +259,12 @@ class ProcessService:
             since=state.created if state else None,
             version=state.version if state else (str(said) if said else None),
             log=self._files.log if kind != "foreign" and self._files.log.exists() else None,
+        )
+
+    def _cannot_write(self, error: OSError) -> ServiceError:
+        return ServiceError(
+            f"{self.spec.title} cannot be started: the data directory cannot be used: {error}.",
+            hint="LF_DATA_DIR may name another one.",
         )
 
     def _log_end(self) -> str:

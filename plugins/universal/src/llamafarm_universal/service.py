@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -32,7 +33,7 @@ def service_of(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -
         title="the Universal Runtime",
         host=host,
         port=port,
-        version=version("llamafarm-universal"),
+        version=_version(),
         command=lambda: command(host, port),
         recognises=is_runtime,
         api_key=found.api_key,
@@ -56,6 +57,11 @@ def command(host: str, port: int) -> Sequence[str]:
         )
     server = [sys.executable, "-m", "llamafarm_universal.server"]
     return [*server, "--host", host, "--port", str(port), "--idle-timeout", str(IDLE_SECONDS)]
+
+
+@cache
+def _version() -> str:
+    return version("llamafarm-universal")
 
 
 def is_runtime(health: Mapping[str, Any]) -> bool:
