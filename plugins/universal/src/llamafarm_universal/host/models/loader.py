@@ -76,7 +76,7 @@ def load_failure(plan: LoadPlan, error: Exception) -> RequestFailed:
     if is_out_of_memory(error):
         return RequestFailed(
             "out_of_memory",
-            f"`{plan.ref.id}` needs about {gigabytes(plan.memory_bytes)} and does not fit in memory.",
+            f"`{plan.ref.id}` needs about {readable(plan.memory_bytes)} and does not fit in memory.",
             hint="Use a smaller model, dtype fp16 or bf16, or device cpu.",
         )
     return RequestFailed(
@@ -119,6 +119,9 @@ def _count(path: Path) -> int:
     return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
 
 
-def gigabytes(count: float) -> str:
+def readable(count: float) -> str:
     """Bytes, for people."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    for size, unit in ((1e9, "GB"), (1e6, "MB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.0f} KB"

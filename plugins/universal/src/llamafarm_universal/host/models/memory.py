@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from llamafarm_universal.device import DeviceName, free_memory, total_memory
 from llamafarm_universal.host.failure import RequestFailed
 from llamafarm_universal.host.messages import ModelRef
-from llamafarm_universal.host.models.loader import gigabytes
+from llamafarm_universal.host.models.loader import readable
 from llamafarm_universal.host.models.plan import LoadPlan
 
 # The rest is for caches, activations and everything else that runs on the machine.
@@ -30,8 +30,8 @@ class Budget:
         if plan.memory_bytes > limit:
             raise RequestFailed(
                 "out_of_memory",
-                f"`{plan.ref.id}` needs {gigabytes(plan.memory_bytes)} as {plan.dtype}; "
-                f"models on {plan.device} may take {gigabytes(limit)}.",
+                f"`{plan.ref.id}` needs {readable(plan.memory_bytes)} as {plan.dtype}; "
+                f"models on {plan.device} may take {readable(limit)}.",
                 hint="Use a smaller model, dtype fp16 or bf16, another device, or give the runtime more memory.",
             )
 
@@ -41,10 +41,10 @@ class Budget:
         return plan.memory_bytes <= min(self.limit(plan.device) - held, free_memory(plan.device))
 
     def too_full(self, plan: LoadPlan) -> RequestFailed:
-        free = gigabytes(free_memory(plan.device))
+        free = readable(free_memory(plan.device))
         return RequestFailed(
             "out_of_memory",
-            f"`{plan.ref.id}` needs {gigabytes(plan.memory_bytes)} as {plan.dtype}; "
+            f"`{plan.ref.id}` needs {readable(plan.memory_bytes)} as {plan.dtype}; "
             f"{free} of {plan.device} memory are free, and no idle model can make room.",
             hint="Unload a model that is kept, end other programs, or use a smaller model.",
         )
