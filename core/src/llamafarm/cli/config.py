@@ -25,7 +25,7 @@ def validate() -> None:
     broken = [entry for entry in project.models if isinstance(entry, BrokenEntry)]
     if broken:
         raise ConfigError("\n".join(f"model {entry.name!r}: {entry.error}" for entry in broken))
-    click.echo(f"{project.path}: {project.namespace}/{project.name} is valid, {len(project.models)} models.")
+    click.echo(f"{project.path}: {project.namespace}/{project.name} is valid; models: {len(project.models)}.")
 
 
 @config.command()
