@@ -106,6 +106,7 @@ def test_every_documented_setting_is_accepted():
         {"transformers": {"dtype": "int4"}},
         {"transformers": {"devise": "cpu"}},
         {"transformers": {"batch_size": 0}},
+        {"transformers": {"model_type": "Text Model"}},
         {"diffusion": {"default_size": "big"}},
         {"diffusion": {"default_steps": 0}},
         {"base_url": "127.0.0.1:11540"},

@@ -18,8 +18,6 @@ DEFAULT_PORT = 11540
 API_PATH = "/v1"
 _FOLDERS = ("/", "~", "./", "../")
 
-ModelType = Literal["text", "embedding", "image", "vision", "audio", "multimodal"]
-
 
 class Transformers(BaseModel):
     """How the runtime loads the model."""
@@ -29,8 +27,11 @@ class Transformers(BaseModel):
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(default="auto", description="`auto` takes the best there is.")
     dtype: Literal["auto", "fp16", "bf16", "fp32"] = Field(default="auto", description="Precision of the weights.")
     trust_remote_code: bool = Field(default=False, description="Execute Python code that comes with the model.")
-    model_type: ModelType | None = Field(
-        default=None, description="What the model does, where its own configuration does not say it."
+    model_type: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9_-]*$",
+        description="The engine that executes it, where its own configuration does not say: `text`, `embedding`, "
+        "`image`, or another one that the runtime has.",
     )
     revision: str | None = Field(default=None, description="Branch, tag or commit of the model's repository.")
 
