@@ -15,7 +15,7 @@ NEEDS_NO_TOOL_TO_ANSWER = {"list_models", "load_model"}
 """Without such a tool their requests are questions about the product: not declined, and not asked beside the tool."""
 
 TURNS = [2] * 10 + [3] * 6 + [4] * 3 + [5, 6, 8, 14]
-TOOL_COUNTS = [1] * 10 + [2] * 6 + [3] * 4 + [4, 5, 6, 9]
+TOOL_COUNTS = [1] * 12 + [2] * 6 + [3] * 3 + [4, 6]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Dialogues:
             self.one_unknown: 8,
             self.several_questions: 18,
             self.conversation: 6,
-            self.tool_call: 13,
-            self.no_tool: 4,
+            self.tool_call: 11,
+            self.no_tool: 3,
             self.missing_tool: 2,
         }
 

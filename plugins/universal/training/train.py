@@ -26,7 +26,7 @@ POSITIONS = 1024
 SEED = 20
 THREADS = 2
 STEPS = 1000
-TOKENS = 6000
+TOKENS = 4000
 """Tokens in a batch, padding included."""
 MATRIX_RATE, RATE = 1.2e-3, 3e-3
 """Learning rates of the matrices (Muon, as the root mean square of an update) and of everything else (Adam)."""
@@ -37,12 +37,12 @@ EVERY = 50
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """A Llama of 2.4 million parameters with random weights, the same for the same seed of torch."""
+    """A Llama of 2.1 million parameters with random weights, the same for the same seed of torch."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=192,
-        intermediate_size=512,
-        num_hidden_layers=5,
+        intermediate_size=576,
+        num_hidden_layers=4,
         num_attention_heads=6,
         num_key_value_heads=2,
         max_position_embeddings=POSITIONS,
