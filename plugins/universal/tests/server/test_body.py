@@ -79,3 +79,11 @@ def test_a_client_that_leaves_while_it_sends_is_no_error(shared, caplog):
         wait_until(lambda: shared.runtime.activity.idle_seconds == 0.0, "the request has begun")
     wait_until(lambda: shared.runtime.activity.idle_seconds > 0.0, "the request has ended")
     assert caplog.records == []
+
+
+def test_a_crash_is_an_error_like_any_other_and_says_nothing_of_its_inside(own):
+    own.runtime.handles = None
+    response = own.http.get("/v1/models", headers={"X-Request-ID": "mine"})
+    assert response.status_code == 500
+    assert response.headers["x-request-id"] == "mine"
+    assert response.json()["error"]["message"] == "Something went wrong in the runtime; its log says what."

@@ -103,9 +103,12 @@ class EventStream(Response):
 
     async def _say_goodbye(self, send: Send) -> None:
         """The server stops, and this stream has not ended within its grace."""
-        async with asyncio.timeout(1):
-            await self._send(send, self._error_frame(stopping()))
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        try:
+            async with asyncio.timeout(1):
+                await self._send(send, self._error_frame(stopping()))
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:  # the client does not read
+            pass
 
 
 @asynccontextmanager
