@@ -27,6 +27,8 @@ from llamafarm.sessions import SessionStore
 if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
 
+log = logging.getLogger(__name__)
+
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than clients keep theirs, so that none is closed under a request."""
 GRACE_SECONDS = 10
@@ -47,6 +49,7 @@ def serve(
     The address is printed on stderr. Raises UsageError where the address cannot be used, or may not be without a key,
     and ConfigError for a wrong configuration, also one whose model entry points back at this server.
     """
+    _log_to_stderr(debug=debug)
     limits = Limits.of(environ, host=host)
     with _listen(host, port) as listener:
         own_port = listener.getsockname()[1]
@@ -58,7 +61,9 @@ def serve(
 
         projects = Projects(load(config) if config else None, root=data_dir(environ) / "projects", load=load)
         gateway = Gateway(plugins, sessions=SessionStore(data_dir(environ) / "sessions.db"))
-        _run(Settings(gateway, projects, plugins, limits), listener, debug=debug)
+        for warning in plugins.warnings:
+            log.warning("%s", warning)
+        _run(Settings(gateway, projects, plugins, limits), listener)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -74,8 +79,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"The server cannot listen on {host}, port {port}: {error.strerror}.") from None
 
 
-def _run(settings: Settings, listener: socket.socket, *, debug: bool) -> None:
-    _log_to_stderr(debug=debug)
+def _run(settings: Settings, listener: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(settings),
         access_log=False,  # ours carries the request id

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from llamafarm.blame import blaming
-from llamafarm.dispatch import Context, Dispatcher
 from llamafarm.errors import LlamaFarmError, PluginError, RequestError
+from llamafarm.gateway.blame import blaming
+from llamafarm.gateway.dispatch import Context, Dispatcher
+from llamafarm.gateway.fields import merged, take_handler_fields
+from llamafarm.gateway.reply import TurnReply
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.select import Link, build_chain
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import Call, Health, Reply
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.request_fields import merged, take_handler_fields
 from llamafarm.services.base import Service
-from llamafarm.turn_reply import TurnReply
 from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.embedding import EmbeddingResponse
 from llamafarm.wire.model import Model
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
     from llamafarm.records import AgentHandlerSpec
     from llamafarm.sessions import SessionStore, StoredSession
-
-__all__ = ["Context", "Gateway"]
 
 SESSION_HEADER = "X-Session-ID"
 NEW_SESSION = "new"
@@ -129,11 +127,13 @@ class Gateway:
         fields: Mapping[str, Any],
         context: Context,
     ) -> Reply:
-        session = await self._hold_session(project, context)
+        session = await self._open_session(project, context)
         request: Any = body  # the API and the command line have checked it
         call = Call(entry, context.request_id, context.deadline, context.progress)
         turn = Turn(project, entry, request, call, session, fields, self._other(project, context))
         try:
+            if session is not None:
+                await session.hold()
             reply = await _through(chain, self._last(project, context))(turn)
         except BaseException:
             await _abandon(session, created=context.session == NEW_SESSION)
@@ -160,7 +160,7 @@ class Gateway:
 
         return other
 
-    async def _hold_session(self, project: Project, context: Context) -> StoredSession | None:
+    async def _open_session(self, project: Project, context: Context) -> StoredSession | None:
         if context.session is None:
             return None
         if self.sessions is None:
@@ -169,7 +169,6 @@ class Gateway:
             session = await self.sessions.create(project.key)
         else:
             session = await self.sessions.open(project.key, context.session)
-        await session.hold()
         context.headers[SESSION_HEADER] = session.id
         return session
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llamafarm.blame import blaming
 from llamafarm.errors import ConnectionFailed, OperationNotSupported, PluginError, ProviderTimeout, UpstreamError
+from llamafarm.gateway.blame import blaming
 from llamafarm.project import Project
 from llamafarm.providers.base import Call, Endpoint, Progress, Provider, ignore_progress, operations
 from llamafarm.providers.entry import ModelEntry

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import pytest
 from llamafarm.errors import ConfigError, RequestError
+from llamafarm.gateway.fields import merged, take_handler_fields
 from llamafarm.handlers.select import Link
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import AgentHandlerSpec
-from llamafarm.request_fields import merged, take_handler_fields
 from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS
 from pydantic import Field, TypeAdapter
 

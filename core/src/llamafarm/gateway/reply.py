@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from llamafarm.blame import blaming
 from llamafarm.errors import UpstreamError
+from llamafarm.gateway.blame import blaming
 from llamafarm.providers.base import Reply
 from llamafarm.wire import sse
 
