@@ -10,6 +10,7 @@ from email.utils import format_datetime
 import pytest
 from llamafarm.errors import (
     AuthenticationFailed,
+    ConfigError,
     ConnectionFailed,
     ContextLengthExceeded,
     InvalidRequest,
@@ -174,6 +175,33 @@ async def test_an_endless_error_page_is_read_only_in_part():
     async with ScriptedUpstream(flood) as upstream:
         with pytest.raises(UpstreamError, match="status 500: xxx"):
             await post(upstream)
+
+
+async def test_an_error_page_that_breaks_off_still_has_its_status():
+    async def cut(asked: Asked, peer: Peer) -> None:
+        await peer.send(b"HTTP/1.1 503 Oh\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\nbusy")
+        peer.close()
+
+    async with ScriptedUpstream(cut) as upstream:
+        with pytest.raises(ProviderUnavailable, match="status 503"):
+            await post(upstream)
+
+
+@pytest.mark.parametrize(
+    "own", [{"api_key": "sk-secret\nX-Evil: 1"}, {"api_key": "sk-secret…"}, {"headers": (("X Y", "secret"),)}]
+)
+async def test_a_header_that_cannot_be_sent_is_an_error_that_does_not_show_it(own):
+    with pytest.raises(ConfigError, match="holds a character that HTTP does not allow") as caught:
+        HttpUpstream(Endpoint("acme", "http://127.0.0.1:9", **own))
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_line_end_after_the_key_is_left_out():
+    async with ScriptedUpstream(answering({})) as upstream:
+        http = HttpUpstream(Endpoint("acme", upstream.base_url, api_key="sk-1\n"))
+        await http.post_json("/x", {}, call())
+        assert upstream.requests[0].headers["authorization"] == "Bearer sk-1"
+        await http.aclose()
 
 
 async def silent(asked: Asked, peer: Peer) -> None:

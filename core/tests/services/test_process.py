@@ -44,7 +44,7 @@ class Farm:
         arguments = [str(RUNTIME), "--port", str(self.port), "--mode", mode, "--version", version]
         spec = ProcessSpec(
             name=f"tiny:{self.port}",
-            title="the tiny runtime",
+            title="tiny runtime",
             host=more.pop("host", "127.0.0.1"),
             port=self.port,
             version=version,
@@ -186,7 +186,7 @@ sys.path.insert(0, {str(RUNTIME.parent)!r})
 from llamafarm.providers.base import ignore_progress
 from llamafarm.services.process import ProcessService, ProcessSpec
 command = [sys.executable, {str(RUNTIME)!r}, "--port", "{farm.port}", "--starts", {str(farm.starts)!r}]
-spec = ProcessSpec(name="tiny:{farm.port}", title="the tiny runtime", host="127.0.0.1", port={farm.port}, version="1",
+spec = ProcessSpec(name="tiny:{farm.port}", title="tiny runtime", host="127.0.0.1", port={farm.port}, version="1",
                    command=lambda: command, recognises=lambda body: body.get("kind") == "tiny")
 print(asyncio.run(ProcessService(spec).ensure(ignore_progress)).pid)
 """
@@ -203,7 +203,7 @@ print(asyncio.run(ProcessService(spec).ensure(ignore_progress)).pid)
 
 
 async def test_one_that_dies_while_starting_shows_the_end_of_its_log(farm):
-    with pytest.raises(ServiceError, match="ended while it was starting") as caught:
+    with pytest.raises(ServiceError, match="The tiny runtime ended while it was starting") as caught:
         await farm.service("dies").ensure(ignore_progress)
     assert "loading the engine\nno such engine: warp" in caught.value.message
     assert str(farm.folder) in caught.value.message
@@ -211,7 +211,7 @@ async def test_one_that_dies_while_starting_shows_the_end_of_its_log(farm):
 
 
 async def test_one_that_never_becomes_ready_is_given_up_and_ended(farm):
-    with pytest.raises(ServiceError, match=r"not ready within 1 s"):
+    with pytest.raises(ServiceError, match=r"The tiny runtime was not ready within 1 s"):
         await farm.service("hangs", start_seconds=1.0, stop_seconds=2.0).ensure(ignore_progress)
     assert (await farm.service().status()).state == "stopped"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 import httpx
 
 from llamafarm.errors import (
+    ConfigError,
     ConnectionFailed,
     ProviderError,
     ProviderTimeout,
@@ -32,6 +34,7 @@ MAX_RETRIES = 2
 LONGEST_WAIT = 20.0
 """Seconds: a runtime that asks to come back later than that gets its refusal passed on."""
 CONNECT_BACKOFF = 0.25
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class HttpUpstream:
@@ -113,7 +116,10 @@ class HttpUpstream:
 
     async def _refuse(self, answer: Answer) -> NoReturn:
         async with answer:
-            text = await answer.text(MAX_ERROR_BYTES)
+            try:
+                text = await answer.text(MAX_ERROR_BYTES)
+            except ProviderError:  # the status says more than how its page broke off
+                text = ""
         try:
             body = json.loads(text)
         except ValueError:
@@ -186,9 +192,6 @@ def _connect_hint(said: str) -> str:
 
 def _client(endpoint: Endpoint) -> httpx.AsyncClient:
     """A client whose connections go straight to the endpoint, or through the proxy that the environment names."""
-    headers = {"accept-encoding": "identity", "user-agent": "llamafarm", **dict(endpoint.headers)}
-    if endpoint.api_key:
-        headers.setdefault("authorization", f"Bearer {endpoint.api_key}")
     secure = endpoint.base_url.startswith("https:")
     proxy = proxy_of(endpoint.base_url)
     transport: httpx.AsyncBaseTransport
@@ -201,7 +204,23 @@ def _client(endpoint: Endpoint) -> httpx.AsyncClient:
             keepalive_expiry=KEEP_ALIVE_SECONDS,
         )
         transport = httpx.AsyncHTTPTransport(verify=_tls(), proxy=proxy, limits=limits)
-    return httpx.AsyncClient(transport=transport, headers=headers, follow_redirects=False, trust_env=False)
+    return httpx.AsyncClient(transport=transport, headers=_headers(endpoint), follow_redirects=False, trust_env=False)
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    """The headers of every request. Raises ConfigError where one cannot be sent; its value is not shown."""
+    headers = {"accept-encoding": "identity", "user-agent": "llamafarm"}
+    if endpoint.api_key:
+        headers["authorization"] = f"Bearer {endpoint.api_key.strip()}"
+    headers |= {name.lower(): value for name, value in endpoint.headers}
+    for name, value in headers.items():
+        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+            raise ConfigError(
+                f"The header {name!r} for {endpoint.provider} at {endpoint.base_url} holds a character that HTTP does "
+                "not allow.",
+                hint="Check `api_key` and `headers` of the model entry for line breaks and typographic characters.",
+            )
+    return headers
 
 
 def _tls() -> ssl.SSLContext:

@@ -36,10 +36,11 @@ TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
 class ProcessSpec:
     """How to start a runtime and how to know it.
 
-    title: what it is called in messages. command: makes the command line; it raises ServiceError where something is
-    missing. version: a process of another one is replaced. recognises: whether a health answer comes from this kind of
-    runtime; it must also echo the environment's LF_SERVICE_NONCE as `nonce`. api_key: what the health path asks for.
-    start_seconds: until the health path answers. stop_seconds: from the request to end until it is killed.
+    title: what it is called in messages, without an article. command: makes the command line; it raises ServiceError
+    where something is missing. version: a process of another one is replaced. recognises: whether a health answer comes
+    from this kind of runtime; it must also echo the environment's LF_SERVICE_NONCE as `nonce`. api_key: what the health
+    path asks for. start_seconds: until the health path answers. stop_seconds: from the request to end until it is
+    killed.
     """
 
     name: str
@@ -95,7 +96,7 @@ class ProcessService:
             self._files.clear()
         if self._is_ours(await self._probe()):
             raise ServiceError(
-                f"{self.spec.title} at {self.spec.address} was not started by LlamaFarm.",
+                f"The {self.spec.title} at {self.spec.address} was not started by LlamaFarm.",
                 hint=f"Stop it where it was started: {listener(self.spec.port)}.",
                 status=409,
             )
@@ -134,19 +135,19 @@ class ProcessService:
         spec = self.spec
         if answer.reached:
             raise ServiceError(
-                f"{spec.title} cannot start: port {spec.port} is in use by {listener(spec.port)}, "
+                f"The {spec.title} cannot start: port {spec.port} is in use by {listener(spec.port)}, "
                 f"which does not answer as {spec.title}.",
                 hint="Stop that program, or give the model entry a `base_url` with another port.",
             )
         if not is_loopback(spec.address):
             raise ServiceError(
-                f"{spec.title} does not answer at {spec.address}, and only local addresses are started.",
+                f"The {spec.title} does not answer at {spec.address}, and only local addresses are started.",
                 hint="Start it there, or check `base_url`.",
             )
 
     async def _launch(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         command = list(self.spec.command())
-        progress(Progress("starting", f"Starting {self.spec.title} at {self.spec.address}"))
+        progress(Progress("starting", f"Starting the {self.spec.title} at {self.spec.address}"))
         state = self._spawn(command)
         if (outcome := await self._outcome(state)) != "ready":
             await self._end(state)
@@ -155,13 +156,13 @@ class ProcessService:
 
     def _spawn(self, command: Sequence[str]) -> ServiceState:
         nonce = secrets.token_hex(16)
-        self._files.new_token()
         own = {NONCE_VARIABLE: nonce, TOKEN_VARIABLE: str(self._files.token)}
         try:
+            self._files.new_token()
             with self._files.new_log() as log:
                 process = child.start(command, {**self._environ, **self.spec.environ, **own}, log)
         except OSError as error:
-            raise ServiceError(f"{self.spec.title} cannot be started: {error}") from error
+            raise ServiceError(f"The {self.spec.title} cannot be started: {error}") from error
         state = ServiceState(
             name=self.name,
             pid=process.pid,
@@ -194,13 +195,12 @@ class ProcessService:
         return "late"
 
     def _failure(self, outcome: Outcome) -> ServiceError:
-        title = self.spec.title
-        if outcome == "taken":
-            return ServiceError(f"Somebody else has started {title} at {self.spec.address} at the same moment.")
-        what = (
-            "ended while it was starting" if outcome == "ended" else f"not ready within {self.spec.start_seconds:g} s"
-        )
-        return ServiceError(f"{title} {what}.{self._log_end()}", hint="`lf logs` shows all of it.")
+        what = {
+            "taken": f"lost {self.spec.address} to one that somebody else has started at the same moment",
+            "ended": "ended while it was starting",
+            "late": f"was not ready within {self.spec.start_seconds:g} s",
+        }[outcome]
+        return ServiceError(f"The {self.spec.title} {what}.{self._log_end()}", hint="`lf logs` shows all of it.")
 
     async def _end(self, state: ServiceState) -> None:
         process = state.process()
@@ -220,7 +220,8 @@ class ProcessService:
 
     async def _acquired(self, progress: Callable[[Progress], None]) -> FileLock:
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.spec.start_seconds + self.spec.stop_seconds
+        begun = loop.time()
+        end = begun + self.spec.start_seconds + self.spec.stop_seconds
         told = False
         while True:
             try:
@@ -229,11 +230,13 @@ class ProcessService:
                 return lock
             except Timeout:
                 if loop.time() > end:
-                    raise ServiceError(f"Another process has been starting {self.spec.title} for too long.") from None
+                    raise ServiceError(
+                        f"Another process has been starting the {self.spec.title} for too long."
+                    ) from None
             except OSError as error:
                 raise self._cannot_write(error) from error
             if not told:
-                progress(Progress("starting", f"Waiting for {self.spec.title}, which is being started"))
+                progress(Progress("starting", f"Waiting for the {self.spec.title}, which is being started"))
                 told = True
             await asyncio.sleep(POLL_SECONDS)
 
@@ -263,7 +266,7 @@ class ProcessService:
 
     def _cannot_write(self, error: OSError) -> ServiceError:
         return ServiceError(
-            f"{self.spec.title} cannot be started: the data directory cannot be used: {error}.",
+            f"The {self.spec.title} cannot be started: the data directory cannot be used: {error}.",
             hint="LF_DATA_DIR may name another one.",
         )
 
