@@ -91,16 +91,22 @@ def refuse_remote_code(model: str, config: Mapping[str, Any], *, trusted: bool) 
 
 
 def refuse_pickle(model: str, folder: Path) -> None:
-    """Refuse a folder whose only weights are files that can execute code when they are read."""
-    if any(folder.rglob("*.safetensors")):
-        return
-    pickled = sorted(path.name for path in folder.rglob("*") if path.suffix in _PICKLED)
+    """Refuse a folder where weights, or those of a part, are only in files that can execute code when they are read."""
+    has_safetensors = any(folder.rglob("*.safetensors"))
+    candidates = folder.rglob("pytorch_model*.bin" if has_safetensors else "*")  # a part of a model can be pickled too
+    pickled = sorted(
+        str(path.relative_to(folder))
+        for path in candidates
+        if path.suffix in _PICKLED and not any(path.parent.glob("*.safetensors"))
+    )
     if pickled:
         raise RequestFailed(
             "not_supported",
             f"`{model}` has weights only as `{pickled[0]}`, a format that can execute code when it is read.",
             hint="Use a model with safetensors weights, or convert it on a machine that you can afford to lose.",
         )
+    if has_safetensors:
+        return
     raise RequestFailed(
         "model_not_found", f"`{model}` has no safetensors weights.", hint=f"Expected *.safetensors in {folder}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from llamafarm_universal.host.main import HostOptions, run
 from llamafarm_universal.host.messages import (
     ChatPrompt,
+    Failed,
     Finished,
     Generate,
     Load,
@@ -199,3 +202,18 @@ def test_the_host_ends_when_it_is_told_to_and_not_on_ctrl_c(start_host: Callable
         host.send(Stop())
         host.process.join(PATIENCE)
         assert host.process.exitcode == 0
+
+
+def test_a_device_that_is_not_there_ends_the_host_with_its_reason() -> None:
+    context = multiprocessing.get_context("spawn")
+    connection, far_end = context.Pipe()
+    absent: Any = "cuda" if sys.platform == "darwin" else "mps"
+    process = context.Process(target=run, args=(far_end, HostOptions(device=absent)))
+    process.start()
+    far_end.close()
+    assert connection.poll(PATIENCE)
+    event = connection.recv()
+    process.join(PATIENCE)
+    assert (type(event), event.request_id, process.exitcode) == (Failed, "", 1)
+    assert absent in event.message
+    connection.close()

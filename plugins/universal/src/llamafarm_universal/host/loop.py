@@ -75,13 +75,17 @@ class Host:
 
     def _read(self) -> None:
         """In a thread. The end of the connection or Stop ends the process at once: nobody reads its answers."""
+        code = 1
         try:
             while not isinstance(command := self._connection.recv(), Stop):
                 self._inbox.put(command)
+            code = 0
         except (EOFError, OSError):
-            pass
+            code = 0
+        except Exception:
+            log.exception("The server sent something that cannot be read")
         finally:
-            os._exit(0)
+            os._exit(code)
 
     def _take(self, *, wait: bool) -> None:
         """Do everything in the inbox; wait for something where there is nothing else to do, until a model is due."""

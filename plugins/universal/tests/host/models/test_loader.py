@@ -48,6 +48,19 @@ def test_weights_that_could_execute_code_are_refused(copy_of: Callable[..., Path
     assert "pytorch_model.bin" in failure.message
 
 
+def test_a_part_of_a_model_that_could_execute_code_is_refused_too(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    (folder / "2_Dense").mkdir()
+    (folder / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
+    assert "2_Dense" in refusal(folder).message
+
+
+def test_a_pickled_copy_beside_safetensors_is_left_alone(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    assert plan(folder).engine == "text"
+
+
 def test_a_folder_without_weights_is_no_model(copy_of: Callable[..., Path]) -> None:
     folder = copy_of()
     (folder / "model.safetensors").unlink()

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any
 
 from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.host.models.plan import CONFIG_FILES
 
 Progress = Callable[[int, int | None], None]
 
@@ -73,7 +74,7 @@ def _cached(model: str, wanted: Mapping[str, Any]) -> Path | None:
 
 def _complete(folder: Path) -> bool:
     """Whether configuration and all weights are there: other programs leave partial copies in the same cache."""
-    if not any((folder / name).is_file() for name in ("config.json", "model_index.json")):
+    if not any((folder / name).is_file() for name in CONFIG_FILES):
         return False
     shards = [
         (index.parent / file).is_file()

@@ -11,6 +11,7 @@ from pathlib import Path
 from llamafarm_universal.host.failure import RequestFailed, refused
 from llamafarm_universal.host.messages import ModelRef
 from llamafarm_universal.host.models.download import Progress, download
+from llamafarm_universal.host.models.plan import CONFIG_FILES
 from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check_revision, parse_model_id, under
 
 
@@ -56,6 +57,6 @@ def _local(source: LocalFolder) -> Path:
 def _checked(folder: Path, name: str) -> Path:
     if not folder.is_dir():
         raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
-    if not any((folder / file).is_file() for file in ("config.json", "model_index.json")):
+    if not any((folder / file).is_file() for file in CONFIG_FILES):
         raise RequestFailed("model_not_found", f"`{name}` holds no model: it has no config.json.", param="model")
     return folder.resolve()

@@ -13,7 +13,7 @@ from typing import Any
 from llamafarm_universal.device import BYTES, choose_device, choose_dtype, torch_dtype
 from llamafarm_universal.host.failure import RequestFailed, is_out_of_memory
 from llamafarm_universal.host.messages import ModelRef
-from llamafarm_universal.host.models.plan import LoadPlan
+from llamafarm_universal.host.models.plan import CONFIG_FILES, LoadPlan
 from llamafarm_universal.host.models.task import engine_name
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.safety import refuse_pickle, refuse_remote_code
@@ -88,7 +88,7 @@ def load_failure(plan: LoadPlan, error: Exception) -> RequestFailed:
 
 def read_config(folder: Path) -> Mapping[str, Any]:
     """config.json, or model_index.json of a diffusers pipeline. Raises RequestFailed."""
-    for name in ("config.json", "model_index.json"):
+    for name in CONFIG_FILES:
         path = folder / name
         if not path.is_file():
             continue
@@ -98,6 +98,8 @@ def read_config(folder: Path) -> Mapping[str, Any]:
             raise RequestFailed("load_failed", f"{path} is not JSON: {error}") from error
         if isinstance(config, dict):
             return config
+        if name == "modules.json":  # a list; the configuration lies in the folder of its first module
+            return {}
         raise RequestFailed("load_failed", f"{path} holds no JSON object.")
     raise RequestFailed("model_not_found", f"{folder} holds no model: it has no config.json.")
 

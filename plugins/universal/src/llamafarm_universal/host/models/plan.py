@@ -10,6 +10,9 @@ from typing import Any
 from llamafarm_universal.device import DeviceName, DtypeName
 from llamafarm_universal.host.messages import ModelRef
 
+CONFIG_FILES = ("config.json", "model_index.json", "modules.json")
+"""One of these makes a folder a model: of transformers, of diffusers, of sentence-transformers in its oldest layout."""
+
 
 @dataclass(frozen=True)
 class LoadPlan:

@@ -64,7 +64,8 @@ class TextEngine:
 
     def step(self) -> bool:
         for sequence in self._scheduler.to_decode():
-            self._advance(sequence)
+            if sequence.request_id in self._emits:  # else another answer to the same request has just failed
+                self._advance(sequence)
         if sequence_to_read := self._scheduler.to_prefill():
             self._advance(sequence_to_read)
         embeds = self._embedding.step() if self._embedding else False

@@ -51,14 +51,15 @@ def _encode_chat(prompt: ChatPrompt, tokenizer: Any, model: str) -> list[int]:
     options = {"add_generation_prompt": True, **prompt.template_options}
     messages = [dict(message) for message in prompt.messages]
     tools = [dict(tool) for tool in prompt.tools] or None
+    if "sanitize_control_tokens" in inspect.signature(tokenizer.apply_chat_template).parameters:
+        # "<|im_end|>" in a message stays text: only the template itself ends a turn.
+        options["sanitize_control_tokens"] = True
     try:
-        text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, **options)
+        ids: list[int] = tokenizer.apply_chat_template(messages, tools=tools, return_dict=True, **options)["input_ids"]
     except Exception as error:
         raise refused(
             f"The chat template of `{model}` refuses these messages: {error}",
             "messages",
             hint="The template comes with the model; many want user and assistant to take turns, beginning with user.",
         ) from error
-    # The template has written the special tokens itself.
-    ids: list[int] = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
     return ids

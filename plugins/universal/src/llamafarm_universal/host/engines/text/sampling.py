@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from llamafarm_universal.host.failure import refused
+from llamafarm_universal.host.failure import RequestFailed, refused
 from llamafarm_universal.host.messages import Sampling
 
 if TYPE_CHECKING:
@@ -75,7 +75,16 @@ class Sampler:
         self._counts: dict[int, int] = {}
 
     def choose(self, logits: Tensor) -> int:
-        """The next token. logits: float32, one for each token of the vocabulary; left unchanged."""
+        """The next token. logits: float32, one for each token of the vocabulary; left unchanged.
+
+        Raises RequestFailed where the model computed no numbers.
+        """
+        if bool(logits.isnan().any()):
+            raise RequestFailed(
+                "internal",
+                "The model computed NaN instead of numbers: an overflow, or damaged weights.",
+                hint="Load it with dtype bf16 or fp32; fp16 is too narrow for some models.",
+            )
         scores = self._adjusted(logits)
         token = int(scores.argmax()) if self.settings.temperature < _GREEDY else self._draw(scores)
         self._counts[token] = self._counts.get(token, 0) + 1
