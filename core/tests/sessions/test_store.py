@@ -122,6 +122,16 @@ async def test_a_turn_that_waits_gets_the_session_when_the_one_before_it_ends(pa
     assert await second.history() == [HI]
 
 
+async def test_a_session_whose_creation_is_cancelled_is_not_left_behind(path):
+    store = open_store(path)
+    creating = asyncio.create_task(store.create(FARM))
+    await asyncio.sleep(0)  # it has been handed to a thread
+    creating.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    assert await store.list(FARM) == []
+
+
 async def test_a_turn_that_is_cancelled_while_it_takes_the_session_does_not_keep_it(path):
     store = open_store(path)
     session = await store.create(FARM)

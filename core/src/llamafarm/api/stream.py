@@ -19,6 +19,7 @@ HEADERS = (
     (b"x-accel-buffering", b"no"),  # nginx would hold frames back
 )
 FRAME_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+FAREWELL_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +39,7 @@ async def send_stream(reply: Reply, send: Send, *, keep_alive: float) -> None:
                 await body.write(frame)
         await body.end()
     except asyncio.CancelledError:
-        await body.end(ServiceError("The server is stopping.", code="server_stopping"))
+        await _say_farewell(body)
     except LlamaFarmError as error:
         await body.end(error)
     except Exception:
@@ -46,6 +47,15 @@ async def send_stream(reply: Reply, send: Send, *, keep_alive: float) -> None:
         await body.end(LlamaFarmError("The server failed in the middle of the answer.", code="internal_error"))
     finally:
         beating.cancel()
+
+
+async def _say_farewell(body: _Body) -> None:
+    """Tell the client why the answer ends here; one that does not read is not waited for."""
+    try:
+        async with asyncio.timeout(FAREWELL_SECONDS):
+            await body.end(ServiceError("The server is stopping.", code="server_stopping"))
+    except TimeoutError:
+        log.debug("A client did not read that the server is stopping.")
 
 
 class _Body:

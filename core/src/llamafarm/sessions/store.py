@@ -61,9 +61,12 @@ class SessionStore:
         session = secrets.token_urlsafe(18)
         now = time.time()
         row = (session, project, now, now)
-        await self._write(
-            lambda db: db.execute("INSERT INTO sessions (id, project, created, updated) VALUES (?, ?, ?, ?)", row)
-        )
+        statement = "INSERT INTO sessions (id, project, created, updated) VALUES (?, ?, ?, ?)"
+        try:
+            await self._write(lambda db: db.execute(statement, row))
+        except asyncio.CancelledError:
+            await self.delete(project, session)  # nobody will ever know its id
+            raise
         return StoredSession(self, project, session)
 
     async def open(self, project: str, session: str) -> StoredSession:
