@@ -19,6 +19,7 @@ JSON = {"Content-Type": "application/json"}
     (b'{"temperature": NaN}', "NaN is not JSON"),
     (b"[" * 100_000, "nested too deeply"),
     (b"", "The body is not JSON"),
+    (b'{"model": "\\uD800"}', "half of a surrogate pair"),
 ])  # fmt: skip
 def test_a_body_that_cannot_be_read_says_why(shared, content, says):
     response = shared.http.post("/v1/chat/completions", content=content, headers=JSON)
@@ -54,6 +55,12 @@ def test_a_body_that_says_it_is_too_large_is_not_read(small):
 def test_a_body_of_unknown_length_is_read_up_to_the_limit(small):
     response = small.http.post("/v1/chat/completions", content=(b" " * 100 for _ in range(20)), headers=JSON)
     assert response.status_code == 413
+
+
+def test_a_whole_surrogate_pair_is_a_character(shared):
+    content = b'{"model": "echo/model", "messages": [{"role": "user", "content": "\\ud83d\\ude00"}]}'
+    response = shared.http.post("/v1/chat/completions", content=content, headers=JSON)
+    assert response.json()["choices"][0]["message"]["content"] == "😀"
 
 
 def test_a_large_body_is_read(shared):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from llamafarm.errors import RequestError
@@ -26,10 +27,23 @@ async def read_json(request: Request, *, limit: int) -> dict[str, Any]:
     body = await _read(request, limit)
     try:
         if len(body) > PARSE_IN_THREAD_BYTES:
-            return await asyncio.to_thread(parse_object, body)
-        return parse_object(body)
+            return await asyncio.to_thread(_parse, body)
+        return _parse(body)
     except BodyError as error:
         raise RequestError(str(error), code="invalid_json") from None
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    """JSON can write halves of surrogate pairs; they are no text, and no tokenizer takes them."""
+    value = parse_object(body)
+    if b"\\ud" in body.lower():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise BodyError(
+                "The body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character."
+            ) from None
+    return value
 
 
 async def _read(request: Request, limit: int) -> bytes:
