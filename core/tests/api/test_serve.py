@@ -35,6 +35,8 @@ class FileGate:
 class Provider(ScriptedProvider):
     async def chat(self, request, call):
         Path(os.environ["GATE"] + ".asked").touch()
+        if request["messages"][-1]["content"] == "flood":
+            return ScriptedReply("word " * 100_000)
         return ScriptedReply("Hello there.", gate=FileGate())
 
 @llamafarm.hookimpl
@@ -162,6 +164,20 @@ def test_a_stream_that_does_not_end_in_time_is_told_that_the_server_stops(start)
     assert rest[1:] == []
     assert server.end() == 0
     assert not any("Traceback" in line for line in server.lines)
+
+
+def test_a_client_that_does_not_read_does_not_hold_up_the_end(start, tmp_path):
+    server = start(grace=1)
+    (tmp_path / "gate").touch()
+    address = ("127.0.0.1", httpx.URL(server.url).port)
+    body = json.dumps({"messages": [{"role": "user", "content": "flood"}], "stream": True})
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(address, timeout=BOUND) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        assert client.recv(20).startswith(b"HTTP/1.1 200")
+        server.child.send_signal(signal.SIGTERM)
+        assert server.end() == 0
 
 
 def test_an_answer_that_is_not_ready_in_time_is_a_503(start, tmp_path):

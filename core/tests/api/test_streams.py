@@ -12,6 +12,7 @@ import openai
 import pytest
 from llamafarm.api.settings import Limits
 from llamafarm.errors import ContextLengthExceeded, RateLimited, UpstreamError
+from llamafarm.providers.base import Progress
 from llamafarm.testing.scripted import ScriptedProvider, ScriptedReply
 from llamafarm.wire import sse
 
@@ -204,3 +205,17 @@ def test_many_streams_at_once_do_not_mix(serve):
             await asyncio.gather(*(ask(client, f"word{number:03}x") for number in range(30)))
 
     asyncio.run(main())
+
+
+def test_the_log_tells_each_stage_that_a_first_request_waits_for_once(serve, caplog):
+    class Loading(ScriptedProvider):
+        async def chat(self, request, call):
+            for done in range(3):
+                call.progress(Progress("downloading", "Downloading the model", done, 3))
+            call.progress(Progress("loading", "Loading the model"))
+            return await super().chat(request, call)
+
+    with caplog.at_level("INFO", logger="llamafarm.api.operations"):
+        httpx.post(f"{serve(Loading()).url}/chat/completions", json=WHOLE)
+    texts = [record.message.rsplit(" ", 1)[0] for record in caplog.records if "operations" in record.name]
+    assert texts == ["Downloading the model", "Loading the model"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,8 +18,10 @@ from llamafarm.api.stream import send_stream
 from llamafarm.api.validate import check
 from llamafarm.gateway import SESSION_HEADER, Context
 from llamafarm.project import Project
-from llamafarm.providers.base import Reply
+from llamafarm.providers.base import Progress, Reply
 from llamafarm.wire.operations import Operation
+
+log = logging.getLogger(__name__)
 
 
 class OperationRoute:
@@ -35,7 +39,8 @@ class OperationRoute:
             return
         project = self._settings.projects.of(request.path_params)
         check(body, self._operation)
-        context = Context(request_id(scope), session=request.headers.get(SESSION_HEADER))
+        mine = request_id(scope)
+        context = Context(mine, session=request.headers.get(SESSION_HEADER), progress=_logging(mine))
         await while_connected(receive, self._answer(project, body, context, scope, receive, send))
 
     async def _answer(
@@ -53,3 +58,15 @@ class OperationRoute:
                 await json_answer(await reply.completion(), headers=reply.headers)(scope, receive, send)
         finally:
             await reply.aclose()
+
+
+def _logging(request: str) -> Callable[[Progress], None]:
+    """Tells the log what a first request waits for: each stage once, since a download reports every piece."""
+    stages: set[str] = set()
+
+    def progress(step: Progress) -> None:
+        if step.stage not in stages:
+            stages.add(step.stage)
+            log.info("%s %s", step.text, request)
+
+    return progress
