@@ -25,7 +25,7 @@ def run(connection: Connection, options: HostOptions) -> None:
         Host(connection, options).serve()
         code = 0
     except ImportError as error:
-        hint = "Install the runtime's libraries: pip install 'llamafarm-universal[server]'"
+        hint = 'Its libraries are missing: pip install "llamafarm-universal[server]"'
         connection.send(Failed("", "not_supported", f"The engine host cannot start: {error}.", hint=hint))
     finally:
         # Not sys.exit: that waits for the threads of downloads and loads that nobody needs any more.

@@ -162,3 +162,24 @@ def test_the_authors_prompt_and_pooling_apply(host: Any, tmp_path: Path) -> None
     assert np.allclose(vectors(answer), expected, atol=1e-5)
     assert answer.last.prompt_tokens == 6 + 5
     host.unload(ModelRef(str(folder)))
+
+
+def test_an_embedder_that_is_no_transformer_is_refused_by_name(host: Any, tokenizer: Any, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=8)], device="cpu").save(str(tmp_path))
+    failed = host.load(ModelRef(str(tmp_path))).failed
+    assert failed.kind == "not_supported"
+    assert "StaticEmbedding" in failed.message
+
+
+def test_many_requests_share_the_steps(start_host: Callable[..., Any], minilm: ModelRef) -> None:
+    with start_host() as host:
+        host.load(minilm)
+        from llamafarm_universal.host.messages import Embed
+
+        host.send(Embed("large", minilm, tuple(f"text number {i} " * 30 for i in range(300))))
+        host.send(Embed("small", minilm, ("hello",)))
+        ended = [event.request_id for event in host.drain_until("large") if isinstance(event, Embedded)]
+    assert ended == ["small", "large"]

@@ -14,6 +14,7 @@ import torch
 
 from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.host.engines.text.limits import context_length
+from llamafarm_universal.host.failure import RequestFailed
 from llamafarm_universal.host.models.loader import Weights, load_failure
 from llamafarm_universal.host.models.plan import LoadPlan
 
@@ -53,6 +54,7 @@ class SentenceEncoder:
     @classmethod
     def load(cls, plan: LoadPlan) -> tuple[SentenceEncoder, Weights]:
         from sentence_transformers import SentenceTransformer
+        from sentence_transformers.base.modules import Transformer
 
         try:
             model = SentenceTransformer(
@@ -64,6 +66,12 @@ class SentenceEncoder:
             )
         except Exception as error:
             raise load_failure(plan, error) from error
+        if not isinstance(model[0], Transformer):
+            raise RequestFailed(
+                "not_supported",
+                f"`{plan.ref.id}` begins with a {type(model[0]).__name__}; only transformers embed here.",
+                param="model",
+            )
         model.eval().requires_grad_(False)
         return cls(model, plan.device), Weights(plan, model, model.tokenizer)
 

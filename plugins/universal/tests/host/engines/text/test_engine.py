@@ -160,6 +160,7 @@ def test_without_max_tokens_an_answer_may_fill_what_is_left(host: Any, llama: Mo
         ({"stop": ("",)}, "stop"),
         ({"logit_bias": {999_999: 1.0}}, "logit_bias"),
         ({"n": 0}, "n"),
+        ({"n": 10**9}, "n"),
     ],
 )
 def test_senseless_parameters_are_refused_by_name(

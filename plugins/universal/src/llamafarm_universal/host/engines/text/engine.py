@@ -81,8 +81,9 @@ class TextEngine:
 
     def _sequences(self, work: Generate, prompt: list[int]) -> list[Sequence]:
         sampling = work.sampling
-        if work.n < 1:
-            raise refused(f"`n` must be at least 1; it is {work.n}.", "n")
+        most = self._options.max_sequences + self._options.max_waiting
+        if not 1 <= work.n <= most:
+            raise refused(f"`n` must lie between 1 and {most}; it is {work.n}.", "n")
         if not all(sampling.stop):
             raise refused("A stop text must not be empty.", "stop")
         max_tokens = self._limits.admit(len(prompt), sampling.max_tokens)

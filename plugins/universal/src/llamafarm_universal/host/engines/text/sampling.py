@@ -66,13 +66,13 @@ class Sampler:
 
     def __init__(self, settings: Settings, prompt: Sequence[int], device: str, offset: int = 0) -> None:
         self.settings = settings
+        self._prompt = prompt
         self._generator = torch.Generator(device=device)
         if settings.seed is None:
             self._generator.seed()
         else:
             self._generator.manual_seed((settings.seed + offset) % 2**63)
-        self._seen = set(prompt) if settings.repetition_penalty != 1.0 else set()
-        self._counts: dict[int, int] = {}
+        self._history: _History | None = None  # made with the first logits, if any setting needs it
 
     def choose(self, logits: Tensor) -> int:
         """The next token. logits: float32, one for each token of the vocabulary; left unchanged.
@@ -85,9 +85,12 @@ class Sampler:
                 "The model computed NaN instead of numbers: an overflow, or damaged weights.",
                 hint="Load it with dtype bf16 or fp32; fp16 is too narrow for some models.",
             )
-        scores = self._adjusted(logits)
+        if self._history is None and _needs_history(self.settings):
+            self._history = _History(self.settings, self._prompt, logits)
+        scores = self._history.adjusted(logits) if self._history else logits
         token = int(scores.argmax()) if self.settings.temperature < _GREEDY else self._draw(scores)
-        self._counts[token] = self._counts.get(token, 0) + 1
+        if self._history:
+            self._history.add(token)
         return token
 
     def _draw(self, scores: Tensor) -> int:
@@ -95,22 +98,38 @@ class Sampler:
         chosen = int(torch.multinomial(scores.softmax(-1), 1, generator=self._generator))
         return chosen if tokens is None else int(tokens[chosen])
 
-    def _adjusted(self, logits: Tensor) -> Tensor:
-        """Penalties and bias, as OpenAI's API and the repetition-penalty paper (arXiv:1909.05858) define them."""
-        settings = self.settings
-        scores = logits.clone()
-        if settings.repetition_penalty != 1.0 and (tokens := [*self._seen, *self._counts]):
-            index = torch.tensor(sorted(set(tokens)), device=logits.device)
-            values = scores[index]
-            penalty = settings.repetition_penalty
-            scores[index] = torch.where(values > 0, values / penalty, values * penalty)
-        if (settings.presence_penalty or settings.frequency_penalty) and self._counts:
-            index = torch.tensor(list(self._counts), device=logits.device)
-            counts = torch.tensor(list(self._counts.values()), device=logits.device, dtype=scores.dtype)
-            scores[index] -= settings.presence_penalty + settings.frequency_penalty * counts
+
+class _History:
+    """Penalties and bias, as OpenAI's API and the repetition-penalty paper (arXiv:1909.05858) define them.
+
+    seen: which tokens prompt and answer hold; counts: how often the answer has each; both [vocabulary].
+    """
+
+    def __init__(self, settings: Settings, prompt: Sequence[int], logits: Tensor) -> None:
+        self._settings = settings
+        self._counts = torch.zeros_like(logits)
+        self._seen = torch.zeros_like(logits, dtype=torch.bool)
+        self._seen[torch.tensor(prompt, dtype=torch.long, device=logits.device)] = True
+        self._bias = torch.zeros_like(logits)
         for token, bias in settings.logit_bias.items():
-            scores[token] += bias
-        return scores
+            self._bias[token] = bias
+
+    def adjusted(self, logits: Tensor) -> Tensor:
+        settings = self._settings
+        penalty = settings.repetition_penalty
+        repeated = torch.where(logits > 0, logits / penalty, logits * penalty)
+        scores = torch.where(self._seen, repeated, logits) if penalty != 1.0 else logits
+        present = (self._counts > 0).to(scores.dtype)
+        return scores - settings.presence_penalty * present - settings.frequency_penalty * self._counts + self._bias
+
+    def add(self, token: int) -> None:
+        self._counts[token] += 1
+        self._seen[token] = True
+
+
+def _needs_history(settings: Settings) -> bool:
+    penalties = settings.repetition_penalty != 1.0 or settings.presence_penalty or settings.frequency_penalty
+    return bool(penalties or settings.logit_bias)
 
 
 def log_probabilities(logits: Tensor, chosen: int, top: int) -> tuple[float, list[tuple[int, float]]]:
