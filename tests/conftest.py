@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -20,55 +17,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-LF = Path(sys.executable).parent / "lf"
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE)]  # for the helpers that lie here
 
-
-def free_port() -> int:
-    """A port of the loopback address that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass
-class Farm:
-    """A project folder, a data directory of its own, and `lf` in it."""
-
-    folder: Path
-    environ: dict[str, str] = field(default_factory=dict)
-
-    def write(self, text: str) -> None:
-        (self.folder / "llamafarm.yaml").write_text(text)
-
-    def env(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LF_", "UNIVERSAL_"))}
-        return {**kept, "LF_DATA_DIR": str(self.folder / "data"), "COLUMNS": "120", **self.environ}
-
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """Start `lf` and leave it running; the caller ends it."""
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen([str(LF), *arguments], cwd=self.folder, env=self.env(), text=True, **options)
-
-    def lf(self, *arguments: str, stdin: str | None = None, timeout: float = 90) -> subprocess.CompletedProcess[str]:
-        """Run `lf` to its end. stdin: what is piped into it; None is an empty input."""
-        given: dict[str, Any] = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
-        return subprocess.run(
-            [str(LF), *arguments],
-            cwd=self.folder,
-            env=self.env(),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            **given,
-        )
+from farms import Farm  # noqa: E402
 
 
 @pytest.fixture
 def farm(tmp_path: Path) -> Iterator[Farm]:
     made = Farm(tmp_path)
     yield made
-    if (tmp_path / "data" / "services").exists():
-        made.lf("stop")
+    made.end_services()
 
 
 @dataclass
