@@ -25,7 +25,7 @@ def pip_command(kind: Kind, name: str) -> str | None:
     wanted = requirement(kind, name)
     if wanted is None:
         return None
-    return f"pip install '{wanted}'" if "[" in wanted else f"pip install {wanted}"
+    return f'pip install "{wanted}"' if "[" in wanted else f"pip install {wanted}"
 
 
 @cache
