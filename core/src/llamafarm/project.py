@@ -39,7 +39,8 @@ class Project:
     """name and namespace address it as `{namespace}/{name}`. path: its file. models: in the order of the file.
 
     sections: what plugins added at the top level, by key, validated. raw: the file in the one form, with
-    the defaults of variables filled in but not their values, for `lf config show` (masked there). secrets: the values that must never be shown.
+    the defaults of variables filled in but not their values, for `lf config show` (masked there). secrets: the values
+    that must never be shown.
     """
 
     name: str

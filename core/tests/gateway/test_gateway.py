@@ -301,12 +301,11 @@ async def test_a_check_tells_what_is_wrong_and_never_raises():
         async def health(self):
             raise KeyError("colour")
 
-    service = FakeService()
     plugins = ScriptedPlugins(
         ScriptedProvider(health=Health(False, "connection refused")),
         providers={"hanging": Hanging(), "raising": Raising()},
     )
-    gateway = Gateway(with_service(plugins, service))
+    gateway = Gateway(plugins)
     broken = BrokenEntry("bad", "nobody", "x", PluginError("not installed"))
     farm = project(entry(), entry("slow", "hanging"), entry("odd", "raising"), entry("lost", "missing"), broken)
     found = [await gateway.check(farm, name, timeout=0.05) for name in ("small", "slow", "odd", "lost", "bad", "none")]
@@ -319,6 +318,13 @@ async def test_a_check_tells_what_is_wrong_and_never_raises():
         "not installed",
         "There is no model 'none' in default/shop.",
     ]
+
+
+async def test_a_runtime_that_its_first_request_starts_is_startable_and_a_check_does_not_start_it():
+    service = FakeService()
+    down = ScriptedPlugins(ScriptedProvider(health=Health(False, "connection refused")))
+    health = await Gateway(with_service(down, service)).check(project(), "small", timeout=1)
+    assert (health.ok, health.startable) == (False, True)
     assert service.ensured == 0
 
 

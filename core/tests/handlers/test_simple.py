@@ -61,13 +61,27 @@ async def read(reply) -> bytes:
 async def test_an_entry_that_names_no_prompt_sets_gets_all_of_them_in_order():
     model = Model(ScriptedReply("Hello."))
     await SimpleHandler().run(turn(), model)
-    assert model.asked == [[*HOUSE.messages, *STYLE.messages, ASKED]]
+    assert model.asked == [[{"role": "system", "content": "Be kind.\n\nBe brief."}, ASKED]]
 
 
 async def test_an_entry_that_names_prompt_sets_gets_those_in_its_own_order():
     model = Model(ScriptedReply("Hello."))
     await SimpleHandler().run(turn(named=["style", "house"]), model)
-    assert model.asked == [[*STYLE.messages, *HOUSE.messages, ASKED]]
+    assert model.asked == [[{"role": "system", "content": "Be brief.\n\nBe kind."}, ASKED]]
+
+
+async def test_system_texts_of_prompts_and_request_become_one_message_because_many_templates_take_one():
+    model = Model(ScriptedReply("Hello."))
+    own = {"role": "system", "content": "Speak French."}
+    await SimpleHandler().run(turn(sets=[HOUSE], messages=[own, ASKED]), model)
+    assert model.asked == [[{"role": "system", "content": "Be kind.\n\nSpeak French."}, ASKED]]
+
+
+async def test_system_messages_of_a_request_are_left_alone_where_there_are_no_prompts():
+    model = Model(ScriptedReply("Hello."))
+    own = [{"role": "system", "content": "One."}, {"role": "system", "content": "Two."}]
+    await SimpleHandler().run(turn(sets=[], messages=[*own, ASKED]), model)
+    assert model.asked == [[*own, ASKED]]
 
 
 async def test_a_prompt_set_that_does_not_exist_is_an_error_that_names_those_that_do():

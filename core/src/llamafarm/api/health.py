@@ -15,7 +15,6 @@ from llamafarm.api.answers import json_answer
 from llamafarm.api.settings import Settings
 from llamafarm.errors import LlamaFarmError
 from llamafarm.project import Project
-from llamafarm.providers.base import Health
 from llamafarm.version import VERSION
 
 CHECK_SECONDS = 2.0
@@ -79,18 +78,8 @@ async def _project(settings: Settings) -> list[Component]:
 async def _model(settings: Settings, project: Project, name: str) -> Component:
     health = await settings.gateway.check(project, name, timeout=CHECK_SECONDS)
     latency = None if health.latency is None else round(health.latency * 1000, 1)
-    status, message = _judged(settings, project, name, health)
-    return Component(f"model:{name}", status, message, latency)
-
-
-def _judged(settings: Settings, project: Project, name: str, health: Health) -> tuple[Status, str]:
-    if health.ok:
-        return "healthy", health.detail or "It answers."
-    try:
-        startable = settings.gateway.service(project.entry(name)) is not None
-    except LlamaFarmError as error:
-        return "unhealthy", str(error)
-    return ("idle", "Not running; its first request starts it.") if startable else ("unhealthy", health.detail)
+    status: Status = "healthy" if health.ok else "idle" if health.startable else "unhealthy"
+    return Component(f"model:{name}", status, health.detail or "It answers.", latency)
 
 
 def _overall(components: list[Component]) -> Status:

@@ -99,7 +99,7 @@ async def _entries(app: App) -> list[Finding]:
     found = []
     for name, health in zip(names, healths, strict=True):
         text = health.detail or ("reachable" if health.ok else "not reachable")
-        found.append(Finding(f"model {name}", "ok" if health.ok else "note", text))
+        found.append(Finding(f"model {name}", "ok" if health.ok or health.startable else "note", text))
     return found
 
 

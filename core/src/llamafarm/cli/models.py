@@ -41,6 +41,13 @@ async def _checked(app: App) -> tuple[list[Model], list[Health]]:
         return rows, list(await asyncio.gather(*checks))
 
 
+def _state(health: Health) -> tuple[str, str]:
+    """The state, and the first line of what is wrong where something is."""
+    if health.ok or health.startable:
+        return ("reachable" if health.ok else "starts on first use"), ""
+    return "not reachable", health.detail.partition("\n")[0]
+
+
 def _fields(row: Model, health: Health) -> dict[str, object]:
     return {**row, "reachable": health.ok, "detail": health.detail, "version": health.version}
 
@@ -51,8 +58,7 @@ def _print(rows: list[Model], found: list[Health]) -> None:
             row["id"] + (" (default)" if row.get("default") else ""),
             row.get("provider", ""),
             row.get("model", ""),
-            "reachable" if health.ok else "not reachable",
-            "" if health.ok else health.detail.splitlines()[0] if health.detail else "",
+            *_state(health),
         ]
         for row, health in zip(rows, found, strict=True)
     ]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SESSION_HEADER = "X-Session-ID"
 NEW_SESSION = "new"
+STARTABLE = Health(False, "Not running; its first request starts it.", startable=True)
 log = logging.getLogger(__name__)
 
 
@@ -81,9 +82,10 @@ class Gateway:
     async def check(self, project: Project, entry_name: str, *, timeout: float) -> Health:  # noqa: ASYNC109 - part of what it says
         """Whether the runtime of one entry answers within `timeout` seconds. Starts nothing and never raises."""
         try:
-            provider = self._dispatcher.lease(project.entry(entry_name))
+            entry = project.entry(entry_name)
             async with asyncio.timeout(timeout):
-                return await provider.health()
+                health = await self._dispatcher.lease(entry).health()
+            return health if health.ok or self.service(entry) is None else STARTABLE
         except TimeoutError:
             return Health(False, f"No answer within {timeout:g} s.")
         except LlamaFarmError as error:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from llamafarm.errors import ConfigError
 from llamafarm.handlers.base import Ask, Turn
+from llamafarm.handlers.prompts import prompt_messages, put_before
 from llamafarm.handlers.recording import RecordedReply
-from llamafarm.project import Project
 from llamafarm.providers.base import Reply
-from llamafarm.providers.entry import ModelEntry
-from llamafarm.wire.chat import Message
 
 
 class SimpleHandler:
@@ -23,24 +18,6 @@ class SimpleHandler:
     async def run(self, turn: Turn, ask: Ask) -> Reply:
         new = turn.request["messages"]
         history = await turn.session.history() if turn.session else []
-        reply = await ask(turn.with_messages([*prompt_messages(turn.project, turn.entry), *history, *new]))
+        prompts = prompt_messages(turn.project, turn.entry)
+        reply = await ask(turn.with_messages(put_before([*history, *new], prompts)))
         return RecordedReply(reply, turn.session, new) if turn.session else reply
-
-
-def prompt_messages(project: Project, entry: ModelEntry) -> list[Message]:
-    """The messages of the entry's prompt sets, in the entry's order; an entry that names none gets all sets in order.
-
-    Raises ConfigError for a set that the project does not have.
-    """
-    sets = {prompts.name: prompts.messages for prompts in project.prompts}
-    names = entry.prompts or list(sets)
-    return [message for name in names for message in _messages(name, sets, entry)]
-
-
-def _messages(name: str, sets: Mapping[str, tuple[Message, ...]], entry: ModelEntry) -> tuple[Message, ...]:
-    if name not in sets:
-        raise ConfigError(
-            f"The model entry {entry.name!r} names the prompt set {name!r}, which does not exist.",
-            hint=f"Prompt sets: {', '.join(sets) or 'none'}.",
-        )
-    return sets[name]
