@@ -15,6 +15,7 @@ from llamafarm.errors import (
     ContextLengthExceeded,
     InvalidRequest,
     ModelNotFound,
+    ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
     RateLimited,
@@ -137,6 +138,22 @@ async def test_statuses_and_shapes_of_errors(status, body, kind, message):
             await post(upstream)
         assert caught.value.status == status
         assert caught.value.provider == "acme"
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        ({"message": "too long", "type": "exceed_context_size_error", "code": 400}, "context_length_exceeded"),
+        ({"message": "model 'x' not found", "type": "not_found_error"}, "model_not_found"),
+        ({"message": "gone", "code": "model_not_loaded"}, "model_not_loaded"),
+        ({"message": "bad", "type": "invalid_request_error", "code": "own_code"}, "own_code"),
+    ],
+)
+async def test_codes_that_programs_look_for_are_the_same_whoever_answers(error, code):
+    async with ScriptedUpstream(answering({"error": error}, 404 if "found" in error["message"] else 400)) as upstream:
+        with pytest.raises(ProviderError) as caught:
+            await post(upstream)
+        assert caught.value.code == code
 
 
 async def test_a_redirect_is_not_followed():

@@ -55,7 +55,7 @@ def error_of(refusal: Refusal) -> ProviderError:
         message,
         provider=refusal.provider,
         status=refusal.status,
-        code=code,
+        code=_code(kind, code),
         param=param,
         hint=_hint(kind, refusal),
         retry_after=refusal.retry_after,
@@ -109,6 +109,12 @@ def _kind(status: int, message: str, code: str | None) -> type[ProviderError]:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     return InvalidRequest if 400 <= status < 500 and status != 404 else UpstreamError
+
+
+def _code(kind: type[ProviderError], code: str | None) -> str | None:
+    """The code that programs look for, where the runtime has another name for it; else its own."""
+    known = {ContextLengthExceeded: {"context_length_exceeded"}, ModelNotFound: _MODEL_CODES}
+    return kind.default_code if kind in known and code not in known[kind] else code
 
 
 def _plain(refusal: Refusal) -> str:

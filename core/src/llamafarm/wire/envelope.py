@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypedDict
 
 from llamafarm.errors import LlamaFarmError
@@ -33,7 +34,8 @@ def read_error(body: Any) -> tuple[str, str | None, str | None] | None:
     """Return (message, code, param) of an error body, or None where it holds no error.
 
     Servers disagree about the shape: `error` may be an object or a string, FastAPI says `detail`, some send the object
-    itself with `"object": "error"`, and `code` may be a number, which only repeats the status.
+    itself with `"object": "error"`, some pass on another server's envelope as a text, and `code` may be a number, which
+    only repeats the status.
     """
     if not isinstance(body, dict):
         return None
@@ -41,10 +43,21 @@ def read_error(body: Any) -> tuple[str, str | None, str | None] | None:
         return _read_object(body)
     error = body.get("error", body.get("detail"))
     if isinstance(error, str):
-        return error, None, None
+        return _inner({"message": error}) or (error, None, None)
     if isinstance(error, dict):
-        return _read_object(error)
+        return _inner(error) or _read_object(error)
     return (str(error), None, None) if error else None
+
+
+def _inner(error: dict[str, Any]) -> tuple[str, str | None, str | None] | None:
+    """The error of an envelope that is written in the message of another one."""
+    message = error.get("message")
+    if not isinstance(message, str) or not message.startswith('{"error"'):
+        return None
+    try:
+        return read_error(json.loads(message))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _read_object(error: dict[str, Any]) -> tuple[str, str | None, str | None]:
