@@ -1,0 +1,56 @@
+"""What of an answer goes to stdout, and what is said about it on stderr."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from llamafarm.cli.answer import Printer, print_usage
+from llamafarm.testing.scripted import ScriptedReply
+
+pytestmark = pytest.mark.anyio
+
+
+def completion(message: dict, reason: str = "stop") -> dict:
+    return {"choices": [{"index": 0, "message": {"role": "assistant", **message}, "finish_reason": reason}]}
+
+
+async def test_a_stream_is_printed_as_it_comes_and_ends_with_a_line_end(capsys):
+    await Printer().stream(ScriptedReply("Hello there."))
+
+    assert capsys.readouterr() == ("Hello there.\n", "")
+
+
+def test_an_answer_that_was_cut_is_said_to_be(capsys):
+    Printer().whole(completion({"content": "Once upon"}, "length"))
+
+    out, err = capsys.readouterr()
+    assert out == "Once upon\n"
+    assert "--max-tokens" in err
+
+
+def test_an_empty_answer_is_said_to_be(capsys):
+    Printer().whole(completion({"content": ""}))
+
+    assert capsys.readouterr() == ("", "The model answered with an empty text.\n")
+
+
+def test_tool_calls_are_printed_as_json_lines(capsys):
+    call = {"id": "c1", "type": "function", "function": {"name": "get_time", "arguments": '{"city": "Rome"}'}}
+
+    Printer().whole(completion({"content": None, "tool_calls": [call]}, "tool_calls"))
+
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == {"tool_call": {"name": "get_time", "arguments": '{"city": "Rome"}'}}
+
+
+def test_reasoning_is_not_part_of_the_answer(capsys):
+    Printer().whole(completion({"reasoning": "Let me think.", "content": "42"}))
+
+    assert capsys.readouterr().out == "42\n"
+
+
+def test_a_runtime_that_counts_no_tokens_is_said_to(capsys):
+    print_usage(None)
+
+    assert "did not say" in capsys.readouterr().err
