@@ -2,57 +2,55 @@
 
 from __future__ import annotations
 
-import sys
+import io
 
-import pytest
 from llamafarm.cli.progress import ProgressLine
 from llamafarm.providers.base import Progress
 
 
-@pytest.fixture
-def screen(capsys, monkeypatch):
-    """stderr as a terminal; read what it got with `shown`."""
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    return capsys
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
-def shown(screen) -> str:
-    return screen.readouterr().err
-
-
-def test_a_download_shows_how_much_of_it_is_there(screen):
-    line = ProgressLine()
+def test_a_download_shows_how_much_of_it_is_there():
+    screen = Screen()
+    line = ProgressLine(screen)
     line(Progress("downloading", "Downloading org/model", done=1_500_000, total=3_000_000))
 
-    assert shown(screen) == "\r\x1b[2KDownloading org/model  1.5 MB of 3.0 MB"
+    assert screen.getvalue() == "\r\x1b[2KDownloading org/model  1.5 MB of 3.0 MB"
 
 
-def test_the_line_is_gone_before_the_answer(screen):
-    line = ProgressLine()
+def test_the_line_is_gone_before_the_answer():
+    screen = Screen()
+    line = ProgressLine(screen)
     line(Progress("loading", "Loading org/model"))
     line.clear()
 
-    assert shown(screen).endswith("\r\x1b[2K")
+    assert screen.getvalue().endswith("\r\x1b[2K")
 
 
-def test_a_line_that_is_longer_than_the_terminal_is_cut_so_that_it_can_be_removed(screen, monkeypatch):
+def test_a_line_that_is_longer_than_the_terminal_is_cut_so_that_it_can_be_removed(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
-    ProgressLine()(Progress("loading", "Loading a model with a very long name"))
+    screen = Screen()
+    ProgressLine(screen)(Progress("loading", "Loading a model with a very long name"))
 
-    assert shown(screen) == "\r\x1b[2KLoading a model wit"
+    assert screen.getvalue() == "\r\x1b[2KLoading a model wit"
 
 
-def test_elsewhere_each_stage_is_one_plain_line(capsys):
-    line = ProgressLine()
+def test_elsewhere_each_stage_is_one_plain_line():
+    log = io.StringIO()
+    line = ProgressLine(log)
     for done in (1, 2, 3):
         line(Progress("downloading", "Downloading org/model", done=done, total=3))
     line(Progress("loading", "Loading org/model"))
     line.clear()
 
-    assert shown(capsys) == "Downloading org/model\nLoading org/model\n"
+    assert log.getvalue() == "Downloading org/model\nLoading org/model\n"
 
 
-def test_a_model_that_is_there_already_is_not_mentioned(capsys):
-    ProgressLine()(Progress("ready", "org/model is loaded"))
+def test_a_model_that_is_there_already_is_not_mentioned():
+    log = io.StringIO()
+    ProgressLine(log)(Progress("ready", "org/model is loaded"))
 
-    assert shown(capsys) == ""
+    assert log.getvalue() == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TextIO
 
 from llamafarm.cli.output import size
 from llamafarm.providers.base import Progress
@@ -12,8 +13,9 @@ from llamafarm.providers.base import Progress
 class ProgressLine:
     """Shows progress until `clear` is called. Nothing is shown where nothing takes time."""
 
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
         self._shown = False
         self._said: str | None = None
         self._began: tuple[str, float, int] | None = None
@@ -21,18 +23,18 @@ class ProgressLine:
     def __call__(self, progress: Progress) -> None:
         """Show one step."""
         if self._live:
-            sys.stderr.write(f"\r\x1b[2K{self._line(progress)[: _columns() - 1]}")
+            self._stream.write(f"\r\x1b[2K{self._line(progress)[: _columns() - 1]}")
             self._shown = True
         elif progress.stage != "ready" and progress.text != self._said:
             self._said = progress.text
-            sys.stderr.write(f"{progress.text}\n")
-        sys.stderr.flush()
+            self._stream.write(f"{progress.text}\n")
+        self._stream.flush()
 
     def clear(self) -> None:
         """Remove the line from the terminal."""
         if self._shown:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+            self._stream.write("\r\x1b[2K")
+            self._stream.flush()
             self._shown = False
 
     def _line(self, progress: Progress) -> str:
