@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -32,7 +33,10 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
 
 @dataclass
 class Echo:
-    """A server that speaks the OpenAI wire and answers with what it was told; `requests` is what came."""
+    """A server that speaks the OpenAI wire and answers with what it was told; `requests` is what came.
+
+    `refuse` is refused, and the answer to `go on` never ends.
+    """
 
     url: str
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -107,6 +111,8 @@ async def _stream(words: list[str], body: dict[str, Any]) -> AsyncIterator[bytes
     for word in words:
         choice = {"index": 0, "delta": {"content": word}, "finish_reason": None}
         yield f"data: {json.dumps({**head, 'choices': [choice]})}\n\n".encode()
+    if words[-1] == " go on":
+        await asyncio.Event().wait()
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}
     yield f"data: {json.dumps({**head, 'choices': [last]})}\n\n".encode()
     if (body.get("stream_options") or {}).get("include_usage"):

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import shlex
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -190,6 +191,10 @@ class Terminal:
                 assert text in self.seen, f"{text!r} did not come before the end; seen: {self.seen!r}"
         self.seen = self.seen.split(text, 1)[1]
 
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
     def type(self, line: str) -> None:
         os.write(self._master, line.encode())
 
@@ -220,3 +225,32 @@ def test_on_a_terminal_it_is_a_conversation(project, echo):
     assert terminal.close() == 0
     assert [len(request["messages"]) for request in echo.requests] == [1, 3, 1]
     assert [request["model"] for request in echo.requests] == ["echo-1", "echo-2", "echo-2"]
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_conversation(project, echo):
+    terminal = Terminal(project, "chat")
+
+    terminal.expect("> ")
+    terminal.type("go on\n")
+    terminal.expect("You said: go on")
+    terminal.interrupt()
+    terminal.expect("(stopped)")
+    terminal.expect("> ")
+    terminal.interrupt()
+    terminal.expect("/exit or Ctrl-D leaves")
+    terminal.type("next\n")
+    terminal.expect("You said: next")
+    terminal.type("/exit\n")
+
+    assert terminal.close() == 0
+    assert [len(request["messages"]) for request in echo.requests] == [1, 1]
+
+
+def test_ctrl_c_ends_a_single_question_with_its_own_exit_code(project):
+    terminal = Terminal(project, "chat", "go on")
+
+    terminal.expect("You said: go on")
+    terminal.interrupt()
+
+    assert terminal.close() == 130
+    assert "Traceback" not in terminal.seen
