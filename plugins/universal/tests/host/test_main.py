@@ -88,7 +88,7 @@ def test_copies_are_told_apart_by_their_load_settings_alone(host: Any, llama: Mo
 
 
 def test_short_answers_are_not_held_up_by_long_ones(host: Any, llama: ModelRef) -> None:
-    long = host.start(llama, max_tokens=400, temperature=0, logit_bias=NO_END)
+    long = host.start(llama, max_tokens=60, temperature=0, logit_bias=NO_END)
     short = host.start(llama, max_tokens=3, temperature=0, logit_bias=NO_END)
     ended: list[str] = []
     while len(ended) < 2:

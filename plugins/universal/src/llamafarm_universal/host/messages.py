@@ -114,6 +114,8 @@ class Embed:
 
 @dataclass(frozen=True)
 class Unload:
+    """The model goes once its running requests have ended; a model that is not loaded is a failure."""
+
     request_id: str
     ref: ModelRef
 

@@ -85,8 +85,8 @@ def test_an_idle_model_goes_and_a_busy_one_stays(start_host: Callable[..., Any],
     one, two, _ = three
     with start_host(idle_unload_seconds=0.3) as host:
         host.load(two)
-        running = host.start(one, max_tokens=900, **GREEDY)
-        assert host.answer(running).finished.completion_tokens == 900
+        running = host.start(one, max_tokens=250, **GREEDY)
+        assert host.answer(running).finished.completion_tokens == 250
         host.wait_for_models(0)
         assert host.generate(one, max_tokens=1).finished.completion_tokens == 1, "it comes back when it is asked for"
 

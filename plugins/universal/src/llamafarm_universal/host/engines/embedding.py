@@ -43,7 +43,7 @@ class EmbeddingEngine:
     def __init__(self, encoder: Encoder, weights: Weights, options: HostOptions) -> None:
         self._encoder = encoder
         self._weights = weights
-        self._batch_tokens = options.batch_tokens
+        self._batch_tokens = options.batch_step(weights.plan.device)
         self._max_jobs = options.max_sequences + options.max_waiting
         self._jobs: deque[_Job] = deque()
         self.model = _describe(weights, encoder)

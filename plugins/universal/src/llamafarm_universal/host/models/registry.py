@@ -89,6 +89,7 @@ class Registry:
     def request(self, ref: ModelRef, waiter: Waiter) -> None:
         """Call the waiter's `ready` or `failed`: at once where the model is loaded, else when it has been."""
         if resident := self._residents.get(ref):
+            resident.idle_since = monotonic()  # asked for: its idle time begins anew
             waiter.ready(resident)
         elif load := self._loads.get(ref):
             load.waiters.append(waiter)
@@ -236,9 +237,9 @@ class Registry:
         self._retry_blocked()
 
     def _failed(self, load: _Load, failure: RequestFailed) -> None:
-        if self._loads.get(load.ref) is load:
+        if self._loads.get(load.ref) is load:  # else it was abandoned, and another load of the model may be under way
             del self._loads[load.ref]
-        self._budget.release(load.ref)
+            self._budget.release(load.ref)
         if load.plan is not None:
             release_memory(load.plan.device)
         for waiter in load.waiters:

@@ -114,7 +114,7 @@ class TextEngine:
     def _forward(self, sequence: Sequence) -> Tensor | None:
         if not sequence.prefilling:
             return self._runner.decode(sequence)
-        logits = self._runner.prefill(sequence, self._options.prefill_tokens)
+        logits = self._runner.prefill(sequence, self._options.prefill_step(self._weights.plan.device))
         if logits is not None:
             self._scheduler.prefilled(sequence)
         return logits

@@ -45,12 +45,19 @@ class Limits:
         if limit is None:
             return max_tokens or _UNBOUNDED_ANSWER
         if prompt >= limit:
-            raise _too_long(f"The prompt has {prompt:,} tokens; the model can take {limit:,}.", "messages")
+            raise RequestFailed(
+                "context_length",
+                f"The prompt has {prompt:,} tokens; the model can take {limit:,}.",
+                hint="Shorten the prompt, or ask a model with a longer context.",
+                param="messages",
+            )
         if max_tokens is not None and prompt + max_tokens > limit:
-            raise _too_long(
+            raise RequestFailed(
+                "context_length",
                 f"The prompt has {prompt:,} tokens and max_tokens asks for {max_tokens:,} more; "
                 f"the model can take {limit:,} together.",
-                "max_tokens",
+                hint="Shorten the prompt, or lower max_tokens.",
+                param="max_tokens",
             )
         return max_tokens or limit - prompt
 
@@ -59,10 +66,6 @@ def context_length(config: Any) -> int | None:
     """The tokens that a model can take, from its configuration."""
     values = [getattr(config, key, None) for key in _CONTEXT_KEYS]
     return next((value for value in values if isinstance(value, int) and value > 0), None)
-
-
-def _too_long(message: str, param: str) -> RequestFailed:
-    return RequestFailed("context_length", message, hint="Shorten the prompt, or lower max_tokens.", param=param)
 
 
 def _generation_defaults(weights: Weights) -> Mapping[str, Any]:
