@@ -130,7 +130,7 @@ def details(device: DeviceName) -> dict[str, Any]:
         "free_bytes": free_memory(device),
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # its own type would have the server import torch to read it
         "transformers": version("transformers"),
     }
 
