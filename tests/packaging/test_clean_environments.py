@@ -1,12 +1,15 @@
-"""Each distribution works with what it declares and nothing more, in an environment that holds nothing else."""
+"""Each distribution works with what it declares and nothing more, in an environment that holds nothing else.
+
+One environment grows step by step, so that each step has only what the distributions so far have declared.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = "./core"
 OPENAI = "./plugins/openai_compat"
 UNIVERSAL = "./plugins/universal"
+SERVER_EXTRA = 'pip install "llamafarm-universal[server]"'
+ENGINE_HOST = "llamafarm_universal.host."
 
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil, sys
@@ -31,91 +36,102 @@ for name in sys.argv[1:]:
 print(json.dumps(failed))
 """
 
-pytestmark = pytest.mark.timeout(600)
-
 
 class Environment:
-    """A virtual environment with some of our distributions in it."""
+    """A virtual environment with some of our distributions in it, and an empty folder to work in."""
 
-    def __init__(self, home: Path, *distributions: str) -> None:
-        self.bin = home / "venv" / "bin"
-        self.cwd = home / "empty"
-        self.cwd.mkdir()
-        subprocess.run([sys.executable, "-m", "venv", str(home / "venv")], check=True)
-        pip = [str(self.bin / "pip"), "install", "--quiet", "-c", "constraints.txt", *distributions]
-        subprocess.run(pip, check=True, cwd=ROOT, capture_output=True)
+    def __init__(self, home: Path) -> None:
+        self._bin = home / "venv" / ("Scripts" if os.name == "nt" else "bin")
+        self._cwd = home / "empty"
+        self._cwd.mkdir()
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = str(found.getsockname()[1])
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LF_", "UNIVERSAL_"))}
+        self._environ = {**kept, "LF_DATA_DIR": str(home / "data"), "UNIVERSAL_RUNTIME_PORT": port, "PYTHONPATH": ""}
+        self._run(sys.executable, "-m", "venv", str(home / "venv"))
+
+    def install(self, *distributions: str) -> None:
+        """Install from this repository, with the tested versions. Python files are compiled when they are imported."""
+        pip = [str(self._bin / "pip"), "install", "--quiet", "--no-compile", "-c", "constraints.txt", *distributions]
+        done = subprocess.run(pip, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
     def lf(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environ = {**os.environ, "LF_DATA_DIR": str(self.cwd / "data"), "PYTHONPATH": ""}
-        return subprocess.run(
-            [str(self.bin / "lf"), *arguments],
-            cwd=self.cwd,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            stdin=subprocess.DEVNULL,
-        )
+        return self._run(str(self._bin / "lf"), *arguments, check=False)
 
     def unimportable(self, *packages: str) -> dict[str, str]:
         """The modules of `packages` that cannot be imported, with the cause."""
-        found = subprocess.run(
-            [str(self.bin / "python"), "-c", IMPORT_EVERYTHING, *packages],
-            cwd=self.cwd,
+        return json.loads(self._run(str(self._bin / "python"), "-c", IMPORT_EVERYTHING, *packages).stdout)
+
+    def distributions(self) -> set[str]:
+        """What is installed, but for pip and what it brings."""
+        rows = json.loads(self._run(str(self._bin / "pip"), "list", "--format=json").stdout)
+        return {row["name"] for row in rows} - {"pip", "setuptools"}
+
+    def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self._cwd,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            check=True,
+            timeout=200,
+            check=check,
         )
-        return json.loads(found.stdout.splitlines()[-1])
-
-    def count(self) -> int:
-        """How many distributions are installed, pip and setuptools not counted."""
-        found = subprocess.run(
-            [str(self.bin / "pip"), "list", "--format=json"], capture_output=True, text=True, check=True
-        )
-        return len([row for row in json.loads(found.stdout) if row["name"] not in ("pip", "setuptools")])
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Callable[..., Environment]:
-    return lambda *distributions: Environment(tmp_path, *distributions)
+@pytest.mark.timeout(600)
+def test_each_distribution_works_with_what_it_and_those_below_it_declare(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+
+    environment.install(CORE)
+    the_core_alone_gives_a_working_lf(environment)
+
+    environment.install(CORE, OPENAI)
+    one_more_distribution_is_one_more_provider(environment)
+
+    environment.install(CORE, OPENAI, UNIVERSAL)
+    the_universal_client_needs_no_torch(environment)
+
+    environment.install(CORE, OPENAI, f"{UNIVERSAL}[server]")
+    the_server_extra_brings_all_that_the_runtime_needs(environment)
 
 
-def test_the_core_alone_gives_a_working_lf(made: Callable[..., Environment]) -> None:
-    core = made(CORE)
-
+def the_core_alone_gives_a_working_lf(core: Environment) -> None:
     assert core.unimportable("llamafarm") == {}
-    assert core.count() <= 30
+    assert len(core.distributions()) <= 30
     assert core.lf("--help").returncode == 0
     assert core.lf("init").returncode == 0
     listed = core.lf("models", "list")
     assert listed.returncode == 0
-    assert "llamafarm-universal" in listed.stdout + listed.stderr
+    assert "is not installed" in listed.stdout
     asked = core.lf("chat", "Hello")
     assert asked.returncode == 1
-    assert 'pip install "llamafarm-universal[server]"' in asked.stderr
+    assert SERVER_EXTRA in asked.stderr
 
 
-def test_one_more_distribution_is_one_more_provider(made: Callable[..., Environment]) -> None:
-    both = made(CORE, OPENAI)
-
+def one_more_distribution_is_one_more_provider(both: Environment) -> None:
     assert both.unimportable("llamafarm", "llamafarm_openai_compat") == {}
     plugins = json.loads(both.lf("plugins", "list", "--json").stdout)
     assert {row["name"]: row["status"] for row in plugins} == {"simple": "active", "openai": "active"}
 
 
-def test_the_universal_client_needs_no_torch(made: Callable[..., Environment]) -> None:
-    client = made(CORE, OPENAI, UNIVERSAL)
-
+def the_universal_client_needs_no_torch(client: Environment) -> None:
     failed = client.unimportable("llamafarm", "llamafarm_openai_compat", "llamafarm_universal")
-    assert [name for name in failed if not name.startswith("llamafarm_universal.host.")] == []
-    client.lf("init")
+    assert [name for name in failed if not name.startswith(ENGINE_HOST)] == []
+    assert "torch" not in client.distributions()
     asked = client.lf("chat", "Hello")
     assert asked.returncode == 1
-    assert 'pip install "llamafarm-universal[server]"' in asked.stderr
+    assert SERVER_EXTRA in asked.stderr
 
 
-def test_the_server_extra_brings_all_that_the_runtime_imports(made: Callable[..., Environment]) -> None:
-    server = made(CORE, OPENAI, f"{UNIVERSAL}[server]")
-
+def the_server_extra_brings_all_that_the_runtime_needs(server: Environment) -> None:
     assert server.unimportable("llamafarm_universal") == {}
+    try:
+        asked = server.lf("chat", "What is LlamaFarm?")
+        assert asked.returncode == 0, asked.stderr
+        assert "LlamaFarm" in asked.stdout
+    finally:
+        server.lf("stop")
