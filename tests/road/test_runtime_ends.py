@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-from commands import BOUND, Running, wait_until
+from commands import BOUND, Running, Served, wait_until
 from counting_model import counted
 from farms import Farm
 
@@ -62,6 +63,22 @@ def test_a_runtime_that_is_killed_in_the_middle_of_an_answer_is_an_error_after_t
     assert "broke off" in chat.stderr
     assert "Traceback" not in chat.stderr
     answers(own)
+
+
+def test_a_stream_of_the_api_ends_with_one_error_and_the_next_request_starts_the_runtime(own: Farm) -> None:
+    question = {"model": "counting", "messages": [{"role": "user", "content": "Count"}], "stream": True}
+    with Served(own) as root, httpx.Client(base_url=f"{root}/v1", timeout=BOUND) as http:
+        with http.stream("POST", "/chat/completions", json=question) as answer:
+            pieces = answer.iter_text()
+            said = next(pieces)
+            kill(runtime(own))
+            said += "".join(pieces)
+        after = http.post("/chat/completions", json={**question, "model": "brief", "stream": False})
+
+    events = [event for event in said.split("\n\n") if event.startswith("data:")]
+    assert [json.loads(event[5:]).get("error", {}).get("type") for event in events[-2:]] == [None, "upstream_error"]
+    assert after.status_code == 200, after.text
+    assert after.json()["choices"][0]["message"]["content"] == counted(3)
 
 
 def test_after_the_engine_host_was_killed_while_idle_the_next_chat_works(own: Farm) -> None:

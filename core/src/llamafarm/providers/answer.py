@@ -72,7 +72,7 @@ class Answer:
         except TimeoutError:
             raise self._late() from None
         except httpx.HTTPError as error:
-            raise self.broken(f"broke off ({error})") from error
+            raise self.broken(f"broke off ({str(error) or type(error).__name__})") from error
         self._end = self._limits.next()
         return piece
 

@@ -155,7 +155,8 @@ class HttpUpstream:
             ) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise UpstreamError(
-                f"{provider} at {url} broke the connection before answering: {error}", provider=provider
+                f"{provider} at {url} broke the connection before answering: {str(error) or type(error).__name__}",
+                provider=provider,
             ) from error
 
     def _deadline(self, call: Call) -> float | None:
