@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import click
 import openai
 import pytest
 from commands import BOUND
+from llamafarm.cli.main import lf
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "plugins" / "universal")]
 
@@ -45,6 +48,24 @@ def test_the_lists_are_long_enough_to_mean_something() -> None:
     assert len({topic for topic, _ in HELD_OUT.questions}) >= 60
     assert len(HELD_OUT.tool_requests) >= 20
     assert len(HELD_OUT.unknown) >= 20
+
+
+def test_the_answers_name_no_option_that_lf_does_not_have() -> None:
+    context = lf.make_context("lf", [], resilient_parsing=True)
+    of_others = {"--upgrade", "--with"}  # pip's and uv's
+
+    named = {name for topic in CORPUS.topics.values() for name in re.findall(r"(?<!\w)--[a-z-]+", topic.answer)}
+
+    assert named - options(lf, context) == of_others
+
+
+def options(command: click.Command, context: click.Context) -> set[str]:
+    """The options of a command and of those below it."""
+    found = {name for parameter in command.get_params(context) for name in (*parameter.opts, *parameter.secondary_opts)}
+    if isinstance(command, click.Group):
+        below = [command.get_command(context, name) for name in command.list_commands(context)]
+        found |= {name for child in below if child is not None for name in options(child, context)}
+    return found
 
 
 def test_nineteen_of_twenty_questions_get_the_topics_own_answer(client: openai.OpenAI) -> None:

@@ -89,13 +89,13 @@ def test_each_distribution_works_with_what_it_and_those_below_it_declare(tmp_pat
     environment.install(CORE)
     the_core_alone_gives_a_working_lf(environment)
 
-    environment.install(CORE, OPENAI)
+    environment.install(OPENAI)
     one_more_distribution_is_one_more_provider(environment)
 
-    environment.install(CORE, OPENAI, UNIVERSAL)
+    environment.install(UNIVERSAL)
     the_universal_client_needs_no_torch(environment)
 
-    environment.install(CORE, OPENAI, f"{UNIVERSAL}[server]")
+    environment.install(f"{UNIVERSAL}[server]")
     the_server_extra_brings_all_that_the_runtime_needs(environment)
 
 

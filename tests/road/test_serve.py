@@ -64,9 +64,11 @@ def dot(one: list[float], other: list[float]) -> float:
 def test_parameters_of_the_request_win_over_the_configuration_and_both_reach_the_runtime(http: httpx.Client) -> None:
     configured = ask(http, model="brief")
     requested = ask(http, model="brief", max_tokens=5)
+    both = ask(http, model="brief", stop=" three", max_tokens=None)
 
     assert text(configured) == counted(3)
     assert text(requested) == counted(5)
+    assert (text(both), both.json()["choices"][0]["finish_reason"]) == (counted(2), "stop")
 
 
 @pytest.mark.parametrize("wrong", [-1, 0, 1.5, "many", True])
