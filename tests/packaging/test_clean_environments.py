@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,10 +84,14 @@ class Environment:
         )
 
 
-@pytest.mark.timeout(600)
-def test_each_distribution_works_with_what_it_and_those_below_it_declare(tmp_path: Path) -> None:
-    environment = Environment(tmp_path)
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[Environment]:
+    yield Environment(tmp_path)
+    shutil.rmtree(tmp_path)  # more than a gigabyte: not kept as other temporary folders are
 
+
+@pytest.mark.timeout(600)
+def test_each_distribution_works_with_what_it_and_those_below_it_declare(environment: Environment) -> None:
     environment.install(CORE)
     the_core_alone_gives_a_working_lf(environment)
 
