@@ -69,7 +69,7 @@ def test_a_body_that_says_it_is_too_large_is_a_413(serve):
     server = serve(limits=Limits(max_body_bytes=1000))
     answer = post(server, b"x" * 1001)
     assert answer.status_code == 413
-    assert "larger than 1000 bytes" in error(answer)["message"]
+    assert "larger than 1,000 bytes" in error(answer)["message"]
 
 
 def test_a_body_that_grows_too_large_is_a_413(serve):

@@ -9,19 +9,17 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from llamafarm.api import health, models, projects, sessions
-from llamafarm.api.errors import on_error, on_http_error
-from llamafarm.api.middleware.api_key import ApiKeyMiddleware
-from llamafarm.api.middleware.origin import OriginMiddleware
-from llamafarm.api.middleware.request_id import RequestIdMiddleware
-from llamafarm.api.operations import OperationRoute
-from llamafarm.api.settings import Limits, Settings
+from llamafarm.api import health, models, operations, projects, sessions
+from llamafarm.api.settings import ALLOWED_HOSTS, ALLOWED_ORIGINS, Limits, Settings
 from llamafarm.errors import LlamaFarmError
 from llamafarm.gateway import SESSION_HEADER
 from llamafarm.providers.parameters import IGNORED_HEADER
-from llamafarm.wire.operations import OPERATIONS
+from llamafarm.web.api_key import ApiKeyMiddleware
+from llamafarm.web.errors import on_error, on_http_error
+from llamafarm.web.origin import OriginMiddleware
+from llamafarm.web.request_id import RequestIdMiddleware
 
 PREFIXES = ("/v1", "/v1/projects/{namespace}/{project}")
 """Every route of a model works for the project of the working directory, and for one that the path names."""
@@ -48,10 +46,7 @@ def create_app(settings: Settings) -> Starlette:
 def _routes(settings: Settings) -> list[BaseRoute]:
     found: list[BaseRoute] = [*health.routes(settings), *projects.routes(settings)]
     for prefix in PREFIXES:
-        found += [
-            Route(f"{prefix}{operation.path}", OperationRoute(operation, settings), methods=["POST"])
-            for operation in OPERATIONS
-        ]
+        found += operations.routes(prefix, settings)
         found += [*models.routes(prefix, settings), *sessions.routes(prefix, settings)]
     return found
 
@@ -67,7 +62,19 @@ def _middleware(limits: Limits) -> list[Middleware]:
     )
     return [
         Middleware(RequestIdMiddleware),
-        Middleware(OriginMiddleware, limits=limits),
+        _origin(limits),
         cors,
         Middleware(ApiKeyMiddleware, key=limits.api_key),
     ]
+
+
+def _origin(limits: Limits) -> Middleware:
+    names = limits.hosts
+    use = f", or use {', '.join(sorted(names))}" if names else ""
+    return Middleware(
+        OriginMiddleware,
+        hosts=lambda name: names is None or name in names,
+        origins=lambda origin: origin in limits.origins or "*" in limits.origins,
+        host_hint=f"Allow the name with {ALLOWED_HOSTS}{use}.",
+        origin_hint=f"Allow them with {ALLOWED_ORIGINS}.",
+    )

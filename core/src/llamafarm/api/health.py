@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from llamafarm.api.answers import json_answer
 from llamafarm.api.settings import Settings
 from llamafarm.errors import LlamaFarmError
 from llamafarm.project import Project
 from llamafarm.version import VERSION
+from llamafarm.web.answers import json_answer
+from llamafarm.web.live import live_route
 
 CHECK_SECONDS = 2.0
 """How long one model entry may take to say that it is there."""
-LIVE_PATH = "/health/live"
 
 Status = Literal["healthy", "idle", "degraded", "unhealthy"]
 FINE = ("healthy", "idle")
@@ -51,10 +51,7 @@ def routes(settings: Settings) -> list[Route]:
         }
         return json_answer(body, status=503 if status == "unhealthy" else 200)
 
-    async def live(_: Request) -> Response:
-        return json_answer({"status": "ok"})
-
-    return [Route("/health", health, methods=["GET"]), Route(LIVE_PATH, live, methods=["GET"])]
+    return [Route("/health", health, methods=["GET"]), live_route()]
 
 
 def _plugins(settings: Settings) -> Component:

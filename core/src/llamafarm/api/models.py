@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from llamafarm.api.answers import json_answer
 from llamafarm.api.settings import Settings
 from llamafarm.errors import UsageError
+from llamafarm.web.answers import json_answer
 
 
 def routes(prefix: str, settings: Settings) -> list[Route]:

@@ -6,58 +6,56 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from llamafarm.api.answers import json_answer
-from llamafarm.api.body import read_object
-from llamafarm.api.connection import while_connected
-from llamafarm.api.middleware.request_id import request_id
-from llamafarm.api.settings import Settings
-from llamafarm.api.stream import send_stream
+from llamafarm.api.settings import MAX_BODY_BYTES, Settings
 from llamafarm.api.validate import check
 from llamafarm.gateway import SESSION_HEADER, Context
-from llamafarm.project import Project
 from llamafarm.providers.base import Progress, Reply
-from llamafarm.wire.operations import Operation
+from llamafarm.web.answers import json_answer
+from llamafarm.web.endpoint import JsonEndpoint
+from llamafarm.web.request_id import request_id_of
+from llamafarm.web.stream import EventStream
+from llamafarm.wire.operations import OPERATIONS, Operation
 
 log = logging.getLogger(__name__)
 
 
-class OperationRoute:
-    """One operation as an ASGI application: it watches the connection while it works."""
+def routes(prefix: str, settings: Settings) -> list[Route]:
+    """`POST {prefix}/chat/completions`, and so on for every operation."""
+    return [
+        Route(f"{prefix}{operation.path}", _endpoint(operation, settings), methods=["POST"]) for operation in OPERATIONS
+    ]
 
-    def __init__(self, operation: Operation, settings: Settings) -> None:
-        self._operation = operation
-        self._settings = settings
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            body = await read_object(request, self._settings.limits.max_body_bytes)
-        except ClientDisconnect:
-            return
-        project = self._settings.projects.of(request.path_params)
-        check(body, self._operation)
-        mine = request_id(scope)
+def _endpoint(operation: Operation, settings: Settings) -> JsonEndpoint:
+    async def answer(request: Request, body: dict[str, Any]) -> Response:
+        project = settings.projects.of(request.path_params)
+        check(body, operation)
+        mine = request_id_of(request)
         context = Context(mine, session=request.headers.get(SESSION_HEADER), progress=_logging(mine))
-        await while_connected(receive, self._answer(project, body, context, scope, receive, send))
+        found: Any = await settings.gateway.ask(project, operation, body, context)
+        if operation.chunk is None:
+            return json_answer(found, headers=context.headers)
+        if body.get("stream"):
+            return _streamed(found, settings.limits.keep_alive)
+        return await _whole(found)
 
-    async def _answer(
-        self, project: Project, body: dict[str, Any], context: Context, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        answer: Any = await self._settings.gateway.ask(project, self._operation, body, context)
-        if self._operation.chunk is None:
-            await json_answer(answer, headers=context.headers)(scope, receive, send)
-            return
-        reply: Reply = answer
-        try:
-            if body.get("stream"):
-                await send_stream(reply, send, keep_alive=self._settings.limits.keep_alive)
-            else:
-                await json_answer(await reply.completion(), headers=reply.headers)(scope, receive, send)
-        finally:
-            await reply.aclose()
+    hint = f"{MAX_BODY_BYTES} sets the limit of this server."
+    return JsonEndpoint(answer, limit=settings.limits.max_body_bytes, limit_hint=hint)
+
+
+def _streamed(reply: Reply, keep_alive: float) -> Response:
+    return EventStream(reply.frames(), close=reply.aclose, keep_alive=keep_alive, headers=reply.headers)
+
+
+async def _whole(reply: Reply) -> Response:
+    try:
+        return json_answer(await reply.completion(), headers=reply.headers)
+    finally:
+        await reply.aclose()
 
 
 def _logging(request: str) -> Callable[[Progress], None]:

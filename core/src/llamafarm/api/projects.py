@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from llamafarm.api.answers import json_answer
 from llamafarm.api.registry import BrokenProject
 from llamafarm.api.settings import Settings
 from llamafarm.project import Project
+from llamafarm.web.answers import json_answer
 
 
 def routes(settings: Settings) -> list[Route]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llamafarm.errors import UsageError
+from llamafarm.web.listen import is_loopback, require_key
 
 if TYPE_CHECKING:
     from llamafarm.api.registry import Projects
@@ -48,16 +48,11 @@ class Limits:
         that other machines can reach where there is no key.
         """
         key = environ.get(API_KEY) or None
-        loopback = is_loopback(host)
-        if not loopback and key is None:
-            raise UsageError(
-                f"Other machines can reach {host or 'every address'}, so a key is needed.",
-                hint=f"Set {API_KEY} to a secret that clients then send, or listen on 127.0.0.1.",
-            )
+        require_key(host, key, variable=API_KEY)
         own = LOOPBACK_HOSTS | {f"[{host.strip('[]')}]" if ":" in host else host}
         return cls(
             api_key=key,
-            hosts=(own if loopback else frozenset()) | _words(environ.get(ALLOWED_HOSTS, "")) or None,
+            hosts=(own if is_loopback(host) else frozenset()) | _words(environ.get(ALLOWED_HOSTS, "")) or None,
             origins=frozenset(origin.rstrip("/") for origin in _words(environ.get(ALLOWED_ORIGINS, ""))),
             max_body_bytes=_size(environ.get(MAX_BODY_BYTES)),
         )
@@ -71,14 +66,6 @@ class Settings:
     projects: Projects
     plugins: PluginManager
     limits: Limits
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _words(text: str) -> frozenset[str]:

@@ -11,5 +11,6 @@ from llamafarm.wire.body import dump
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer whose body is `value`."""
-    return Response(dump(value), status, headers, media_type="application/json")
+    """The answer whose body is `value`; bytes are JSON already."""
+    content = value if isinstance(value, bytes) else dump(value)
+    return Response(content, status, headers, media_type="application/json")

@@ -6,11 +6,9 @@ import hmac
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from llamafarm.api.errors import error_response
 from llamafarm.errors import RequestError
-
-OPEN_PATHS = frozenset({"/health/live"})
-"""Probes carry no credentials, and this one says only that the process answers."""
+from llamafarm.web.errors import error_response
+from llamafarm.web.live import LIVE_PATH
 
 
 class ApiKeyMiddleware:
@@ -30,7 +28,7 @@ class ApiKeyMiddleware:
 
     def _admits(self, scope: Scope, key: bytes) -> bool:
         # The path as the router sees it: a URL put together from headers could be made to look like another.
-        return scope["path"] in OPEN_PATHS or hmac.compare_digest(_shown(scope), key)
+        return scope["path"] == LIVE_PATH or hmac.compare_digest(_shown(scope), key)
 
 
 def _shown(scope: Scope) -> bytes:

@@ -9,9 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm.api.answers import json_answer
 from llamafarm.errors import LlamaFarmError, ProviderError, RequestError
+from llamafarm.web.answers import json_answer
 from llamafarm.wire.envelope import envelope
+
+SHOWN_PATH = 200
+"""How many characters of an unknown path are repeated."""
 
 
 def error_response(error: LlamaFarmError) -> Response:
@@ -37,7 +40,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _refusal(request: Request, error: HTTPException) -> RequestError:
-    path = request.scope["path"]
+    path = request.scope["path"][:SHOWN_PATH]
     if error.status_code == HTTPStatus.NOT_FOUND:
         return RequestError(f"There is nothing at {path}.", status=404, code="not_found")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -8,10 +8,11 @@ import secrets
 import time
 from urllib.parse import quote
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from llamafarm.api.errors import error_response
 from llamafarm.errors import LlamaFarmError
+from llamafarm.web.errors import error_response
 
 SCOPE_KEY = "llamafarm.request_id"
 SANE = re.compile(rb"[\x21-\x7e]{1,200}")
@@ -19,10 +20,9 @@ access = logging.getLogger("llamafarm.access")
 log = logging.getLogger(__name__)
 
 
-def request_id(scope: Scope) -> str:
-    """Our id of this request."""
-    found: str = scope[SCOPE_KEY]
-    return found
+def request_id_of(request: Request) -> str:
+    """Our own id of this request."""
+    return _id(request.scope)
 
 
 class RequestIdMiddleware:
@@ -44,12 +44,12 @@ class RequestIdMiddleware:
         try:
             await self.app(scope, receive, answer.send)
         except Exception:
-            log.exception("Request %s failed.", request_id(scope))
+            log.exception("Request %s failed.", _id(scope))
             await answer.fail(receive)
         finally:
             seconds = time.perf_counter() - began
             path = quote(scope["path"])  # a line of the log stays one line
-            access.info("%s %s %s %.3fs %s", scope["method"], path, answer.status, seconds, request_id(scope))
+            access.info("%s %s %s %.3fs %s", scope["method"], path, answer.status, seconds, _id(scope))
 
 
 class _Answer:
@@ -70,9 +70,16 @@ class _Answer:
         if self.status != "-":
             raise RuntimeError("the answer failed after it had begun")  # the connection is closed
         error = LlamaFarmError("The server failed.", hint="Its log says more, under this X-LF-Request-ID.")
-        await error_response(error)(self._scope, receive, self.send)
+        response = error_response(error)
+        response.headers["x-should-retry"] = "false"  # OpenAI's clients would ask again, and get the same
+        await response(self._scope, receive, self.send)
 
     def _ids(self) -> list[tuple[bytes, bytes]]:
-        ours = request_id(self._scope).encode()
+        ours = _id(self._scope).encode()
         theirs = next((value for name, value in self._scope["headers"] if name == b"x-request-id"), b"")
         return [(b"x-request-id", theirs if SANE.fullmatch(theirs) else ours), (b"x-lf-request-id", ours)]
+
+
+def _id(scope: Scope) -> str:
+    found: str = scope[SCOPE_KEY]
+    return found

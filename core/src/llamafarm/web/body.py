@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -9,18 +11,26 @@ from starlette.requests import Request
 from llamafarm.errors import RequestError
 from llamafarm.wire.body import BodyError, parse_object
 
+PARSE_IN_THREAD_BYTES = 64 * 1024
+"""Larger bodies are parsed beside the event loop."""
+Parse = Callable[[bytes], dict[str, Any]]
 
-async def read_object(request: Request, limit: int) -> dict[str, Any]:
+
+async def read_object(
+    request: Request, *, limit: int, limit_hint: str | None = None, parse: Parse = parse_object
+) -> dict[str, Any]:
     """The JSON object in the body, of at most `limit` bytes.
 
-    Raises RequestError: 415 for another type, 413 for a larger one, 400 for a text that is not a JSON object.
+    limit_hint: how the limit of this server is changed. parse: reads the text, and raises BodyError for a wrong one.
+    Raises RequestError: 415 for another type, 413 for a larger one, 400 for a text that is not a JSON object; and
+    starlette's ClientDisconnect where the client goes away before its body is here.
     """
     _check_type(request)
-    text = await _read(request, limit)
+    text = await _read(request, limit, limit_hint)
     if not text.strip():
         raise RequestError("The body is empty.", hint="Send a JSON object.", code="invalid_json")
     try:
-        return parse_object(text)
+        return await asyncio.to_thread(parse, text) if len(text) > PARSE_IN_THREAD_BYTES else parse(text)
     except BodyError as error:
         raise RequestError(str(error), code="invalid_json") from None
 
@@ -40,22 +50,17 @@ def _check_type(request: Request) -> None:
         raise RequestError(message, hint="Send it as it is.", status=415, code="unsupported_media_type")
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def _read(request: Request, limit: int, limit_hint: str | None) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
-        raise _too_large(limit)
+        raise _too_large(limit, limit_hint)
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, limit_hint)
     return bytes(body)
 
 
-def _too_large(limit: int) -> RequestError:
-    return RequestError(
-        f"The body is larger than {limit} bytes.",
-        hint="LF_MAX_BODY_BYTES sets the limit of this server.",
-        status=413,
-        code="request_too_large",
-    )
+def _too_large(limit: int, hint: str | None) -> RequestError:
+    return RequestError(f"The body is larger than {limit:,} bytes.", hint=hint, status=413, code="request_too_large")

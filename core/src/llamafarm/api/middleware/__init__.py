@@ -1,1 +1,0 @@
-"""What every request passes before its route, the outermost first: request id, host and origin, CORS, API key."""

@@ -1,0 +1,63 @@
+"""uvicorn, set up as every server of LlamaFarm runs it, from the first request to a clean end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from llamafarm.web.listen import url_of
+
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than clients keep theirs, so that none is closed under a request."""
+
+
+class Server(uvicorn.Server):
+    """grace: seconds that running answers may take to end once the server is told to stop.
+
+    announce: called with the URL, without a path, once it listens.
+    """
+
+    def __init__(self, app: ASGIApp, *, grace: float, announce: Callable[[str], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="on",
+                ws="none",
+                access_log=False,  # ours carries the request id
+                log_config=None,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,  # nothing depends on who the client is said to be
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=max(1, round(grace)),
+            )
+        )
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            self._announce(url_of(listener))
+
+
+def run(server: Server, listener: socket.socket) -> None:
+    """Serve until SIGTERM, or until Ctrl-C, which is raised as KeyboardInterrupt; both let answers end first."""
+    before = signal.signal(signal.SIGTERM, _end)  # uvicorn raises it again once it has stopped
+    try:
+        server.run(sockets=[listener])
+    except _Ended:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Ended(BaseException):
+    """SIGTERM has come; not an Exception, so that nobody takes it for a failure."""
+
+
+def _end(*_: object) -> None:
+    raise _Ended

@@ -1,0 +1,127 @@
+"""A streamed answer: server-sent events as they come, a comment in every long silence, and a clear end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from llamafarm.errors import LlamaFarmError
+from llamafarm.web.client import server_stopping
+from llamafarm.wire.envelope import error_event
+from llamafarm.wire.sse import KEEP_ALIVE
+
+FRAME_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+FAREWELL_SECONDS = 1.0
+"""How long a client that does not read is waited for when the server stops."""
+log = logging.getLogger(__name__)
+
+
+class EventStream(Response):
+    """An answer of server-sent events.
+
+    frames: SSE bytes, which may be cut anywhere. close: called once the answer has ended, whyever. keep_alive: seconds
+    of silence before a comment is sent. error_frame: how an error in the middle is written.
+
+    Such an error is one event and the end, without `[DONE]`. So is a cancellation, which comes when the server stops; a
+    client that has gone away reads neither.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        frames: AsyncGenerator[bytes, None],
+        *,
+        close: Callable[[], Awaitable[None] | None],
+        keep_alive: float,
+        headers: Mapping[str, str] | None = None,
+        error_frame: Callable[[LlamaFarmError], bytes] = error_event,
+    ) -> None:
+        own = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # nginx would hold frames back
+        super().__init__(headers={**own, **(headers or {})})
+        del self.headers["content-length"]
+        self._frames = frames
+        self._close = close
+        self._keep_alive = keep_alive
+        self._error_frame = error_frame
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            async with aclosing(self._frames):
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                await self._send_body(_Body(send))
+        finally:
+            closing = self._close()
+            if closing is not None:
+                await closing
+
+    async def _send_body(self, body: _Body) -> None:
+        try:
+            async with body.kept_alive(self._keep_alive):
+                last = await self._send_frames(body)
+            await body.end(last)
+        except asyncio.CancelledError:
+            await self._say_farewell(body)
+
+    async def _send_frames(self, body: _Body) -> bytes:
+        """Send all there are, and return what is left to say: nothing, or what went wrong."""
+        try:
+            async for frame in self._frames:
+                await body.write(frame)
+        except LlamaFarmError as error:
+            return self._error_frame(error)
+        except Exception:
+            log.exception("A stream failed.")
+            failed = LlamaFarmError("The server failed in the middle of the answer.", code="internal_error")
+            return self._error_frame(failed)
+        return b""
+
+    async def _say_farewell(self, body: _Body) -> None:
+        """Tell the client why the answer ends here; one that does not read is not waited for."""
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await body.end(self._error_frame(server_stopping()))
+        except TimeoutError:
+            log.debug("A client did not read that the server is stopping.")
+
+
+class _Body:
+    """The body of one answer; comments go only between frames."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._between = True
+        self._last = asyncio.get_running_loop().time()
+
+    async def write(self, piece: bytes) -> None:
+        self._between = piece.endswith(FRAME_ENDS)
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        self._last = asyncio.get_running_loop().time()
+
+    async def end(self, last: bytes) -> None:
+        cut = b"\n\n" if last and not self._between else b""
+        await self._send({"type": "http.response.body", "body": cut + last, "more_body": False})
+
+    @asynccontextmanager
+    async def kept_alive(self, interval: float) -> AsyncIterator[None]:
+        beating = asyncio.create_task(self._beat(interval))
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+    async def _beat(self, interval: float) -> None:
+        """Send a comment after every `interval` seconds of silence."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(max(0.0, self._last + interval - loop.time()))
+            if loop.time() - self._last >= interval:
+                if self._between:
+                    await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+                self._last = loop.time()
