@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httpx
 import openai
 import psutil
+from llamafarm.testing.served import served
 from llamafarm_universal.server.runtime import Runtime
-from llamafarm_universal.server.serve import Server, bind
+from llamafarm_universal.server.serve import Server
 from llamafarm_universal.server.settings import Settings
 
 BOUND = 30.0
@@ -54,21 +54,10 @@ class Running:
 
 @contextmanager
 def serving(settings: Settings | None = None, target: str = "scripted_host:run") -> Iterator[Running]:
-    settings = replace(settings or Settings(), port=0)
-    listener = bind(settings)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    runtime = Runtime(settings, target=target)
+    runtime = Runtime(settings or Settings(), target=target)
     server = Server(runtime)
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        wait_until(lambda: server.started, "the server listens")
-        with httpx.Client(base_url=url, timeout=BOUND) as http:
-            yield Running(url, http, runtime, server)
-    finally:
-        server.should_exit = True
-        thread.join(BOUND)
-        assert not thread.is_alive()
+    with served(server) as url, httpx.Client(base_url=url, timeout=BOUND) as http:
+        yield Running(url, http, runtime, server)
 
 
 @dataclass

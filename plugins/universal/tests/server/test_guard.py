@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm_universal.server.guard import is_loopback
 from llamafarm_universal.server.settings import Settings
 from runtime_servers import serving
 
@@ -67,7 +66,7 @@ def test_a_clients_request_id_is_echoed_and_never_used(shared):
 BODY = {"model": "echo/model", "messages": [{"role": "user", "content": "a"}]}
 
 
-@pytest.mark.parametrize("shown", ["", "a b", "x" * 129])
+@pytest.mark.parametrize("shown", ["", "a b", "x" * 201])
 def test_a_request_id_that_cannot_be_echoed_is_replaced(shared, shown):
     response = shared.http.post("/v1/chat/completions", json=BODY, headers={"X-Request-ID": shown})
     ours = response.headers["x-request-id"]
@@ -76,11 +75,3 @@ def test_a_request_id_that_cannot_be_echoed_is_replaced(shared, shown):
 
 def test_errors_carry_the_request_id_too(shared):
     assert shared.http.get("/nowhere", headers={"X-Request-ID": "mine"}).headers["x-request-id"] == "mine"
-
-
-@pytest.mark.parametrize(("host", "own"), [
-    ("localhost", True), ("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("[::1]", True),
-    ("0.0.0.0", False), ("::", False), ("example.org", False), ("192.168.0.1", False), ("", False),
-])  # fmt: skip
-def test_loopback_is_known_by_its_names(host, own):
-    assert is_loopback(host) is own

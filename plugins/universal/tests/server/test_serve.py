@@ -30,17 +30,21 @@ def refused(*arguments, **environ):
 def test_a_port_in_use_is_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert refused("--port", str(port)) == f"Port {port} on 127.0.0.1 is in use; choose another with --port.\n"
+        assert refused("--port", str(port)) == (
+            f"Port {port} of 127.0.0.1 is in use.\nStop the program that uses it, or choose another one with --port.\n"
+        )
 
 
 def test_an_address_that_is_not_ours_is_named():
-    assert "Cannot listen on 192.0.2.1:0" in refused(
+    assert "The server cannot listen on 192.0.2.1, port 0: " in refused(
         "--host", "192.0.2.1", "--port", "0", UNIVERSAL_RUNTIME_API_KEY="k"
     )
 
 
 def test_without_a_key_other_machines_are_kept_out():
-    assert "no API key is set" in refused("--host", "0.0.0.0")
+    said = refused("--host", "0.0.0.0")
+    assert "so a key is needed" in said
+    assert "UNIVERSAL_RUNTIME_API_KEY" in said
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
@@ -86,7 +90,7 @@ def test_a_stream_that_does_not_end_is_told_so():
     with serving(impatient) as server, server.http.stream(**ask) as response:
         server.server.should_exit = True
         events = [line for line in response.read().decode().split("\n\n") if line]
-    assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "stopping"
+    assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "server_stopping"
 
 
 def test_an_answer_that_does_not_end_is_a_503():
@@ -95,7 +99,7 @@ def test_an_answer_that_does_not_end_is_a_503():
         wait_until(lambda: server.runtime.under_way == 1, "it is under way")
         server.server.should_exit = True
         assert asked.result(BOUND).status_code == 503
-        assert asked.result().json()["error"]["code"] == "stopping"
+        assert asked.result().json()["error"]["code"] == "server_stopping"
 
 
 def body(text):

@@ -1,40 +1,39 @@
-"""The server's routes."""
+"""The server's routes, and what every request passes before them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from urllib.parse import urlsplit
 
 from llamafarm.errors import LlamaFarmError
+from llamafarm.web.api_key import ApiKeyMiddleware
+from llamafarm.web.endpoint import JsonEndpoint
+from llamafarm.web.errors import on_http_error
+from llamafarm.web.listen import is_loopback
+from llamafarm.web.live import live_route
+from llamafarm.web.origin import OriginMiddleware
+from llamafarm.web.request_id import RequestIdMiddleware
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from llamafarm_universal.server.activity import ActivityMiddleware
+from llamafarm_universal.server.body import parse_text
 from llamafarm_universal.server.chat import chat
 from llamafarm_universal.server.completions import complete
 from llamafarm_universal.server.embeddings import embed
-from llamafarm_universal.server.endpoint import takes_json
-from llamafarm_universal.server.guard import Guard
-from llamafarm_universal.server.health import health, live
+from llamafarm_universal.server.errors import on_error
+from llamafarm_universal.server.health import health
 from llamafarm_universal.server.models import get_model, list_models, load, unload
-from llamafarm_universal.server.responses import on_crash, on_error, on_http_error, refuse
 from llamafarm_universal.server.runtime import Runtime
-
-ROUTES = [
-    Route("/health", health, methods=["GET"]),
-    Route("/health/live", live, methods=["GET"]),
-    Route("/v1/chat/completions", takes_json(chat), methods=["POST"]),
-    Route("/v1/completions", takes_json(complete), methods=["POST"]),
-    Route("/v1/embeddings", takes_json(embed), methods=["POST"]),
-    Route("/v1/models", list_models, methods=["GET"]),
-    Route("/v1/models/load", takes_json(load), methods=["POST"]),
-    Route("/v1/models/unload", takes_json(unload), methods=["POST"]),
-    Route("/v1/models/{name:path}", get_model, methods=["GET"]),
-]
+from llamafarm_universal.server.settings import Settings
 
 
-def create_app(runtime: Runtime) -> Guard:
-    """Return the application behind its guard; its lifespan starts and ends the engine host."""
+def create_app(runtime: Runtime) -> Starlette:
+    """Return the application; its lifespan starts and ends the engine host."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -42,10 +41,51 @@ def create_app(runtime: Runtime) -> Guard:
             yield
 
     app = Starlette(
-        routes=ROUTES,
-        exception_handlers={LlamaFarmError: on_error, HTTPException: on_http_error, Exception: on_crash},
+        routes=_routes(runtime.settings.max_body_bytes),
+        middleware=_middleware(runtime),
+        exception_handlers={LlamaFarmError: on_error, HTTPException: on_http_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     app.state.runtime = runtime
-    return Guard(app, settings=runtime.settings, activity=runtime.activity, refuse=refuse)
+    return app
+
+
+def _routes(limit: int) -> list[Route]:
+    takes_json = partial(JsonEndpoint, limit=limit, parse=parse_text)
+    return [
+        Route("/health", health, methods=["GET"]),
+        live_route(),
+        Route("/v1/chat/completions", takes_json(chat), methods=["POST"]),
+        Route("/v1/completions", takes_json(complete), methods=["POST"]),
+        Route("/v1/embeddings", takes_json(embed), methods=["POST"]),
+        Route("/v1/models", list_models, methods=["GET"]),
+        Route("/v1/models/load", takes_json(load), methods=["POST"]),
+        Route("/v1/models/unload", takes_json(unload), methods=["POST"]),
+        Route("/v1/models/{name:path}", get_model, methods=["GET"]),
+    ]
+
+
+def _middleware(runtime: Runtime) -> list[Middleware]:
+    """From the outside in."""
+    return [
+        Middleware(RequestIdMiddleware),
+        *_browser_check(runtime.settings),
+        Middleware(ApiKeyMiddleware, key=runtime.settings.api_key),
+        Middleware(ActivityMiddleware, activity=runtime.activity),
+    ]
+
+
+def _browser_check(settings: Settings) -> list[Middleware]:
+    """On this machine alone: any page of it may ask, and no other. Elsewhere the key protects."""
+    if not is_loopback(settings.host):
+        return []
+    hint = "Use http://127.0.0.1 or http://localhost."
+    return [Middleware(OriginMiddleware, hosts=is_loopback, origins=_is_local_page, host_hint=hint)]
+
+
+def _is_local_page(origin: str) -> bool:
+    try:
+        return is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:
+        return False

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from llamafarm.web.answers import json_answer
+from llamafarm.web.request_id import request_id_of
+from llamafarm.web.stream import EventStream
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.host.messages import ChatPrompt
 from llamafarm_universal.server.chat_answer import Answer, frames, whole
-from llamafarm_universal.server.endpoint import ignored_header, is_trusted, request_id_of, runtime_of
+from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed, parse
 from llamafarm_universal.server.generation import generate
-from llamafarm_universal.server.responses import EventStream, Json
 from llamafarm_universal.server.sampling import chat_sampling, check_stream_options
 from llamafarm_universal.server.tables import CHAT
 from llamafarm_universal.server.tool_calls import CLOSE
@@ -34,13 +36,13 @@ async def chat(request: Request, body: dict[str, Any]) -> Response:
     answer = Answer(generation, f"chatcmpl-{request_id}", parsed.values["model"], with_tools=bool(tools))
     if not parsed.get("stream"):
         try:
-            return Json(await whole(answer), headers=ignored_header(parsed))
+            return json_answer(await whole(answer), headers=ignored_header(parsed))
         finally:
             generation.close()
     return EventStream(
         frames(answer, include_usage=parsed.get("stream_options", {}).get("include_usage", False)),
         close=generation.close,
-        keep_alive_seconds=runtime.settings.keep_alive_seconds,
+        keep_alive=runtime.settings.keep_alive_seconds,
         headers=ignored_header(parsed),
     )
 

@@ -6,6 +6,9 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from llamafarm.web.answers import json_answer
+from llamafarm.web.request_id import request_id_of
+from llamafarm.web.stream import EventStream
 from llamafarm.wire import sse
 from llamafarm.wire.completion import Completion, CompletionChoice
 from starlette.requests import Request
@@ -13,10 +16,9 @@ from starlette.responses import Response
 
 from llamafarm_universal.host.messages import Piece, TextPrompt, TokenLogprob
 from llamafarm_universal.server.chat_answer import finite
-from llamafarm_universal.server.endpoint import ignored_header, is_trusted, request_id_of, runtime_of
+from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse
 from llamafarm_universal.server.generation import Generation, generate
-from llamafarm_universal.server.responses import EventStream, Json
 from llamafarm_universal.server.sampling import check_stream_options, completion_sampling
 from llamafarm_universal.server.tables import COMPLETIONS
 
@@ -36,13 +38,13 @@ async def complete(request: Request, body: dict[str, Any]) -> Response:
     answer = _Answer(generation, f"cmpl-{request_id}", parsed.values["model"])
     if not parsed.get("stream"):
         try:
-            return Json(await _whole(answer), headers=ignored_header(parsed))
+            return json_answer(await _whole(answer), headers=ignored_header(parsed))
         finally:
             generation.close()
     return EventStream(
         _frames(answer, include_usage=parsed.get("stream_options", {}).get("include_usage", False)),
         close=generation.close,
-        keep_alive_seconds=runtime.settings.keep_alive_seconds,
+        keep_alive=runtime.settings.keep_alive_seconds,
         headers=ignored_header(parsed),
     )
 

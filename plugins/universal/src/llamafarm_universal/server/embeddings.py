@@ -8,15 +8,16 @@ import base64
 import sys
 from typing import Any
 
+from llamafarm.web.answers import json_answer
+from llamafarm.web.request_id import request_id_of
 from llamafarm.wire.body import dump
 from llamafarm.wire.embedding import Embedding, EmbeddingResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.host.messages import Embed, Embedded
-from llamafarm_universal.server.endpoint import ignored_header, is_trusted, request_id_of, runtime_of
+from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse
-from llamafarm_universal.server.responses import Json
 from llamafarm_universal.server.runtime import Ticket
 from llamafarm_universal.server.tables import EMBEDDINGS
 
@@ -33,7 +34,7 @@ async def embed(request: Request, body: dict[str, Any]) -> Response:
         ticket.close()
     as_base64 = parsed.get("encoding_format") == "base64"
     answer = await asyncio.to_thread(_encode, embedded, name, as_base64=as_base64)
-    return Json(answer, headers=ignored_header(parsed))
+    return json_answer(answer, headers=ignored_header(parsed))
 
 
 async def _embedded(ticket: Ticket) -> Embedded:

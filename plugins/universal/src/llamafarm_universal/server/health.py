@@ -6,11 +6,11 @@ import os
 from importlib.metadata import version
 from typing import Any
 
+from llamafarm.web.answers import json_answer
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.server.endpoint import runtime_of
-from llamafarm_universal.server.responses import Json
 
 VERSION = version("llamafarm-universal")
 
@@ -29,8 +29,4 @@ async def health(request: Request) -> Response:
     }
     if host.state == "failed":
         answer["cause"] = host.cause
-    return Json(answer)
-
-
-async def live(_request: Request) -> Response:
-    return Json({"status": "ok"})
+    return json_answer(answer)

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from llamafarm.errors import LlamaFarmError, RequestError
+from llamafarm.web.answers import json_answer
+from llamafarm.web.request_id import request_id_of
+from llamafarm.web.stream import EventStream
 from llamafarm.wire import sse
 from llamafarm.wire.envelope import envelope
 from starlette.requests import Request
@@ -23,9 +26,8 @@ from llamafarm_universal.host.messages import (
     ModelRef,
     Unload,
 )
-from llamafarm_universal.server.endpoint import is_trusted, request_id_of, runtime_of
+from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse
-from llamafarm_universal.server.responses import EventStream, Json
 from llamafarm_universal.server.runtime import Runtime, Ticket
 from llamafarm_universal.server.tables import LOAD, UNLOAD
 
@@ -33,7 +35,7 @@ STARTED = int(time.time())
 
 
 async def list_models(request: Request) -> Response:
-    return Json({"object": "list", "data": list(_known(runtime_of(request)).values())})
+    return json_answer({"object": "list", "data": list(_known(runtime_of(request)).values())})
 
 
 async def get_model(request: Request) -> Response:
@@ -47,7 +49,7 @@ async def get_model(request: Request) -> Response:
             code="model_not_loaded",
             param="model",
         )
-    return Json(model)
+    return json_answer(model)
 
 
 async def load(request: Request, body: dict[str, Any]) -> Response:
@@ -58,7 +60,7 @@ async def load(request: Request, body: dict[str, Any]) -> Response:
     ticket = await runtime.submit((Load(request_id_of(request), ref),), slots=1)
     if not parsed.get("stream"):
         try:
-            return Json(_loaded(runtime, await _until_loaded(ticket)))
+            return json_answer(_loaded(runtime, await _until_loaded(ticket)))
         finally:
             ticket.close()
     return await _stream(runtime, ticket)
@@ -73,7 +75,7 @@ async def unload(request: Request, body: dict[str, Any]) -> Response:
         await ticket.events.next()
     finally:
         ticket.close()
-    return Json({"model": name, "unloaded": True})
+    return json_answer({"model": name, "unloaded": True})
 
 
 async def _until_loaded(ticket: Ticket) -> LoadedModel:
@@ -93,7 +95,7 @@ async def _stream(runtime: Runtime, ticket: Ticket) -> EventStream:
     return EventStream(
         _frames(runtime, ticket, first),
         close=ticket.close,
-        keep_alive_seconds=runtime.settings.keep_alive_seconds,
+        keep_alive=runtime.settings.keep_alive_seconds,
         error_frame=_error_frame,
     )
 

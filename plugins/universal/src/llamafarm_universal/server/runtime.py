@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from llamafarm.errors import RateLimited
 
+from llamafarm_universal.server.activity import Activity
 from llamafarm_universal.server.errors import RETRY_SECONDS
-from llamafarm_universal.server.guard import Activity
 from llamafarm_universal.server.handles import Handles
 from llamafarm_universal.server.host_entry import ENGINE_HOST
 from llamafarm_universal.server.running import Request, Running

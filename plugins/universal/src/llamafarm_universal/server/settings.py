@@ -14,6 +14,7 @@ from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, read_
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11540
+API_KEY = "UNIVERSAL_RUNTIME_API_KEY"
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
 
@@ -46,7 +47,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
     return Settings(
         host=flags.host or environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST,
         port=_port(environ) if flags.port is None else flags.port,
-        api_key=environ.get("UNIVERSAL_RUNTIME_API_KEY") or None,
+        api_key=environ.get(API_KEY) or None,
         nonce=environ.get("LF_SERVICE_NONCE") or None,
         operator=operator,
         options=HostOptions(
