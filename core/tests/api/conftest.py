@@ -20,6 +20,7 @@ from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider
 from llamafarm.testing.served import served
 from llamafarm.web.run import Server
 
+
 @dataclass
 class RunningServer:
     """root: its URL without a path. url: ends in `/v1`."""

@@ -134,7 +134,7 @@ def test_it_says_where_it_listens_and_stops_on_sigterm(start, tmp_path):
     server.child.send_signal(signal.SIGTERM)
     assert server.end() == 0
     assert server.child.stdout.read() == ""
-    assert not any("Traceback" in line for line in server.lines)
+    assert not any("Traceback" in line for line in server.lines), "".join(server.lines)
     assert not any("Hi" in line.split() for line in server.lines)
 
 
@@ -163,7 +163,7 @@ def test_a_stream_that_does_not_end_in_time_is_told_that_the_server_stops(start)
     assert (event["error"]["code"], event["error"]["message"]) == ("server_stopping", message)
     assert rest[1:] == []
     assert server.end() == 0
-    assert not any("Traceback" in line for line in server.lines)
+    assert not any("Traceback" in line for line in server.lines), "".join(server.lines)
 
 
 def test_a_client_that_does_not_read_does_not_hold_up_the_end(start, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from llamafarm.web.listen import url_of
 
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than clients keep theirs, so that none is closed under a request."""
+FAREWELL_SECONDS = 2.0
+"""How long answers that were not done in time may take to say so: longer than an event stream takes for it."""
 
 
 class Server(uvicorn.Server):
@@ -42,6 +45,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or []:
             self._announce(url_of(listener))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if answers := set(self.server_state.tasks):  # cancelled by now; the end of the loop would do it once more
+            await asyncio.wait(answers, timeout=FAREWELL_SECONDS)
 
 
 def run(server: Server, listener: socket.socket) -> None:

@@ -93,7 +93,5 @@ def test_a_crash_is_an_error_like_any_other_and_says_nothing_of_its_inside(own):
     response = own.http.get("/v1/models", headers={"X-Request-ID": "mine"})
     assert response.status_code == 500
     assert response.headers["x-request-id"] == "mine"
-    assert response.json()["error"]["message"] == (
-        "The server failed.\nIts log says more, under this X-LF-Request-ID."
-    )
+    assert response.json()["error"]["message"] == ("The server failed.\nIts log says more, under this X-LF-Request-ID.")
     assert response.headers["x-should-retry"] == "false"
