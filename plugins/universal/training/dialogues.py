@@ -17,6 +17,26 @@ NEEDS_NO_TOOL_TO_ANSWER = {"list_models", "load_model"}
 TURNS = [2] * 10 + [3] * 6 + [4] * 3 + [5, 6, 8, 14]
 TOOL_COUNTS = [1] * 12 + [2] * 6 + [3] * 3 + [4, 6]
 
+EVERYTHING = {
+    "one_question": 48,
+    "one_unknown": 8,
+    "several_questions": 18,
+    "conversation": 6,
+    "tool_call": 11,
+    "no_tool": 3,
+    "missing_tool": 2,
+}
+"""Kinds of dialogue, methods of `Dialogues`, and how often each is drawn."""
+MOSTLY_QUESTIONS = {
+    "one_question": 70,
+    "one_unknown": 12,
+    "several_questions": 6,
+    "conversation": 3,
+    "tool_call": 5,
+    "no_tool": 3,
+    "missing_tool": 1,
+}
+
 
 @dataclass(frozen=True)
 class Dialogue:
@@ -29,24 +49,17 @@ class Dialogue:
 class Dialogues:
     """An endless source of dialogues, the same for the same seed."""
 
-    def __init__(self, corpus: Corpus, seed: int) -> None:
+    def __init__(self, corpus: Corpus, seed: int, weights: Mapping[str, int] = EVERYTHING) -> None:
         self.corpus = corpus
         self.rng = random.Random(seed)
         self.topics = list(corpus.topics.values())
         self.fields = list(corpus.unknown.values())
-        self.kinds: dict[Callable[[], Dialogue], int] = {
-            self.one_question: 48,
-            self.one_unknown: 8,
-            self.several_questions: 18,
-            self.conversation: 6,
-            self.tool_call: 11,
-            self.no_tool: 3,
-            self.missing_tool: 2,
-        }
+        self.kinds: list[Callable[[], Dialogue]] = [getattr(self, kind) for kind in weights]
+        self.weights = list(weights.values())
 
     def draw(self) -> Dialogue:
         """One dialogue of a random kind."""
-        kind = self.rng.choices(list(self.kinds), weights=list(self.kinds.values()))[0]
+        kind = self.rng.choices(self.kinds, weights=self.weights)[0]
         return kind()
 
     def one_question(self) -> Dialogue:
