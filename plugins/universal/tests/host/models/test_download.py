@@ -120,7 +120,7 @@ def hub_host(hub: Hub, start_host: Callable[..., Any], tmp_path_factory: pytest.
         patch.setenv("TRANSFORMERS_CACHE", str(cache))
         patch.setenv("HF_ENDPOINT", hub.url)
         patch.setenv("HF_TOKEN", "hf_stand_in")
-        with start_host() as host:
+        with start_host(fresh=True) as host:
             host.cache = cache
             yield host
 
@@ -131,7 +131,7 @@ def unreachable(start_host: Callable[..., Any], tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with start_host() as host:
+    with start_host(fresh=True) as host:
         yield host
 
 
@@ -213,7 +213,7 @@ def test_offline_mode_is_named_as_the_cause(
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with start_host() as host:
+    with start_host(fresh=True) as host:
         failed = host.load(ModelRef("farm/elsewhere")).failed
     assert (failed.kind, "offline mode" in failed.message) == ("model_not_found", True)
 
