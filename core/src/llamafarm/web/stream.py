@@ -95,16 +95,19 @@ class _Body:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._between = True
+        self._tail = FRAME_ENDS[0]
         self._last = asyncio.get_running_loop().time()
 
     async def write(self, piece: bytes) -> None:
-        self._between = piece.endswith(FRAME_ENDS)
+        self._tail = (self._tail + piece[-4:])[-4:]  # a frame's end may be cut too
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         self._last = asyncio.get_running_loop().time()
 
+    def _between(self) -> bool:
+        return self._tail.endswith(FRAME_ENDS)
+
     async def end(self, last: bytes) -> None:
-        cut = b"\n\n" if last and not self._between else b""
+        cut = b"\n\n" if last and not self._between() else b""
         await self._send({"type": "http.response.body", "body": cut + last, "more_body": False})
 
     @asynccontextmanager
@@ -122,6 +125,6 @@ class _Body:
         while True:
             await asyncio.sleep(max(0.0, self._last + interval - loop.time()))
             if loop.time() - self._last >= interval:
-                if self._between:
+                if self._between():
                     await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
                 self._last = loop.time()
