@@ -28,58 +28,22 @@ def error(answer: httpx.Response) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "kind", "status", "code"),
     [
-        (b"", "The body is empty."),
-        (b"hello", "The body is not JSON"),
-        (b'{"messages": [}', "line 1, column 15"),
-        (b"[1, 2]", "must be a JSON object, not a list"),
-        (b'"text"', "must be a JSON object, not a string"),
-        (b"null", "must be a JSON object, not null"),
-        (b'{"messages": [], "messages": []}', "The key 'messages' stands twice"),
-        (b'{"temperature": NaN}', "NaN is not JSON"),
-        (b'{"a": "\xff"}', "not UTF-8"),
-        (b'{"a":' * 200_000, "nested too deeply"),
+        (b'{"messages": [}', "application/json", 400, "invalid_json"),
+        (b"{}", "text/plain", 415, "unsupported_media_type"),
     ],
 )
-def test_a_text_that_is_not_a_json_object_is_a_400_that_says_why(shop, content, message):
-    answer = post(shop, content)
-    assert answer.status_code == 400
-    assert message in error(answer)["message"]
-    assert error(answer)["code"] == "invalid_json"
+def test_only_a_json_object_is_read(shop, content, kind, status, code):
+    answer = post(shop, content, kind)
+    assert (answer.status_code, error(answer)["code"]) == (status, code)
 
 
-@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
-def test_only_application_json_is_read(shop, kind):
-    answer = post(shop, json.dumps({"messages": HI}), kind)
-    assert answer.status_code == 415
-    assert error(answer)["code"] == "unsupported_media_type"
-
-
-def test_a_charset_may_follow_the_content_type(shop):
-    assert post(shop, json.dumps({"messages": HI}), "Application/JSON; charset=utf-8").status_code == 200
-
-
-def test_a_compressed_body_is_refused(shop):
-    answer = post(shop, b"...", **{"content-encoding": "gzip"})
-    assert answer.status_code == 415
-
-
-def test_a_body_that_says_it_is_too_large_is_a_413(serve):
+def test_a_body_that_is_too_large_is_a_413_that_names_the_variable(serve):
     server = serve(limits=Limits(max_body_bytes=1000))
     answer = post(server, b"x" * 1001)
     assert answer.status_code == 413
-    assert "larger than 1,000 bytes" in error(answer)["message"]
-
-
-def test_a_body_that_grows_too_large_is_a_413(serve):
-    def pieces():
-        for _ in range(20):
-            yield b"x" * 100
-
-    answer = post(serve(limits=Limits(max_body_bytes=1000)), pieces())
-    assert answer.status_code == 413
-    assert error(answer)["code"] == "request_too_large"
+    assert "larger than 1,000 bytes.\nLF_MAX_BODY_BYTES" in error(answer)["message"]
 
 
 @pytest.mark.parametrize(

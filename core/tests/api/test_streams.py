@@ -125,22 +125,6 @@ def test_silence_is_filled_with_comments_also_before_the_first_frame(serve, befo
     assert words[-1] == "data: [DONE]"
 
 
-def test_comments_never_cut_a_frame_in_two(serve):
-    class Dripping(ScriptedReply):
-        async def frames(self):
-            async for frame in super().frames():
-                for at in range(0, len(frame), 40):
-                    yield frame[at : at + 40]
-                    await asyncio.sleep(0.002)
-
-    with streaming(serve(ScriptedProvider(Dripping("a b c")), limits=Limits(keep_alive=0.001))) as answer:
-        frames = answer.read().split(b"\n\n")
-    kept = [frame for frame in frames if frame and not frame.startswith(b":")]
-    assert len(kept) == 5
-    assert all(sse.parse(frame) is not None for frame in kept)
-    assert all(frame.count(b":") == 1 for frame in frames if frame.startswith(b":"))
-
-
 def test_a_client_that_goes_away_closes_the_stream_upstream(serve):
     reply = ScriptedReply("Hello there.", gate=threading.Event())
     with streaming(serve(ScriptedProvider(reply))) as answer:
