@@ -42,10 +42,10 @@ async def _checked(app: App) -> tuple[list[Model], list[Health]]:
 
 
 def _state(health: Health) -> tuple[str, str]:
-    """The state, and the first line of what is wrong where something is."""
+    """The state, and what is wrong where something is."""
     if health.ok or health.startable:
         return ("reachable" if health.ok else "starts on first use"), ""
-    return "not reachable", health.detail.partition("\n")[0]
+    return "not reachable", " ".join(health.detail.splitlines())
 
 
 def _fields(row: Model, health: Health) -> dict[str, object]:

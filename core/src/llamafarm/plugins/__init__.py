@@ -1,0 +1,1 @@
+"""The plugin system: what is installed, whether it works, and what it brings."""

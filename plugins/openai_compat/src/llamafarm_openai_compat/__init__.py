@@ -1,0 +1,1 @@
+"""The provider `openai`: any server that speaks the OpenAI wire."""

@@ -1,0 +1,1 @@
+"""The provider `universal`, and the Universal Runtime behind it."""

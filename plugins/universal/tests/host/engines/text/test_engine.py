@@ -135,7 +135,8 @@ def test_a_prompt_that_is_too_long_is_refused_with_both_lengths_and_the_next_one
 
 
 def test_a_prompt_that_fills_the_context_leaves_no_room_for_an_answer(host: Any, llama: ModelRef) -> None:
-    assert host.generate(llama, (5,) * 1024).failed.kind == "context_length"
+    failed = host.generate(llama, (5,) * 1024).failed
+    assert (failed.kind, failed.param) == ("context_length", "prompt")
 
 
 def test_prompt_and_max_tokens_together_must_fit(host: Any, llama: ModelRef) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llamafarm_universal.host.engines.base import Emit, Work
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.limits import Limits
-from llamafarm_universal.host.engines.text.prompt import encode
+from llamafarm_universal.host.engines.text.prompt import encode, field_of
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import Sampler, log_probabilities, settle
 from llamafarm_universal.host.engines.text.scheduler import Scheduler
@@ -86,7 +86,7 @@ class TextEngine:
             raise refused(f"`n` must lie between 1 and {most}; it is {work.n}.", "n")
         if not all(sampling.stop):
             raise refused("A stop text must not be empty.", "stop")
-        max_tokens = self._limits.admit(len(prompt), sampling.max_tokens)
+        max_tokens = self._limits.admit(len(prompt), sampling.max_tokens, field_of(work.prompt))
         settings = settle(sampling, self._limits.defaults, self._limits.vocabulary)
         return [
             Sequence(

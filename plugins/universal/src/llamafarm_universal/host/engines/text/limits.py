@@ -37,8 +37,11 @@ class Limits:
             defaults=defaults,
         )
 
-    def admit(self, prompt: int, max_tokens: int | None) -> int:
-        """How many tokens an answer may have. Raises RequestFailed where prompt and answer do not fit the context."""
+    def admit(self, prompt: int, max_tokens: int | None, field: str) -> int:
+        """How many tokens an answer may have to a prompt of so many, which came in that field of the request.
+
+        Raises RequestFailed where prompt and answer do not fit the context.
+        """
         if max_tokens is not None and max_tokens < 1:
             raise refused(f"`max_tokens` must be at least 1; it is {max_tokens}.", "max_tokens")
         limit = self.context_length
@@ -49,7 +52,7 @@ class Limits:
                 "context_length",
                 f"The prompt has {prompt:,} tokens; the model can take {limit:,}.",
                 hint="Shorten the prompt, or ask a model with a longer context.",
-                param="messages",
+                param=field,
             )
         if max_tokens is not None and prompt + max_tokens > limit:
             raise RequestFailed(

@@ -16,10 +16,15 @@ def encode(prompt: ChatPrompt | TextPrompt, tokenizer: Any, model: str, vocabula
     """The token ids of a prompt, at least one. Raises RequestFailed."""
     ids = _encode_chat(prompt, tokenizer, model) if isinstance(prompt, ChatPrompt) else _encode_text(prompt, tokenizer)
     if not ids:
-        raise refused("The prompt is empty.", "prompt" if isinstance(prompt, TextPrompt) else "messages")
+        raise refused("The prompt is empty.", field_of(prompt))
     if bad := [token for token in ids if not 0 <= token < vocabulary]:
         raise refused(f"Token {bad[0]} does not exist: this model's are 0 to {vocabulary - 1}.", "prompt")
     return ids
+
+
+def field_of(prompt: ChatPrompt | TextPrompt) -> str:
+    """The field of a request that a prompt came in."""
+    return "prompt" if isinstance(prompt, TextPrompt) else "messages"
 
 
 def check_template_options(options: Mapping[str, Any], tokenizer: Any) -> None:
