@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+
 import pytest
 
 COMMANDS = ["chat", "models", "init", "serve", "start", "stop", "status", "logs", "sessions", "config", "plugins",
@@ -92,3 +96,26 @@ def test_doctor_says_what_to_do(farm):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script(farm, shell):
     assert "_LF_COMPLETE" in farm.lf("completion", shell).stdout
+
+
+@pytest.mark.parametrize(("settings", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_is_for_terminals_and_not_for_those_who_want_none(farm, settings, coloured):
+    farm.environ |= settings
+
+    shown = on_a_terminal(farm, "doctor")
+
+    assert ("\x1b[" in shown) == coloured
+    assert "\x1b[" not in farm.lf("doctor").stdout
+
+
+def on_a_terminal(farm, *arguments: str) -> str:
+    """What `lf` prints where its output is a terminal."""
+    master, slave = pty.openpty()
+    with farm.start(*arguments, stdout=slave, stderr=slave):
+        os.close(slave)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while piece := os.read(master, 65536):
+                shown += piece
+    os.close(master)
+    return shown.decode()

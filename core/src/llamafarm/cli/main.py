@@ -48,6 +48,10 @@ def lf() -> None:
 lf.params.extend(common_options())
 
 
+COLOR = False if os.environ.get("NO_COLOR") else None
+"""None leaves it to where the output goes. Source: no-color.org."""
+
+
 def main() -> None:
     """The console script. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     settings: dict[str, Any] = {}
@@ -62,7 +66,7 @@ def main() -> None:
 def run(settings: dict[str, Any]) -> int:
     """Run the command line and return the exit code; every error becomes text on stderr."""
     try:
-        result = lf.main(standalone_mode=False, prog_name="lf", obj=settings)
+        result = lf.main(standalone_mode=False, prog_name="lf", obj=settings, color=COLOR)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -82,7 +86,7 @@ def _report(error: Exception, *, debug: bool) -> int:
 
         traceback.print_exception(error)
         return 1
-    click.echo(f"{click.style('Error:', fg='red')} {_text(error)}", err=True)
+    click.echo(f"{click.style('Error:', fg='red')} {_text(error)}", err=True, color=COLOR)
     return 1
 
 
