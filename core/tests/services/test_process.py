@@ -162,6 +162,18 @@ async def test_after_a_kill_the_next_use_starts_another(farm):
     assert farm.started() == [first.pid, second.pid]
 
 
+async def test_the_port_of_one_that_was_killed_may_be_open_for_a_moment_longer(farm):
+    service = farm.service()
+    first = await service.ensure(ignore_progress)
+    os.kill(first.pid, signal.SIGKILL)
+    await asyncio.to_thread(os.waitpid, first.pid, 0)
+    with socket.create_server(("127.0.0.1", farm.port)) as lingering:
+        again = asyncio.create_task(service.ensure(ignore_progress))
+        connection, _ = await asyncio.to_thread(lingering.accept)
+        connection.close()
+    assert (await again).pid != first.pid
+
+
 async def test_one_that_is_just_ending_is_waited_for_and_replaced(farm):
     first = await farm.service("lingers").ensure(ignore_progress)
     os.kill(first.pid, signal.SIGTERM)

@@ -23,6 +23,8 @@ from llamafarm.services.probe import Probe, listener, probe
 from llamafarm.services.state import ServiceFiles, ServiceState
 
 POLL_SECONDS = 0.05
+CLOSING_SECONDS = 3.0
+"""How long the port of a process that is gone may still be open."""
 HUNG_SECONDS = 10.0
 """A process that should have started long ago and does not answer for so long is replaced."""
 Outcome = Literal["ready", "ended", "late", "taken"]
@@ -125,11 +127,21 @@ class ProcessService:
                 return self._status("running", state)
             await self._end(state)
         self._files.clear()
-        answer = await self._probe()
+        answer = await self._probe() if state is None else await self._probe_after_its_end()
         if self._is_ours(answer):
             return self._status("foreign", body=answer.body)
         self._check_address(answer)
         return await self._launch(progress)
+
+    async def _probe_after_its_end(self) -> Probe:
+        """Probe where a process of ours was: the port of one that has just been killed stays open for a moment."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + CLOSING_SECONDS
+        answer = await self._probe()
+        while answer.reached and not self._is_ours(answer) and loop.time() < end:
+            await asyncio.sleep(POLL_SECONDS)
+            answer = await self._probe()
+        return answer
 
     def _check_address(self, answer: Probe) -> None:
         spec = self.spec
