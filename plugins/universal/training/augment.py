@@ -58,7 +58,7 @@ def _insert(words: list[str], rng: random.Random) -> list[str]:
 
 def _slip(text: str, rng: random.Random) -> str:
     """One slip of the finger in a long word: a letter doubled, lost, swapped with the next, or its neighbour's."""
-    if rng.random() > 0.2:
+    if rng.random() > 0.12:
         return text
     places = [i for i in range(1, len(text) - 1) if re.fullmatch("[A-Za-z][a-z][A-Za-z]", text[i - 1 : i + 2])]
     if len(places) < 6:
@@ -88,7 +88,7 @@ def _change_case(text: str, rng: random.Random) -> str:
     chance = rng.random()
     if chance < 0.3:
         return text.lower()
-    if chance < 0.36:
+    if chance < 0.35:
         return text.upper()
     if chance < 0.4:
         return text.title()

@@ -1,4 +1,8 @@
-"""Turns dialogues into batches of token ids and labels: similar lengths together, loss on what the assistant says."""
+"""Turns dialogues into batches of token ids and labels, with loss on what the assistant says.
+
+What one step learns from is drawn at random and then cut into batches of similar lengths, so that little is padding and
+yet every step sees every kind of dialogue.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,10 @@ from .dialogues import Dialogue, Dialogues
 from .tokenizer import END, START
 
 IGNORED = -100
-POOL = 768
-"""Dialogues drawn at a time, to be sorted by length."""
+Row = tuple[list[int], list[int]]
+"""The ids of one dialogue, and its labels."""
+LONGER = 1.4
+"""How much longer the longest row of a batch may be than its shortest."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +31,16 @@ class Batch:
     labels: Tensor
 
 
-def batches(source: Dialogues, tokenizer: PreTrainedTokenizerFast, tokens: int, positions: int) -> Iterator[Batch]:
-    """Endless batches of about `tokens` tokens, padding included; dialogues are cut at `positions`."""
+def steps(source: Dialogues, tokenizer: PreTrainedTokenizerFast, tokens: int, positions: int) -> Iterator[list[Batch]]:
+    """Endlessly, the batches of one step: about `tokens` tokens without padding; dialogues are cut at `positions`."""
     while True:
-        rows = [encode(source.draw(), tokenizer, positions) for _ in range(POOL)]
-        groups = list(_groups(sorted(rows, key=lambda row: len(row[0])), tokens))
-        source.rng.shuffle(groups)
-        for group in groups:
-            yield _pad(group, tokenizer.pad_token_id)
+        rows: list[Row] = []
+        while sum(len(ids) for ids, _ in rows) < tokens:
+            rows.append(encode(source.draw(), tokenizer, positions))
+        yield [_pad(group, tokenizer.pad_token_id) for group in _groups(sorted(rows, key=lambda row: len(row[0])))]
 
 
-def encode(dialogue: Dialogue, tokenizer: PreTrainedTokenizerFast, positions: int) -> tuple[list[int], list[int]]:
+def encode(dialogue: Dialogue, tokenizer: PreTrainedTokenizerFast, positions: int) -> Row:
     """The ids of a dialogue and its labels: every assistant turn after its header, with the token that ends it."""
     text = tokenizer.apply_chat_template(dialogue.messages, tools=dialogue.tools or None, tokenize=False)
     ids: list[int] = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids[:positions]
@@ -52,17 +57,18 @@ def encode(dialogue: Dialogue, tokenizer: PreTrainedTokenizerFast, positions: in
     return ids, labels
 
 
-def _groups(rows: list[tuple[list[int], list[int]]], tokens: int) -> Iterator[list[tuple[list[int], list[int]]]]:
-    group: list[tuple[list[int], list[int]]] = []
+def _groups(rows: list[Row]) -> Iterator[list[Row]]:
+    """Rows in the order of their lengths, cut where they get much longer."""
+    group: list[Row] = []
     for row in rows:
-        if group and len(row[0]) * (len(group) + 1) > tokens:
+        if group and len(row[0]) > LONGER * len(group[0][0]):
             yield group
             group = []
         group.append(row)
     yield group
 
 
-def _pad(group: list[tuple[list[int], list[int]]], pad: int) -> Batch:
+def _pad(group: list[Row], pad: int) -> Batch:
     longest = max(len(ids) for ids, _ in group)
     ids = [row + [pad] * (longest - len(row)) for row, _ in group]
     labels = [row + [IGNORED] * (longest - len(row)) for _, row in group]

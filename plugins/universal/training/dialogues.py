@@ -14,28 +14,19 @@ from .corpus import Conversation, Corpus, Message, Tool, Topic
 NEEDS_NO_TOOL_TO_ANSWER = {"list_models", "load_model"}
 """Without such a tool their requests are questions about the product: not declined, and not asked beside the tool."""
 
-TURNS = [2] * 10 + [3] * 6 + [4] * 3 + [5, 6, 8, 14]
-TOOL_COUNTS = [1] * 12 + [2] * 6 + [3] * 3 + [4, 6]
+TURNS = [2] * 10 + [3] * 5 + [4] * 2 + [6, 10]
+TOOL_COUNTS = [1] * 12 + [2] * 6 + [3] * 2 + [4]
 
-EVERYTHING = {
-    "one_question": 48,
-    "one_unknown": 8,
-    "several_questions": 18,
-    "conversation": 6,
-    "tool_call": 11,
+KINDS = {
+    "one_question": 66,
+    "one_unknown": 9,
+    "several_questions": 6,
+    "conversation": 4,
+    "tool_call": 10,
     "no_tool": 3,
     "missing_tool": 2,
 }
 """Kinds of dialogue, methods of `Dialogues`, and how often each is drawn."""
-MOSTLY_QUESTIONS = {
-    "one_question": 70,
-    "one_unknown": 12,
-    "several_questions": 6,
-    "conversation": 3,
-    "tool_call": 5,
-    "no_tool": 3,
-    "missing_tool": 1,
-}
 
 
 @dataclass(frozen=True)
@@ -49,13 +40,13 @@ class Dialogue:
 class Dialogues:
     """An endless source of dialogues, the same for the same seed."""
 
-    def __init__(self, corpus: Corpus, seed: int, weights: Mapping[str, int] = EVERYTHING) -> None:
+    def __init__(self, corpus: Corpus, seed: int) -> None:
         self.corpus = corpus
         self.rng = random.Random(seed)
         self.topics = list(corpus.topics.values())
         self.fields = list(corpus.unknown.values())
-        self.kinds: list[Callable[[], Dialogue]] = [getattr(self, kind) for kind in weights]
-        self.weights = list(weights.values())
+        self.kinds: list[Callable[[], Dialogue]] = [getattr(self, kind) for kind in KINDS]
+        self.weights = list(KINDS.values())
 
     def draw(self) -> Dialogue:
         """One dialogue of a random kind."""
@@ -180,11 +171,11 @@ class Dialogues:
     def _system_text(self) -> str:
         """Mostly nothing; else a persona, a manner, or answers about something else as context."""
         chance = self.rng.random()
-        if chance < 0.6:
+        if chance < 0.75:
             return ""
         prompts = self.corpus.system_prompts
         parts = [self.rng.choice(prompts["persona"]), self.rng.choice(prompts["manner"])]
-        if chance > 0.93:
+        if chance > 0.96:
             answers = [self._any_topic().answer for _ in range(self.rng.randint(1, 2))]
             return self.rng.choice([" ", "\n", "\n\n"]).join([*parts[: self.rng.randint(0, 2)], *answers])
         self.rng.shuffle(parts)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -16,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from .batches import IGNORED, Batch, batches
+from .batches import IGNORED, Batch, steps
 from .corpus import load_corpus
-from .dialogues import EVERYTHING, MOSTLY_QUESTIONS, Dialogues
+from .dialogues import Dialogues
 from .muon import Muon
 from .tokenizer import train_tokenizer
 
@@ -26,39 +25,15 @@ ARTEFACT = Path(__file__).parent.parent / "src" / "llamafarm_universal" / "demo_
 POSITIONS = 1024
 SEED = 20
 THREADS = 2
-MATRIX_RATE, RATE = 1.2e-3, 3e-3
+STEPS = 2200
+TOKENS = 4000
+"""Tokens that one step learns from, padding left out."""
+MATRIX_RATE, RATE = 4e-4, 2e-3
 """Full learning rates of the matrices (Muon, as the root mean square of an update) and of everything else (Adam)."""
+WARM_UP, FALL = 20, 0.7
+"""Steps until the rates are full, and the share of all steps, at the end, in which they fall to nothing."""
 EVERY = 50
 """Steps between two lines of progress."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training with an optimizer and dialogues of its own."""
-
-    seed: int
-    steps: int
-    tokens: int
-    """Tokens in a batch, padding included."""
-    weights: Mapping[str, int]
-    """How often each kind of dialogue is drawn."""
-    share: float
-    """How much of the full learning rates is used."""
-    warm_up: int
-    fall: tuple[int, int]
-    """Between which steps the rates fall from `share` to nothing; a phase may end before."""
-
-    def share_at(self, step: int) -> float:
-        start, end = self.fall
-        return self.share * min(1.0, (step + 1) / self.warm_up, (end - step) / (end - start))
-
-
-PHASES = (
-    # The answers are learnt by heart at full rates; which question wants which answer is only learnt at lower ones.
-    Phase(SEED, 800, 4000, EVERYTHING, share=1.0, warm_up=20, fall=(735, 1050)),
-    Phase(SEED + 1, 600, 4000, EVERYTHING, share=0.35, warm_up=1, fall=(320, 800)),
-    Phase(SEED + 2, 430, 3000, MOSTLY_QUESTIONS, share=0.3, warm_up=1, fall=(129, 430)),
-)
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -80,13 +55,29 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-def loss_of(model: LlamaForCausalLM, batch: Batch) -> Tensor:
-    """Mean cross-entropy of the next token where the assistant speaks; only there the vocabulary is multiplied out."""
+def learn(model: LlamaForCausalLM, batches: list[Batch]) -> float:
+    """Adds up the gradients of one step; returns the mean cross-entropy of what the assistant says."""
+    learned = sum(int((batch.labels[:, 1:] != IGNORED).sum()) for batch in batches)
+    total = 0.0
+    for batch in batches:
+        loss = _loss(model, batch) / learned
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def _loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+    """Summed cross-entropy where the assistant speaks; only there the vocabulary is multiplied out."""
     # Padding stands at the end, where causal attention never looks back at it: no mask is needed.
     hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state[:, :-1]
     targets = batch.labels[:, 1:]
     learned = targets != IGNORED
-    return functional.cross_entropy(model.lm_head(hidden[learned]), targets[learned])
+    return functional.cross_entropy(model.lm_head(hidden[learned]), targets[learned], reduction="sum")
+
+
+def share_at(step: int, steps: int) -> float:
+    """How much of the full learning rates is used: a linear warm-up, all, and a linear fall at the end."""
+    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (steps * FALL))
 
 
 class Optimizer:
@@ -110,19 +101,16 @@ class Optimizer:
         self.muon.step(MATRIX_RATE * share)
 
 
-def fit(model: LlamaForCausalLM, source: Iterator[Batch], phase: Phase) -> None:
+def fit(model: LlamaForCausalLM, source: Iterator[list[Batch]], steps: int) -> None:
     """Trains in place and prints where it stands."""
     optimizer, started, total = Optimizer(model), time.monotonic(), 0.0
-    for step in range(phase.steps):
+    for step in range(steps):
         model.zero_grad(set_to_none=True)
-        loss = loss_of(model, next(source))
-        loss.backward()
+        total += learn(model, next(source))
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step(phase.share_at(step))
-        total += loss.item()
+        optimizer.step(share_at(step, steps))
         if (step + 1) % EVERY == 0:
-            seconds = time.monotonic() - started
-            print(f"step {step + 1}/{phase.steps}  loss {total / EVERY:.4f}  {seconds:.0f} s", flush=True)
+            print(f"step {step + 1}/{steps}  loss {total / EVERY:.4f}  {time.monotonic() - started:.0f} s", flush=True)
             total = 0.0
 
 
@@ -135,6 +123,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--output", type=Path, default=ARTEFACT)
     arguments = parser.parse_args()
     torch.set_num_threads(THREADS)
@@ -144,9 +133,7 @@ def main() -> None:
     tokenizer = train_tokenizer(corpus, POSITIONS)
     model = build_model(tokenizer)
     print(f"{len(corpus.topics)} topics, {len(tokenizer)} tokens, {model.num_parameters():,} parameters")
-    for phase in PHASES:
-        source = Dialogues(corpus, phase.seed, phase.weights)
-        fit(model, batches(source, tokenizer, phase.tokens, POSITIONS), phase)
+    fit(model, steps(Dialogues(corpus, SEED), tokenizer, TOKENS, POSITIONS), arguments.steps)
     save(model, tokenizer, arguments.output)
 
 

@@ -85,13 +85,6 @@ def test_the_tokenizer_gives_every_text_back(tokenizer):
         assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-def test_a_word_is_the_same_tokens_in_a_request_and_in_an_argument(tokenizer):
-    for word in ["Tromso", "wine cellar", "Brovanti"]:
-        inside = tokenizer.encode(word)
-        assert tokenizer.encode(f"weather in {word}?")[-len(inside) - 1 : -1] == inside
-        assert tokenizer.encode(f'"{word}"')[1:-1] == inside
-
-
 def test_without_system_message_and_tools_the_prompt_holds_neither(tokenizer):
     text = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Hi"}], add_generation_prompt=True, tokenize=False
