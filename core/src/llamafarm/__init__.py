@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llamafarm.errors import (
         AuthenticationFailed,
         ConfigError,
+        ConnectionBroken,
         ConnectionFailed,
         ContextLengthExceeded,
         InvalidRequest,
@@ -56,6 +57,7 @@ _HOMES = {
     "errors": (
         "AuthenticationFailed",
         "ConfigError",
+        "ConnectionBroken",
         "ConnectionFailed",
         "ContextLengthExceeded",
         "InvalidRequest",
@@ -99,6 +101,7 @@ __all__ = [
     "CompletionRequest",
     "ConfigError",
     "ConfigFragment",
+    "ConnectionBroken",
     "ConnectionFailed",
     "ContextLengthExceeded",
     "EmbeddingRequest",

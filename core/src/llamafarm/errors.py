@@ -17,6 +17,7 @@
         ├── ContextLengthExceeded  the prompt is longer than the model can take
         ├── InvalidRequest         it refused a parameter
         └── UpstreamError          it failed, or broke the protocol
+            └── ConnectionBroken   it broke the connection before it answered anything
 
 Each carries what the OpenAI error envelope needs (`status`, `type`, `code`, `param`) and, apart from the message, a
 `hint`: what to do next.
@@ -189,3 +190,7 @@ class UpstreamError(ProviderError):
     """The runtime failed in the middle, or its answer breaks the protocol."""
 
     default_code = "upstream_error"
+
+
+class ConnectionBroken(UpstreamError):
+    """The connection broke before any answer; the request may have been read, so only a dead runtime is asked again."""

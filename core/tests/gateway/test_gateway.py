@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from llamafarm.errors import (
+    ConnectionBroken,
     ConnectionFailed,
     InvalidRequest,
     OperationNotSupported,
@@ -27,6 +29,7 @@ from llamafarm.providers.base import Health
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import Parameters
 from llamafarm.records import AgentHandlerSpec
+from llamafarm.services.base import ServiceStatus
 from llamafarm.sessions import SessionStore
 from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider, ScriptedReply
 from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS
@@ -61,10 +64,14 @@ class FakeService:
 
     name = "scripted"
 
-    def __init__(self, error=None, wait=None):
+    def __init__(self, error=None, wait=None, state="running"):
         self.ensured = 0
+        self.state = state
         self.error = error
         self.wait = wait
+
+    async def status(self):
+        return ServiceStatus("scripted", self.state, "http://127.0.0.1:9")
 
     async def ensure(self, progress):
         self.ensured += 1
@@ -258,6 +265,16 @@ async def test_a_service_that_has_gone_is_started_again_and_the_request_repeated
     await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
     assert await text(await gateway.ask(project(), CHAT, {"messages": [HI]}, context())) == "two"
     assert service.ensured == 2
+
+
+@pytest.mark.parametrize(("state", "asked"), [("stopped", 2), ("running", 1)])
+async def test_a_connection_that_breaks_before_an_answer_is_repeated_where_the_runtime_has_died(state, asked):
+    service = FakeService(state=state)
+    provider = ScriptedProvider(ConnectionBroken("broke"), "two")
+    gateway = Gateway(with_service(ScriptedPlugins(provider), service))
+    with nullcontext() if asked == 2 else pytest.raises(ConnectionBroken):
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
+    assert len(provider.requests) == asked
 
 
 async def test_a_runtime_that_stays_away_is_asked_twice_and_no_more():

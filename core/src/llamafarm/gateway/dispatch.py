@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llamafarm.errors import ConnectionFailed, OperationNotSupported, PluginError, ProviderTimeout, UpstreamError
+from llamafarm.errors import (
+    ConnectionBroken,
+    ConnectionFailed,
+    OperationNotSupported,
+    PluginError,
+    ProviderTimeout,
+    UpstreamError,
+)
 from llamafarm.gateway.blame import blaming
 from llamafarm.project import Project
 from llamafarm.providers.base import Call, Endpoint, Progress, Provider, ignore_progress, operations
@@ -85,7 +92,8 @@ class Dispatcher:
         """Ask with the entry's service up.
 
         The first use of an endpoint in this process makes sure of it; later uses trust it until a connection fails,
-        which means that nothing was sent, so that asking once more is safe.
+        which means that nothing was sent, or breaks before an answer because the runtime has died: asking once more
+        is safe then.
         """
         service = self.service(entry)
         if service is None:
@@ -96,8 +104,12 @@ class Dispatcher:
         try:
             return await ask()
         except ConnectionFailed:
-            await self._ensure(service, endpoint, call)
-            return await ask()
+            pass
+        except ConnectionBroken:
+            if (await service.status()).state == "running":
+                raise
+        await self._ensure(service, endpoint, call)
+        return await ask()
 
     async def _ensure(self, service: Service, endpoint: Endpoint, call: Call) -> None:
         self._ensured.discard(endpoint)

@@ -14,12 +14,12 @@ import httpx
 
 from llamafarm.errors import (
     ConfigError,
+    ConnectionBroken,
     ConnectionFailed,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
     RateLimited,
-    UpstreamError,
 )
 from llamafarm.providers.address import is_loopback
 from llamafarm.providers.answer import Answer, Limits
@@ -154,7 +154,7 @@ class HttpUpstream:
                 hint="`timeouts.first_byte` and `timeouts.total` of the model entry set the limits.",
             ) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise UpstreamError(
+            raise ConnectionBroken(
                 f"{provider} at {url} broke the connection before answering: {str(error) or type(error).__name__}",
                 provider=provider,
             ) from error
