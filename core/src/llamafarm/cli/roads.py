@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import uuid4
@@ -60,28 +60,20 @@ class RemoteRoad:
         self._upstream = HttpUpstream(Endpoint("llamafarm", url, os.environ.get("LF_API_KEY")))
 
     async def ask(self, request: dict[str, Any], session: str | None, _progress: Callable[[Progress], None]) -> Reply:
+        from llamafarm.gateway import SESSION_HEADER
+        from llamafarm.gateway.reply import TurnReply
         from llamafarm.providers.base import Call
         from llamafarm.providers.entry import ModelEntry
         from llamafarm.providers.reply import read_reply
 
         entry = ModelEntry(name=request.get("model", "default"), provider="llamafarm", model="default")
         call = Call(entry, request_id=uuid4().hex)
-        headers = {"x-session-id": session} if session else {}
+        headers = {SESSION_HEADER: session} if session else {}
         stream = bool(request.get("stream"))
         answer = await self._upstream.open_stream(CHAT.path, request, call, stream=stream, headers=headers)
         reply = await read_reply(self._upstream, answer, usage="stream_options" in request)
-        return WithHeaders(reply, {"X-Session-ID": answer.headers.get("x-session-id", "")})
+        kept = {SESSION_HEADER: answer.headers.get(SESSION_HEADER, "")}
+        return TurnReply(reply, "The answer of the server", headers=kept)
 
     async def aclose(self) -> None:
         await self._upstream.aclose()
-
-
-class WithHeaders:
-    """A reply with headers of its own."""
-
-    def __init__(self, reply: Reply, headers: Mapping[str, str]) -> None:
-        self.headers = headers
-        self.completion = reply.completion
-        self.chunks = reply.chunks
-        self.frames = reply.frames
-        self.aclose = reply.aclose
