@@ -18,7 +18,7 @@ from llamafarm.errors import ServiceError
 from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services.probe import probe
 from llamafarm.services.process import ProcessService, ProcessSpec
-from llamafarm.services.state import token_of
+from llamafarm.services.state import ServiceFiles, token_of
 from llamafarm.testing.upstream import ScriptedUpstream, answering
 
 pytestmark = pytest.mark.anyio
@@ -92,6 +92,20 @@ async def test_it_is_started_on_first_use_and_used_as_it_is_afterwards(farm):
     assert first.pid == again.pid == farm.started()[0]
     assert [progress.stage for progress in told] == ["starting"]
     assert len(farm.started()) == 1
+
+
+async def test_who_comes_while_another_starts_it_is_told_and_waits(farm):
+    told: list[Progress] = []
+    with ServiceFiles(f"tiny:{farm.port}", farm.folder / "data").lock():
+        second = asyncio.create_task(farm.service().ensure(told.append))
+        while not told:
+            await asyncio.sleep(0.01)
+        assert farm.started() == []
+    assert (await second).state == "running"
+    assert [progress.text for progress in told] == [
+        "Waiting for the tiny runtime, which is being started",
+        f"Starting the tiny runtime at http://127.0.0.1:{farm.port}",
+    ]
 
 
 async def test_its_state_says_what_is_there(farm):
