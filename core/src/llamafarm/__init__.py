@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from llamafarm.handlers.base import AgentHandler, Ask, Session, Turn
     from llamafarm.hookspecs import hookimpl
     from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Progress, Provider, Reply
+    from llamafarm.providers.chunks import ChunkReply
     from llamafarm.providers.entry import ModelEntry, Timeouts
     from llamafarm.providers.http import HttpUpstream
     from llamafarm.providers.parameters import Parameters
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
     from llamafarm.services.base import Service, ServiceStatus
     from llamafarm.services.process import ProcessService, ProcessSpec
-    from llamafarm.wire.chat import ChatRequest, Message
+    from llamafarm.wire.chat import ChatChunk, ChatRequest, Message
     from llamafarm.wire.completion import CompletionRequest
     from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
 
@@ -77,6 +78,7 @@ _HOMES = {
     "handlers.base": ("AgentHandler", "Ask", "Session", "Turn"),
     "hookspecs": ("hookimpl",),
     "providers.base": ("Call", "Endpoint", "Health", "ModelInfo", "Progress", "Provider", "Reply"),
+    "providers.chunks": ("ChunkReply",),
     "providers.entry": ("ModelEntry", "Timeouts"),
     "providers.http": ("HttpUpstream",),
     "providers.parameters": ("Parameters",),
@@ -85,7 +87,7 @@ _HOMES = {
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
     "services.base": ("Service", "ServiceStatus"),
     "services.process": ("ProcessService", "ProcessSpec"),
-    "wire.chat": ("ChatRequest", "Message"),
+    "wire.chat": ("ChatChunk", "ChatRequest", "Message"),
     "wire.completion": ("CompletionRequest",),
     "wire.embedding": ("EmbeddingRequest", "EmbeddingResponse"),
 }
@@ -97,7 +99,9 @@ __all__ = [
     "Ask",
     "AuthenticationFailed",
     "Call",
+    "ChatChunk",
     "ChatRequest",
+    "ChunkReply",
     "CompletionRequest",
     "ConfigError",
     "ConfigFragment",

@@ -5,39 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any, NoReturn, Self
 
 import httpx
 
 from llamafarm.errors import ProviderTimeout, UpstreamError
 from llamafarm.providers.base import Endpoint
+from llamafarm.providers.limits import Limits
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Time limits of one answer. first_byte and deadline: on the event loop's clock; between: seconds of silence."""
-
-    first_byte: float | None
-    between: float | None
-    deadline: float | None
-
-    def next(self) -> float | None:
-        """Until when the next piece must have come."""
-        if self.between is None:
-            return self.deadline
-        end = asyncio.get_running_loop().time() + self.between
-        return end if self.deadline is None else min(end, self.deadline)
-
-    def missed(self, end: float | None) -> tuple[str, str]:
-        """What went wrong at `end`, and the setting that decides it."""
-        if end == self.deadline:
-            return "was not complete in time", "total"
-        if end == self.first_byte:
-            return "did not begin in time", "first_byte"
-        return f"was silent for more than {self.between:g} s", "between_bytes"
 
 
 class Answer:

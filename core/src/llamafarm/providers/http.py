@@ -8,6 +8,7 @@ import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import httpx
@@ -22,9 +23,10 @@ from llamafarm.errors import (
     RateLimited,
 )
 from llamafarm.providers.address import is_loopback
-from llamafarm.providers.answer import Answer, Limits
+from llamafarm.providers.answer import Answer
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
+from llamafarm.providers.limits import Limits, deadline_of
 from llamafarm.providers.proxies import proxy_of
 from llamafarm.providers.refusal import NEVER_RETRIED, ReadError, Refusal, error_of, in_band_status, retry_after
 from llamafarm.wire.body import dump
@@ -81,12 +83,12 @@ class HttpUpstream:
         own = {"x-request-id": call.request_id, "content-type": "application/json", **call.trace, **(headers or {})}
         if stream and self._streams_close:
             own["connection"] = "close"  # behind a proxy a reused connection cannot be told from a fresh one
-        deadline = self._deadline(call)
+        deadline = deadline_of(self.endpoint.timeouts, call)
         for attempt in range(MAX_RETRIES + 1):
             try:
                 request = self._request("POST", path, own, content)
-                between = self.endpoint.timeouts.between_bytes if between is None else between
-                return await self._attempt(request, Limits(self._first_byte(deadline), between, deadline))
+                limits = Limits.from_now(self.endpoint.timeouts, deadline)
+                return await self._attempt(request, limits if between is None else replace(limits, between=between))
             except (ConnectionFailed, RateLimited, ProviderUnavailable) as error:
                 wait = self._wait(error, attempt, deadline)
                 if wait is None:
@@ -158,18 +160,6 @@ class HttpUpstream:
                 f"{provider} at {url} broke the connection before answering: {str(error) or type(error).__name__}",
                 provider=provider,
             ) from error
-
-    def _deadline(self, call: Call) -> float | None:
-        total = self.endpoint.timeouts.total
-        ends = [call.deadline, asyncio.get_running_loop().time() + total if total else None]
-        return min((end for end in ends if end is not None), default=None)
-
-    def _first_byte(self, deadline: float | None) -> float | None:
-        limit = self.endpoint.timeouts.first_byte
-        if limit is None:
-            return deadline
-        end = asyncio.get_running_loop().time() + limit
-        return end if deadline is None else min(end, deadline)
 
     def _wait(self, error: ProviderError, attempt: int, deadline: float | None) -> float | None:
         """Seconds to wait before asking again, or None where that is no use."""

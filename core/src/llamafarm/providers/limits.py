@@ -1,0 +1,49 @@
+"""Time limits of one answer: until when it must begin, go on, and be complete."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Self
+
+from llamafarm.providers.base import Call
+from llamafarm.providers.entry import Timeouts
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Time limits of one answer. first_byte and deadline: on the event loop's clock; between: seconds of silence."""
+
+    first_byte: float | None
+    between: float | None
+    deadline: float | None
+
+    @classmethod
+    def from_now(cls, timeouts: Timeouts, deadline: float | None) -> Self:
+        """The limits of a request that is sent now. deadline: see `deadline_of`."""
+        return cls(earlier(deadline, timeouts.first_byte), timeouts.between_bytes, deadline)
+
+    def next(self) -> float | None:
+        """Until when the next piece must have come."""
+        return earlier(self.deadline, self.between)
+
+    def missed(self, end: float | None) -> tuple[str, str]:
+        """What went wrong at `end`, and the setting that decides it."""
+        if end == self.deadline:
+            return "was not complete in time", "total"
+        if end == self.first_byte:
+            return "did not begin in time", "first_byte"
+        return f"was silent for more than {self.between:g} s", "between_bytes"
+
+
+def deadline_of(timeouts: Timeouts, call: Call) -> float | None:
+    """When a call that begins now must be complete: at its own deadline or the total limit, whichever is earlier."""
+    return earlier(call.deadline, timeouts.total)
+
+
+def earlier(end: float | None, seconds: float | None) -> float | None:
+    """The earlier of `end`, on the event loop's clock, and so many seconds from now; None is never."""
+    if seconds is None:
+        return end
+    then = asyncio.get_running_loop().time() + seconds
+    return then if end is None else min(end, then)
