@@ -8,25 +8,30 @@ gateway = Gateway(plugins)
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from llamafarm.errors import PluginError
 from llamafarm.providers.assemble import Assembler
 from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.records import AgentHandlerSpec, ProviderSpec
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 from llamafarm.wire import sse
+
+if TYPE_CHECKING:
+    from llamafarm.plugins.manager import PluginManager
 
 POLL_SECONDS = 0.005
 
 
 class ScriptedReply:
-    """Streams `text` word by word, as chunks of `request`'s model.
+    """Streams `text` word by word, or `chunks`, or `frames` as they are.
 
     gate: where given, the words after the first `before_gate` wait until it is set. error: raised in the place of the
-    finish. closed: whether somebody has closed it.
+    finish. closed: whether somebody has closed it. waiting: whether it has come to the gate. reads: how often somebody
+    has begun to read it; a real answer can be read once.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class ScriptedReply:
         text: str = "",
         *,
         chunks: list[dict[str, Any]] | None = None,
+        frames: Sequence[bytes] | None = None,
         gate: threading.Event | None = None,
         before_gate: int = 1,
         error: Exception | None = None,
@@ -41,19 +47,41 @@ class ScriptedReply:
     ) -> None:
         self.headers: dict[str, str] = {}
         self.closed = False
+        self.waiting = False
+        self.reads = 0
         self.sent = 0
-        self._chunks = chunks if chunks is not None else _chunks(text, kind)
+        self._chunks = chunks if chunks is not None else _parsed(frames or ()) or _chunks(text, kind)
+        self._frames = frames
         self._gate = gate
         self._before_gate = before_gate
         self._error = error
 
     async def completion(self) -> Any:
+        self.reads += 1
         assembler = Assembler()
-        async for chunk in self.chunks():
+        async for chunk in self._sent():
             assembler.add(chunk)
         return assembler.whole()
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
+        self.reads += 1
+        async for chunk in self._sent():
+            yield chunk
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        self.reads += 1
+        if self._frames is not None:
+            for frame in self._frames:
+                yield frame
+            return
+        async for chunk in self._sent():
+            yield sse.encode(chunk)
+        yield sse.DONE
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    async def _sent(self) -> AsyncGenerator[Any, None]:
         for at, chunk in enumerate(self._chunks):
             if at == self._before_gate:
                 await self._wait()
@@ -63,27 +91,25 @@ class ScriptedReply:
             self.sent += 1
             yield chunk
 
-    async def frames(self) -> AsyncGenerator[bytes, None]:
-        async for chunk in self.chunks():
-            yield sse.encode(chunk)
-        yield sse.DONE
-
-    async def aclose(self) -> None:
-        self.closed = True
-
     async def _wait(self) -> None:
         """Wait for the gate, which may be in the hands of another thread."""
-        while self._gate is not None and not self._gate.is_set():  # noqa: ASYNC110 - an asyncio.Event knows one loop
+        while self._gate is not None and not self._gate.is_set():
+            self.waiting = True
             await asyncio.sleep(POLL_SECONDS)
+
+
+Answer = str | ScriptedReply | Exception
+Step = Answer | Callable[[dict[str, Any]], Answer]
 
 
 class ScriptedProvider:
     """Gives one answer of its script for each request, the last one again and again.
 
-    An answer is a text, a ScriptedReply, or an exception that is raised. requests, calls: what has come.
+    An answer is a text, a ScriptedReply, an exception that is raised, or a function from the request to one of these.
+    requests, calls: what has come. replies: what it has given, to be closed by whoever got it.
     """
 
-    def __init__(self, *script: str | ScriptedReply | Exception, health: Health | None = None) -> None:
+    def __init__(self, *script: Step, health: Health | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
         self.calls: list[Call] = []
         self.replies: list[ScriptedReply] = []
@@ -118,6 +144,8 @@ class ScriptedProvider:
     def _next(self, request: Any, call: Call, kind: str) -> ScriptedReply:
         self._take(request, call)
         answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if callable(answer):
+            answer = answer(request)
         if isinstance(answer, Exception):
             raise answer
         reply = ScriptedReply(answer, kind=kind) if isinstance(answer, str) else answer
@@ -132,11 +160,16 @@ class ScriptedProvider:
 class ScriptedPlugins:
     """Stands where the plugin manager does, with the records that a test gives it.
 
-    Every provider in `providers` is a live object, known by its key; the handler `simple` is always there.
+    Every provider in `providers` is a live object, known by its key; the handler `simple` is always there. installed:
+    who is asked for what the test did not give, such as the sections of a plugin that is installed.
     """
 
     def __init__(
-        self, *provider: Any, providers: Mapping[str, Any] | None = None, handlers: tuple[AgentHandlerSpec, ...] = ()
+        self,
+        *provider: Any,
+        providers: Mapping[str, Any] | None = None,
+        handlers: tuple[AgentHandlerSpec, ...] = (),
+        installed: PluginManager | None = None,
     ) -> None:
         from llamafarm.handlers.plugin import register_agent_handlers
 
@@ -144,14 +177,19 @@ class ScriptedPlugins:
         self.specs = {name: _spec(name, one) for name, one in live.items()}
         self._handlers = {spec.name: spec for spec in (*register_agent_handlers(), *handlers)}
         self.warnings: list[str] = []
+        self._installed = installed
 
     def provider(self, name: str) -> ProviderSpec:
         if name not in self.specs:
+            if self._installed:
+                return self._installed.provider(name)
             raise PluginError(f"The provider {name!r} is not installed.")
         return self.specs[name]
 
     def agent_handler(self, name: str) -> AgentHandlerSpec:
         if name not in self._handlers:
+            if self._installed:
+                return self._installed.agent_handler(name)
             raise PluginError(f"The agent handler {name!r} is not installed.", code="plugin_not_installed")
         return self._handlers[name]
 
@@ -160,6 +198,15 @@ class ScriptedPlugins:
 
     def agent_handlers(self) -> dict[str, AgentHandlerSpec]:
         return dict(self._handlers)
+
+    def fragment(self, at: Section | EntryBlock) -> ConfigFragment | None:
+        return self._installed.fragment(at) if self._installed else None
+
+    def fragments(self) -> list[ConfigFragment]:
+        return self._installed.fragments() if self._installed else []
+
+    def refuse_broken(self) -> None:
+        """Nothing here is broken."""
 
 
 def _spec(name: str, provider: Any) -> ProviderSpec:
@@ -170,6 +217,12 @@ def _spec(name: str, provider: Any) -> ProviderSpec:
         endpoint=lambda entry: Endpoint(name, entry.base_url or "http://127.0.0.1:9/v1"),
         connect=lambda _: provider,
     )
+
+
+def _parsed(frames: Sequence[bytes]) -> list[dict[str, Any]]:
+    """The chunks in SSE frames."""
+    events = [event for frame in frames if (event := sse.parse(frame)) and event.data != "[DONE]"]
+    return [json.loads(event.data) for event in events]
 
 
 def _chunks(text: str, kind: str) -> list[dict[str, Any]]:
