@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -53,10 +54,13 @@ class Peer:
         own = {"content-type": kind, "content-length": str(len(content)), **(headers or {})}
         await self.send(_head(status, own) + content)
 
+    async def head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the beginning of an answer; its body is up to the script."""
+        await self.send(_head(status, headers))
+
     async def stream(self, *pieces: bytes, end: bool = True, status: int = 200) -> None:
         """Send SSE in chunks cut as given; without `end` the answer stays open."""
-        own = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
-        await self.send(_head(status, own))
+        await self.head(status, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
         await self.pieces(*pieces)
         if end:
             await self.send(b"0\r\n\r\n")
@@ -73,6 +77,19 @@ class Peer:
         except ConnectionError:
             return True
 
+    def left(self) -> bool:
+        """Whether the client has closed its end by now: a look at the socket that reads and awaits nothing."""
+        if self._writer.is_closing():
+            return True
+        with self._writer.get_extra_info("socket").dup() as own:
+            own.setblocking(False)
+            try:
+                return bool(own.recv(1, socket.MSG_PEEK) == b"")
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+
     def close(self) -> None:
         """Close the connection, whatever was promised."""
         self._writer.close()
@@ -88,6 +105,7 @@ class ScriptedUpstream:
         self._scripts = list(scripts)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._answering: set[Peer] = set()
         self.requests: list[Asked] = []
         self.connections = 0
         self.port = 0
@@ -96,6 +114,10 @@ class ScriptedUpstream:
     def base_url(self) -> str:
         """The address, ending in `/v1`."""
         return f"http://127.0.0.1:{self.port}/v1"
+
+    def working(self) -> int:
+        """How many answers are under way at this moment whose client is still there."""
+        return sum(not peer.left() for peer in self._answering)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -124,12 +146,15 @@ class ScriptedUpstream:
                 if asked is None:
                     break
                 self.requests.append(asked)
+                self._answering.add(peer)
                 script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
                 await script(asked, peer)
+                self._answering.discard(peer)
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client has gone, or the test is over
         finally:
             writer.close()
+            self._answering.discard(peer)
             self._tasks.discard(task)
 
 
@@ -151,6 +176,11 @@ def streaming(*pieces: bytes, end: bool = True) -> Script:
             peer.close()
 
     return script
+
+
+async def silent(_: Asked, peer: Peer) -> None:
+    """A script that takes the request and says nothing, until the client goes."""
+    await peer.gone()
 
 
 async def _read(reader: asyncio.StreamReader, connection: int) -> Asked | None:

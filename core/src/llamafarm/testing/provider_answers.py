@@ -1,0 +1,145 @@
+"""The part of the provider contract that is about answers: texts, stop reasons, usage, tool calls, vectors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from llamafarm.testing.provider_setup import TEXTUAL, ProviderSetup
+from llamafarm.testing.scenes import Scene
+from llamafarm.testing.wire_values import TOOL
+from llamafarm.wire import sse
+from llamafarm.wire.operations import CHAT, EMBEDDINGS, Operation
+
+AT_ONCE = 10
+
+each_textual = pytest.mark.parametrize("operation", TEXTUAL, ids=lambda operation: operation.name)
+whole_and_streamed = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+
+
+class ProviderAnswers(ProviderSetup):
+    """An operation that the provider does not have is not asked: those tests hold for it as they are."""
+
+    @each_textual
+    async def test_a_whole_answer_has_text_stop_reason_and_usage(self, operation: Operation) -> None:
+        async with self.asking(Scene.READY) as asking:
+            if operation in asking.operations:
+                answer = await (await asking.ask(operation)).completion()
+                assert _text(answer) == self.text, f"another text than the runtime's: {answer}"
+                assert _finish(answer) == "stop", f"`finish_reason` is not `stop`: {answer}"
+                self._check_usage(answer.get("usage"))
+
+    @each_textual
+    async def test_a_streamed_answer_is_the_same_in_chunks(self, operation: Operation) -> None:
+        async with self.asking(Scene.READY) as asking:
+            if operation in asking.operations:
+                reply = await asking.ask(operation, stream=True)
+                self._check_chunks([chunk async for chunk in reply.chunks()])
+
+    @each_textual
+    async def test_a_streamed_answer_can_be_read_whole(self, operation: Operation) -> None:
+        async with self.asking(Scene.READY) as asking:
+            if operation in asking.operations:
+                answer = await (await asking.ask(operation, stream=True)).completion()
+                assert (_text(answer), _finish(answer)) == (self.text, "stop"), f"not the whole answer: {answer}"
+
+    @each_textual
+    async def test_frames_are_events_and_end_with_done(self, operation: Operation) -> None:
+        async with self.asking(Scene.READY) as asking:
+            if operation in asking.operations:
+                reply = await asking.ask(operation, stream=True)
+                events = [sse.parse(frame) async for frame in reply.frames()]
+                data = [event.data for event in events if event is not None]
+                assert data[-1:] == ["[DONE]"], f"the last frame is not [DONE]: {data[-1:]}"
+                self._check_chunks([json.loads(one) for one in data[:-1]])
+
+    @each_textual
+    async def test_a_stream_that_asks_for_its_usage_ends_with_it(self, operation: Operation) -> None:
+        async with self.asking(Scene.READY) as asking:
+            if operation in asking.operations:
+                reply = await asking.ask(operation, stream=True, stream_options={"include_usage": True})
+                told = [chunk["usage"] async for chunk in reply.chunks() if chunk.get("usage")]
+                self._check_usage(told[-1] if told else None)
+
+    @whole_and_streamed
+    async def test_an_answer_that_was_cut_at_the_limit_says_so(self, stream: bool) -> None:
+        async with self.asking(Scene.LENGTH) as asking:
+            for operation in asking.textual[:1]:
+                reply = await asking.ask(operation, stream=stream, max_tokens=2)
+                answer = await reply.completion()
+                assert _finish(answer) == "length", f"`finish_reason` is not `length`: {answer}"
+
+    @whole_and_streamed
+    async def test_a_tool_call_is_told_as_one(self, stream: bool) -> None:
+        """A provider that refuses `tools` has said so; that is held by the test of the fields."""
+        async with self.asking(Scene.TOOLS) as asking:
+            refused = asking.spec.parameters is not None and "tools" in asking.spec.parameters.refused
+            if CHAT in asking.operations and not refused:
+                answer = await (await asking.ask(CHAT, stream=stream, tools=[TOOL])).completion()
+                calls = answer["choices"][0]["message"].get("tool_calls") or []
+                names = [call["function"]["name"] for call in calls]
+                assert names == [TOOL["function"]["name"]], f"not the call of the runtime: {answer}"
+                assert all(call.get("id") for call in calls), f"a call without `id` cannot be answered: {calls}"
+                assert isinstance(json.loads(calls[0]["function"]["arguments"]), dict), f"no JSON arguments: {calls}"
+                assert _finish(answer) == "tool_calls", f"`finish_reason` is not `tool_calls`: {answer}"
+
+    async def test_there_is_one_vector_for_each_input(self) -> None:
+        async with self.asking(Scene.READY) as asking:
+            if EMBEDDINGS in asking.operations:
+                for inputs, count in ((["One text.", "Another text."], 2), ("One text.", 1)):
+                    rows = (await asking.ask(EMBEDDINGS, input=inputs))["data"]
+                    assert [row["index"] for row in rows] == [*range(count)], f"not {count} vectors: {rows}"
+                    assert all(row["embedding"] for row in rows), f"an empty vector: {rows}"
+
+    async def test_the_runtime_is_asked_for_the_entrys_model(self) -> None:
+        async with self.asking(Scene.READY) as asking:
+            for operation in asking.operations:
+                before = len(asking.stage.seen())
+                await asking.ask(operation)
+                seen = asking.stage.seen()[before:]
+                assert self.model in repr(seen), f"{operation.name} does not say {self.model!r}: {seen}"
+
+    async def test_ten_requests_at_once_each_get_their_own_answer(self) -> None:
+        async with self.asking(Scene.ECHO) as asking:
+
+            async def answer_to(question: str, *, stream: bool) -> str:
+                reply = await asking.ask(CHAT, messages=[{"role": "user", "content": question}], stream=stream)
+                return _text(await reply.completion())
+
+            if CHAT in asking.operations:
+                questions = [f"Question {number}." for number in range(AT_ONCE)]
+                asked = (answer_to(one, stream=at % 2 == 0) for at, one in enumerate(questions))
+                assert (found := await asyncio.gather(*asked)) == questions, f"another request's answer: {found}"
+
+    def _check_chunks(self, chunks: list[dict[str, Any]]) -> None:
+        texts = [_text(chunk) for chunk in chunks if chunk["choices"]]
+        assert "".join(texts) == self.text, f"another text than the runtime's: {texts}"
+        ends = [_finish(chunk) for chunk in chunks if chunk["choices"] and _finish(chunk)]
+        assert ends == ["stop"], f"a stream has one `finish_reason`, at its end: {ends}"
+
+    def _check_usage(self, usage: Any) -> None:
+        if self.tokens is None:
+            return
+        prompt, answer = self.tokens
+        wanted = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+        told = {name: (usage or {}).get(name) for name in wanted}
+        assert told == wanted, f"another usage than the runtime's {wanted}: {usage}"
+
+
+def _text(answer: dict[str, Any]) -> str:
+    """The text of an answer or a chunk, of a chat or a text completion."""
+    return "".join(_texts(answer["choices"]))
+
+
+def _texts(choices: Iterable[dict[str, Any]]) -> Iterable[str]:
+    for choice in choices:
+        said = choice.get("message") or choice.get("delta") or {}
+        yield choice.get("text") or said.get("content") or ""
+
+
+def _finish(answer: dict[str, Any]) -> Any:
+    return answer["choices"][0].get("finish_reason")
