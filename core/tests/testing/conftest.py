@@ -1,0 +1,65 @@
+"""One run of pytest over many contract classes, as their author would run them: none of our own settings applies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+Outcomes = dict[str, dict[str, str]]
+SETTINGS = "[pytest]\nfilterwarnings = error\naddopts = --import-mode=importlib -p no:cacheprovider\n"
+
+
+@pytest.fixture(scope="session")
+def run_contracts(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcomes]:
+    """run_contracts(file, *import_path) runs the tests in `file`; returns class -> test -> passed, failed or xfailed.
+
+    The name of a test is without its parameters: it has failed where one of its cases has.
+    """
+
+    def run(file: Path, *import_path: Path) -> Outcomes:
+        folder = tmp_path_factory.mktemp("contracts")
+        (folder / "pytest.ini").write_text(SETTINGS)
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            str(file),
+            "--rootdir",
+            str(folder),
+            "-c",
+            str(folder / "pytest.ini"),
+        ]
+        done = subprocess.run(
+            [*command, "-q", f"--junitxml={folder / 'outcomes.xml'}"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, import_path)), "PYTEST_ADDOPTS": ""},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=110,
+        )
+        assert done.returncode in (0, 1), done.stdout + done.stderr
+        return read(folder / "outcomes.xml")
+
+    return run
+
+
+def read(report: Path) -> Outcomes:
+    found: Outcomes = defaultdict(dict)
+    for case in ElementTree.parse(report).iter("testcase"):
+        test, home = case.attrib["name"].partition("[")[0], case.attrib["classname"].rpartition(".")[2]
+        if found[home].get(test) != "failed":
+            found[home][test] = outcome(case)
+    return found
+
+
+def outcome(case: ElementTree.Element) -> str:
+    if case.find("failure") is not None or case.find("error") is not None:
+        return "failed"
+    return "xfailed" if case.find("skipped") is not None else "passed"
