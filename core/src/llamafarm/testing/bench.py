@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from llamafarm.handlers.base import AgentHandler, Turn
@@ -58,6 +58,7 @@ class Bench:
     """The handler, built once as the gateway does, and the turns that it gets.
 
     answer: what the model says to a request. patience: seconds that anything may take before it counts as hanging.
+    fields: the handler's request fields that each turn has, validated.
     """
 
     handler: AgentHandler
@@ -65,6 +66,7 @@ class Bench:
     question: str
     answer: Callable[[Mapping[str, Any]], str]
     patience: float
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     def model(self, *script: Step, blocked: int | None = None) -> Model:
         """A model with this script; without one it says what `answer` says."""
@@ -82,7 +84,7 @@ class Bench:
         async def other(_name: str, request: Any) -> Reply:
             return await model.answer(request, call)
 
-        return Turn(self.project, entry, request, call, other=other)
+        return Turn(self.project, entry, request, call, fields=self.fields, other=other)
 
     async def run(self, model: Model, *, stream: bool = True, turn: Turn | None = None) -> Reply:
         """Let the handler answer one turn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,10 +33,11 @@ class Road:
     sessions: SessionStore
     project: Project
     model: Model
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     async def ask(self, question: str, *, session: str | None = None, **fields: Any) -> Reply:
         """Send one request, as the API and the command line do."""
-        request = {"messages": [{"role": "user", "content": question}], **fields}
+        request = {"messages": [{"role": "user", "content": question}], **self.fields, **fields}
         reply: Any = await self.gateway.ask(self.project, CHAT, request, Context("request-1", session=session))
         return reply  # type: ignore[no-any-return]
 
@@ -52,6 +53,7 @@ class HandlerCase(Contract):
     options: ClassVar[Mapping[str, Any]] = {}
     config: ClassVar[Mapping[str, Any]] = {}
     fields: ClassVar[Mapping[str, Any]] = {}
+    sends: ClassVar[Mapping[str, Any]] = {}
     question: ClassVar[str] = "How are the cows today?"
     changes: ClassVar[str | None] = None
     patience: ClassVar[float] = 20.0
@@ -79,7 +81,8 @@ class HandlerCase(Contract):
         options = project.handler_options.get(spec.name)
         if options is None and spec.options is not None:
             options = spec.options()
-        return Bench(spec.build(options), project, self.question, self.answer, self.patience)
+        sent = {name: TypeAdapter(spec.fields[name]).validate_python(value) for name, value in self.sends.items()}
+        return Bench(spec.build(options), project, self.question, self.answer, self.patience, sent)
 
     @pytest.fixture
     async def road(self, bench: Bench, tmp_path: Path) -> AsyncIterator[Road]:
@@ -87,7 +90,7 @@ class HandlerCase(Contract):
         model = bench.model()
         sessions = SessionStore(tmp_path / "sessions.db")
         gateway = Gateway(self.plugins(model), sessions=sessions)
-        yield Road(gateway, sessions, bench.project, model)
+        yield Road(gateway, sessions, bench.project, model, self.sends)
         await gateway.aclose()
 
     def plugins(self, model: Model | None = None) -> Any:

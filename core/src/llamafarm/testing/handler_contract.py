@@ -32,10 +32,11 @@ class AgentHandlerContract(HandlerTurns):
     """What holds for every agent handler; subclass it and name yours.
 
     handler: its name. options: its options, as under `handlers:` in llamafarm.yaml. config: further top-level keys
-    that it needs there. fields: example values of its request fields; generated for those that are not given.
-    question: what the user says. answer(request): what the model says to a request. changes: why it never leaves an
-    answer as it is, for a handler of which that is true. patience: seconds that anything may take before it counts as
-    hanging. spec: its record, where it is not installed. xfail: see Contract.
+    that it needs there. fields: example values of its request fields; generated for those that are not given. sends:
+    those that every request has, for a handler that does nothing without them. question: what the user says.
+    answer(request): what the model says to a request. changes: why it never leaves an answer as it is, for a handler of
+    which that is true. patience: seconds that anything may take before it counts as hanging. spec: its record,
+    where it is not installed. xfail: see Contract.
     """
 
     async def test_a_session_keeps_what_the_user_wrote_and_what_the_user_got(self, road: Road) -> None:
