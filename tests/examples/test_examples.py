@@ -1,0 +1,111 @@
+"""Each example is built, installed, tested and talked to where nothing of this workspace is but the core's wheel."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from throwaway import CORE, ROOT, Environment
+
+EXAMPLES = ROOT / "examples"
+BIRD = """\
+runtime:
+  models:
+    - {name: bird, provider: echo, model: parrot}
+"""
+POLISHED = """\
+runtime:
+  models:
+    - {name: bird, provider: echo, model: parrot, handler: polish}
+    - name: polite-bird
+      provider: echo
+      model: parrot
+      handler: polish
+      extra_body: {polish: {style: very formal}}
+"""
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with the core and both examples, installed as from an index."""
+    made = Environment(tmp_path_factory.mktemp("examples"), extras=("testing",))
+    made.install(CORE, EXAMPLES / "echo_process", EXAMPLES / "polish_handler")
+    return made
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("example", ["echo_process", "polish_handler"])
+def test_an_example_passes_its_own_tests(stranger: Environment, example: str) -> None:
+    """Only its tests and settings are there: its code can come from its wheel alone."""
+    folder = stranger.folder / example
+    shutil.copytree(EXAMPLES / example / "tests", folder / "tests")
+    shutil.copy(EXAMPLES / example / "pyproject.toml", folder)
+    done = stranger.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout
+
+
+def test_both_are_installed_and_active(stranger: Environment) -> None:
+    listed = stranger.lf("plugins", "list", "--json")
+    assert {row["name"]: row["status"] for row in json.loads(listed.stdout)} == {
+        "simple": "active",
+        "echo": "active",
+        "polish": "active",
+    }
+
+
+@pytest.mark.parametrize("package", ["llamafarm_echo_process", "llamafarm_polish_handler"])
+def test_a_wheel_carries_type_hints_and_its_licence(stranger: Environment, package: str) -> None:
+    assert (stranger.site / package / "py.typed").exists()
+    assert list(stranger.site.glob(f"{package}-*.dist-info/licenses/LICENSE"))
+
+
+@pytest.mark.parametrize("package", ["llamafarm_echo_process", "llamafarm_polish_handler"])
+def test_an_example_is_written_from_public_names_alone(package: str) -> None:
+    """`import llamafarm` and `llamafarm.testing`, and never a module inside."""
+    [folder] = [path.parents[1] for path in EXAMPLES.glob(f"*/src/{package}")]
+    lines = [line for path in folder.rglob("*.py") for line in path.read_text().splitlines()]
+    imports = {line for line in lines if line.startswith(("from llamafarm", "import llamafarm"))}
+    inside = {line for line in imports if line.startswith("from llamafarm.")}
+    assert "import llamafarm" in imports
+    assert {line.split(" import ")[0] for line in inside} <= {"from llamafarm.testing"}
+
+
+def test_a_chat_goes_through_the_provider(stranger: Environment) -> None:
+    stranger.write("llamafarm.yaml", BIRD)
+    done = stranger.lf("chat", "Hello there, bird.")
+    assert (done.returncode, done.stdout) == (0, "Hello there, bird.\n"), done.stderr
+
+
+def test_a_field_that_the_provider_cannot_do_is_refused_by_its_name(stranger: Environment) -> None:
+    stranger.write("llamafarm.yaml", BIRD.replace("parrot}", "parrot, model_api_parameters: {logprobs: true}}"))
+    done = stranger.lf("chat", "Hello there, bird.")
+    assert done.returncode != 0
+    assert "The provider echo cannot do 'logprobs' for chat" in done.stderr
+
+
+def test_a_program_that_is_not_there_is_an_error_that_says_what_to_do(stranger: Environment) -> None:
+    stranger.write("llamafarm.yaml", BIRD.replace("parrot}", "parrot, command: [no-such-program]}"))
+    done = stranger.lf("chat", "Hello there, bird.")
+    assert done.returncode != 0
+    assert "no-such-program: No such file or directory" in done.stderr
+    assert "`command` of the model entry" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_chat_goes_through_the_handler_which_rests_unless_it_is_asked(stranger: Environment) -> None:
+    stranger.write("llamafarm.yaml", POLISHED)
+    assert stranger.lf("chat", "Hello.").stdout == "Hello.\n"
+    polished = stranger.lf("chat", "--model", "polite-bird", "Hello.")
+    assert polished.returncode == 0, polished.stderr
+    assert "in this style: very formal." in polished.stdout  # a parrot repeats what it is asked last
+
+
+def test_wrong_options_of_the_handler_are_shown_where_they_stand(stranger: Environment) -> None:
+    path = stranger.write("llamafarm.yaml", POLISHED + "handlers: {polish: {stile: formal}}\n")
+    done = stranger.lf("chat", "Hello.")
+    assert done.returncode != 0
+    assert f"{path.name}:" in done.stderr
+    assert "stile" in done.stderr
+    assert "style" in done.stderr
