@@ -90,7 +90,9 @@ class Stage:
 async def http_stage(scene: Scene, scenes: Scenes, path: str) -> AsyncIterator[Stage]:
     """Play a scene over HTTP, on a free port of the loopback address; `path` is that of the entry's `base_url`."""
     if scene is Scene.DOWN:
-        yield Stage({"base_url": f"http://127.0.0.1:{_closed_port()}{path}"}, list, lambda: 0)
+        with socket.socket() as taken:  # bound, so that nobody else gets the port, and deaf
+            taken.bind(("127.0.0.1", 0))
+            yield Stage({"base_url": f"http://127.0.0.1:{taken.getsockname()[1]}{path}"}, list, lambda: 0)
         return
     played = {**BUILT_IN, **scenes}.get(scene)
     assert played is not None, f"`scenes` does not say what the runtime does in Scene.{scene.name}"
@@ -101,9 +103,3 @@ async def http_stage(scene: Scene, scenes: Scenes, path: str) -> AsyncIterator[S
 def _seen(upstream: ScriptedUpstream) -> list[Any]:
     """The requests without their headers: some of them differ each time."""
     return [(asked.method, asked.path, asked.content) for asked in upstream.requests]
-
-
-def _closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
