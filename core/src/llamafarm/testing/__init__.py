@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llamafarm.testing.handler_contract import AgentHandlerContract
     from llamafarm.testing.openai_scenes import OpenAIScenes
+    from llamafarm.testing.plugin_contract import PluginContract
     from llamafarm.testing.provider_contract import ProviderContract
     from llamafarm.testing.replay import Exchange, ReplayUpstream
     from llamafarm.testing.scenes import Scene, Stage

@@ -1,0 +1,1 @@
+"""New plugins: a complete distribution, written from the templates in this package."""
