@@ -33,13 +33,14 @@ def lf(tmp_path):
     return run
 
 
-def put(folder: Path, module: str) -> None:
-    """A distribution that declares the command `brew`, as pip leaves it."""
-    (folder / "tea_plugin.py").write_text(module)
-    info = folder / "tea_plugin-2.1.dist-info"
+def put(folder: Path, module: str, *, name: str = "tea-plugin", command: str = "brew", requires: str = "") -> None:
+    """A distribution that declares a command, as pip leaves it."""
+    package = name.replace("-", "_")
+    (folder / f"{package}.py").write_text(module)
+    info = folder / f"{package}-2.1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tea-plugin\nVersion: 2.1\n")
-    (info / "entry_points.txt").write_text("[llamafarm.commands]\nbrew = tea_plugin:brew\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.1\n{requires}")
+    (info / "entry_points.txt").write_text(f"[llamafarm.commands]\n{command} = {package}:brew\n")
 
 
 def test_a_command_of_a_plugin_is_listed_with_its_distribution_and_works(lf, tmp_path):
@@ -59,3 +60,38 @@ def test_a_broken_command_breaks_nothing_else_and_names_its_distribution(lf, tmp
     assert called.returncode == 1
     assert "'brew' of tea-plugin 2.1 cannot be loaded: RuntimeError: no tea left" in called.stderr
     assert "Traceback" not in called.stderr
+
+
+def test_a_command_that_two_distributions_bring_is_neithers(lf, tmp_path):
+    put(tmp_path, COMMAND)
+    put(tmp_path, COMMAND, name="mate-plugin")
+
+    assert "brew  from mate-plugin 2.1 and tea-plugin 2.1" in lf("--help").stdout
+    called = lf("brew")
+    assert called.returncode == 1
+    assert "The command 'brew' is brought by mate-plugin 2.1 and tea-plugin 2.1." in called.stderr
+
+
+def test_a_command_with_a_name_of_lfs_own_is_hidden_and_said_to_be(lf, tmp_path):
+    put(tmp_path, COMMAND, command="version")
+
+    shown = " ".join(lf("--help").stdout.split())
+    assert "version from tea-plugin 2.1; `lf` has a command of its own with this name" in shown
+    assert lf("version").stdout != "tea\n"
+
+
+def test_a_command_for_another_core_is_refused_before_its_import(lf, tmp_path):
+    put(tmp_path, "raise SystemExit('imported')", requires="Requires-Dist: llamafarm>=9\n")
+
+    called = lf("brew")
+    assert called.returncode == 1
+    assert "'brew' of tea-plugin 2.1 cannot be loaded: it requires llamafarm>=9, but" in called.stderr
+
+
+def test_metadata_that_cannot_be_read_hides_no_command_of_others(lf, tmp_path):
+    put(tmp_path, COMMAND)
+    put(tmp_path, COMMAND, name="mate-plugin")
+    (tmp_path / "mate_plugin-2.1.dist-info" / "entry_points.txt").write_bytes(b"\xff\xfe[")
+
+    assert "brew  from tea-plugin 2.1" in lf("--help").stdout
+    assert lf("brew").stdout == "tea\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.plugins.check import check
+from llamafarm.plugins.check import check, check_all
 from llamafarm.plugins.manager import PluginManager
 
 
@@ -56,3 +56,28 @@ def test_a_plugin_that_uses_the_network_fails_the_check(checked, provider_source
     row = checked(f"import socket; {call}\n" + provider_source("cow"))
     assert row.status == "failed"
     assert row.cause.startswith("loading it uses the network (socket.")
+
+
+def test_plugins_are_checked_side_by_side_and_told_in_their_order(install, monkeypatch, tmp_path):
+    """Two that wait for each other at their import: one after the other, neither would ever be loaded."""
+    for name, other in (("cow", "hen"), ("hen", "cow")):
+        waits = f"""
+            import pathlib, time, llamafarm
+            pathlib.Path({str(tmp_path / name)!r}).touch()
+            while not pathlib.Path({str(tmp_path / other)!r}).exists():
+                time.sleep(0.01)
+
+            @llamafarm.hookimpl
+            def register_providers():
+                return []
+        """
+        monkeypatch.setenv("PYTHONPATH", str(install(f"acme-{name}", waits)), prepend=":")
+    rows = [row for row in check_all(PluginManager(), timeout=60) if row.name in ("cow", "hen")]
+    assert [(row.name, row.status) for row in rows] == [("cow", "active"), ("hen", "active")]
+
+
+def test_a_plugin_in_conflict_is_told_without_being_loaded(install):
+    install("acme-cow", "raise SystemExit('imported')")
+    install("acme-bull", "raise SystemExit('imported')", plugins={"cow": "acme_bull"})
+    rows = [row for row in check_all(PluginManager(), timeout=60) if row.name == "cow"]
+    assert [row.status for row in rows] == ["conflict", "conflict"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 if TYPE_CHECKING:
-    from importlib_metadata import EntryPoint
+    from llamafarm.plugins.discovery import Candidate
 
 COMMANDS_GROUP = "llamafarm.commands"
 
@@ -48,7 +48,11 @@ class LazyGroup(click.Group):
         rows = [(name, row.help) for name, row in self.rows.items()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
-        extra = [(name, f"from {_origin(point)}") for name, point in sorted(plugin_commands().items())]
+        hidden = "; `lf` has a command of its own with this name"
+        extra = [
+            (name, f"from {_origin(found)}{hidden if name in self.rows else ''}")
+            for name, found in sorted(plugin_commands().items())
+        ]
         if extra:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(extra)
@@ -64,15 +68,16 @@ class LazyGroup(click.Group):
 
 
 @cache
-def plugin_commands() -> dict[str, EntryPoint]:
-    """The commands that plugins add, from their metadata alone."""
-    from importlib_metadata import entry_points
+def plugin_commands() -> dict[str, tuple[Candidate, ...]]:
+    """The commands that plugins add, from their metadata alone; two of one name are in conflict."""
+    from llamafarm.plugins.discovery import candidates
 
-    return {point.name: point for point in entry_points(group=COMMANDS_GROUP)}
+    found = candidates(COMMANDS_GROUP)
+    return {one.name: tuple(other for other in found if other.name == one.name) for one in found}
 
 
-def _origin(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+def _origin(found: tuple[Candidate, ...]) -> str:
+    return " and ".join(one.origin for one in found)
 
 
 def _load(target: str) -> click.Command:
@@ -82,15 +87,22 @@ def _load(target: str) -> click.Command:
 
 
 def _load_plugin(name: str) -> click.Command:
-    point = plugin_commands()[name]
-    try:
-        command: click.Command = point.load()
-    except (Exception, SystemExit) as error:
-        from llamafarm.errors import PluginError
+    from llamafarm.errors import PluginError
+    from llamafarm.plugins import trace
 
+    found = plugin_commands()[name]
+    if len(found) > 1:
+        raise PluginError(f"The command {name!r} is brought by {_origin(found)}.", hint="Uninstall one of them.")
+    try:
+        if why := found[0].incompatibility:
+            raise PluginError(why)
+        with trace.step(f"import {found[0].target}"):
+            command: click.Command = found[0].entry_point.load()
+    except (Exception, SystemExit) as error:
+        cause = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         raise PluginError(
-            f"The command {name!r} of {_origin(point)} cannot be loaded: {type(error).__name__}: {error}",
-            hint="`lf plugins check` tries every plugin by itself.",
+            f"The command {name!r} of {_origin(found)} cannot be loaded: {cause}",
+            hint="`lf plugins list` shows the plugins that are installed.",
         ) from error
     return command
 

@@ -52,8 +52,8 @@ def check(timeout: float) -> None:
     from llamafarm.plugins.check import check_all
 
     results = check_all(current_app().plugins, timeout=timeout)
-    rows = [[row.name, row.distribution, row.status, row.cause or ""] for row in results]
-    print_table(["PLUGIN", "DISTRIBUTION", "STATUS", ""], rows)
+    rows = [[row.name, row.distribution, row.version, row.status, row.cause or ""] for row in results]
+    print_table(["PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", ""], rows)
     if any(result.status not in ("active", "disabled") for result in results):
         raise click.exceptions.Exit(1)
 

@@ -36,10 +36,12 @@ class LocalRoad:
     async def ask(self, request: dict[str, Any], session: str | None, progress: Callable[[Progress], None]) -> Reply:
         from llamafarm.gateway import Context
 
+        project = self._app.project
         if self._gateway is None:
             self._gateway = await self._stack.enter_async_context(self._app.gateway())
+            self._app.warn()
         context = Context(request_id=uuid4().hex, session=session, progress=progress)
-        return cast("Reply", await self._gateway.ask(self._app.project, CHAT, request, context))
+        return cast("Reply", await self._gateway.ask(project, CHAT, request, context))
 
     async def aclose(self) -> None:
         await self._stack.aclose()

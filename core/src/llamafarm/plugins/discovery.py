@@ -11,6 +11,8 @@ from typing import Any
 import importlib_metadata
 from importlib_metadata import EntryPoint, EntryPoints
 
+from llamafarm.plugins import trace
+
 GROUP = "llamafarm.plugins"
 CORE = "llamafarm"
 
@@ -35,6 +37,11 @@ class Candidate:
         """Distribution and version, as messages name them."""
         return f"{self.distribution} {self.version}"
 
+    @property
+    def label(self) -> str:
+        """The plugin with its distribution and version."""
+        return f"{self.name} ({self.origin})"
+
     @cached_property
     def incompatibility(self) -> str | None:
         """Why the distribution's own requirements do not admit the installed core, or None where they do."""
@@ -51,7 +58,8 @@ def candidates(group: str = GROUP) -> tuple[Candidate, ...]:
 
     A distribution whose metadata cannot be read hides no other.
     """
-    found = {_candidate(entry_point) for entry_point in _entry_points(group)}
+    with trace.step(f"read the entry points of {group}"):
+        found = {_candidate(entry_point) for entry_point in _entry_points(group)}
     return tuple(sorted(found, key=lambda one: (not one.is_core, one.name, canonical(one.distribution))))
 
 

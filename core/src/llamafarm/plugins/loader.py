@@ -12,8 +12,13 @@ from typing import Literal
 import pluggy
 
 from llamafarm import hookspecs
+from llamafarm.plugins import trace
 from llamafarm.plugins.discovery import Candidate, candidates
+from llamafarm.plugins.limit import within
 from llamafarm.plugins.registration import Registered, collect, explain
+
+SECONDS = 20.0
+"""How long the import of one plugin, and each of its hooks, may take where nothing else is said."""
 
 Status = Literal["active", "disabled", "incompatible", "conflict", "failed", "not loaded"]
 
@@ -45,9 +50,13 @@ class Loaded:
 
 
 class Loader:
-    """Loads each candidate at most once; several managers may share one."""
+    """Loads each candidate at most once; several managers may share one.
 
-    def __init__(self) -> None:
+    seconds: how long the import of one plugin, and each of its hooks, may take; None is for ever.
+    """
+
+    def __init__(self, *, seconds: float | None = SECONDS) -> None:
+        self._seconds = seconds
         self._hooks = pluggy.PluginManager(hookspecs.PROJECT)
         self._hooks.add_hookspecs(hookspecs)
         self._candidates: tuple[Candidate, ...] | None = None
@@ -75,20 +84,30 @@ class Loader:
 
     def _load(self, candidate: Candidate) -> Loaded:
         try:
-            if not candidate.is_core and (why := candidate.incompatibility):
+            if why := self._incompatibility(candidate):
                 return Loaded(candidate, "incompatible", why)
-            with _quiet_stdout():
-                plugin = candidate.entry_point.load()
+            with trace.step(f"import {candidate.target}"), _quiet_stdout():
+                plugin = within(self._limit(candidate), candidate.entry_point.load)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken plugin is a row in a list
             return Loaded(candidate, "failed", explain(error, during=f"on import of {candidate.target}"), error=error)
         return self._register(candidate, plugin)
+
+    def _limit(self, candidate: Candidate) -> float | None:
+        return None if candidate.is_core else self._seconds
+
+    def _incompatibility(self, candidate: Candidate) -> str | None:
+        if candidate.is_core:
+            return None
+        with trace.step(f"check what {candidate.label} requires"):
+            return candidate.incompatibility
 
     def _register(self, candidate: Candidate, plugin: object) -> Loaded:
         if known := self._hooks.get_name(plugin):
             return Loaded(candidate, "failed", f"it is the same module as {known}")
         try:
-            self._hooks.register(plugin, f"{candidate.name} ({candidate.origin})")
-            self._hooks.check_pending()
+            with trace.step(f"register {candidate.label}"):
+                self._hooks.register(plugin, candidate.label)
+                self._hooks.check_pending()
         except Exception as error:  # noqa: BLE001 - the plugin's mistake is a row in a list, not ours to raise
             if self._hooks.is_registered(plugin):
                 self._hooks.unregister(plugin)
@@ -96,7 +115,7 @@ class Loader:
         if not self._hooks.get_hookcallers(plugin):
             return Loaded(candidate, "failed", "it implements no hook; mark its functions with @llamafarm.hookimpl")
         with _quiet_stdout():
-            registered = collect(self._hooks, plugin)
+            registered = collect(self._hooks, plugin, self._limit(candidate))
         status: Literal["active", "failed"] = "failed" if registered.problems else "active"
         return Loaded(candidate, status, "; ".join(registered.problems) or None, registered, registered.error)
 

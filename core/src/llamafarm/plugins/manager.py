@@ -11,7 +11,7 @@ from llamafarm.errors import PluginError
 from llamafarm.plugins import messages
 from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.discovery import Candidate
-from llamafarm.plugins.loader import Loaded, Loader, PluginStatus
+from llamafarm.plugins.loader import SECONDS, Loaded, Loader, PluginStatus
 from llamafarm.plugins.registration import Registered, name_of
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 
@@ -20,6 +20,9 @@ DISABLE = "LF_DISABLE_PLUGINS"
 
 STRICT = "LF_STRICT_PLUGINS"
 """1: any broken plugin is an error, whether something needs it or not."""
+
+TIMEOUT = "LF_PLUGIN_TIMEOUT"
+"""Seconds that the import of one plugin, and each of its hooks, may take before it counts as broken."""
 
 Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment)
 
@@ -35,7 +38,7 @@ class PluginManager:
     def __init__(
         self, *, disabled: Iterable[str] = (), environ: Mapping[str, str] = os.environ, loader: Loader | None = None
     ) -> None:
-        self._loader = loader or Loader()
+        self._loader = loader or Loader(seconds=_seconds(environ))
         self._environ = environ
         self._by_environment = frozenset(filter(None, map(str.strip, environ.get(DISABLE, "").split(","))))
         self._disabled = frozenset(disabled)
@@ -156,7 +159,7 @@ class PluginManager:
     def _missing(self, kind: Kind, name: str, known: list[str]) -> PluginError:
         if blocked := self._blocked(name):
             return PluginError(messages.broken(blocked), code="plugin_failed")
-        return messages.unknown(kind, name, known, [row for row in self.statuses() if row.status == "failed"])
+        return messages.unknown(kind, name, known, [row for row in self.statuses() if _unknown(row)])
 
     def _blocked(self, name: str) -> PluginStatus | None:
         """The plugin called `name`, where it is there and does not work."""
@@ -222,6 +225,22 @@ class PluginManager:
         if rivals and row.status == "active":
             return replace(row, status="conflict", cause=messages.rivals(rivals))
         return row
+
+
+def _unknown(row: PluginStatus) -> bool:
+    """Whether it does not work, and nobody knows all that it would bring."""
+    return row.status in ("failed", "incompatible") or (row.status == "conflict" and not row.hooks)
+
+
+def _seconds(environ: Mapping[str, str]) -> float:
+    given = environ.get(TIMEOUT, "")
+    try:
+        seconds = float(given or SECONDS)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise PluginError(f"{TIMEOUT} is {given!r}: a number of seconds above 0 was expected.")
+    return seconds
 
 
 def _records(registered: Registered) -> tuple[Any, ...]:

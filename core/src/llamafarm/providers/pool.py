@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from llamafarm.providers.base import Endpoint, Provider
 from llamafarm.providers.entry import ModelEntry
+
+log = logging.getLogger(__name__)
 
 
 class Spec(Protocol):
@@ -36,9 +39,13 @@ class ProviderPool:
         return provider
 
     async def aclose(self) -> None:
-        """Close all of them, whatever one raises; calling twice does nothing."""
-        providers, self._providers = list(self._providers.values()), {}
-        results = await asyncio.gather(*(provider.aclose() for provider in providers), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        """Close all of them; one that does not close is told in the log and harms no other. Twice does nothing."""
+        providers, self._providers = self._providers, {}
+        await asyncio.gather(*(_close(name, provider) for (name, _), provider in providers.items()))
+
+
+async def _close(name: str, provider: Provider) -> None:
+    try:
+        await provider.aclose()
+    except Exception as error:  # noqa: BLE001 - the answer is there already, and the others are to be closed too
+        log.warning("The provider %r did not close: %s: %s", name, type(error).__name__, error)
