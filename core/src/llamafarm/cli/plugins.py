@@ -9,6 +9,7 @@ import click
 
 from llamafarm.cli.app import current_app
 from llamafarm.cli.output import print_json, print_table
+from llamafarm.cli.plugins_new import new
 from llamafarm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 @click.group()
 def plugins() -> None:
     """What is installed, and whether it works."""
+
+
+plugins.add_command(new)
 
 
 @plugins.command("list")
