@@ -20,10 +20,10 @@ SETTINGS = "[pytest]\nfilterwarnings = error\naddopts = --import-mode=importlib 
 def run_contracts(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcomes]:
     """run_contracts(file, *import_path) runs the tests in `file`; returns class -> test -> passed, failed or xfailed.
 
-    The name of a test is without its parameters: it has failed where one of its cases has.
+    The name of a test is without its parameters: it has failed where one of its cases has. select: as pytest's `-k`.
     """
 
-    def run(file: Path, *import_path: Path) -> Outcomes:
+    def run(file: Path, *import_path: Path, select: str = "") -> Outcomes:
         folder = tmp_path_factory.mktemp("contracts")
         (folder / "pytest.ini").write_text(SETTINGS)
         command = [
@@ -37,7 +37,7 @@ def run_contracts(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Out
             str(folder / "pytest.ini"),
         ]
         done = subprocess.run(
-            [*command, "-q", f"--junitxml={folder / 'outcomes.xml'}"],
+            [*command, "-q", "-k", select, f"--junitxml={folder / 'outcomes.xml'}"],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, import_path)), "PYTEST_ADDOPTS": ""},
             cwd=folder,
             capture_output=True,

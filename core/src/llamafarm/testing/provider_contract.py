@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -80,26 +81,43 @@ class ProviderContract(ProviderAnswers, ProviderClosing, ProviderFailures):
             if operation in asking.operations:
                 values = {**values_of(operation), **{name: (value,) for name, value in self.values.items()}}
                 await asking.ask(operation)  # what only a first request does is done
+                plain = {beside: await _plain(asking, operation, beside) for beside in {(), *_TOGETHER.values()}}
                 lost = [
                     f"{name}={value!r}"
-                    for name in operation.fields - _ABOUT_THE_ANSWER
+                    for name in sorted(operation.fields - _ABOUT_THE_ANSWER)
                     for value in values[name]
-                    if await _is_lost(asking, operation, name, value)
+                    if await _is_lost(asking, operation, {name: value}, plain[_TOGETHER.get(name, ())])
                 ]
-                assert not lost, f"dropped without a word: {', '.join(sorted(lost))}"
+                assert not lost, f"dropped without a word: {', '.join(lost)}"
 
 
-async def _is_lost(asking: Asking, operation: Operation, name: str, value: Any) -> bool:
-    """Whether a field has no effect on what the runtime sees, and nobody says so."""
-    beside = {other: values_of(operation)[other][0] for other in _TOGETHER.get(name, ())}
+@dataclass(frozen=True)
+class _Plain:
+    """What a request with some fields looks like to the runtime; None where the provider refuses them."""
+
+    fields: dict[str, Any]
+    seen: list[Any] | None
+
+
+async def _plain(asking: Asking, operation: Operation, names: tuple[str, ...]) -> _Plain:
+    known = values_of(operation)
+    fields = {name: known[name][0] for name in names if name in known}
     try:
-        without = await _seen_of(asking, operation, beside)
-        again = await _seen_of(asking, operation, beside)
-        assert without == again, f"two equal requests must look equal to the runtime: {without}, then {again}"
-        changed = await _seen_of(asking, operation, {**beside, name: value}) != without
-        return not changed and name not in asking.ignored
+        first, second = [await _seen_of(asking, operation, fields) for _ in range(2)]
+    except InvalidRequest:
+        return _Plain(fields, None)
+    assert first == second, f"two equal requests must look equal to the runtime: {first}, then {second}"
+    return _Plain(fields, first)
+
+
+async def _is_lost(asking: Asking, operation: Operation, field: dict[str, Any], plain: _Plain) -> bool:
+    """Whether a field has no effect on what the runtime sees, and nobody says so."""
+    [name] = field
+    try:
+        seen = await _seen_of(asking, operation, {**plain.fields, **field})
     except InvalidRequest as error:
-        return not any(error.param == one or one in str(error) for one in (name, *beside))
+        return not any(error.param == one or one in str(error) for one in (name, *plain.fields))
+    return seen == plain.seen and name not in asking.ignored
 
 
 async def _seen_of(asking: Asking, operation: Operation, fields: dict[str, Any]) -> list[Any]:

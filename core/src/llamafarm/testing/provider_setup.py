@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -109,9 +108,11 @@ class ProviderSetup(Contract):
     pytestmark = pytest.mark.anyio
 
     @pytest.fixture(autouse=True)
-    def _a_data_folder_of_its_own(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def _a_data_folder_of_its_own(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
         """No test reads or writes what LlamaFarm keeps for the user."""
-        monkeypatch.setenv("LF_DATA_DIR", str(tmp_path / "data"))
+        monkeypatch.setenv("LF_DATA_DIR", str(tmp_path_factory.getbasetemp() / "llamafarm"))
 
     @property
     def spec(self) -> ProviderSpec:

@@ -8,7 +8,10 @@ from typing import Any, Literal, NotRequired, Required, Union, get_args, get_ori
 
 from llamafarm.wire.operations import Operation
 
-TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+TOOL: Mapping[str, Any] = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}},
+}
 
 _TELLING: Mapping[str, tuple[Any, ...]] = {
     "temperature": (0.25, 0),
