@@ -81,3 +81,16 @@ def test_a_plugin_in_conflict_is_told_without_being_loaded(install):
     install("acme-bull", "raise SystemExit('imported')", plugins={"cow": "acme_bull"})
     rows = [row for row in check_all(PluginManager(), timeout=60) if row.name == "cow"]
     assert [row.status for row in rows] == ["conflict", "conflict"]
+
+
+@pytest.mark.parametrize(
+    ("start", "left"),
+    [
+        ("import threading; threading.Thread(target=threading.Event().wait, name='calf', daemon=True).start()", "calf"),
+        ("import subprocess; child = subprocess.Popen(['sleep', '3600'])", "sleep"),
+    ],
+)
+def test_a_plugin_that_leaves_something_running_fails_the_check(checked, provider_source, start, left):
+    row = checked(f"{start}\n" + provider_source("cow"))
+    told = f"loading it leaves threads or processes running ({left}); start them inside `connect`"
+    assert (row.status, row.cause) == ("failed", told)

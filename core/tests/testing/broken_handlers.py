@@ -1,4 +1,4 @@
-"""Agent handlers that each break one promise and keep all others; test_handler_contract.py runs their contract tests."""
+"""Handlers that each break one promise and keep all others; test_handler_contract.py tries the contract on them."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Contract:
         """Mark the running test as `xfail` says; before anything else of the test is set up."""
         node: pytest.Function = request.node
         reason = self.xfail.get(node.name) or self.xfail.get(node.originalname)
-        if reason and node.originalname != GUARD:
+        if reason and reason.strip() and node.originalname != GUARD:
             request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 
     def test_no_contract_test_is_replaced_or_skipped(self) -> None:

@@ -22,7 +22,9 @@ class OpenAIEntry(ModelEntry):
     """A model behind an OpenAI-compatible API."""
 
     base_url: BaseUrl | None = Field(
-        default=None, description=f"Address of the API, {OPENAI} by default; `/v1` is added where the path is empty."
+        default=None,
+        description=f"Address of the API, {OPENAI} by default; `/v1` is added where the path is empty.",
+        examples=["http://127.0.0.1:8000/v1"],
     )
     headers: dict[str, str] = Field(default_factory=dict, description="Sent with every request.")
     organization: str | None = Field(default=None, description="Sent as `OpenAI-Organization`.")

@@ -30,6 +30,7 @@ class Transformers(BaseModel):
     model_type: str | None = Field(
         default=None,
         pattern=r"^[a-z][a-z0-9_-]*$",
+        examples=["text"],
         description="The engine that executes it, where its own configuration does not say: `text`, `embedding`, "
         "`image`, or another one that the runtime has.",
     )
@@ -52,7 +53,10 @@ class Diffusion(BaseModel):
     default_steps: int | None = Field(default=None, ge=1, le=1000, description="Denoising steps.")
     default_guidance: float | None = Field(default=None, ge=0, description="How closely the prompt is followed.")
     default_size: str | None = Field(
-        default=None, pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$", description="Width and height in pixels, as `512x512`."
+        default=None,
+        pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$",
+        description="Width and height in pixels.",
+        examples=["512x512"],
     )
     scheduler: str | None = Field(default=None, min_length=1, description="Name of the scheduler, such as `euler`.")
     enable_optimizations: bool = Field(default=True, description="Slice attention where that saves memory.")
@@ -68,6 +72,7 @@ class UniversalEntry(ModelEntry):
         default=None,
         description=f"Address of the runtime, http://{DEFAULT_HOST}:{DEFAULT_PORT} by default "
         "(UNIVERSAL_RUNTIME_HOST, UNIVERSAL_RUNTIME_PORT); `/v1` is added where the path is empty.",
+        examples=[f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/v1"],
     )
     transformers: Transformers = Field(default_factory=Transformers)
     diffusion: Diffusion = Field(default_factory=Diffusion)

@@ -1,0 +1,9 @@
+"""The core's own plugin holds what is asked of everybody's."""
+
+from __future__ import annotations
+
+from llamafarm.testing.plugin_contract import PluginContract
+
+
+class TestSimple(PluginContract):
+    plugin = "simple"
