@@ -30,9 +30,9 @@ CHECKS = {
     "--path", type=click.Path(path_type=Path), metavar="DIR", help="Where to write it; `llamafarm-NAME` by default."
 )
 def new(name: str, provider: bool, handler: bool, both: bool, path: Path | None) -> None:
-    """Write a plugin called NAME to begin with: a distribution that installs, passes its tests, and can be changed.
+    """Write a plugin called NAME, complete, to begin with.
 
-    It never overwrites: DIR is a new or an empty folder.
+    It installs, passes its tests, and is there to be changed. Nothing is overwritten: DIR is a new or an empty folder.
     """
     from llamafarm.scaffold.names import named
     from llamafarm.scaffold.write import write_plugin
