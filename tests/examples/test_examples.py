@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 
+import httpx
+import psutil
 import pytest
+from commands import Running, wait_until
 from throwaway import CORE, ROOT, Environment
 
 EXAMPLES = ROOT / "examples"
@@ -100,6 +104,66 @@ def test_a_chat_goes_through_the_handler_which_rests_unless_it_is_asked(stranger
     polished = stranger.lf("chat", "--model", "polite-bird", "Hello.")
     assert polished.returncode == 0, polished.stderr
     assert "in this style: very formal." in polished.stdout  # a parrot repeats what it is asked last
+
+
+HANGS = """\
+import json, os, time
+print(json.dumps({"token": f"This is {os.getpid()}. "}), flush=True)
+time.sleep(600)
+"""
+
+
+def test_interrupting_a_chat_kills_the_program(stranger: Environment) -> None:
+    command = [str(stranger.python), str(stranger.write("hangs.py", HANGS))]
+    stranger.write("llamafarm.yaml", BIRD.replace("parrot}", f"parrot, command: {json.dumps(command)}}}"))
+    with Running(stranger.start("lf", "chat", "Hello.")) as chat:
+        chat.until(". ")
+        pid = int(chat.stdout.split()[-1].strip("."))
+        assert psutil.pid_exists(pid)
+        chat.interrupt()
+        assert chat.end() != 0
+    wait_until(lambda: not psutil.pid_exists(pid), "the program is killed")
+
+
+@pytest.fixture(scope="module")
+def api(stranger: Environment) -> Iterator[httpx.Client]:
+    """The API of a project with both examples, served by the environment's own `lf`."""
+    stranger.write("served/llamafarm.yaml", POLISHED)
+    with Running(stranger.start("lf", "serve", "--port", "0", cwd=stranger.folder / "served")) as serving:
+        serving.until("/v1\n", where="stderr")
+        root = serving.stderr.split("listens on ")[1].split("/v1")[0]
+        with httpx.Client(base_url=f"{root}/v1", timeout=60) as client:
+            yield client
+
+
+def ask(api: httpx.Client, **fields: object) -> httpx.Response:
+    return api.post("/chat/completions", json={"messages": [{"role": "user", "content": "Hello."}], **fields})
+
+
+def test_over_http_the_request_field_belongs_to_the_handler(api: httpx.Client) -> None:
+    said = ask(api, polish={"style": "formal"}).json()["choices"][0]["message"]["content"]
+    assert "in this style: formal." in said
+    refused = ask(api, polish={"rounds": 9})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "polish")
+    wrong = ask(api, polish={"stile": "formal"})
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "polish")
+
+
+def test_over_http_a_request_undoes_the_polish_of_its_entry(api: httpx.Client) -> None:
+    assert ask(api, model="polite-bird", polish=None).json()["choices"][0]["message"]["content"] == "Hello."
+
+
+def test_over_http_fields_without_effect_are_named_and_others_refused(api: httpx.Client) -> None:
+    answer = ask(api, temperature=0.5, user="somebody")
+    assert (answer.status_code, answer.headers["X-LF-Ignored"]) == (200, "temperature, user")
+    refused = ask(api, logprobs=True)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "logprobs")
+
+
+def test_over_http_a_stream_ends_with_its_usage_where_that_is_asked_for(api: httpx.Client) -> None:
+    *_, last, done = ask(api, stream=True, stream_options={"include_usage": True}).text.split("\n\n")[:-1]
+    assert json.loads(last.removeprefix("data: "))["usage"]["total_tokens"] == 2
+    assert done == "data: [DONE]"
 
 
 def test_wrong_options_of_the_handler_are_shown_where_they_stand(stranger: Environment) -> None:
