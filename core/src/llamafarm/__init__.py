@@ -149,7 +149,6 @@ __all__ = [
     "hookimpl",
     "normalize_base_url",
     "read_reply",
-    "records",
 ]
 
 

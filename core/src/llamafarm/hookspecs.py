@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 PROJECT = "llamafarm"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin's module as the implementation of the hook of that name: `@llamafarm.hookimpl`.
+
+An implementation may leave out arguments of the hook, and may be a generator. Hook wrappers are refused.
+"""
 
 
 @hookspec

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 class ProviderSpec:
     """A provider: how its entries look, and how to reach the runtime behind one.
 
-    entry: the schema of its model entries, with `extra="forbid"`. endpoint: what the connections of an entry are pooled
-    by. connect: makes the client; it imports what it needs inside. service: the runtime's service, or None where the
-    entry's address is not one that LlamaFarm may start. parameters: what it does with each field of a request; None
-    means that everything is sent as it is.
+    name: what `provider` of a model entry says. summary: one line, for lists. entry: the schema of its model entries,
+    with `extra="forbid"`. endpoint: what the connections of an entry are pooled by. connect: makes the client; it
+    imports what it needs inside. service: the runtime's service, or None where the entry's address is not one that
+    LlamaFarm may start. parameters: what it does with each field of a request; None means that everything is sent as
+    it is.
     """
 
     name: str
@@ -37,10 +38,12 @@ class ProviderSpec:
 
 @dataclass(frozen=True)
 class AgentHandlerSpec:
-    """An agent handler. build: makes one from its validated options (None where it has no options model).
+    """An agent handler: what it is called, and how one is made.
 
-    options: the pydantic model of its options in llamafarm.yaml. fields: the request fields that are its own, each with
-    the type that pydantic validates it by; they are taken out of the body before a provider sees it.
+    name: what `handler` in llamafarm.yaml says. summary: one line, for lists. build: makes one from its validated
+    options (None where it has no options model), once for each model entry. options: the pydantic model of its options
+    in llamafarm.yaml, with `extra="forbid"`. fields: the request fields that are its own, each with the type that
+    pydantic validates it by; they are taken out of the body before a provider sees it.
     """
 
     name: str
@@ -52,14 +55,17 @@ class AgentHandlerSpec:
 
 @dataclass(frozen=True)
 class Section:
-    """A top-level section of llamafarm.yaml."""
+    """A top-level section of llamafarm.yaml; a handler finds it, validated, in `turn.project.sections[key]`."""
 
     key: str
 
 
 @dataclass(frozen=True)
 class EntryBlock:
-    """A block of a model entry; provider=None: of every provider's entries."""
+    """A block of a model entry; provider=None: of every provider's entries.
+
+    Whoever reads it finds it, validated, in `entry.blocks[key]`.
+    """
 
     key: str
     provider: str | None = None

@@ -18,7 +18,8 @@ class Session(Protocol):
     """A conversation that is kept. One turn at a time holds it."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """What a request names it by, in the header `X-Session-ID`."""
 
     async def history(self) -> list[Message]:
         """All messages so far, without those of prompt sets."""
@@ -29,9 +30,11 @@ class Session(Protocol):
 
 @dataclass(frozen=True)
 class Turn:
-    """One user turn. fields: the request fields that handlers own, taken out of `request`.
+    """One user turn. Handlers share it: change a copy (`with_messages`, `dataclasses.replace`), never its parts.
 
-    other: asks another model of the project by its name, without handlers.
+    request: what is asked, the parameters of the model entry merged in. call: its request id and deadline, to be passed
+    on. session: None where the conversation is not kept. fields: the request fields that handlers own, validated and
+    taken out of `request`. other: asks another model of the project by its name, without handlers.
     """
 
     project: Project
@@ -48,10 +51,19 @@ class Turn:
 
 
 Ask = Callable[[Turn], Awaitable[Reply]]
+"""What comes next in the chain: the next handler, and at the end the provider.
+
+It returns a Reply once the runtime has accepted, which the caller closes; it raises ProviderError, and whatever else a
+handler behind it raises. It may be called any number of times.
+"""
 
 
 class AgentHandler(Protocol):
     """Middleware around the model: changes the turn, asks zero or more times, passes the reply on or makes another."""
 
     async def run(self, turn: Turn, ask: Ask) -> Reply:
-        """Answer `turn`. Whatever `ask` gave and is not returned must be closed."""
+        """Answer `turn`. Whatever `ask` gave and is not returned must be closed.
+
+        Errors of `ask` are left as they are; an error of the handler's own is a LlamaFarmError. One handler serves all
+        turns of a model entry, several at once.
+        """

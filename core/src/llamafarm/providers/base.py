@@ -26,6 +26,10 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeouts: Timeouts = field(default_factory=lambda: Timeouts())
 
+    def named(self, model: str | None) -> str:
+        """How messages name who was asked: the provider, and the model where one was asked for."""
+        return f"{self.provider} (model {model})" if model else self.provider
+
 
 Stage = Literal["starting", "downloading", "loading", "ready"]
 
@@ -48,8 +52,9 @@ def ignore_progress(progress: Progress) -> None:
 class Call:
     """What surrounds one request to a provider.
 
-    request_id: ours, never the client's. deadline: on the event loop's clock, in seconds. progress: told what happens
-    before the answer begins; it must return at once.
+    entry: the model entry that was chosen. request_id: ours, never the client's. deadline: on the event loop's clock,
+    in seconds; None is no limit. progress: told what happens before the answer begins; it must return at once. trace:
+    headers that tie the runtime's own records to this request.
     """
 
     entry: ModelEntry
@@ -87,7 +92,8 @@ class Reply(Protocol):
 class ModelInfo:
     """What is known of a model; None is unknown, never a guess.
 
-    features: names such as `tools`, `vision`, `embeddings`. context_length: tokens.
+    id: the runtime's own. features: names such as `tools`, `vision`, `embeddings`. context_length: tokens. loaded:
+    whether it is in memory now. details: whatever else the runtime says, for people to read.
     """
 
     id: str
@@ -113,13 +119,18 @@ class Health:
 
 
 class Provider(Protocol):
-    """Talks to one endpoint. For each operation that it can do it also has that operation's method (see below)."""
+    """Talks to one endpoint. For each operation that it can do it also has that operation's method.
+
+    `chat(request: ChatRequest, call: Call) -> Reply`, `complete(request: CompletionRequest, call: Call) -> Reply` and
+    `embed(request: EmbeddingRequest, call: Call) -> EmbeddingResponse`. One object serves all requests to the endpoint,
+    many at once. What goes wrong at the runtime is raised as a ProviderError; nothing else is.
+    """
 
     async def describe(self, model: str) -> ModelInfo:
-        """What the runtime says of one model. Raises ModelNotFound."""
+        """What the runtime says of one model. Raises ModelNotFound, and ProviderError as the operations do."""
 
     async def list_models(self) -> list[ModelInfo]:
-        """The models that the runtime has."""
+        """The models that the runtime has. Raises ProviderError."""
 
     async def health(self) -> Health:
         """Whether the runtime answers now; never raises for one that does not."""

@@ -27,10 +27,12 @@ class ChunkReply:
         endpoint: Endpoint,
         limits: Limits,
         close: Callable[[], Awaitable[None]] | None = None,
+        model: str | None = None,
     ) -> None:
         self.headers: dict[str, str] = {}
         self._chunks = chunks
         self._endpoint = endpoint
+        self._named = endpoint.named(model)
         self._limits = limits
         self._close = close
         self._first: Any = None
@@ -54,7 +56,8 @@ class ChunkReply:
 
         Raises ProviderError, everything closed.
         """
-        reply = cls(chunks, endpoint, Limits.from_now(endpoint.timeouts, deadline_of(endpoint.timeouts, call)), close)
+        limits = Limits.from_now(endpoint.timeouts, deadline_of(endpoint.timeouts, call))
+        reply = cls(chunks, endpoint, limits, close, call.entry.model)
         try:
             reply._first = await reply._next(reply._limits.first_byte)
         except StopAsyncIteration:
@@ -66,12 +69,18 @@ class ChunkReply:
         return reply
 
     async def completion(self) -> Any:
+        """The chunks put together. Raises ProviderError as `chunks` does."""
         assembler = Assembler()
         async for chunk in self.chunks():
             assembler.add(chunk)
         return assembler.whole()
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
+        """The generator's chunks; everything is closed after the last one.
+
+        Raises what the generator raises, ProviderTimeout where it is silent for too long, and UpstreamError where it
+        ends without a finish reason.
+        """
         try:
             yield self._seen(self._first)
             while True:
@@ -86,12 +95,14 @@ class ChunkReply:
             await self.aclose()
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The chunks as SSE, ending with `data: [DONE]`. Raises as `chunks` does."""
         async with aclosing(self.chunks()) as chunks:
             async for chunk in chunks:
                 yield sse.encode(chunk)
         yield sse.DONE
 
     async def aclose(self) -> None:
+        """Free what the chunks come from, now."""
         if self._close is not None:
             await self._close()
         if not self._waiting:  # else the task that waits for the next chunk ends the generator
@@ -105,7 +116,7 @@ class ChunkReply:
         except TimeoutError:
             what, setting = self._limits.missed(end)
             raise ProviderTimeout(
-                f"The answer of {self._endpoint.provider} {what}.",
+                f"The answer of {self._named} {what}.",
                 provider=self._endpoint.provider,
                 hint=f"`timeouts.{setting}` of the model entry sets the limit.",
             ) from None
@@ -117,4 +128,4 @@ class ChunkReply:
         return chunk
 
     def _broken(self, what: str) -> UpstreamError:
-        return UpstreamError(f"The answer of {self._endpoint.provider} {what}.", provider=self._endpoint.provider)
+        return UpstreamError(f"The answer of {self._named} {what}.", provider=self._endpoint.provider)

@@ -46,7 +46,10 @@ async def read_reply(upstream: HttpUpstream, answer: Answer, *, usage: bool = Fa
 
 
 class JsonReply:
-    """A whole answer, there already."""
+    """A whole answer, there already: nothing is open, and it can be read more than once.
+
+    body: the answer object of a chat or a text completion. usage: whether its chunks end with the token counts.
+    """
 
     def __init__(self, body: dict[str, Any], *, usage: bool = False) -> None:
         self.headers: dict[str, str] = {}
@@ -54,13 +57,16 @@ class JsonReply:
         self._usage = usage
 
     async def completion(self) -> Any:
+        """The answer object as it came."""
         return self._body
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
+        """The answer in pieces, for a client that asked for a stream of a runtime that sent none."""
         for chunk in taken_apart(self._body, usage=self._usage):
             yield chunk
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The pieces as SSE, ending with `data: [DONE]`."""
         for chunk in taken_apart(self._body, usage=self._usage):
             yield sse.encode(chunk)
         yield sse.DONE
@@ -70,7 +76,7 @@ class JsonReply:
 
 
 class SseReply:
-    """A streamed answer. Frames are looked at only for an error, the finish reason and the end."""
+    """A streamed answer, made by `read_reply`. Frames are looked at only for an error, the finish and the end."""
 
     def __init__(self, upstream: HttpUpstream, answer: Answer, frames: AsyncIterator[bytes], first: bytes) -> None:
         self.headers: dict[str, str] = {}
@@ -92,18 +98,25 @@ class SseReply:
         raise answer.broken("holds no event")
 
     async def completion(self) -> Any:
+        """The chunks put together. Raises ProviderError as `frames` does."""
         assembler = Assembler()
         async for chunk in self.chunks():
             assembler.add(chunk)
         return assembler.whole()
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
+        """The parsed chunks. Raises ProviderError as `frames` does, and for data that is not JSON."""
         async for frame in self.frames():
             event = sse.parse(frame)
             if event is not None and event.data != "[DONE]":
                 yield self._parsed(event.data)
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The upstream's bytes, a whole frame at a time, ending with `data: [DONE]`; everything is closed after that.
+
+        Raises ProviderError where a frame holds an error, where the stream breaks off, and where it is silent for too
+        long.
+        """
         try:
             async for frame in self._whole_frames():
                 if _is_done(frame):
@@ -120,6 +133,7 @@ class SseReply:
             await self.aclose()
 
     async def aclose(self) -> None:
+        """Close the connection to the upstream now, whatever has been read."""
         await self._answer.aclose()
 
     async def _whole_frames(self) -> AsyncIterator[bytes]:

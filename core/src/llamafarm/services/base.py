@@ -29,6 +29,12 @@ class ServiceStatus:
 
 
 class Service(Protocol):
+    """A runtime that LlamaFarm can start, watch and stop. Making one costs nothing and starts nothing.
+
+    What is known of it lies in files and in the system, so that each `lf` command can make one anew. ProcessService is
+    the one for child processes.
+    """
+
     @property
     def name(self) -> str:
         """The provider's name, with `:PORT` after it where the address is not the provider's default."""

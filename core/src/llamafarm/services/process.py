@@ -75,6 +75,7 @@ class ProcessService:
 
     @property
     def name(self) -> str:
+        """The spec's: the provider's name, with `:PORT` after it where the address is not its default."""
         return self.spec.name
 
     async def ensure(self, progress: Callable[[Progress], None]) -> ServiceStatus:

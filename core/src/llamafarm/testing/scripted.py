@@ -57,6 +57,7 @@ class ScriptedReply:
         self._error = error
 
     async def completion(self) -> Any:
+        """The words as a whole answer."""
         self.reads += 1
         assembler = Assembler()
         async for chunk in self._sent():
@@ -64,11 +65,13 @@ class ScriptedReply:
         return assembler.whole()
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
+        """One chunk for each word, and one for the finish; raises `error` in its place."""
         self.reads += 1
         async for chunk in self._sent():
             yield chunk
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The chunks as SSE, ending with `data: [DONE]`; or the frames that were given."""
         self.reads += 1
         if self._frames is not None:
             for frame in self._frames:
@@ -79,6 +82,7 @@ class ScriptedReply:
         yield sse.DONE
 
     async def aclose(self) -> None:
+        """Remember that it was closed; it may be closed twice."""
         self.closed = True
 
     async def _sent(self) -> AsyncGenerator[Any, None]:
@@ -118,27 +122,34 @@ class ScriptedProvider:
         self._health = health or Health(True, "It answers.")
 
     async def chat(self, request: Any, call: Call) -> ScriptedReply:
+        """The next answer of the script, as a chat."""
         return self._next(request, call, "chat.completion.chunk")
 
     async def complete(self, request: Any, call: Call) -> ScriptedReply:
+        """The next answer of the script, as a text completion."""
         return self._next(request, call, "text_completion")
 
     async def embed(self, request: Any, call: Call) -> Any:
+        """One vector for each text: the number of its characters."""
         self._take(request, call)
         texts = request["input"] if isinstance(request["input"], list) else [request["input"]]
         rows = [{"object": "embedding", "index": at, "embedding": [float(len(text))]} for at, text in enumerate(texts)]
         return {"object": "list", "model": request["model"], "data": rows}
 
     async def describe(self, model: str) -> ModelInfo:
+        """Nothing is known of the model but its id."""
         return ModelInfo(model)
 
     async def list_models(self) -> list[ModelInfo]:
+        """It has none to list."""
         return []
 
     async def health(self) -> Health:
+        """The health that the test gave it."""
         return self._health
 
     async def aclose(self) -> None:
+        """Remember that it was closed."""
         self.closed = True
 
     def _next(self, request: Any, call: Call, kind: str) -> ScriptedReply:
@@ -180,6 +191,7 @@ class ScriptedPlugins:
         self._installed = installed
 
     def provider(self, name: str) -> ProviderSpec:
+        """The provider of that name. Raises PluginError."""
         if name not in self.specs:
             if self._installed:
                 return self._installed.provider(name)
@@ -187,6 +199,7 @@ class ScriptedPlugins:
         return self.specs[name]
 
     def agent_handler(self, name: str) -> AgentHandlerSpec:
+        """The agent handler of that name. Raises PluginError."""
         if name not in self._handlers:
             if self._installed:
                 return self._installed.agent_handler(name)
@@ -194,15 +207,19 @@ class ScriptedPlugins:
         return self._handlers[name]
 
     def without(self, _names: Iterable[str]) -> ScriptedPlugins:
+        """The same: what a test gives is not disabled."""
         return self
 
     def agent_handlers(self) -> dict[str, AgentHandlerSpec]:
+        """The handlers that the test gave, and `simple`, by name."""
         return dict(self._handlers)
 
     def fragment(self, at: Section | EntryBlock) -> ConfigFragment | None:
+        """The fragment for that place, of an installed plugin."""
         return self._installed.fragment(at) if self._installed else None
 
     def fragments(self) -> list[ConfigFragment]:
+        """The fragments of the installed plugins."""
         return self._installed.fragments() if self._installed else []
 
     def refuse_broken(self) -> None:

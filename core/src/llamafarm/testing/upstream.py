@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -94,8 +95,15 @@ class Peer:
         """Close the connection, whatever was promised."""
         self._writer.close()
 
+    def reset(self) -> None:
+        """Break the connection off, as a machine does that has gone: the client hears of no proper end."""
+        own = self._writer.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
 
 Script = Callable[[Asked, Peer], Awaitable[None]]
+"""What answers one request: `async def script(asked, peer)` reads the one and writes to the other."""
 
 
 class ScriptedUpstream:

@@ -35,6 +35,15 @@ class ToolCallDelta(TypedDict):
 
 
 class Message(TypedDict):
+    """One message of a conversation.
+
+    role: `system`, `developer`, `user`, `assistant` or `tool`. content: a text, or parts such as
+    `{"type": "image_url", ...}`; null where there are only tool calls. tool_call_id: the call that a tool's message
+    answers. reasoning: what the model thought before it answered, where a server tells it apart.
+
+    Source: OpenAI's API reference, "Create chat completion", `messages`; `reasoning` is vLLM's and OpenRouter's.
+    """
+
     role: str
     content: NotRequired[str | list[dict[str, Any]] | None]
     name: NotRequired[str]
@@ -55,6 +64,16 @@ class StreamOptions(TypedDict, total=False):
 
 
 class ChatRequest(TypedDict):
+    """What is asked of a chat model. A field that is absent and one that is null are different things.
+
+    model: to a handler the model entry's name, to a provider the runtime's own id. max_tokens,
+    max_completion_tokens: tokens of the answer at most. temperature: 0 to 2. top_p: 0 to 1. presence_penalty,
+    frequency_penalty: -2 to 2. stop: texts that end the answer. n: how many answers. Fields that are not here pass
+    through unchanged, where the provider forwards them.
+
+    Source: OpenAI's API reference, "Create chat completion".
+    """
+
     messages: list[Message]
     model: NotRequired[str]
     stream: NotRequired[bool]
@@ -123,9 +142,18 @@ class ChunkChoice(TypedDict):
 
 
 class ChatChunk(TypedDict):
+    """One piece of a streamed chat answer; the pieces of one answer have the same `id`.
+
+    The first delta of a choice has the role, its last chunk the finish reason. usage: on one last chunk without
+    choices, where the request has `stream_options: {"include_usage": true}`.
+
+    Source: OpenAI's API reference, "The chat completion chunk object".
+    """
+
     id: str
     object: Literal["chat.completion.chunk"]
     created: int
+    """Seconds since 1970."""
     model: str
     choices: list[ChunkChoice]
     """Empty on the last chunk of a stream that carries `usage`."""

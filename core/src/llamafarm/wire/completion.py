@@ -11,6 +11,15 @@ from llamafarm.wire.chat import StreamOptions, Usage
 
 
 class CompletionRequest(TypedDict):
+    """A prompt to be continued.
+
+    prompt: a text or its token ids, or a list of either: one answer for each. suffix: what follows the continuation.
+    echo: begin the answer with the prompt. best_of: how many are made, of which the `n` best come back. max_tokens:
+    tokens of the continuation at most. logprobs: of how many tokens at each place, 0 to 5.
+
+    Source: OpenAI's API reference, "Create completion (legacy)".
+    """
+
     prompt: str | list[str] | list[int] | list[list[int]]
     model: NotRequired[str]
     stream: NotRequired[bool]

@@ -10,6 +10,14 @@ from typing import Literal, NotRequired, TypedDict
 
 
 class EmbeddingRequest(TypedDict):
+    """Texts to be embedded.
+
+    input: a text or its token ids, or a list of either: one vector for each. encoding_format: lists of floats, or
+    base64 of their little-endian float32 bytes. dimensions: the length of the vectors, where the model has a choice.
+
+    Source: OpenAI's API reference, "Create embeddings".
+    """
+
     input: str | list[str] | list[int] | list[list[int]]
     model: NotRequired[str]
     encoding_format: NotRequired[Literal["float", "base64"] | None]
@@ -29,6 +37,11 @@ class EmbeddingUsage(TypedDict):
 
 
 class EmbeddingResponse(TypedDict):
+    """The vectors, each with the `index` of its input, in the order of the inputs. usage: in tokens.
+
+    Source: OpenAI's API reference, "Create embeddings".
+    """
+
     object: Literal["list"]
     model: str
     data: list[Embedding]

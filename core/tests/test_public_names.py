@@ -1,0 +1,131 @@
+"""Every name that the core publishes for plugin authors; taking one away, or adding one, is done here on purpose."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+
+import llamafarm
+import pytest
+from llamafarm import testing
+
+NAMES = {
+    "a plugin": ["__version__", "hookimpl"],
+    "what hooks return": ["AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"],
+    "a provider": ["Call", "Endpoint", "Health", "ModelEntry", "ModelInfo", "Parameters", "Progress", "Provider"],
+    "its way to a runtime": ["HttpUpstream", "Timeouts", "normalize_base_url"],
+    "its answers": ["ChunkReply", "JsonReply", "Reply", "SseReply", "read_reply"],
+    "its service": ["ProcessService", "ProcessSpec", "Service", "ServiceStatus"],
+    "an agent handler": ["AgentHandler", "Ask", "Session", "Turn"],
+    "the wire": [
+        "ChatChunk",
+        "ChatRequest",
+        "CompletionRequest",
+        "EmbeddingRequest",
+        "EmbeddingResponse",
+        "Message",
+    ],
+    "errors": [
+        "AuthenticationFailed",
+        "ConfigError",
+        "ConnectionBroken",
+        "ConnectionFailed",
+        "ContextLengthExceeded",
+        "InvalidRequest",
+        "LlamaFarmError",
+        "ModelNotFound",
+        "OperationNotSupported",
+        "PluginError",
+        "ProviderError",
+        "ProviderTimeout",
+        "ProviderUnavailable",
+        "RateLimited",
+        "RequestError",
+        "ServiceError",
+        "UpstreamError",
+        "UsageError",
+    ],
+}
+
+TESTING_NAMES = {
+    "contracts": ["AgentHandlerContract", "PluginContract", "ProviderContract"],
+    "what a runtime does": ["OpenAIScenes", "Scene", "Stage"],
+    "a runtime that is played": [
+        "Asked",
+        "Exchange",
+        "Peer",
+        "ReplayUpstream",
+        "Script",
+        "ScriptedUpstream",
+        "answering",
+        "silent",
+        "streaming",
+    ],
+    "a provider that is played": ["ScriptedPlugins", "ScriptedProvider", "ScriptedReply"],
+}
+
+
+def flat(names):
+    return sorted(name for group in names.values() for name in group)
+
+
+def test_these_are_the_names_of_llamafarm():
+    assert sorted(llamafarm.__all__) == flat(NAMES)
+
+
+def test_these_are_the_names_of_llamafarm_testing():
+    assert sorted(testing.__all__) == flat(TESTING_NAMES)
+
+
+@pytest.mark.parametrize("name", flat(NAMES))
+def test_each_name_says_what_it_is(name):
+    assert [*unexplained(llamafarm, name)] == []
+
+
+@pytest.mark.parametrize("name", flat(TESTING_NAMES))
+def test_each_name_of_testing_says_what_it_is(name):
+    assert [*unexplained(testing, name)] == []
+
+
+def unexplained(home, name) -> Iterator[str]:
+    """The name, where it has no docstring, and those of its public methods that have none."""
+    if name == "__version__":
+        return
+    value = getattr(home, name)
+    if not inspect.isclass(value):
+        if not (inspect.isfunction(value) and value.__doc__) and not explained_below(home, name):
+            yield name
+        return
+    if not vars(value).get("__doc__"):
+        yield name
+    yield from (f"{name}.{method}" for method in methods(value) if not inspect.getdoc(getattr(value, method)))
+
+
+def methods(value: type) -> Iterator[str]:
+    """The public methods and properties of a class that are ours; the names of tests are sentences already."""
+    for home in value.__mro__:
+        if home.__module__.startswith("llamafarm"):
+            kinds = (classmethod, staticmethod, property)
+            own = [one for one, what in vars(home).items() if inspect.isfunction(what) or isinstance(what, kinds)]
+            yield from (one for one in own if not one.startswith(("_", "test_")))
+
+
+def explained_below(home, name) -> bool:
+    """Whether a string follows the assignment of a name, as docstrings of values do."""
+    module = import_module(f"{home.__name__}.{home._HOME[name]}")
+    body = ast.parse(Path(module.__file__).read_text(encoding="utf-8")).body
+    return any(assigns(one, name) and is_text(after) for one, after in pairwise(body))
+
+
+def assigns(statement: ast.stmt, name: str) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def is_text(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
