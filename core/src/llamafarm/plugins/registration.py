@@ -18,6 +18,10 @@ RECORDS: dict[str, type[Any]] = {
     "register_agent_handlers": AgentHandlerSpec,
     "register_config_fragments": ConfigFragment,
 }
+ARGUMENTS: dict[str, Any] = {}
+"""What hooks are given, by the names in `hookspecs`. An implementation takes those that it names, so that one more
+argument breaks no plugin that was written without it."""
+
 CORE_SECTIONS = ("version", "name", "namespace", "runtime", "prompts", "handler", "handlers", "plugins")
 """The top-level keys of llamafarm.yaml that are the core's own."""
 
@@ -85,7 +89,7 @@ def _traced(hook: str, record: type[Any], impl: HookImpl, seconds: float | None)
 def _records(hook: str, record: type[Any], impl: HookImpl) -> tuple[Any, ...]:
     if impl.hookwrapper or impl.wrapper:
         raise RecordError(f"{hook}() is a hook wrapper: a registration must not change what other plugins register")
-    returned = impl.function()
+    returned = impl.function(*(ARGUMENTS[name] for name in impl.argnames))
     if not isinstance(returned, Iterable):
         raise RecordError(f"{hook}() returned {_a(returned)}; an iterable of {record.__name__} was expected")
     records = tuple(returned)
