@@ -99,7 +99,7 @@ async def test_an_error_in_the_middle_ends_the_stream_and_closes_the_source():
 
 async def test_an_empty_answer_is_an_error():
     source = Source()
-    with pytest.raises(UpstreamError, match="The answer of acme is empty"):
+    with pytest.raises(UpstreamError, match=r"The answer of acme \(model m\) is empty"):
         await source.reply()
     assert source.closed
 

@@ -280,6 +280,19 @@ async def test_a_connection_that_ends_in_the_middle_of_an_answer_broke_off():
             await post(upstream)
 
 
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_connection_that_is_lost_is_told_in_words_and_not_by_the_name_of_an_exception(begun):
+    async def is_lost(asked: Asked, peer: Peer) -> None:
+        if begun:
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{")
+        peer.reset()
+
+    async with ScriptedUpstream(is_lost) as upstream:
+        with pytest.raises(UpstreamError, match="the connection was lost") as caught:
+            await post(upstream)
+        assert "Error" not in str(caught.value)
+
+
 async def test_a_fresh_connection_that_ends_without_an_answer_is_not_tried_again():
     async def hangs_up(asked: Asked, peer: Peer) -> None:
         peer.close()

@@ -330,6 +330,12 @@ class Anonymous(Translating, Acme):
         return error
 
 
+class NamesNoModel(Translating, Acme):
+    def translated(self, error, call):
+        error.message = error.message.replace(call.entry.model, "a model")
+        return error
+
+
 class ShowsItsInside(Translating, Acme):
     def translated(self, error, call):
         error.hint = "Caused by httpx.RemoteProtocolError."

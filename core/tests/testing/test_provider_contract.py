@@ -37,6 +37,7 @@ BROKEN = {
     "TestPatient": "test_an_answer_that_stops_in_the_middle_is_a_timeout",
     "TestEndsEarly": "test_a_stream_that_breaks_off_is_never_taken_for_a_whole_one",
     "TestAnonymous": "test_an_error_is_for_the_person_who_reads_it",
+    "TestNamesNoModel": "test_an_error_is_for_the_person_who_reads_it",
     "TestShowsItsInside": "test_an_error_is_for_the_person_who_reads_it",
     "TestNeverWell": "test_health_says_that_the_runtime_is_up",
     "TestHealthRaises": "test_health_says_what_is_wrong_and_never_raises",

@@ -14,6 +14,8 @@ from llamafarm.providers.base import Endpoint
 from llamafarm.providers.limits import Limits
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
+LOST = "the connection was lost"
+"""What has happened where the system says nothing of it."""
 
 
 class Answer:
@@ -22,8 +24,9 @@ class Answer:
     Each piece must come within the limits (first byte, between bytes, deadline). Used as a context manager it closes.
     """
 
-    def __init__(self, endpoint: Endpoint, response: httpx.Response, limits: Limits) -> None:
+    def __init__(self, endpoint: Endpoint, response: httpx.Response, limits: Limits, model: str | None = None) -> None:
         self.endpoint = endpoint
+        self._named = endpoint.named(model)
         self.headers = response.headers
         self.status = response.status_code
         self.url = str(response.url)
@@ -48,7 +51,7 @@ class Answer:
         except TimeoutError:
             raise self._late() from None
         except httpx.HTTPError as error:
-            raise self.broken(f"broke off ({str(error) or type(error).__name__})") from error
+            raise self.broken(f"broke off ({str(error) or LOST})") from error
         self._end = self._limits.next()
         return piece
 
@@ -81,8 +84,7 @@ class Answer:
 
     def broken(self, what: str) -> UpstreamError:
         """The error of an answer that is not what the protocol says; `what` follows "The answer of …"."""
-        provider = self.endpoint.provider
-        return UpstreamError(f"The answer of {provider} at {self.url} {what}", provider=provider)
+        return UpstreamError(f"The answer of {self._named} at {self.url} {what}", provider=self.endpoint.provider)
 
     async def aclose(self) -> None:
         """Close now; the connection is kept only where the answer was read to its end."""
@@ -97,7 +99,7 @@ class Answer:
     def _late(self) -> ProviderTimeout:
         what, setting = self._limits.missed(self._end)
         return ProviderTimeout(
-            f"The answer of {self.endpoint.provider} at {self.url} {what}.",
+            f"The answer of {self._named} at {self.url} {what}.",
             provider=self.endpoint.provider,
             hint=f"`timeouts.{setting}` of the model entry sets the limit.",
         )

@@ -23,7 +23,7 @@ from llamafarm.errors import (
     RateLimited,
 )
 from llamafarm.providers.address import is_loopback
-from llamafarm.providers.answer import Answer
+from llamafarm.providers.answer import LOST, Answer
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
 from llamafarm.providers.limits import Limits, deadline_of
@@ -88,7 +88,8 @@ class HttpUpstream:
             try:
                 request = self._request("POST", path, own, content)
                 limits = Limits.from_now(self.endpoint.timeouts, deadline)
-                return await self._attempt(request, limits if between is None else replace(limits, between=between))
+                limits = limits if between is None else replace(limits, between=between)
+                return await self._attempt(request, limits, call.entry.model)
             except (ConnectionFailed, RateLimited, ProviderUnavailable) as error:
                 wait = self._wait(error, attempt, deadline)
                 if wait is None:
@@ -107,11 +108,11 @@ class HttpUpstream:
         limits = {"connect": self.endpoint.timeouts.connect, "read": None, "write": None, "pool": None}
         return self._client.build_request(method, url, headers=headers, content=content, extensions={"timeout": limits})
 
-    async def _attempt(self, request: httpx.Request, limits: Limits) -> Answer:
-        with self._translated(str(request.url)):
+    async def _attempt(self, request: httpx.Request, limits: Limits, model: str | None = None) -> Answer:
+        with self._translated(str(request.url), self.endpoint.named(model)):
             async with asyncio.timeout_at(limits.first_byte):
                 response = await self._client.send(request, stream=True)
-                answer = Answer(self.endpoint, response, limits)
+                answer = Answer(self.endpoint, response, limits, model)
                 if not response.is_success:
                     await self._refuse(answer)
                 return answer
@@ -137,7 +138,7 @@ class HttpUpstream:
         return self.read_error(self.refusal(url, in_band_status(body), body))
 
     @contextmanager
-    def _translated(self, url: str) -> Iterator[None]:
+    def _translated(self, url: str, named: str) -> Iterator[None]:
         """Turns what httpx and the clock raise before an answer into errors for the user."""
         provider = self.endpoint.provider
         try:
@@ -151,13 +152,13 @@ class HttpUpstream:
             ) from error
         except TimeoutError:
             raise ProviderTimeout(
-                f"{provider} at {self.endpoint.base_url} did not begin to answer in time.",
+                f"{named} at {self.endpoint.base_url} did not begin to answer in time.",
                 provider=provider,
                 hint="`timeouts.first_byte` and `timeouts.total` of the model entry set the limits.",
             ) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ConnectionBroken(
-                f"{provider} at {url} broke the connection before answering: {str(error) or type(error).__name__}",
+                f"{named} at {url} broke the connection before answering: {str(error) or LOST}",
                 provider=provider,
             ) from error
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from llamafarm.errors import LlamaFarmError
+from llamafarm.errors import InvalidRequest, LlamaFarmError
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.base import Call, Provider, operations
 from llamafarm.providers.entry import ModelEntry
@@ -64,6 +64,15 @@ class Asking:
             said = answer.headers.get(IGNORED_HEADER, "")
             self.ignored += [name.strip() for name in said.split(",") if name.strip()]
         return answer
+
+    async def accepted(self, operation: Operation, **fields: Any) -> Any:
+        """As `ask`; None where the provider refuses one of the fields, as it may."""
+        try:
+            return await self.ask(operation, **fields)
+        except InvalidRequest as error:
+            if not any(error.param == name or name in str(error) for name in fields):
+                raise
+            return None
 
     async def failure(self, operation: Operation, **fields: Any) -> LlamaFarmError:
         """The error that a request ends with, whether it is refused or its answer cannot be read to the end."""
