@@ -14,6 +14,18 @@ import pytest
 
 Outcomes = dict[str, dict[str, str]]
 SETTINGS = "[pytest]\nfilterwarnings = error\naddopts = --import-mode=importlib -p no:cacheprovider\n"
+ALONE = {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "anyio.pytest_plugin"}
+"""What an author has for sure: pytest, and what `llamafarm[testing]` brings."""
+
+BOUND = 500
+"""Seconds that one run may take: a thousand tests, on a machine that has other things to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of a file waits for the run that all of them look at."""
+    for item in items:
+        if "run_contracts" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(BOUND + 100))
 
 
 @pytest.fixture(scope="session")
@@ -38,11 +50,11 @@ def run_contracts(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Out
         ]
         done = subprocess.run(
             [*command, "-q", "-k", select, f"--junitxml={folder / 'outcomes.xml'}"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, import_path)), "PYTEST_ADDOPTS": ""},
+            env={**os.environ, **ALONE, "PYTHONPATH": os.pathsep.join(map(str, import_path))},
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=BOUND,
         )
         assert done.returncode in (0, 1), done.stdout + done.stderr
         return read(folder / "outcomes.xml")
