@@ -1,4 +1,7 @@
-"""A small runtime for the tests: answers GET /health with its nonce. `--mode` makes it fail in some way."""
+"""A small runtime for the tests: answers GET /health with its nonce. `--mode` makes it fail in some way.
+
+`unknowing` knows no nonce, as programs of others do; `child` leaves serving to such a process that it starts.
+"""
 
 import argparse
 import json
@@ -27,6 +30,9 @@ if chosen.mode == "hangs":
     time.sleep(600)
 if chosen.mode == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if chosen.mode == "child":
+    command = [sys.executable, __file__, "--port", str(chosen.port), "--mode", "unknowing", "--version", chosen.version]
+    sys.exit(subprocess.call(command))
 if chosen.mode == "parent":
     helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     print(f"helper {helper.pid}", flush=True)
@@ -37,7 +43,7 @@ class Health(BaseHTTPRequestHandler):
         health = {
             "status": "ok",
             "kind": "tiny",
-            "nonce": os.environ.get("LF_SERVICE_NONCE"),
+            **({} if chosen.mode == "unknowing" else {"nonce": os.environ.get("LF_SERVICE_NONCE")}),
             "version": chosen.version,
         }
         body = json.dumps(health).encode()

@@ -284,6 +284,41 @@ async def test_a_runtime_of_somebody_else_is_used_and_never_stopped(farm):
         other.wait()
 
 
+@pytest.mark.parametrize("mode", ["unknowing", "child"])
+async def test_a_program_that_knows_no_nonce_is_ours_where_what_was_started_listens_on_the_port(farm, mode):
+    service = farm.service(mode, version="", echoes_nonce=False)
+    first = await service.ensure(ignore_progress)
+    again = await farm.service(mode, version="", echoes_nonce=False).ensure(ignore_progress)
+    assert (first.state, again.state, again.pid) == ("running", "running", first.pid)
+    assert (await service.status()).state == "running"
+    assert await service.stop() is True
+    assert not (await probe(f"http://127.0.0.1:{farm.port}", "/health")).reached
+
+
+async def test_the_version_of_a_program_that_llamafarm_does_not_know_is_the_one_that_it_tells(farm):
+    service = farm.service("unknowing", version="", echoes_nonce=False)
+    object.__setattr__(service.spec, "command", lambda: [sys.executable, str(RUNTIME), "--port", str(farm.port)])
+    await service.ensure(ignore_progress)
+    assert (await service.status()).version == "1"
+
+
+async def test_a_program_without_a_nonce_that_somebody_else_started_is_not_taken_for_ours(farm):
+    service = farm.service("unknowing", version="", echoes_nonce=False)
+    await service.ensure(ignore_progress)
+    other = by_hand("-c", "import time; time.sleep(600)")
+    try:
+        state = farm.folder / "data" / "services" / f"tiny-{farm.port}.json"
+        ours = state.read_text()
+        pid = {"pid": other.pid, "created": psutil.Process(other.pid).create_time()}
+        state.write_text(json.dumps({**json.loads(ours), **pid}))
+        assert (await service.status()).state == "foreign"
+        state.write_text(ours)
+        assert (await service.status()).state == "running"
+    finally:
+        other.kill()
+        other.wait()
+
+
 async def test_one_of_another_version_is_replaced(farm):
     old = await farm.service(version="1").ensure(ignore_progress)
     new = await farm.service(version="2").ensure(ignore_progress)

@@ -44,3 +44,22 @@ def listener(port: int) -> str:
     except psutil.Error:
         pass
     return "another program"
+
+
+def listens(process: psutil.Process, port: int) -> bool:
+    """Whether a process, or one that it has started, listens on a port of this machine."""
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return False
+    return any(_has_open(one, port) for one in family)
+
+
+def _has_open(process: psutil.Process, port: int) -> bool:
+    try:
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+            for connection in process.net_connections("tcp")
+        )
+    except psutil.Error:
+        return False

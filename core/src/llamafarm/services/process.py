@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from llamafarm.errors import ServiceError
 from llamafarm.paths import data_dir
 from llamafarm.providers.address import is_loopback
-from llamafarm.providers.base import Progress
+from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services import child
 from llamafarm.services.base import ServiceStatus
-from llamafarm.services.probe import Probe, listener, probe
+from llamafarm.services.probe import Probe, listener, listens, probe
 from llamafarm.services.state import ServiceFiles, ServiceState
 
 POLL_SECONDS = 0.05
@@ -40,9 +40,10 @@ class ProcessSpec:
 
     title: what it is called in messages, without an article. command: makes the command line; it raises ServiceError
     where something is missing. version: a process of another one is replaced. recognises: whether a health answer comes
-    from this kind of runtime; it must also echo the environment's LF_SERVICE_NONCE as `nonce`. api_key: what the health
-    path asks for. start_seconds: until the health path answers. stop_seconds: from the request to end until it is
-    killed.
+    from this kind of runtime. echoes_nonce: whether that answer holds the environment's LF_SERVICE_NONCE as `nonce`;
+    a program that does not know it is ours where the process that was started, or a child of it, listens on the port.
+    api_key: what the health path asks for. start_seconds: until it answers. stop_seconds: from the request to end until
+    it is killed.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ProcessSpec:
     version: str
     command: Callable[[], Sequence[str]]
     recognises: Callable[[Mapping[str, Any]], bool]
+    echoes_nonce: bool = True
     environ: Mapping[str, str] = field(default_factory=dict)
     health_path: str = "/health"
     api_key: str | None = field(default=None, repr=False)
@@ -91,7 +93,7 @@ class ProcessService:
 
     async def stop(self) -> bool:
         """End the process that we started; True where there was one. Raises ServiceError for a foreign runtime."""
-        async with self._locked(_nobody):
+        async with self._locked(ignore_progress):
             state = self._files.read()
             if state is not None and state.alive:
                 await self._end(state)
@@ -115,7 +117,7 @@ class ProcessService:
         if state is None or not (any_version or self._is_current(state)) or not state.alive:
             return None
         answer = await self._probe()
-        return self._status("running", state) if _echoes(answer, state) else None
+        return self._status("running", state, answer.body) if self._is_of(answer, state) else None
 
     async def _foreign(self) -> ServiceStatus | None:
         answer = await self._probe()
@@ -200,7 +202,7 @@ class ProcessService:
             if not state.alive:
                 return "ended"
             answer = await self._probe()
-            if _echoes(answer, state):
+            if self._is_of(answer, state):
                 return "ready"
             if self._is_ours(answer):
                 return "taken"
@@ -260,6 +262,13 @@ class ProcessService:
         """Whether the answer comes from this kind of runtime, whoever started it."""
         return answer.body is not None and self.spec.recognises(answer.body)
 
+    def _is_of(self, answer: Probe, state: ServiceState) -> bool:
+        """Whether the answer comes from this very process, or one that it has started."""
+        if self.spec.echoes_nonce:
+            return answer.body is not None and answer.body.get("nonce") == state.nonce
+        process = state.process() if self._is_ours(answer) else None
+        return process is not None and listens(process, self.spec.port)
+
     def _is_current(self, state: ServiceState) -> bool:
         return (state.version, state.host, state.port) == (self.spec.version, self.spec.host, self.spec.port)
 
@@ -273,7 +282,7 @@ class ProcessService:
             address=self.spec.address,
             pid=state.pid if state else None,
             since=state.created if state else None,
-            version=state.version if state else (str(said) if said else None),
+            version=str(said) if said else (state.version or None if state else None),
             log=self._files.log if kind != "foreign" and self._files.log.exists() else None,
         )
 
@@ -286,11 +295,3 @@ class ProcessService:
     def _log_end(self) -> str:
         end = self._files.log_end()
         return f" The end of its log, {self._files.log}:\n{end}" if end else f" Its log, {self._files.log}, is empty."
-
-
-def _echoes(answer: Probe, state: ServiceState) -> bool:
-    return answer.body is not None and answer.body.get("nonce") == state.nonce
-
-
-def _nobody(_: Progress) -> None:
-    """Nobody is told."""
