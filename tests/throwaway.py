@@ -39,8 +39,8 @@ KEPT_OUT = ("LF_", "UNIVERSAL_", "PYTHON", "PYTEST_", "VIRTUAL_ENV", "PIP_TARGET
 class Environment:
     """A virtual environment of its own and an empty folder to work in, both below `home`.
 
-    It holds the dependencies of the core, and those of the core's `extras` (such as "testing"); the core itself is
-    installed like everything else::
+    It holds the dependencies of the core, and those of the core's `extras` (such as "testing"), and what `also` names
+    of the workspace (such as a build backend); the core itself is installed like everything else::
 
         environment = Environment(tmp_path)
         environment.install(CORE, OPENAI, wheel)
@@ -49,7 +49,7 @@ class Environment:
     folder: where commands run. environ: variables on top of those of the tests.
     """
 
-    def __init__(self, home: Path, *, extras: Iterable[str] = ()) -> None:
+    def __init__(self, home: Path, *, extras: Iterable[str] = (), also: Iterable[str] = ()) -> None:
         self.home = home
         self.folder = home / "work"
         self.folder.mkdir(parents=True)
@@ -57,7 +57,7 @@ class Environment:
         self._venv = home / "venv"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(self._venv)], check=True, timeout=100)
         self.site = self._venv.joinpath(*SITE)
-        (self.site / "_dependencies.pth").write_text(f"{dependencies(tuple(sorted(extras)))}\n")
+        (self.site / "_dependencies.pth").write_text(f"{dependencies(tuple(sorted(extras)), tuple(also))}\n")
 
     @property
     def python(self) -> Path:
@@ -98,10 +98,14 @@ class Environment:
         path = os.pathsep.join([str(self._venv / BIN), kept.get("PATH", "")])
         return {**kept, "PATH": path, "VIRTUAL_ENV": str(self._venv), **self.environ}
 
+    def program(self, name: str | Path) -> str:
+        """The path of a program of the environment, or of any other."""
+        found = shutil.which(str(name), path=self.env()["PATH"])
+        assert found, f"there is no {name}"
+        return found
+
     def _found(self, command: tuple[str | Path, ...]) -> list[str]:
-        program = shutil.which(str(command[0]), path=self.env()["PATH"])
-        assert program, f"there is no {command[0]}"
-        return [program, *map(str, command[1:])]
+        return [self.program(command[0]), *map(str, command[1:])]
 
     def _how(self, options: dict[str, Any]) -> dict[str, Any]:
         still = {} if "input" in options else {"stdin": subprocess.DEVNULL}
@@ -125,19 +129,19 @@ def wheel_of(folder: Path) -> Path:
 
 
 @cache
-def dependencies(extras: tuple[str, ...] = ()) -> Path:
-    """A folder with the core's third-party dependencies alone, copied from what is installed in the workspace."""
+def dependencies(extras: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> Path:
+    """A folder with the core's third-party dependencies, and `also`, copied from what is installed in the workspace."""
     into = _made("dependencies-")
-    for one in _closure(extras).values():
+    for one in _closure(extras, also).values():
         _copy(one, into)
     return into
 
 
-def _closure(extras: tuple[str, ...]) -> dict[str, Distribution]:
-    """What core/pyproject.toml declares, and what that declares, by name."""
+def _closure(extras: tuple[str, ...], also: tuple[str, ...]) -> dict[str, Distribution]:
+    """What core/pyproject.toml declares, and `also`, and what those declare, by name."""
     project = tomllib.loads((CORE / "pyproject.toml").read_text())["project"]
     optional = [line for extra in extras for line in project["optional-dependencies"][extra]]
-    wanted = [Requirement(line) for line in (*project["dependencies"], *optional)]
+    wanted = [Requirement(line) for line in (*project["dependencies"], *optional, *also)]
     found: dict[str, Distribution] = {}
     while wanted:
         requirement = wanted.pop()
