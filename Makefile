@@ -7,7 +7,7 @@ DISTRIBUTIONS = -e "core[fast]" -e plugins/openai_compat -e "plugins/universal[s
 DECLARED = constraints.txt requirements-dev.txt core/pyproject.toml plugins/openai_compat/pyproject.toml plugins/universal/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check docs bench clean
 
 help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,13 +31,16 @@ demo: $(VENV)/.demo ## Answer a question with the embedded model, through the wh
 	@echo && echo 'Ask more: cd demo && ../$(BIN)/lf chat'
 
 test: $(VENV)/.dev ## Run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.dev ## Format, lint, types, imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## Write what the documents say of the code, from the code
+	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.dev ## Run every benchmark beside its peers; fails when a budget is missed
 	@for program in startup first_token dtype; do echo "== $$program"; $(BIN)/python benchmarks/$$program.py || exit 1; done

@@ -99,7 +99,9 @@ def contract(name: str | None) -> str:
 def scenes(_: str | None) -> str:
     """What a runtime does in each scene: the text that stands below its name in the class."""
     said = re.findall(r'^ {4}(\w+) = .*\n {4}"""(.*?)"""', inspect.getsource(Scene), re.MULTILINE)
-    return "\n".join(["| scene | what the runtime does |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in said)])
+    return "\n".join(
+        ["| scene | what the runtime does |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in said)]
+    )
 
 
 PARTS: dict[str, Callable[[str | None], str]] = {

@@ -1,8 +1,9 @@
 """Documents that are run: their files are written and their commands typed, in the order of the page.
 
-A block whose first line is `# path/of/file` is that file; a `diff` block is a change of it, found by its context. A `console` block holds commands, each after `$ `, with what
-they print below; `…` stands for any text, and a line of it alone for any lines. A command whose shown output begins
-with `Error:` fails, all others end well. What follows `# In a second terminal` is left running to the end of the page.
+A block whose first line is `# path/of/file` is that file; a `diff` block is a change of it, found by its context. A
+`console` block holds commands, each after `$ `, with what they print below; `…` stands for any text, and a line of it
+alone for any lines. A command whose shown output begins with `Error:` fails, all others end well. What follows `# In a
+second terminal` is left running to the end of the page.
 """
 
 from __future__ import annotations
@@ -85,9 +86,7 @@ def _line(shown: str) -> str:
 def blocks(page: Path, *languages: str) -> list[Block]:
     """The fenced blocks of a page, of these languages or of all."""
     text = page.read_text(encoding="utf-8")
-    found = [
-        Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2]) for match in _FENCE.finditer(text)
-    ]
+    found = [Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2]) for match in _FENCE.finditer(text)]
     return [block for block in found if not languages or block.language in languages]
 
 

@@ -1,0 +1,51 @@
+"""What each hook brings arrives where it is asked for: one test for each, named after it."""
+
+from __future__ import annotations
+
+from llamafarm.plugins.manager import PluginManager
+from llamafarm.records import Section
+
+HANDLER = """
+    import llamafarm
+
+    class Handler:
+        async def run(self, turn, ask):
+            return await ask(turn)
+
+    @llamafarm.hookimpl
+    def register_agent_handlers():
+        yield llamafarm.AgentHandlerSpec("cow", "made for a test", lambda options: Handler(), fields={"moo": int})
+"""
+FRAGMENT = """
+    import llamafarm
+    from pydantic import BaseModel, ConfigDict
+
+    class Shed(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        doors: int = 1
+
+    @llamafarm.hookimpl
+    def register_config_fragments():
+        yield llamafarm.ConfigFragment(at=llamafarm.Section("cow"), model=Shed)
+"""
+
+
+def test_register_providers_brings_a_provider_by_its_name(install, provider_source):
+    install("acme-cow", provider_source("cow"))
+    spec = PluginManager(environ={}).provider("cow")
+    assert (spec.name, spec.summary) == ("cow", "made for a test")
+    assert spec.entry.model_fields["colour"].annotation is int
+
+
+def test_register_agent_handlers_brings_a_handler_by_its_name(install):
+    install("acme-cow", HANDLER)
+    spec = PluginManager(environ={}).agent_handler("cow")
+    assert (spec.name, spec.fields) == ("cow", {"moo": int})
+    assert hasattr(spec.build(None), "run")
+
+
+def test_register_config_fragments_brings_the_model_of_a_place(install):
+    install("acme-cow", FRAGMENT)
+    fragment = PluginManager(environ={}).fragment(Section("cow"))
+    assert fragment is not None
+    assert fragment.model().model_dump() == {"doors": 1}
