@@ -1,0 +1,1 @@
+"""The provider `ollama`: an Ollama server, over its own API."""

@@ -1,0 +1,74 @@
+"""What Ollama tells of its models, in LlamaFarm's words.
+
+Source: Ollama's API (0.33), `/api/tags`, `/api/show` and `/api/ps`. Only `/api/show` knows all capabilities: the list
+leaves out `tools` and `thinking` where the template of the weights brings them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llamafarm.providers.base import ModelInfo
+
+_FEATURES: Mapping[str, tuple[str, ...]] = {
+    "completion": ("chat", "completions"),
+    "embedding": ("embeddings",),
+    "thinking": ("reasoning",),
+}
+Item = Mapping[str, Any]
+
+
+def info(name: str, listed: Item | None, shown: Item | None, running: Item | None) -> ModelInfo:
+    """What is known of a model: its row in the list, what `/api/show` says, and its row in `/api/ps` where loaded.
+
+    The context length is the one that is allocated where it is loaded, else the most that the model can take.
+    """
+    loaded = running is not None
+    length = (running or {}).get("context_length") if loaded else _longest(shown)
+    size = (listed or {}).get("size")
+    return ModelInfo(
+        id=name,
+        features=_features(shown),
+        context_length=length if isinstance(length, int) else None,
+        size_bytes=size if isinstance(size, int) else None,
+        loaded=loaded,
+        details=_details(listed, shown, running),
+    )
+
+
+def by_name(body: Mapping[str, Any]) -> dict[str, Item]:
+    """The rows of a list of models by their whole names."""
+    rows = body.get("models")
+    found = rows if isinstance(rows, list) else []
+    return {str(row.get("model") or row.get("name")): row for row in found if isinstance(row, dict)}
+
+
+def whole_name(model: str) -> str:
+    """The name with its tag: `latest` where it says none."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+
+
+def _features(shown: Item | None) -> frozenset[str] | None:
+    said = (shown or {}).get("capabilities")
+    if not isinstance(said, list):
+        return None
+    return frozenset(name for one in said for name in _FEATURES.get(str(one), (str(one),)))
+
+
+def _longest(shown: Item | None) -> Any:
+    facts = (shown or {}).get("model_info")
+    if not isinstance(facts, dict):
+        return None
+    return facts.get(f"{facts.get('general.architecture')}.context_length")
+
+
+def _details(listed: Item | None, shown: Item | None, running: Item | None) -> dict[str, Any]:
+    """For people to read: family, size, quantisation, the most context, and memory and end where it is loaded."""
+    found = {**((shown or {}).get("details") or {}), **((listed or {}).get("details") or {})}
+    found["context_length"] = _longest(shown)
+    found |= {name: (listed or {}).get(name) for name in ("digest", "modified_at")}
+    if running is not None:
+        found |= {"memory_bytes": running.get("size"), "vram_bytes": running.get("size_vram")}
+        found["expires_at"] = running.get("expires_at")
+    return {name: value for name, value in found.items() if value not in (None, "", [])}

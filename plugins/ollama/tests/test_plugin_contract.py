@@ -1,0 +1,9 @@
+"""The plugin `ollama` holds what is asked of everybody's."""
+
+from __future__ import annotations
+
+from llamafarm.testing import PluginContract
+
+
+class TestPlugin(PluginContract):
+    plugin = "ollama"
