@@ -71,6 +71,7 @@ class HttpUpstream:
         stream: bool = True,
         headers: Mapping[str, str] | None = None,
         between: float | None = None,
+        method: str = "POST",
     ) -> Answer:
         """Ask and return the answer, once the runtime has accepted. `path` follows the base URL, or is a URL.
 
@@ -86,7 +87,7 @@ class HttpUpstream:
         deadline = deadline_of(self.endpoint.timeouts, call)
         for attempt in range(MAX_RETRIES + 1):
             try:
-                request = self._request("POST", path, own, content)
+                request = self._request(method, path, own, content)
                 limits = Limits.from_now(self.endpoint.timeouts, deadline)
                 limits = limits if between is None else replace(limits, between=between)
                 return await self._attempt(request, limits, call.entry.model)

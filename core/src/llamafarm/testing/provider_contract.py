@@ -121,11 +121,15 @@ async def _is_lost(asking: Asking, operation: Operation, field: dict[str, Any], 
 
 
 async def _seen_of(asking: Asking, operation: Operation, fields: dict[str, Any]) -> list[Any]:
-    """What reaches the runtime of a request with these fields, read to its end."""
+    """What reaches the runtime of a request with these fields, read to its end, and the vectors that come of it.
+
+    A provider may do by itself what a field asks of vectors: their encoding, for a runtime that knows one alone.
+    """
     before = len(asking.stage.seen())
     answer = await asking.ask(operation, **fields)
-    if operation.chunk is not None:
-        await answer.completion()
+    if operation.chunk is None:
+        return [*asking.stage.seen()[before:], answer["data"]]
+    await answer.completion()
     return asking.stage.seen()[before:]
 
 
