@@ -1,0 +1,9 @@
+"""The plugin `lemonade` holds what is asked of everybody's."""
+
+from __future__ import annotations
+
+from llamafarm.testing import PluginContract
+
+
+class TestPlugin(PluginContract):
+    plugin = "lemonade"
