@@ -1,4 +1,4 @@
-"""The modules beside the tests, `ollama_fake` and `asking`, are imported by their names; no server of the user counts."""
+"""The modules beside the tests are imported by their names; no server of the user counts."""
 
 from __future__ import annotations
 

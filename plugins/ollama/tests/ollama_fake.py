@@ -1,31 +1,26 @@
 """An Ollama server for the tests, on a real socket.
 
-Recorded, with Ollama 0.33.0-rc2 (`recordings/`, which the tests of the provider replay byte by byte):
-  the lines of a chat and of a completion, whole and streamed (chat*, generate-*), with thinking (think-true*), tool calls
-  on the last line (tools-*), logprobs, `length` (num-predict*); the load of a chat without messages (chat-preload);
-  vectors, also cut by `dimensions` and left out for empty texts (embed-*); the lists (tags, ps-*), `show`, `version`, `root`;
-  a pull (pull-*), `delete`; and every refusal whose text stands in `_refuse_*` and in `Refused` below: a missing model in
-  its three wordings, what a model does not support, ill-typed fields (content-parts-as-openai, tools-arguments-as-string,
-  option-wrong-type, think-bad-level, keep-alive-bad), a prompt that is too long (too-long-truncate-false, embed-too-long),
-  an unknown route and a wrong method.
+Recorded, with Ollama 0.33.0-rc2 (`recordings/`, which `test_recordings.py` replays byte by byte; names are its files):
+  the lines of a chat and of a completion, whole and streamed (chat*, generate-*), with thinking (think-true*), with
+  tool calls on the last line (tools-*), with logprobs, and cut at the limit (num-predict*); a chat without messages
+  (chat-preload); vectors, cut by `dimensions`, and none for an empty text (embed-*); the lists (tags, ps-*), `show`,
+  `version`, `root`; a pull (pull-*), `delete`; and the refusals: a missing model in its three wordings, what a model
+  does not support, a prompt that is too long (too-long-truncate-false, embed-too-long), an unknown route, a wrong
+  method, and the ill-typed fields that `ollama_checks.py` names.
 
-Only read, in Ollama's source: the text for ill-typed fields other than a message's `content`; logprobs of 0 to 20 as a
-whole number; that `truncate` drops the oldest messages (recorded is only that the prompt was short in the end).
+Only read, in Ollama's source: that `truncate` drops the oldest messages; recorded is only that few tokens remained.
 
-Stricter than the real one, which ignores them without a word: a field or an option that it does not know is a 501, so that
-a misspelt one fails a test. Tokens are words. The model `contract:latest` can do everything, which no real one can.
+Tokens are words. The model `contract:latest` can do everything, which no real one can.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llamafarm.testing import Asked, Peer
+from ollama_checks import STRUCTS, Refused, body_of, check_think
 
 WHEN = "2026-11-22T14:51:09.582701199Z"
 VERSION = "0.33.0-rc2"
@@ -37,64 +32,12 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 }
 DEFAULT_CONTEXT = 4096
 
-_TYPES: Mapping[str, Callable[[Any], bool]] = {
-    "string": lambda value: isinstance(value, str),
-    "bool": lambda value: isinstance(value, bool),
-    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "[]api.Message": lambda value: isinstance(value, list),
-    "api.Tools": lambda value: isinstance(value, list),
-    "map[string]interface {}": lambda value: isinstance(value, dict),
-    "any": lambda value: True,
-}
-_SHARED = {"model": "string", "stream": "bool", "keep_alive": "any", "options": "map[string]interface {}"}
-_TEXTUAL = {"format": "any", "think": "any", "truncate": "bool", "shift": "bool"}
-_STRUCTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "/api/chat": (
-        "ChatRequest",
-        {
-            **_SHARED,
-            **_TEXTUAL,
-            "messages": "[]api.Message",
-            "tools": "api.Tools",
-            "logprobs": "bool",
-            "top_logprobs": "int",
-        },
-    ),
-    "/api/generate": (
-        "GenerateRequest",
-        {**_SHARED, **_TEXTUAL, "prompt": "string", "suffix": "string", "raw": "bool"},
-    ),
-    "/api/embed": ("EmbedRequest", {**_SHARED, "input": "any", "truncate": "bool", "dimensions": "int"}),
-    "/api/show": ("ShowRequest", {"model": "string"}),
-    "/api/pull": ("PullRequest", {"model": "string", "stream": "bool"}),
-    "/api/delete": ("DeleteRequest", {"model": "string"}),
-}
-_MESSAGE = {"role", "content", "thinking", "images", "tool_calls", "tool_name", "tool_call_id"}
-_WHOLE = "num_ctx num_batch num_gpu main_gpu num_thread draft_num_predict num_keep seed num_predict top_k repeat_last_n"
-_FLOATS = "top_p min_p typical_p temperature repeat_penalty presence_penalty frequency_penalty"
-_OPTIONS: Mapping[str, tuple[str, tuple[type, ...]]] = {
-    **{name: ("integer", (int,)) for name in _WHOLE.split()},
-    **{name: ("float32", (int, float)) for name in _FLOATS.split()},
-    "use_mmap": ("boolean", (bool,)),
-    "stop": ("array of strings", (list,)),
-}
-_GO = {list: "array", str: "string", dict: "object", bool: "bool", int: "number", float: "number"}
-
-
-class Refused(Exception):
-    """An error answer: a status and the text of `error`."""
-
-    def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.error = error
-
 
 class FakeOllama:
     """A script for ScriptedUpstream.
 
-    text: what it answers; None repeats the last message. thought: what it thinks before, where it may. calls: whether it
-    calls the tools that it is given. tokens: of prompt and answer.
+    text: what it answers; None repeats the last message. thought: what it thinks before, where it may. calls: whether
+    it calls the tools that it is given. tokens: of prompt and answer.
     """
 
     def __init__(
@@ -132,14 +75,14 @@ class FakeOllama:
             "/api/ps": lambda: {"models": [_running(name, length) for name, length in self.loaded.items()]},
         }
         if path not in told:
-            missing = (405, "405 method not allowed") if path in _STRUCTS else (404, "404 page not found")
+            missing = (405, "405 method not allowed") if path in STRUCTS else (404, "404 page not found")
             return await peer.answer(*missing, {"content-type": "text/plain"})
         return await peer.answer(200, told[path]())
 
     async def _do(self, asked: Asked, path: str, peer: Peer) -> None:
-        if path not in _STRUCTS:
+        if path not in STRUCTS:
             return await peer.answer(404, "404 page not found", {"content-type": "text/plain"})
-        body = _body(asked, path)
+        body = body_of(asked, path)
         if path == "/api/pull":
             return await _stream(peer, _pull(body, self.models))
         name = self._known(path, str(body.get("model", "")))
@@ -173,7 +116,7 @@ class FakeOllama:
             raise Refused(400, f'"{body["model"]}" does not support chat')
         if body.get("tools") and "tools" not in can:
             raise Refused(400, f"registry.ollama.ai/library/{name} does not support tools")
-        _check_think(body, can)
+        check_think(body, can)
         messages = body.get("messages") or []
         if any(message.get("images") for message in messages) and "vision" not in can:
             raise Refused(500, json.dumps({"error": {"code": 500, "message": "image input is not supported"}}))
@@ -199,7 +142,7 @@ class FakeOllama:
     def _generate(self, body: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
         if body.get("suffix") and "insert" not in self.models[name]:
             raise Refused(400, f"registry.ollama.ai/library/{name} does not support insert")
-        _check_think(body, self.models[name])
+        check_think(body, self.models[name])
         self._check_length(body, body.get("prompt", ""), name)
         words, reason = _said(body.get("prompt", "") if self.text is None else self.text, body)
         for word in words:
@@ -246,82 +189,6 @@ async def _stream(peer: Peer, lines: Any) -> None:
     for one in lines:
         await peer.pieces(line(one))
     await peer.pieces(b"")
-
-
-def _body(asked: Asked, path: str) -> dict[str, Any]:
-    if not asked.content:
-        raise Refused(400, "missing request body")
-    try:
-        body = asked.body
-    except ValueError:
-        raise Refused(400, "unexpected EOF") from None
-    struct, fields = _STRUCTS[path]
-    _check_struct(body, struct, fields)
-    for message in body.get("messages") or ():
-        _check_message(message)
-    _check_options(body.get("options") or {})
-    _check_rest(body)
-    return body
-
-
-def _check_struct(body: Mapping[str, Any], struct: str, fields: Mapping[str, str]) -> None:
-    for name, value in body.items():
-        if name not in fields:
-            raise Refused(501, f"the fake knows no field {name!r} of {struct}")
-        if not _TYPES[fields[name]](value):
-            raise _unmarshal(value, f"{struct}.{name}", fields[name])
-
-
-def _check_message(message: Mapping[str, Any]) -> None:
-    if unknown := message.keys() - _MESSAGE:
-        raise Refused(501, f"the fake knows no field {sorted(unknown)} of a message")
-    content = message.get("content")
-    if content is not None and not isinstance(content, str):
-        raise _unmarshal(content, "ChatRequest.messages.content", "string")
-    for call in message.get("tool_calls") or ():
-        if not isinstance(call["function"]["arguments"], dict):
-            raise Refused(400, "Value looks like object, but can't find closing '}' symbol")
-    for image in message.get("images") or ():
-        try:
-            base64.b64decode(image, validate=True)
-        except binascii.Error:
-            raise Refused(400, "illegal base64 data at input byte 0") from None
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    for name, value in options.items():
-        if name not in _OPTIONS:
-            raise Refused(501, f"the fake knows no option {name!r}")
-        kind, types = _OPTIONS[name]
-        if not isinstance(value, types) or (isinstance(value, bool) and kind != "boolean"):
-            raise Refused(500, f'option "{name}" must be of type {kind}')
-
-
-def _check_rest(body: Mapping[str, Any]) -> None:
-    shape, alive = body.get("format"), body.get("keep_alive")
-    if shape is not None and shape != "json" and not isinstance(shape, dict):
-        raise Refused(
-            500, f'invalid format: {json.dumps(json.dumps(shape))}; expected "json" or a valid JSON Schema object'
-        )
-    if isinstance(alive, str) and not re.fullmatch(r"-?([\d.]+(ns|us|ms|s|m|h))+|0", alive):
-        raise Refused(400, f'time: invalid duration "{alive}"')
-    if not 0 <= body.get("top_logprobs", 0) <= 20:
-        raise Refused(400, "top_logprobs must be between 0 and 20")
-
-
-def _check_think(body: Mapping[str, Any], can: tuple[str, ...]) -> None:
-    think = body.get("think")
-    if not (think is None or isinstance(think, bool) or think in ("high", "medium", "low", "max")):
-        levels = 'must be "high", "medium", "low", "max", true, or false'
-        raise Refused(400, f"invalid think value: {json.dumps(think)} ({levels})")
-    if think and "thinking" not in can:
-        raise Refused(400, f'"{body["model"]}" does not support thinking')
-
-
-def _unmarshal(value: Any, field: str, kind: str) -> Refused:
-    return Refused(
-        400, f"json: cannot unmarshal {_GO.get(type(value), 'null')} into Go struct field {field} of type {kind}"
-    )
 
 
 def _head(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from llamafarm.providers.answer import Answer
@@ -119,9 +119,6 @@ class TextShape(Shape):
         """`stop` or `length`."""
         reason = _FINISHES.get(line.get("done_reason", ""), "stop")
         return self._end({"index": 0, "text": "", "finish_reason": reason}, line)
-
-
-Reader = Callable[[AsyncIterator[dict[str, Any]]], AsyncGenerator[dict[str, Any], None]]
 
 
 async def chunks_of(

@@ -23,7 +23,7 @@ from llamafarm.wire.embedding import Embedding, EmbeddingRequest, EmbeddingRespo
 from llamafarm_ollama.chunks import ChatShape, Shape, TextShape, chunks_of
 from llamafarm_ollama.config import OllamaEntry
 from llamafarm_ollama.errors import not_running, read_error, to_pull
-from llamafarm_ollama.models import by_name, info, whole_name
+from llamafarm_ollama.models import Item, by_name, info, whole_name
 from llamafarm_ollama.ndjson import lines
 from llamafarm_ollama.pull import Pull
 from llamafarm_ollama.request import chat_request, embed_request, generate_request
@@ -67,15 +67,14 @@ class OllamaProvider:
 
     async def describe(self, model: str) -> ModelInfo:
         """What the server says of a model. Raises ModelNotFound."""
-        shown, tags, running = await asyncio.gather(
-            self._show(model), self.upstream.get_json("/api/tags"), self.upstream.get_json("/api/ps")
-        )
+        shown = await self._show(model)
+        tags, running = await self._lists()
         name = whole_name(model)
-        return info(model, by_name(tags).get(name), shown, by_name(running).get(name))
+        return info(model, tags.get(name), shown, running.get(name))
 
     async def list_models(self) -> list[ModelInfo]:
         """The models that the server has, each with its capabilities. Raises ProviderError."""
-        tags, running = map(by_name, await self._lists())
+        tags, running = await self._lists()
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(name: str) -> ModelInfo:
@@ -146,9 +145,11 @@ class OllamaProvider:
         async with await self._open("/api/show", {"model": model}, self._own(model, ABOUT_SECONDS)) as answer:
             return await answer.json()
 
-    async def _lists(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def _lists(self) -> tuple[dict[str, Item], dict[str, Item]]:
+        """The models that are there, and those that are loaded, by their names."""
         try:
-            return await asyncio.gather(self.upstream.get_json("/api/tags"), self.upstream.get_json("/api/ps"))
+            tags = await self.upstream.get_json("/api/tags")
+            return by_name(tags), by_name(await self.upstream.get_json("/api/ps"))
         except ConnectionFailed as error:
             raise not_running(error) from error.__cause__
 
