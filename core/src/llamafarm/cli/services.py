@@ -73,9 +73,10 @@ def _services(app: App) -> list[Service]:
 
 
 def _chosen(app: App, name: str | None) -> list[Service]:
-    """The service of that name, or all of them. Raises UsageError where there is none."""
+    """The service of that name, or all of that provider, or all. Raises UsageError where there is none."""
     found = _services(app)
     chosen = [service for service in found if name in (None, service.name)]
+    chosen = chosen or [service for service in found if service.name.startswith(f"{name}:")]
     if not chosen:
         names = ", ".join(service.name for service in found) or "none"
         raise UsageError(
