@@ -19,6 +19,13 @@ def test_an_installed_plugin_is_found_without_being_imported(install):
     assert "acme_cow" not in sys.modules
 
 
+def test_name_and_version_are_those_of_the_headers_whatever_the_description_says(install):
+    metadata = install("acme-cow") / "acme_cow-1.0.dist-info" / "METADATA"
+    metadata.write_text("Metadata-Version: 2.1\nname:  Acme.Cow \nVersion: 2.0\n\nName: horse\nVersion: 9\n")
+    found = next(one for one in candidates() if one.name == "cow")
+    assert found.origin == "Acme.Cow 2.0"
+
+
 def test_the_cores_own_plugin_comes_first(install):
     install("acme-aaa")
     assert candidates()[0].is_core

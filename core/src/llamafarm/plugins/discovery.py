@@ -15,6 +15,7 @@ from llamafarm.plugins import trace
 
 GROUP = "llamafarm.plugins"
 CORE = "llamafarm"
+HEADERS = re.compile(r"^(name|version):[ \t]*(.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,12 @@ def _candidate(entry_point: EntryPoint) -> Candidate:
 
 
 def _identity(distribution: Any) -> tuple[str, str]:
+    """Name and version, read by hand: a parser of whole e-mails would take most of the time of `lf --help`."""
     try:
-        return distribution.name or "unknown", distribution.version or "unknown"
+        head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+        found = {key.lower(): value for key, value in HEADERS.findall(head)}
+        name, version = found.get("name") or distribution.name, found.get("version") or distribution.version
+        return name or "unknown", version or "unknown"
     except Exception:  # noqa: BLE001 - loading it will say what is wrong with its metadata
         return "unknown", "unknown"
 

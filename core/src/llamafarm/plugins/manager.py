@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -43,12 +43,14 @@ class PluginManager:
         self._by_environment = frozenset(filter(None, map(str.strip, environ.get(DISABLE, "").split(","))))
         self._disabled = frozenset(disabled)
         self._found: dict[tuple[Kind, str], Any] = {}  # what a request asks for again and again
+        self._chosen: dict[Candidate, None] | None = None  # those that are enabled, in their order
         self._strict = environ.get(STRICT, "") not in ("", "0")
 
     def disable(self, names: Iterable[str]) -> None:
         """Load these plugins no more; one that is loaded already is treated as if it were not there."""
         self._disabled |= frozenset(names)
         self._found.clear()
+        self._chosen = None
 
     def without(self, names: Iterable[str]) -> PluginManager:
         """The same plugins, each still loaded only once, but for these: how one project disables a plugin."""
@@ -181,8 +183,11 @@ class PluginManager:
         others = [one for one in self._loader.loaded if one is not loaded and one.candidate in self._enabled()]
         return [other for other in others if any(_same(record, theirs) for theirs in _records(other.registered))]
 
-    def _enabled(self) -> list[Candidate]:
-        return [one for one in self._loader.candidates if not self._why_disabled(one) and not self._namesakes(one)]
+    def _enabled(self) -> Collection[Candidate]:
+        if self._chosen is None:
+            found = self._loader.candidates
+            self._chosen = {one: None for one in found if not self._why_disabled(one) and not self._namesakes(one)}
+        return self._chosen
 
     def _why_disabled(self, candidate: Candidate) -> str | None:
         if candidate.is_core:
