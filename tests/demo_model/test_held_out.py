@@ -20,7 +20,6 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "plugins" / "universal
 
 from training.corpus import load_corpus, load_held_out  # noqa: E402
 
-interim = pytest.mark.xfail(reason="the weights are interim and miss this target: the model card has the figures")
 AT_ONCE = 8
 CORPUS = load_corpus()
 HELD_OUT = load_held_out()
@@ -69,7 +68,6 @@ def options(command: click.Command, context: click.Context) -> set[str]:
     return found
 
 
-@interim
 def test_nineteen_of_twenty_questions_get_the_topics_own_answer(client: openai.OpenAI) -> None:
     said = texts(client, [question for _, question in HELD_OUT.questions])
 
@@ -78,7 +76,6 @@ def test_nineteen_of_twenty_questions_get_the_topics_own_answer(client: openai.O
     assert len(wrong) <= 0.05 * len(said), wrong
 
 
-@interim
 def test_nine_of_ten_unknown_questions_are_declined(client: openai.OpenAI) -> None:
     said = texts(client, list(HELD_OUT.unknown))
 
@@ -86,7 +83,6 @@ def test_nine_of_ten_unknown_questions_are_declined(client: openai.OpenAI) -> No
     assert len(answered) <= 0.1 * len(said), answered
 
 
-@interim
 def test_every_request_with_tools_becomes_a_call_of_one_of_them(client: openai.OpenAI) -> None:
     wrong = [case["request"] for case in HELD_OUT.tool_requests if not becomes_a_call(client, case)]
 
@@ -103,7 +99,7 @@ def becomes_a_call(client: openai.OpenAI, case: Any) -> bool:
     )
 
 
-@interim
+@pytest.mark.xfail(reason="it says the number of the result, but copies names badly: the model card says so")
 def test_an_answer_follows_the_result_of_a_tool(client: openai.OpenAI) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
     messages: list[Any] = [

@@ -1,7 +1,7 @@
 """Varies questions as people type them, so that the model learns what is asked and not the exact words.
 
-Words are dropped, fillers are put before, within and after, case and punctuation change, letters slip.
-A word is never dropped or misspelt where little would be left of the question.
+Words give way to synonyms, words are dropped, fillers are put before, within and after, case and punctuation change,
+letters slip. A word is never dropped or misspelt where little would be left of the question.
 """
 
 from __future__ import annotations
@@ -12,8 +12,21 @@ from pathlib import Path
 
 import yaml
 
-FILLERS: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "fillers.yaml").read_text(encoding="utf-8"))
+HERE = Path(__file__).parent
+FILLERS: dict[str, list[str]] = yaml.safe_load((HERE / "fillers.yaml").read_text(encoding="utf-8"))
+FRAMES: list[str] = yaml.safe_load((HERE / "frames.yaml").read_text(encoding="utf-8"))
+SYNONYMS: list[list[str]] = yaml.safe_load((HERE / "synonyms.yaml").read_text(encoding="utf-8"))
+REFRAMED = 0.5
+"""How often a question of what something is takes another form."""
+REWORDED = 0.3
+"""How often a word gives way to a synonym, where it has one."""
 LEAVE_OUT = {"a", "an", "the", "is", "are", "do", "does", "of", "to", "in", "for", "it", "me", "my", "i", "can", "you"}
+LONGEST_SYNONYM = max(len(member.split()) for group in SYNONYMS for member in group)
+FRAMED = re.compile(
+    r"(?:what is|what's|what are|explain|define|describe|tell me about|what does|meaning of|what is meant by) "
+    r"((?:an? |the )?[\w.-]+(?: [\w.-]+)?)(?: meaning| mean| explained| definition)?[?.]?",
+    re.IGNORECASE,
+)
 KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
@@ -21,7 +34,7 @@ def vary(question: str, rng: random.Random) -> str:
     """The question as somebody else might have typed it; about one in four stays as it is."""
     if rng.random() < 0.25:
         return question
-    words = _drop(question.split(), rng)
+    words = _drop(_reword(_reframe(question, rng).split(), rng), rng)
     words = _insert(words, rng)
     text = _slip(" ".join(words), rng)
     return _change_case(_change_end(text, rng), rng)
@@ -34,6 +47,47 @@ def vary_lightly(request: str, rng: random.Random) -> str:
     if rng.random() < 0.15:
         request = f"{request} {rng.choice(['please', 'thanks', 'Thanks!', 'thank you', 'pls'])}"
     return _change_end(request, rng)
+
+
+def _reframe(question: str, rng: random.Random) -> str:
+    """Ask in another form what something is, where that is what is asked."""
+    framed = FRAMED.fullmatch(question)
+    return rng.choice(FRAMES).format(framed[1]) if framed and rng.random() < REFRAMED else question
+
+
+def _index(groups: list[list[str]]) -> dict[str, list[str]]:
+    """What may stand for each word or phrase: the other members of all its groups."""
+    index: dict[str, list[str]] = {}
+    for group in groups:
+        for member in group:
+            index.setdefault(member.lower(), []).extend(other for other in group if other != member)
+    return index
+
+
+INSTEAD = _index(SYNONYMS)
+
+
+def _reword(words: list[str], rng: random.Random) -> list[str]:
+    """Each word or phrase that has synonyms gives way to one of them now and then; the longest phrase counts."""
+    done: list[str] = []
+    at = 0
+    while at < len(words):
+        length, phrase, mark = _phrase_at(words, at)
+        instead = INSTEAD.get(phrase, [])
+        new = instead and rng.random() < REWORDED
+        done += f"{rng.choice(instead)}{mark}".split() if new else words[at : at + length]
+        at += length
+    return done
+
+
+def _phrase_at(words: list[str], at: int) -> tuple[int, str, str]:
+    """The longest phrase with synonyms that begins here: its number of words, itself, and the mark that ends it."""
+    for length in range(min(LONGEST_SYNONYM, len(words) - at), 0, -1):
+        text = " ".join(words[at : at + length])
+        phrase = text.rstrip("?.!,")
+        if phrase.lower() in INSTEAD:
+            return length, phrase.lower(), text[len(phrase) :]
+    return 1, "", ""
 
 
 def _drop(words: list[str], rng: random.Random) -> list[str]:
@@ -88,8 +142,8 @@ def _change_case(text: str, rng: random.Random) -> str:
     chance = rng.random()
     if chance < 0.3:
         return text.lower()
-    if chance < 0.35:
+    if chance < 0.37:
         return text.upper()
-    if chance < 0.4:
+    if chance < 0.41:
         return text.title()
     return text[:1].swapcase() + text[1:] if chance < 0.5 else text

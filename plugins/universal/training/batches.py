@@ -19,6 +19,8 @@ from .tokenizer import END, START
 IGNORED = -100
 Row = tuple[list[int], list[int]]
 """The ids of one dialogue, and its labels."""
+BEGINNING = 12
+"""How many tokens of an answer are its beginning."""
 LONGER = 1.4
 """How much longer the longest row of a batch may be than its shortest."""
 
@@ -54,6 +56,9 @@ def encode(dialogue: Dialogue, tokenizer: PreTrainedTokenizerFast, positions: in
             learning = False
         elif ids[max(0, at + 1 - len(header)) : at + 1] == header:
             learning = True
+    if dialogue.only_beginning:
+        end_at = next(at for at, label in enumerate(labels) if label != IGNORED) + BEGINNING
+        return ids[:end_at], labels[:end_at]
     return ids, labels
 
 

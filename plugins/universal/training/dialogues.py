@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import augment, slots
-from .corpus import Conversation, Corpus, Message, Tool, Topic
+from .corpus import Conversation, Corpus, Message, Tool, Topic, Unknown, normalise
+from .paraphrase import DECLINED
 
 NEEDS_NO_TOOL_TO_ANSWER = {"list_models", "load_model"}
 """Without such a tool their requests are questions about the product: not declined, and not asked beside the tool."""
 
 TURNS = [2] * 10 + [3] * 5 + [4] * 2 + [6, 10]
+FURTHER = 0.3
+"""How often a question is one of those that the corpus does not hold."""
+ONLY_BEGINNING = 0.6
+"""How often one question is learned with the beginning of its answer only."""
 TOOL_COUNTS = [1] * 12 + [2] * 6 + [3] * 2 + [4]
 
 KINDS = {
-    "one_question": 66,
-    "one_unknown": 9,
-    "several_questions": 6,
+    "one_question": 90,
+    "one_unknown": 12,
+    "several_questions": 5,
     "conversation": 4,
     "tool_call": 10,
     "no_tool": 3,
@@ -35,13 +40,27 @@ class Dialogue:
 
     messages: list[Message]
     tools: list[dict[str, Any]] = field(default_factory=list)
+    only_beginning: bool = False
+    """Whether only the first tokens of the answer are learned: those that decide which answer it is."""
 
 
 class Dialogues:
-    """An endless source of dialogues, the same for the same seed."""
+    """An endless source of dialogues, the same for the same seed.
 
-    def __init__(self, corpus: Corpus, seed: int) -> None:
+    further: more questions by topic, and under `DECLINED` more that are declined; now and then one of them is asked.
+    never: normalised questions that are not asked, also where a variation comes upon one by chance.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        seed: int,
+        further: Mapping[str, Sequence[str]] | None = None,
+        never: Collection[str] = (),
+    ) -> None:
         self.corpus = corpus
+        self.further = further or {}
+        self.never = never
         self.rng = random.Random(seed)
         self.topics = list(corpus.topics.values())
         self.fields = list(corpus.unknown.values())
@@ -54,7 +73,9 @@ class Dialogues:
         return kind()
 
     def one_question(self) -> Dialogue:
-        return self._with_system(self._topic_turn(self._any_topic()))
+        """One topic; mostly only the beginning of its answer, since questions are many and answers soon known."""
+        dialogue = self._with_system(self._topic_turn(self._any_topic()))
+        return replace(dialogue, only_beginning=self.rng.random() < ONLY_BEGINNING)
 
     def one_unknown(self) -> Dialogue:
         return self._with_system(self._unknown_turn())
@@ -100,15 +121,25 @@ class Dialogues:
         return self.rng.choice(self.topics)
 
     def _topic_turn(self, topic: Topic) -> list[Message]:
-        question = augment.vary(self.rng.choice(topic.questions), self.rng)
-        return [_user(question), _assistant(topic.answer)]
+        question = self._further(topic.id) or self.rng.choice(topic.questions)
+        return [_user(self._vary(question)), _assistant(topic.answer)]
+
+    def _vary(self, question: str) -> str:
+        varied = augment.vary(question, self.rng)
+        return self._vary(question) if normalise(varied) in self.never else varied
+
+    def _further(self, topic: str) -> str | None:
+        questions = self.further.get(topic)
+        return self.rng.choice(questions) if questions and self.rng.random() < FURTHER else None
 
     def _unknown_turn(self, category: str = "any") -> list[Message]:
-        unknown = self.corpus.unknown.get(category) or self.rng.choice(self.fields)
+        further = self._further(DECLINED) if category == "any" else None
+        question = further or self._unknown_question(self.corpus.unknown.get(category) or self.rng.choice(self.fields))
+        return [_user(self._vary(question)), _assistant(self.corpus.decline)]
+
+    def _unknown_question(self, unknown: Unknown) -> str:
         template = self.rng.choice(unknown.questions)
-        chosen = slots.draw(unknown.slots, slots.names(template), self.rng)
-        question = augment.vary(slots.fill(template, chosen), self.rng)
-        return [_user(question), _assistant(self.corpus.decline)]
+        return str(slots.fill(template, slots.draw(unknown.slots, slots.names(template), self.rng)))
 
     def _plain_turn(self) -> list[Message]:
         return self._unknown_turn() if self.rng.random() < 0.12 else self._topic_turn(self._any_topic())

@@ -1,13 +1,15 @@
 """The tokenizer: a byte-level BPE trained on the corpus, with the chat template.
 
-A word takes the space before it along, which makes texts a third shorter than with spaces of their own. Digits are
-single tokens.
+A word in small letters takes the space before it along, which makes texts a third shorter than with spaces of their
+own. Before a capital the space is a token: a name is the same tokens in a sentence and in the JSON of a call, and can
+be copied. Digits are single tokens.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -16,15 +18,17 @@ from transformers import PreTrainedTokenizerFast
 from . import slots
 from .corpus import Corpus
 
-VOCABULARY = 2048
+VOCABULARY = 3072
+ANSWERS, DEFINITIONS = 10, 40
+"""How often an answer and the definition of a tool count beside a question: they are read or written far more often."""
 START, END, PAD = "<|im_start|>", "<|im_end|>", "<|pad|>"
 CALL, CALL_END = "<tool_call>", "</tool_call>"
-PIECES = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s"
+PIECES = r" ?\p{Ll}+|\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s"
 TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 
 
-def train_tokenizer(corpus: Corpus, positions: int) -> PreTrainedTokenizerFast:
-    """A tokenizer for texts of up to `positions` tokens, the same for the same corpus."""
+def train_tokenizer(corpus: Corpus, positions: int, further: Iterable[str] = ()) -> PreTrainedTokenizerFast:
+    """A tokenizer for texts of up to `positions` tokens, the same for the same corpus and further texts."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -39,7 +43,7 @@ def train_tokenizer(corpus: Corpus, positions: int) -> PreTrainedTokenizerFast:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    bpe.train_from_iterator(texts(corpus), trainer)
+    bpe.train_from_iterator(chain(texts(corpus), further), trainer)
     # Not special: a runtime that leaves special tokens out of the text still sees the calls.
     bpe.add_tokens(
         [AddedToken(CALL, special=False, normalized=False), AddedToken(CALL_END, special=False, normalized=False)]
@@ -60,7 +64,8 @@ def train_tokenizer(corpus: Corpus, positions: int) -> PreTrainedTokenizerFast:
 def texts(corpus: Corpus) -> Iterator[str]:
     """What the merges are learned from: everything the model reads or writes. Slot values count once."""
     for topic in corpus.topics.values():
-        yield from (topic.answer, *topic.questions)
+        yield from [topic.answer] * ANSWERS
+        yield from topic.questions
         yield from (question.lower() for question in topic.questions)
     for conversation in corpus.conversations:
         for turn in conversation.turns:
@@ -74,7 +79,7 @@ def texts(corpus: Corpus) -> Iterator[str]:
 
 def _tool_texts(corpus: Corpus) -> Iterator[str]:
     for tool in corpus.tools:
-        yield from [json.dumps(tool.definition), json.dumps(tool.call)] * 5
+        yield from [json.dumps(tool.definition), json.dumps(tool.call)] * DEFINITIONS
         yield from (slots.PLACE.sub("", text) for text in (*tool.requests, tool.result, tool.answer))
         yield from _values(tool.slots)
 

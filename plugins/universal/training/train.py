@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -16,16 +17,17 @@ from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from .batches import IGNORED, Batch, steps
-from .corpus import load_corpus
+from .corpus import load_corpus, load_held_out, normalise
 from .dialogues import Dialogues
 from .muon import Muon
+from .paraphrase import paraphrases
 from .tokenizer import train_tokenizer
 
 ARTEFACT = Path(__file__).parent.parent / "src" / "llamafarm_universal" / "demo_model"
 POSITIONS = 1024
 SEED = 20
 THREADS = 2
-STEPS = 2200
+STEPS = 3600
 TOKENS = 4000
 """Tokens that one step learns from, padding left out."""
 MATRIX_RATE, RATE = 4e-4, 2e-3
@@ -37,7 +39,7 @@ EVERY = 50
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """A Llama of 2.1 million parameters with random weights, the same for the same seed of torch."""
+    """A Llama of 2.3 million parameters with random weights, the same for the same seed of torch."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=192,
@@ -130,10 +132,15 @@ def main() -> None:
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
     corpus = load_corpus()
-    tokenizer = train_tokenizer(corpus, POSITIONS)
+    held_out = load_held_out()
+    never = {normalise(text) for text in [*held_out.unknown, *(question for _, question in held_out.questions)]}
+    further = paraphrases(corpus, SEED, never)
+    tokenizer = train_tokenizer(corpus, POSITIONS, chain.from_iterable(further.values()))
     model = build_model(tokenizer)
-    print(f"{len(corpus.topics)} topics, {len(tokenizer)} tokens, {model.num_parameters():,} parameters")
-    fit(model, steps(Dialogues(corpus, SEED), tokenizer, TOKENS, POSITIONS), arguments.steps)
+    asked = sum(len(topic.questions) for topic in corpus.topics.values())
+    print(f"{len(corpus.topics)} topics, {asked} questions, {sum(map(len, further.values()))} paraphrases")
+    print(f"{len(tokenizer)} tokens, {model.num_parameters():,} parameters", flush=True)
+    fit(model, steps(Dialogues(corpus, SEED, further, never), tokenizer, TOKENS, POSITIONS), arguments.steps)
     save(model, tokenizer, arguments.output)
 
 

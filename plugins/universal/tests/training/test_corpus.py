@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 import re
 import shutil
+from collections.abc import Iterable
+from functools import cache
 
 import pytest
 from training import slots
@@ -19,10 +21,12 @@ def held_out() -> HeldOut:
     return load_held_out()
 
 
-def may_be_drawn(text: str, template: str, definitions: slots.Values) -> bool:
-    """Whether the template, filled with listed values, gives the text, after normalisation."""
+def drawn_from(template: str, definitions: slots.Values, texts: Iterable[str]) -> list[str]:
+    """Those of the texts that the template gives, filled with listed values, after normalisation."""
     pieces = [_pattern(piece, definitions) for piece in re.split(r"(\{[a-z_]+\})", template)]
-    return re.fullmatch(" ?".join(pieces), normalise(text)) is not None
+    # Compiled here: there are more templates than re's own cache holds, each with hundreds of values.
+    pattern = re.compile(" ?".join(pieces))
+    return [text for text in texts if pattern.fullmatch(normalise(text))]
 
 
 def _pattern(piece: str, definitions: slots.Values) -> str:
@@ -30,7 +34,12 @@ def _pattern(piece: str, definitions: slots.Values) -> str:
     if not slot:
         return re.escape(normalise(piece))
     values = definitions[slot[1]]
-    return f"({'|'.join(re.escape(normalise(str(value))) for value in values)})" if isinstance(values, list) else r"\d+"
+    return _one_of(tuple(map(str, values))) if isinstance(values, list) else r"\d+"
+
+
+@cache
+def _one_of(values: tuple[str, ...]) -> str:
+    return f"({'|'.join(re.escape(normalise(value)) for value in values)})"
 
 
 def test_there_are_at_least_four_hundred_topics_with_several_phrasings_each(corpus):
@@ -77,31 +86,22 @@ def test_no_held_out_question_equals_a_training_phrasing(corpus, held_out):
 
 
 def test_no_held_out_unknown_question_can_be_drawn_in_training(corpus, held_out):
-    drawn = [
-        (text, template)
-        for text in held_out.unknown
-        for unknown in corpus.unknown.values()
-        for template in unknown.questions
-        if may_be_drawn(text, template, unknown.slots)
-    ]
-    assert drawn == []
+    for unknown in corpus.unknown.values():
+        for template in unknown.questions:
+            assert drawn_from(template, unknown.slots, held_out.unknown) == [], template
 
 
 def test_no_held_out_tool_request_can_be_drawn_in_training(corpus, held_out):
-    drawn = [
-        (item["request"], template)
-        for item in held_out.tool_requests
-        for tool in corpus.tools
-        for template in tool.requests
-        if may_be_drawn(item["request"], template, tool.slots)
-    ]
-    assert drawn == []
+    requests = [item["request"] for item in held_out.tool_requests]
+    for tool in corpus.tools:
+        for template in tool.requests:
+            assert drawn_from(template, tool.slots, requests) == [], template
 
 
 def test_the_check_for_drawn_texts_sees_through_slots():
-    assert may_be_drawn("what is the weather in new york", "What is the weather in {city}?", {"city": ["New York"]})
-    assert may_be_drawn("12 + 5", "{a} + {b}", {"a": {"range": [1, 99]}, "b": {"range": [1, 99]}})
-    assert not may_be_drawn("What is the weather in Rome?", "What is the weather in {city}?", {"city": ["New York"]})
+    texts = ["what is the weather in new york", "What is the weather in Rome?"]
+    assert drawn_from("What is the weather in {city}?", {"city": ["New York"]}, texts) == texts[:1]
+    assert drawn_from("{a} + {b}", {"a": {"range": [1, 99]}, "b": {"range": [1, 99]}}, ["12 + 5"]) == ["12 + 5"]
 
 
 @pytest.mark.parametrize("text", ["What's LlamaFarm?", "  whats   llamafarm ", "WHATS LLAMAFARM!!"])

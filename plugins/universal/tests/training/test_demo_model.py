@@ -11,8 +11,6 @@ from training.dialogues import Dialogue
 from training.tokenizer import TEMPLATE
 from training.train import ARTEFACT
 
-interim = pytest.mark.xfail(reason="the weights are interim and miss this target: the model card has the figures")
-
 
 @pytest.fixture(scope="module")
 def corpus():
@@ -48,19 +46,16 @@ def test_whether_to_sample_is_left_to_the_request():
     assert not {"do_sample", "temperature", "top_p", "top_k"} & set(settings)
 
 
-@interim
 def test_nineteen_of_twenty_held_out_questions_are_answered_to_the_letter(corpus, held_out, model):
     cases = evaluate.questions(held_out, corpus, str, [])
     assert answered(cases, model) >= 0.95 * len(cases)
 
 
-@interim
 def test_nine_of_ten_unknown_questions_are_declined(corpus, held_out, model):
     cases = evaluate.unknown(held_out, corpus)
     assert answered(cases, model) >= 0.9 * len(cases)
 
 
-@interim
 def test_every_held_out_tool_request_gives_a_call_that_parses_and_names_a_given_tool(corpus, held_out, model):
     cases = [dialogue for dialogue, _ in evaluate.tool_requests(held_out, corpus)]
     calls = [evaluate.parse_call(text) for text in model.answer(cases)]
@@ -69,7 +64,7 @@ def test_every_held_out_tool_request_gives_a_call_that_parses_and_names_a_given_
         assert call["name"] in {tool["function"]["name"] for tool in dialogue.tools}
 
 
-@interim
+@pytest.mark.xfail(reason="it says the number of the result, but copies names badly: the model card says so")
 def test_an_answer_follows_the_result_of_a_tool(corpus, model):
     tool = next(tool for tool in corpus.tools if tool.name == "get_weather")
     call = {"type": "function", "function": {"name": "get_weather", "arguments": {"city": "Oslo"}}}

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
-from training.batches import IGNORED, encode
-from training.corpus import load_corpus
+from training.batches import BEGINNING, IGNORED, encode
+from training.corpus import load_corpus, normalise
 from training.dialogues import Dialogue, Dialogues
 from training.evaluate import parse_call
 from training.tokenizer import START, train_tokenizer
@@ -46,6 +47,37 @@ def test_only_what_the_assistant_says_is_learnt(tokenizer):
         ]
     )
     assert said(dialogue, tokenizer) == "Hi.<|im_end|>Yes?<|im_end|>"
+
+
+def test_of_most_single_questions_only_the_beginning_of_the_answer_is_learnt(source, tokenizer):
+    lengths = []
+    for _ in range(100):
+        dialogue = source.one_question()
+        ids, labels = encode(dialogue, tokenizer, 1024)
+        learnt = [label for label in labels if label != IGNORED]
+        assert len(ids) == len(labels)
+        if dialogue.only_beginning:
+            assert len(learnt) <= BEGINNING
+            lengths.append(len(learnt))
+        else:
+            assert learnt[-1] == tokenizer.eos_token_id
+    assert 40 < len(lengths) < 80
+
+
+def test_further_questions_are_asked_too_and_some_never(corpus):
+    topic = next(iter(corpus.topics))
+    only = replace(corpus, topics={topic: corpus.topics[topic]})
+    source = Dialogues(only, 1, {topic: ["Zebra question"]}, never={"zebra question"})
+    asked = [source.one_question().messages[-2]["content"] for _ in range(300)]
+    assert any("ebra" in question.lower() for question in asked)
+    assert all(normalise(question) != "zebra question" for question in asked)
+
+
+def test_names_are_the_same_tokens_in_a_sentence_and_in_a_call(tokenizer):
+    name = tokenizer.tokenize("Winterthur")
+    for text in ("the way to Winterthur", '{"city": "Winterthur"}'):
+        tokens = tokenizer.tokenize(text)
+        assert any(tokens[at : at + len(name)] == name for at in range(len(tokens))), tokens
 
 
 def test_a_tool_call_in_training_parses_and_names_a_given_tool(source, tokenizer):
