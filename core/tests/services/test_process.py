@@ -96,10 +96,15 @@ async def test_it_is_started_on_first_use_and_used_as_it_is_afterwards(farm):
 
 async def test_who_comes_while_another_starts_it_is_told_and_waits(farm):
     told: list[Progress] = []
+    waits = asyncio.Event()
+
+    def tell(progress: Progress) -> None:
+        told.append(progress)
+        waits.set()
+
     with ServiceFiles(f"tiny:{farm.port}", farm.folder / "data").lock():
-        second = asyncio.create_task(farm.service().ensure(told.append))
-        while not told:
-            await asyncio.sleep(0.01)
+        second = asyncio.create_task(farm.service().ensure(tell))
+        await waits.wait()
         assert farm.started() == []
     assert (await second).state == "running"
     assert [progress.text for progress in told] == [
