@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from llamafarm.errors import PluginError
-from llamafarm.plugins.limit import TooSlow, within
+from llamafarm.plugins.limit import Limit, TooSlow
 from llamafarm.plugins.manager import PluginManager
 
 
@@ -17,9 +17,6 @@ def gate(monkeypatch):
     monkeypatch.setattr(threading, "gate", opened, raising=False)
     yield opened
     opened.set()
-    for thread in threading.enumerate():
-        if thread.name == "llamafarm-plugin":
-            thread.join(20)
 
 
 def status(name: str, **environ: str):
@@ -27,18 +24,35 @@ def status(name: str, **environ: str):
 
 
 def test_work_that_ends_in_time_returns_and_raises_as_ever():
-    assert within(20, lambda: 3) == 3
+    limit = Limit(20)
+    assert limit.run(lambda: 3) == 3
     with pytest.raises(SystemExit, match="no licence"):
-        within(20, lambda: exec("raise SystemExit('no licence')"))
+        limit.run(lambda: exec("raise SystemExit('no licence')"))
+    assert limit.run(lambda: 4) == 4
 
 
 def test_without_a_limit_work_runs_where_it_is_called():
-    assert within(None, threading.current_thread) is threading.current_thread()
+    assert Limit(None).run(threading.current_thread) is threading.current_thread()
 
 
-def test_work_that_does_not_end_in_time_is_left_behind(gate):
+def test_work_shares_one_thread_which_ends_with_the_limit():
+    limit = Limit(20)
+    thread = limit.run(threading.current_thread)
+    assert limit.run(threading.current_thread) is thread
+    del limit
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_work_that_does_not_end_in_time_is_left_behind_and_the_next_is_done(gate):
+    limit = Limit(0.05)
+    stuck = []
     with pytest.raises(TooSlow, match=r"longer than 0\.05 seconds"):
-        within(0.05, gate.wait)
+        limit.run(lambda: stuck.append(threading.current_thread()) or gate.wait())
+    assert Limit(20).run(lambda: 3) == limit.run(lambda: 3) == 3
+    gate.set()
+    stuck[0].join(20)
+    assert not stuck[0].is_alive()
 
 
 def test_a_plugin_that_hangs_in_its_import_is_broken_and_the_next_is_loaded(install, provider_source, gate):

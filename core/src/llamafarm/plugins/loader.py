@@ -14,11 +14,13 @@ import pluggy
 from llamafarm import hookspecs
 from llamafarm.plugins import trace
 from llamafarm.plugins.discovery import Candidate, candidates
-from llamafarm.plugins.limit import within
+from llamafarm.plugins.limit import Limit
 from llamafarm.plugins.registration import Registered, collect, explain
 
 SECONDS = 20.0
 """How long the import of one plugin, and each of its hooks, may take where nothing else is said."""
+
+UNLIMITED = Limit(None)
 
 Status = Literal["active", "disabled", "incompatible", "conflict", "failed", "not loaded"]
 
@@ -56,7 +58,7 @@ class Loader:
     """
 
     def __init__(self, *, seconds: float | None = SECONDS) -> None:
-        self._seconds = seconds
+        self._limit = Limit(seconds)
         self._hooks = pluggy.PluginManager(hookspecs.PROJECT)
         self._hooks.add_hookspecs(hookspecs)
         self._candidates: tuple[Candidate, ...] | None = None
@@ -73,7 +75,7 @@ class Loader:
     @property
     def loaded(self) -> tuple[Loaded, ...]:
         """Everything that has been loaded so far, in the order of `candidates`."""
-        return tuple(self._loaded[one] for one in self.candidates if one in self._loaded)
+        return tuple(filter(None, map(self._loaded.get, self.candidates)))
 
     def load(self, candidate: Candidate) -> Loaded:
         """Import and register one candidate. Never raises for what the plugin does."""
@@ -87,13 +89,13 @@ class Loader:
             if why := self._incompatibility(candidate):
                 return Loaded(candidate, "incompatible", why)
             with trace.step(f"import {candidate.target}"), _quiet_stdout():
-                plugin = within(self._limit(candidate), candidate.entry_point.load)
+                plugin = self._limit_of(candidate).run(candidate.entry_point.load)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken plugin is a row in a list
             return Loaded(candidate, "failed", explain(error, during=f"on import of {candidate.target}"), error=error)
         return self._register(candidate, plugin)
 
-    def _limit(self, candidate: Candidate) -> float | None:
-        return None if candidate.is_core else self._seconds
+    def _limit_of(self, candidate: Candidate) -> Limit:
+        return UNLIMITED if candidate.is_core else self._limit
 
     def _incompatibility(self, candidate: Candidate) -> str | None:
         if candidate.is_core:
@@ -115,7 +117,7 @@ class Loader:
         if not self._hooks.get_hookcallers(plugin):
             return Loaded(candidate, "failed", "it implements no hook; mark its functions with @llamafarm.hookimpl")
         with _quiet_stdout():
-            registered = collect(self._hooks, plugin, self._limit(candidate))
+            registered = collect(self._hooks, plugin, self._limit_of(candidate))
         status: Literal["active", "failed"] = "failed" if registered.problems else "active"
         return Loaded(candidate, status, "; ".join(registered.problems) or None, registered, registered.error)
 

@@ -180,8 +180,8 @@ class PluginManager:
         """The other plugins that bring the same; none for the core, which always wins."""
         if loaded.candidate.is_core:
             return []
-        others = [one for one in self._loader.loaded if one is not loaded and one.candidate in self._enabled()]
-        return [other for other in others if any(_same(record, theirs) for theirs in _records(other.registered))]
+        same = (one for one in self._loader.loaded if any(_same(record, theirs) for theirs in _records(one.registered)))
+        return [one for one in same if one is not loaded and one.candidate in self._enabled()]
 
     def _enabled(self) -> Collection[Candidate]:
         if self._chosen is None:

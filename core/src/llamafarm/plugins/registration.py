@@ -10,7 +10,7 @@ from typing import Any
 from pluggy import HookImpl, PluginManager
 
 from llamafarm.plugins import trace
-from llamafarm.plugins.limit import TooSlow, within
+from llamafarm.plugins.limit import Limit, TooSlow
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 
 RECORDS: dict[str, type[Any]] = {
@@ -44,10 +44,10 @@ class RecordError(TypeError):
     """A hook returned something that is not what it promises; the message says what."""
 
 
-def collect(hooks: PluginManager, plugin: object, seconds: float | None = None) -> Registered:
+def collect(hooks: PluginManager, plugin: object, limit: Limit) -> Registered:
     """Call each registration of `plugin`, which `hooks` knows already, and check what it returns.
 
-    One that fails, or takes longer than `seconds`, loses only its own records.
+    One that fails, or takes longer than `limit`, loses only its own records.
     """
     found: dict[str, tuple[Any, ...]] = {}
     problems: list[str] = []
@@ -56,7 +56,7 @@ def collect(hooks: PluginManager, plugin: object, seconds: float | None = None) 
     own = {caller.name: impl for caller in callers for impl in caller.get_hookimpls() if impl.plugin is plugin}
     for hook, record in RECORDS.items():
         try:
-            found[hook] = _traced(hook, record, own[hook], seconds) if hook in own else ()
+            found[hook] = _traced(hook, record, own[hook], limit) if hook in own else ()
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - it loses its own records only
             problems.append(explain(raised, during=f"in {hook}()"))
             error = raised
@@ -81,9 +81,9 @@ def explain(error: BaseException, *, during: str) -> str:
     return f"{type(error).__name__}: {error} ({during})"
 
 
-def _traced(hook: str, record: type[Any], impl: HookImpl, seconds: float | None) -> tuple[Any, ...]:
+def _traced(hook: str, record: type[Any], impl: HookImpl, limit: Limit) -> tuple[Any, ...]:
     with trace.step(f"{impl.plugin_name}: {hook}()"):
-        return within(seconds, lambda: _records(hook, record, impl))
+        return limit.run(lambda: _records(hook, record, impl))
 
 
 def _records(hook: str, record: type[Any], impl: HookImpl) -> tuple[Any, ...]:
