@@ -26,7 +26,7 @@ from llamafarm.testing.scenes import Scene
 from llamafarm.wire.operations import OPERATIONS
 
 DOCS = Path(__file__).parent
-OFFICIAL = ("llamafarm", "llamafarm-openai-compat", "llamafarm-universal")
+OFFICIAL = ("llamafarm", *(f"llamafarm-{name}" for name in ("openai-compat", "ollama", "lemonade", "universal")))
 WIDTH = 100
 
 _PART = re.compile(r"(<!-- generated: (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -19,6 +19,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CORE = "./core"
 OPENAI = "./plugins/openai_compat"
+OLLAMA = "./plugins/ollama"
+LEMONADE = "./plugins/lemonade"
 UNIVERSAL = "./plugins/universal"
 SERVER_EXTRA = 'pip install "llamafarm-universal[server]"'
 ENGINE_HOST = "llamafarm_universal.host."
@@ -98,6 +100,9 @@ def test_each_distribution_works_with_what_it_and_those_below_it_declare(environ
     environment.install(OPENAI)
     one_more_distribution_is_one_more_provider(environment)
 
+    environment.install(OLLAMA, LEMONADE)
+    two_more_are_two_more_providers(environment)
+
     environment.install(UNIVERSAL)
     the_universal_client_needs_no_torch(environment)
 
@@ -122,6 +127,12 @@ def one_more_distribution_is_one_more_provider(both: Environment) -> None:
     assert both.unimportable("llamafarm", "llamafarm_openai_compat") == {}
     plugins = json.loads(both.lf("plugins", "list", "--json").stdout)
     assert {row["name"]: row["status"] for row in plugins} == {"simple": "active", "openai": "active"}
+
+
+def two_more_are_two_more_providers(four: Environment) -> None:
+    assert four.unimportable("llamafarm_ollama", "llamafarm_lemonade") == {}
+    plugins = json.loads(four.lf("plugins", "list", "--json").stdout)
+    assert {row["name"] for row in plugins if row["status"] == "active"} == {"simple", "openai", "ollama", "lemonade"}
 
 
 def the_universal_client_needs_no_torch(client: Environment) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from asking import Asking
+from lemonade_asking import Asking
 from lemonade_server import LemonadeServer
 from llamafarm.testing import ScriptedUpstream
 

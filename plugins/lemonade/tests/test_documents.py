@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from asking import MESSAGES
 from lemonade_answers import TEXT
+from lemonade_asking import MESSAGES
 from lemonade_server import LemonadeServer, Model
 from llamafarm.config import load_project
 from llamafarm.plugins.manager import PluginManager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from asking import Asking
+from lemonade_asking import Asking
 from lemonade_server import MODEL, LemonadeServer
 from llamafarm.errors import (
     AuthenticationFailed,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from asking import MESSAGES, Asking
 from lemonade_answers import chunks, refuse
+from lemonade_asking import MESSAGES, Asking
 from lemonade_server import MODEL, STREAMED, LemonadeServer
 from llamafarm.errors import (
     ConnectionBroken,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from asking import Asking
+from lemonade_asking import Asking
 from lemonade_server import EMBEDDER, MODEL, LemonadeServer, Model
 from llamafarm.errors import ConnectionFailed, ModelNotFound, ProviderTimeout, UpstreamError
 from llamafarm.providers.base import Progress

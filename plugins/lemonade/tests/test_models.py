@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from asking import Asking
 from lemonade_answers import recorded
+from lemonade_asking import Asking
 from lemonade_server import EMBEDDER, MODEL, LemonadeServer
 from llamafarm.errors import ModelNotFound
 from llamafarm.testing import ScriptedUpstream

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from asking import Asking
 from lemonade_answers import RECORDINGS, recorded
+from lemonade_asking import Asking
 from llamafarm.errors import ContextLengthExceeded, InvalidRequest, ModelNotFound, ProviderError, UpstreamError
 from llamafarm.testing import Exchange, ReplayUpstream
 from llamafarm.wire import sse

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from asking import MESSAGES
+from lemonade_asking import MESSAGES
 from lemonade_server import MODEL, LemonadeServer
 from llamafarm.errors import ServiceError
 from llamafarm.providers.base import Call, Progress, ignore_progress

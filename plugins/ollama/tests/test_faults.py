@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from asking import HELLO, asking
 from llamafarm.errors import ConnectionBroken, ProviderTimeout, ProviderUnavailable, UpstreamError
 from llamafarm.testing import Asked, Exchange, Peer, Script
+from ollama_asking import HELLO, asking
 from ollama_fake import FakeOllama, line
 
 pytestmark = pytest.mark.anyio

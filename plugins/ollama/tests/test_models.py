@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from asking import RECORDINGS, asking, recorded
 from llamafarm.errors import ConnectionFailed, ModelNotFound, UpstreamError
 from llamafarm.testing import Asked, Exchange, Peer
 from llamafarm.testing.replay import fitting
 from llamafarm_ollama.config import endpoint
 from llamafarm_ollama.provider import OllamaProvider
+from ollama_asking import RECORDINGS, asking, recorded
 from ollama_fake import FakeOllama, line
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from asking import LAMP, asking, recorded
 from llamafarm.errors import (
     AuthenticationFailed,
     ContextLengthExceeded,
@@ -14,6 +13,7 @@ from llamafarm.errors import (
     ProviderUnavailable,
     UpstreamError,
 )
+from ollama_asking import LAMP, asking, recorded
 
 pytestmark = pytest.mark.anyio
 TEXT = "Hello! I am a tiny test model."

@@ -6,10 +6,10 @@ import base64
 import struct
 
 import pytest
-from asking import HELLO, LAMP, asking
 from llamafarm.errors import InvalidRequest
 from llamafarm.wire.operations import OPERATIONS
 from llamafarm_ollama.parameters import FIELDS
+from ollama_asking import HELLO, LAMP, asking
 from ollama_fake import FakeOllama
 
 pytestmark = pytest.mark.anyio

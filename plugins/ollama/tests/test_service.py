@@ -6,12 +6,12 @@ import socket
 import sys
 
 import pytest
-from asking import HELLO
 from llamafarm.errors import ServiceError
 from llamafarm.providers.base import Call, ignore_progress
 from llamafarm_ollama import service
 from llamafarm_ollama.config import OllamaEntry, endpoint
 from llamafarm_ollama.provider import OllamaProvider
+from ollama_asking import HELLO
 
 pytestmark = pytest.mark.anyio
 PROGRAM = f"""#!{sys.executable}
