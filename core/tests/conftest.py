@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from llamafarm.plugins.discovery import candidates
 
 Install = Callable[..., Path]
 
@@ -71,3 +72,14 @@ def provider_source() -> Callable[..., str]:
         """) + textwrap.dedent(extra)
 
     return source
+
+
+@pytest.fixture
+def uninstalled(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Takes a plugin that is installed beside the core out of sight."""
+
+    def hide(name: str) -> None:
+        found = tuple(one for one in candidates() if one.name != name)
+        monkeypatch.setattr("llamafarm.plugins.loader.candidates", lambda: found)
+
+    return hide

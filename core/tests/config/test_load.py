@@ -122,7 +122,8 @@ def test_an_unknown_model_gets_the_nearest_names(load):
 # Broken entries
 
 
-def test_an_entry_without_its_provider_is_broken_and_names_the_pip_command(load):
+def test_an_entry_without_its_provider_is_broken_and_names_the_pip_command(load, uninstalled):
+    uninstalled("lemonade")
     project = load(f"runtime:\n  models:\n  - {{{COW}}}\n  - name: b\n    provider: lemonade\n    model: m\n")
     broken = project.models[1]
     assert isinstance(broken, BrokenEntry)
