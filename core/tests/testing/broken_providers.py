@@ -299,7 +299,8 @@ class ForbiddenIsAFault(Translating, Acme):
 
 class OwnWords(Translating, Acme):
     def translated(self, error, call):
-        return type(error)("acme refused.", provider="acme", retry_after=error.retry_after)
+        said = f"acme (model {call.entry.model}) refused."
+        return type(error)(said, provider="acme", retry_after=error.retry_after)
 
 
 class ForgetsWhenToComeBack(Translating, Acme):
