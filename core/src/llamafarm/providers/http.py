@@ -42,14 +42,15 @@ _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 class HttpUpstream:
     """One endpoint. Connections are kept alive; redirects are not followed; loopback goes through no proxy.
 
-    read_error: what a refusal of this kind of runtime means.
+    read_error: what a refusal of this kind of runtime means. streams_close: whether the connection of a stream is never
+    used again, for a runtime that promises to keep it and closes it; behind a proxy that is always so.
     """
 
-    def __init__(self, endpoint: Endpoint, read_error: ReadError = error_of) -> None:
+    def __init__(self, endpoint: Endpoint, read_error: ReadError = error_of, *, streams_close: bool = False) -> None:
         self.endpoint = endpoint
         self.read_error = read_error
         self._client = _client(endpoint)
-        self._streams_close = proxy_of(endpoint.base_url) is not None
+        self._streams_close = streams_close or proxy_of(endpoint.base_url) is not None
 
     async def post_json(self, path: str, body: Mapping[str, Any], call: Call) -> dict[str, Any]:
         """Ask and return the JSON object that is answered. Raises ProviderError."""

@@ -26,9 +26,9 @@ _CONTEXT_FIELDS = ("max_model_len", "context_length", "max_context_length", "con
 class OpenAIProvider:
     """Sends each request as it is, with the entry's model in the place of the name that the client used."""
 
-    def __init__(self, endpoint: Endpoint, read_error: ReadError = read_error) -> None:
+    def __init__(self, endpoint: Endpoint, read_error: ReadError = read_error, *, streams_close: bool = False) -> None:
         self.endpoint = endpoint
-        self.upstream = HttpUpstream(endpoint, read_error)
+        self.upstream = HttpUpstream(endpoint, read_error, streams_close=streams_close)
 
     async def chat(self, request: ChatRequest, call: Call) -> Reply:
         """Ask for a chat completion. Raises ProviderError."""
