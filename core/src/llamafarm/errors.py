@@ -106,6 +106,7 @@ class ProviderError(LlamaFarmError):
     """A runtime refused, failed or was not there.
 
     The runtime's own message is kept unchanged in `message`; `provider` names who said it.
+    headers: what it says beside, such as its limits, for the client.
     """
 
     default_status = 502
@@ -124,6 +125,7 @@ class ProviderError(LlamaFarmError):
     ) -> None:
         super().__init__(message, hint=hint, status=status, code=code, param=param)
         self.provider = provider
+        self.headers: dict[str, str] = {}
         self.retry_after = retry_after
         """Seconds to wait before asking again, where the runtime said so."""
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from llamafarm.api.form import fields_of
 from llamafarm.api.settings import MAX_BODY_BYTES, Settings
 from llamafarm.api.validate import check
 from llamafarm.gateway import SESSION_HEADER, Context
 from llamafarm.providers.base import Progress, Reply
+from llamafarm.providers.content import Content
 from llamafarm.web.answers import json_answer
-from llamafarm.web.endpoint import JsonEndpoint
+from llamafarm.web.endpoint import FormEndpoint, JsonEndpoint
+from llamafarm.web.passing import PassingAnswer
 from llamafarm.web.request_id import request_id_of
 from llamafarm.web.stream import EventStream
 from llamafarm.wire.operations import OPERATIONS, Operation
+from llamafarm.wire.upload import Upload
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +35,35 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
     ]
 
 
-def _endpoint(operation: Operation, settings: Settings) -> JsonEndpoint:
+def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
     async def answer(request: Request, body: dict[str, Any]) -> Response:
         project = settings.projects.of(request.path_params)
         check(body, operation)
         mine = request_id_of(request)
         context = Context(mine, session=request.headers.get(SESSION_HEADER), progress=_logging(mine))
         found: Any = await settings.gateway.ask(project, operation, body, context)
-        if operation.chunk is None:
+        if operation.returns == "value":
             return json_answer(found, headers=context.headers)
+        if operation.returns == "content":
+            return _passed(found, context.headers, settings.limits.keep_alive)
         if body.get("stream"):
             return _streamed(found, settings.limits.keep_alive)
         return await _whole(found)
 
-    hint = f"{MAX_BODY_BYTES} sets the limit of this server."
-    return JsonEndpoint(answer, limit=settings.limits.max_body_bytes, limit_hint=hint)
+    async def answer_form(request: Request, parts: list[tuple[str, str | Upload]]) -> Response:
+        return await answer(request, fields_of(parts, operation))
+
+    limit, hint = settings.limits.max_body_bytes, f"{MAX_BODY_BYTES} sets the limit of this server."
+    if operation.body == "multipart":
+        return FormEndpoint(answer_form, limit=limit, limit_hint=hint)
+    return JsonEndpoint(answer, limit=limit, limit_hint=hint)
+
+
+def _passed(content: Content, headers: Mapping[str, str], keep_alive: float) -> Response:
+    told = {**content.headers, **headers}
+    if content.is_stream:
+        return EventStream(content.pieces(), close=content.aclose, keep_alive=keep_alive, headers=told)
+    return PassingAnswer(content.pieces(), content.media_type, close=content.aclose, headers=told)
 
 
 def _streamed(reply: Reply, keep_alive: float) -> Response:

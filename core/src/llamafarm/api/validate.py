@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llamafarm.errors import RequestError
-from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
+from llamafarm.wire.operations import (
+    CHAT,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
+    IMAGES,
+    SPEECH,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+    Operation,
+)
+from llamafarm.wire.upload import Upload
 
 Check = Callable[[Any], str | None]
 """Returns what a value should be, or None where it is that."""
@@ -21,11 +31,12 @@ MAX_BIAS = 100
 
 def check(request: Mapping[str, Any], operation: Operation) -> None:
     """Raise RequestError for the first field of the wrong type, and for a required one that is missing."""
-    required = REQUIRED[operation.name]
-    if request.get(required) is None:
-        raise RequestError(f"The field {required!r} is missing.", code="missing_required_parameter", param=required)
+    for name in operation.required:
+        if request.get(name) is None:
+            raise RequestError(f"The field {name!r} is missing.", code="missing_required_parameter", param=name)
+    checks = {**CHECKS, **OWN_CHECKS.get(operation.name, {})}
     for name, value in request.items():
-        rule = CHECKS.get(name) if name in operation.fields else None
+        rule = checks.get(name) if name in operation.fields else None
         expected = rule(value) if rule is not None and value is not None else None
         if expected is not None:
             message = f"The field {name!r} must be {expected}."
@@ -122,6 +133,25 @@ def _flag_or_count(value: Any) -> str | None:
     return None if isinstance(value, bool) or (_is_integer(value) and value >= 0) else "true, false or a whole number"
 
 
+def _texts(value: Any) -> str | None:
+    good = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return None if good else "a list of texts"
+
+
+def _documents(value: Any) -> str | None:
+    good = isinstance(value, list) and value and all(isinstance(item, str | dict) for item in value)
+    return None if good else "a list of at least one text or object"
+
+
+def _file(value: Any) -> str | None:
+    return None if isinstance(value, Upload) else "a file, sent as a part of the form with its name"
+
+
+def _file_or_files(value: Any) -> str | None:
+    files = value if isinstance(value, list) else [value]
+    return None if files and not any(map(_file, files)) else "a file or several, sent as parts of the form"
+
+
 def _number(low: float, high: float = math.inf) -> Check:
     wanted = f"a number of at least {low:g}" if high == math.inf else f"a number from {low:g} to {high:g}"
     return lambda value: None if _is_number(value) and low <= value <= high else wanted
@@ -136,8 +166,6 @@ def _one_of(*values: str) -> Check:
     wanted = " or ".join(map(repr, values))
     return lambda value: None if value in values else wanted
 
-
-REQUIRED = {CHAT.name: "messages", COMPLETIONS.name: "prompt", EMBEDDINGS.name: "input"}
 
 CHECKS: Mapping[str, Check] = {
     "model": _text,
@@ -171,4 +199,45 @@ CHECKS: Mapping[str, Check] = {
     "echo": _flag,
     "encoding_format": _one_of("float", "base64"),
     "dimensions": _integer(1),
+    "size": _text,
+    "quality": _text,
+    "style": _text,
+    "background": _text,
+    "moderation": _text,
+    "input_fidelity": _text,
+    "output_format": _text,
+    "output_compression": _integer(0),
+    "partial_images": _integer(0),
+    "image": _file_or_files,
+    "mask": _file,
+    "file": _file,
+    "language": _text,
+    "timestamp_granularities": _texts,
+    "include": _texts,
+    "chunking_strategy": _text_or_object,
+    "known_speaker_names": _texts,
+    "known_speaker_references": _texts,
+    "voice": _text_or_object,
+    "instructions": _text,
+    "speed": _number(0),
+    "stream_format": _one_of("sse", "audio"),
+    "query": _text,
+    "documents": _documents,
+    "top_n": _integer(1),
+    "return_documents": _flag,
+    "text_1": _text_or_texts,
+    "text_2": _text_or_texts,
 }
+"""The rule of a field wherever it stands."""
+
+_PICTURE: Mapping[str, Check] = {"prompt": _text, "response_format": _one_of("url", "b64_json")}
+_SOUND: Mapping[str, Check] = {"prompt": _text, "response_format": _text}
+OWN_CHECKS: Mapping[str, Mapping[str, Check]] = {
+    IMAGES.name: _PICTURE,
+    IMAGE_EDITS.name: _PICTURE,
+    IMAGE_VARIATIONS.name: {**_PICTURE, "image": _file},
+    TRANSCRIPTIONS.name: _SOUND,
+    TRANSLATIONS.name: _SOUND,
+    SPEECH.name: {"input": _text, "response_format": _text},
+}
+"""The rules of operations in which a name means something else."""

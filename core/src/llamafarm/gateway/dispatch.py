@@ -19,7 +19,7 @@ from llamafarm.gateway.blame import blaming
 from llamafarm.project import Project
 from llamafarm.providers.base import Call, Endpoint, Progress, Provider, ignore_progress, operations
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.parameters import FORWARD_EVERYTHING, IGNORED_HEADER
+from llamafarm.providers.parameters import FORWARD_EVERYTHING, note_ignored
 from llamafarm.providers.pool import ProviderPool
 from llamafarm.services.base import Service
 from llamafarm.wire.operations import Operation
@@ -65,10 +65,9 @@ class Dispatcher:
             raise self._not_supported(project, entry, operation)
         parameters = self._plugins.provider(entry.provider).parameters or FORWARD_EVERYTHING
         fields, ignored = parameters.apply(body, operation, entry.provider)
-        if ignored:
-            context.headers[IGNORED_HEADER] = ", ".join(ignored)
+        note_ignored(context.headers, ignored)
         request = {**fields, "model": entry.model}
-        call = Call(entry, context.request_id, context.deadline, context.progress)
+        call = Call(entry, context.request_id, context.deadline, context.progress, headers=context.headers)
         with blaming(f"The provider {entry.provider!r}", UpstreamError):
             return await self._with_service(entry, call, lambda: method(request, call))
 

@@ -18,7 +18,9 @@ from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import AgentHandlerSpec
 from llamafarm.wire.operations import OPERATIONS, Operation
 
-OWN_FIELDS = frozenset({"model", "messages", "prompt", "input", "stream", "stream_options"})
+OWN_FIELDS = frozenset({"model", "stream", "stream_options", "stream_format"}).union(
+    *(operation.required for operation in OPERATIONS)
+)
 """Fields that only a request can set: what is asked, of whom, and how the answer travels."""
 
 ALL_FIELDS = frozenset[str]().union(*(operation.fields for operation in OPERATIONS))
@@ -28,7 +30,7 @@ def merged(request: Mapping[str, Any], entry: ModelEntry, operation: Operation) 
     """The request over the entry's parameters.
 
     A parameter of the configuration that belongs to another operation is left out, so that one entry can serve several:
-    a `temperature` says nothing about embeddings. Of `model_api_parameters`, an operation that generates no text gets
+    a `temperature` says nothing about embeddings. Of `model_api_parameters`, an operation that generates nothing gets
     only the fields that it defines. Raises ConfigError for a parameter that only a request can set.
     """
     for name in OWN_FIELDS.intersection([*entry.model_api_parameters, *entry.extra_body]):
@@ -37,7 +39,7 @@ def merged(request: Mapping[str, Any], entry: ModelEntry, operation: Operation) 
             hint="Remove it from `model_api_parameters` and `extra_body`.",
         )
     parameters = entry.model_api_parameters.items()
-    known = {name: value for name, value in parameters if name in operation.fields or operation.chunk is not None}
+    known = {name: value for name, value in parameters if name in operation.fields or operation.returns != "value"}
     mine = {**known, **entry.extra_body}
     fitting = {name: value for name, value in mine.items() if name in operation.fields or name not in ALL_FIELDS}
     return {**fitting, **request}

@@ -21,7 +21,6 @@ from llamafarm.providers.base import Call, Health, Reply
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.services.base import Service
 from llamafarm.wire.chat import ChatRequest
-from llamafarm.wire.embedding import EmbeddingResponse
 from llamafarm.wire.model import Model
 from llamafarm.wire.operations import CHAT, Operation
 
@@ -59,13 +58,11 @@ class Gateway:
         self._dispatcher = Dispatcher(plugins)
         self._served: dict[str, _Served] = {}
 
-    async def ask(
-        self, project: Project, operation: Operation, request: Mapping[str, Any], context: Context
-    ) -> Reply | EmbeddingResponse:
-        """Ask one model of the project.
+    async def ask(self, project: Project, operation: Operation, request: Mapping[str, Any], context: Context) -> Any:
+        """Ask one model of the project; `operation.returns` says what comes back.
 
         Chat goes through the entry's agent handlers and may belong to a session; the other operations go straight to
-        the provider. Raises LlamaFarmError and nothing else: a Reply exists only once the upstream has accepted.
+        the provider. Raises LlamaFarmError and nothing else: an answer exists only once the upstream has accepted.
         """
         entry = project.entry(request.get("model"))
         chain = self.chain(project, entry) if operation is CHAT else ()
@@ -77,7 +74,7 @@ class Gateway:
         if context.session is not None:
             raise RequestError(f"A session keeps chats: {operation.name} has none.", param=SESSION_HEADER)
         answer = await self._dispatcher.ask(project, entry, operation, body, context)
-        return answer if operation.chunk is None else _turn_reply(answer, entry, context, None)
+        return _turn_reply(answer, entry, context, None) if operation.returns == "reply" else answer
 
     async def check(self, project: Project, entry_name: str, *, timeout: float) -> Health:  # noqa: ASYNC109 - part of what it says
         """Whether the runtime of one entry answers within `timeout` seconds. Starts nothing and never raises."""

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from llamafarm.providers.entry import ModelEntry, Timeouts
-from llamafarm.wire.chat import ChatRequest
-from llamafarm.wire.completion import CompletionRequest
-from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
 from llamafarm.wire.operations import OPERATIONS, Operation
 
 
@@ -36,12 +33,19 @@ Stage = Literal["starting", "downloading", "loading", "ready"]
 
 @dataclass(frozen=True)
 class Progress:
-    """What is happening before the first token. `done` and `total` are bytes where the stage is `downloading`."""
+    """What is happening before the first token.
+
+    done, total: bytes where the stage is `downloading`, of all files where the runtime tells, else of this one. file:
+    what is being downloaded now; it is the `index`th, counted from 1, of `count`.
+    """
 
     stage: Stage
     text: str
     done: int | None = None
     total: int | None = None
+    file: str | None = None
+    index: int | None = None
+    count: int | None = None
 
 
 def ignore_progress(progress: Progress) -> None:
@@ -54,7 +58,8 @@ class Call:
 
     entry: the model entry that was chosen. request_id: ours, never the client's. deadline: on the event loop's clock,
     in seconds; None is no limit. progress: told what happens before the answer begins; it must return at once. trace:
-    headers that tie the runtime's own records to this request.
+    headers that tie the runtime's own records to this request. headers: those of the answer to the client; the provider
+    adds what the runtime says to it, such as its limits.
     """
 
     entry: ModelEntry
@@ -62,6 +67,7 @@ class Call:
     deadline: float | None = None
     progress: Callable[[Progress], None] = ignore_progress
     trace: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Reply(Protocol):
@@ -92,8 +98,9 @@ class Reply(Protocol):
 class ModelInfo:
     """What is known of a model; None is unknown, never a guess.
 
-    id: the runtime's own. features: names such as `tools`, `vision`, `embeddings`. context_length: tokens. loaded:
-    whether it is in memory now. details: whatever else the runtime says, for people to read.
+    id: the runtime's own. features: names such as `tools`, `vision`, `embeddings`. context_length: tokens. size_bytes:
+    of its files. loaded: whether it is in memory now; memory_bytes: how much of it it takes there. downloaded: whether
+    its files are where the runtime is. details: whatever else the runtime says, for people to read.
     """
 
     id: str
@@ -101,6 +108,8 @@ class ModelInfo:
     context_length: int | None = None
     size_bytes: int | None = None
     loaded: bool | None = None
+    memory_bytes: int | None = None
+    downloaded: bool | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -121,9 +130,10 @@ class Health:
 class Provider(Protocol):
     """Talks to one endpoint. For each operation that it can do it also has that operation's method.
 
-    `chat(request: ChatRequest, call: Call) -> Reply`, `complete(request: CompletionRequest, call: Call) -> Reply` and
-    `embed(request: EmbeddingRequest, call: Call) -> EmbeddingResponse`. One object serves all requests to the endpoint,
-    many at once. What goes wrong at the runtime is raised as a ProviderError; nothing else is.
+    `chat(request: ChatRequest, call: Call) -> Reply`, `embed(request: EmbeddingRequest, call: Call) ->
+    EmbeddingResponse`, and so on: the operation table names them and what they return. Where the runtime's models can
+    be fetched and deleted, it has `pull` and `remove`. One object serves all requests to the endpoint, many at once.
+    What goes wrong at the runtime is raised as a ProviderError; nothing else is.
     """
 
     async def describe(self, model: str) -> ModelInfo:
@@ -140,18 +150,19 @@ class Provider(Protocol):
 
 
 @runtime_checkable
-class Chats(Protocol):
-    async def chat(self, request: ChatRequest, call: Call) -> Reply: ...
+class Pulls(Protocol):
+    async def pull(self, call: Call) -> None:
+        """Have the runtime fetch the model of `call.entry`, telling `call.progress`.
+
+        One that was cut off goes on where it was; cancelling ends the runtime's work and leaves nothing broken. Raises
+        ModelNotFound, and ProviderError.
+        """
 
 
 @runtime_checkable
-class Completes(Protocol):
-    async def complete(self, request: CompletionRequest, call: Call) -> Reply: ...
-
-
-@runtime_checkable
-class Embeds(Protocol):
-    async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse: ...
+class Removes(Protocol):
+    async def remove(self, call: Call) -> None:
+        """Delete the files of the model of `call.entry` at the runtime. Raises ModelNotFound, and ProviderError."""
 
 
 def operations(provider: type[Any] | Provider) -> tuple[Operation, ...]:

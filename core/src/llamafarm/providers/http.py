@@ -26,9 +26,18 @@ from llamafarm.providers.address import is_loopback
 from llamafarm.providers.answer import LOST, Answer
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
+from llamafarm.providers.form import encoded_form
 from llamafarm.providers.limits import Limits, deadline_of
 from llamafarm.providers.proxies import proxy_of
-from llamafarm.providers.refusal import NEVER_RETRIED, ReadError, Refusal, error_of, in_band_status, retry_after
+from llamafarm.providers.refusal import (
+    NEVER_RETRIED,
+    ReadError,
+    Refusal,
+    error_of,
+    in_band_status,
+    limits_told,
+    retry_after,
+)
 from llamafarm.wire.body import dump
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -73,16 +82,18 @@ class HttpUpstream:
         headers: Mapping[str, str] | None = None,
         between: float | None = None,
         method: str = "POST",
+        form: bool = False,
     ) -> Answer:
         """Ask and return the answer, once the runtime has accepted. `path` follows the base URL, or is a URL.
 
-        between: longest silence inside the answer, in seconds, where it is not the endpoint's.
+        between: longest silence inside the answer, in seconds, where it is not the endpoint's. form: send the body as a
+        form, which may hold files, and not as JSON. What the runtime says of its limits is added to `call.headers`.
 
         Asks again only where nothing was done: no connection, or a 429 or 503 that says when (at most MAX_RETRIES
         times, LONGEST_WAIT seconds, and never beyond the deadline). Raises ProviderError.
         """
-        content = dump(body)
-        own = {"x-request-id": call.request_id, "content-type": "application/json", **call.trace, **(headers or {})}
+        content, kind = encoded_form(body) if form else (dump(body), "application/json")
+        own = {"x-request-id": call.request_id, "content-type": kind, **call.trace, **(headers or {})}
         if stream and self._streams_close:
             own["connection"] = "close"  # behind a proxy a reused connection cannot be told from a fresh one
         deadline = deadline_of(self.endpoint.timeouts, call)
@@ -91,7 +102,9 @@ class HttpUpstream:
                 request = self._request(method, path, own, content)
                 limits = Limits.from_now(self.endpoint.timeouts, deadline)
                 limits = limits if between is None else replace(limits, between=between)
-                return await self._attempt(request, limits, call.entry.model)
+                answer = await self._attempt(request, limits, call.entry.model)
+                call.headers.update(limits_told(answer.headers))
+                return answer
             except (ConnectionFailed, RateLimited, ProviderUnavailable) as error:
                 wait = self._wait(error, attempt, deadline)
                 if wait is None:
@@ -129,7 +142,9 @@ class HttpUpstream:
             body = json.loads(text)
         except ValueError:
             body = text
-        raise self.read_error(self.refusal(answer.url, answer.status, body, retry_after(answer.headers)))
+        error = self.read_error(self.refusal(answer.url, answer.status, body, retry_after(answer.headers)))
+        error.headers.update(limits_told(answer.headers))
+        raise error
 
     def refusal(self, url: str, status: int, body: Any, after: float | None = None) -> Refusal:
         """An error answer of this endpoint, to be read by `read_error`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import difflib
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from llamafarm.errors import InvalidRequest
 from llamafarm.wire.operations import Operation
@@ -13,30 +14,84 @@ IGNORED_HEADER = "X-LF-Ignored"
 """Names the fields that were left out because they have no effect on the answer."""
 
 
+def note_ignored(headers: MutableMapping[str, str], names: Iterable[str]) -> None:
+    """Add the names of fields that were left out to the headers of an answer."""
+    known = headers.get(IGNORED_HEADER)
+    if found := ([known] if known else []) + list(names):
+        headers[IGNORED_HEADER] = ", ".join(found)
+
+
+Fate = Literal["mapped", "advisory", "refused"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """What becomes of one field of a request.
+
+    mapped: it reaches the runtime. advisory: it has no effect on the answer, so it is left out and named in
+    `X-LF-Ignored`. refused: a 400. note: where it goes, or why not. taken: values of a refused field that are taken all
+    the same, since they ask for nothing else than what the runtime does anyway.
+    """
+
+    fate: Fate = "mapped"
+    note: str = ""
+    taken: tuple[Any, ...] = ()
+
+
+_MAPPED, _ADVISORY, _REFUSED = Field(), Field("advisory"), Field("refused")
+
+
 @dataclass(frozen=True)
 class Parameters:
     """How one provider treats the fields of the wire; every field that is not named is mapped.
 
-    advisory: no effect on the answer, so left out and named in `X-LF-Ignored`. refused: a 400. forward_unknown: whether
-    fields that the wire does not define go upstream as they are.
+    advisory, refused: names of fields. fields: the same with more to say, by the field's name, or by `OPERATION.NAME`
+    where it is treated differently there. forward_unknown: whether fields that the wire does not define go upstream as
+    they are. native: those that do where the others do not, by the operation's name: the runtime's own.
     """
 
     advisory: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
     forward_unknown: bool = True
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    native: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, name: str, operation: Operation) -> Field:
+        """What becomes of a field of an operation."""
+        told = self.fields.get(f"{operation.name}.{name}") or self.fields.get(name)
+        if told is not None and name in operation.fields:
+            return told
+        known = self.forward_unknown or name in operation.fields or name in self._native(operation)
+        if name in self.refused or not known:
+            return _REFUSED
+        return _ADVISORY if name in self.advisory else _MAPPED
 
     def apply(
         self, request: Mapping[str, Any], operation: Operation, provider: str
     ) -> tuple[dict[str, Any], list[str]]:
         """Return the fields to send and the names of those left out. Raises InvalidRequest; null counts as absent."""
+        fates = {name: self.of(name, operation) for name in request}
         for name, value in request.items():
-            refused = name in self.refused or (not self.forward_unknown and name not in operation.fields)
-            if refused and value is not None:
-                raise InvalidRequest(
-                    f"The provider {provider} cannot do {name!r} for {operation.name}.", provider=provider, param=name
-                )
-        ignored = sorted(name for name, value in request.items() if name in self.advisory and value is not None)
-        return {name: value for name, value in request.items() if name not in self.advisory}, ignored
+            if fates[name].fate == "refused" and value is not None and not _is_taken(value, fates[name]):
+                raise self._refusal(name, operation, provider, fates[name])
+        advisory = [name for name, found in fates.items() if found.fate == "advisory"]
+        ignored = sorted(name for name in advisory if request[name] is not None)
+        return {name: value for name, value in request.items() if name not in advisory}, ignored
+
+    def _native(self, operation: Operation) -> frozenset[str]:
+        return self.native.get(operation.name, frozenset())
+
+    def _refusal(self, name: str, operation: Operation, provider: str, found: Field) -> InvalidRequest:
+        why = f": {found.note}" if found.note else ""
+        near = difflib.get_close_matches(name, self._native(operation) | operation.fields, 1)
+        hint = f"Did you mean {near[0]!r}?" if near and name not in operation.fields else None
+        message = f"The provider {provider} cannot do {name!r} for {operation.name}{why}."
+        return InvalidRequest(message, provider=provider, param=name, hint=hint)
+
+
+def _is_taken(value: Any, found: Field) -> bool:
+    """Whether the value is one of those that are taken; a number is no flag, though Python has 1 equal True."""
+    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in found.taken)
 
 
 FORWARD_EVERYTHING = Parameters()

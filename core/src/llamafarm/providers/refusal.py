@@ -32,6 +32,9 @@ _CONTEXT_WORDS = re.compile(r"context[ _](length|size|window)|maximum.{0,20}toke
 _MODEL_CODES = {"model_not_found", "model_not_loaded", "model_not_supported", "model_not_cached"}
 
 
+_LIMITS = re.compile(r"(x-|anthropic-)?ratelimit(-|$)")
+
+
 @dataclass(frozen=True)
 class Refusal:
     """An answer that is an error. body: parsed where it is JSON, else its text. url: what was asked."""
@@ -71,6 +74,11 @@ def in_band_status(body: Any) -> int:
     if code in _CONTEXT_CODES or (isinstance(error, dict) and error.get("type") in _CONTEXT_CODES):
         return 400
     return 404 if code in _MODEL_CODES else 502
+
+
+def limits_told(headers: httpx.Headers) -> dict[str, str]:
+    """The headers in which a runtime says how much may be asked of it, and how much is left."""
+    return {name: value for name, value in headers.items() if _LIMITS.match(name)}
 
 
 def retry_after(headers: httpx.Headers) -> float | None:

@@ -1,6 +1,7 @@
 """The scenes of a contract as a server plays them that speaks the OpenAI wire.
 
-Source: OpenAI's API reference, "Chat completions", "Completions", "Embeddings", "Models" and "Error codes".
+Source: OpenAI's API reference, "Chat completions", "Completions", "Embeddings", "Images", "Audio", "Models"
+and "Error codes"; vLLM's documents, "Re-rank API" and "Score API".
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from llamafarm.wire import sse
 MODEL = "contract-model"
 TEXT = "Hello there."
 TOKENS = (3, 2)
+PICTURE = "aGVsbG8="
+SOUND, SOUND_TYPE = b"a sound", "audio/mpeg"
 WORDS = "as the runtime says"
 """Part of the message of each refusal."""
 
@@ -76,12 +79,35 @@ class _Server:
             await peer.answer(200, {"object": "list", "data": [self._listed()]})
         elif _asks(asked, "/embeddings"):
             await peer.answer(200, self._vectors(asked.body["input"]))
+        elif "/images/" in asked.path or "/audio/" in asked.path:
+            await self._content(asked, peer)
+        elif _asks(asked, "/rerank") or _asks(asked, "/score"):
+            await peer.answer(200, self._scores(asked))
         elif not _asks(asked, "/completions"):
             await peer.answer(404, {"error": {"message": f"There is no {asked.path} here.", "type": "not_found"}})
         elif asked.body.get("stream"):
             await peer.stream(*self._chunks(asked, text), *self._usage_chunk(asked), sse.DONE)
         else:
             await peer.answer(200, self._whole(asked, text))
+
+    async def _content(self, asked: Asked, peer: Peer) -> None:
+        """A picture, a text that was heard, or a sound."""
+        if _asks(asked, "/audio/speech"):
+            await peer.head(200, {"content-type": SOUND_TYPE, "content-length": str(len(SOUND))})
+            await peer.send(SOUND)
+        elif "/images/" in asked.path:
+            await peer.answer(200, {"created": 1, "data": [{"b64_json": PICTURE}]})
+        else:
+            await peer.answer(200, {"text": self.text})
+
+    def _scores(self, asked: Asked) -> dict[str, Any]:
+        """The documents in their order turned around: the last one fits best."""
+        if _asks(asked, "/score"):
+            pairs = asked.body["text_2"] if isinstance(asked.body["text_2"], list) else [asked.body["text_2"]]
+            rows = [{"object": "score", "index": at, "score": float(at)} for at in range(len(pairs))]
+            return {"id": "answer-1", "object": "list", "model": self.model, "data": rows}
+        places = reversed(range(len(asked.body["documents"])))
+        return {"model": self.model, "results": [{"index": at, "relevance_score": float(at)} for at in places]}
 
     def _listed(self) -> dict[str, Any]:
         return {"id": self.model, "object": "model", "created": 1, "owned_by": "contract"}

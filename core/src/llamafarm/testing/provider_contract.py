@@ -127,9 +127,9 @@ async def _seen_of(asking: Asking, operation: Operation, fields: dict[str, Any])
     """
     before = len(asking.stage.seen())
     answer = await asking.ask(operation, **fields)
-    if operation.chunk is None:
-        return [*asking.stage.seen()[before:], answer["data"]]
-    await answer.completion()
+    if operation.returns == "value":
+        return [*asking.stage.seen()[before:], answer]
+    await (answer.completion() if operation.returns == "reply" else answer.read())
     return asking.stage.seen()[before:]
 
 

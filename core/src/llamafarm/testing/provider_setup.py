@@ -18,17 +18,42 @@ from llamafarm.records import ProviderSpec
 from llamafarm.testing.contract import Contract
 from llamafarm.testing.openai_scenes import MODEL, TEXT, TOKENS, WORDS
 from llamafarm.testing.scenes import Scene, Scenes, Stage, http_stage
-from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, Operation
+from llamafarm.wire.operations import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
+    IMAGES,
+    OPERATIONS,
+    RERANK,
+    SCORE,
+    SPEECH,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+    Operation,
+)
+from llamafarm.wire.upload import Upload
 
 QUESTION = "What do you say?"
+PICTURE = Upload("question.png", b"a picture", "image/png")
+SOUND = Upload("question.wav", b"a sound", "audio/wav")
 REQUESTS: Mapping[Operation, Mapping[str, Any]] = {
     CHAT: {"messages": [{"role": "user", "content": QUESTION}]},
     COMPLETIONS: {"prompt": QUESTION},
     EMBEDDINGS: {"input": ["One text.", "Another text."]},
+    IMAGES: {"prompt": QUESTION},
+    IMAGE_EDITS: {"image": PICTURE, "prompt": QUESTION},
+    IMAGE_VARIATIONS: {"image": PICTURE},
+    TRANSCRIPTIONS: {"file": SOUND},
+    TRANSLATIONS: {"file": SOUND},
+    SPEECH: {"input": QUESTION, "voice": "alloy"},
+    RERANK: {"query": QUESTION, "documents": ["One text.", "Another text."]},
+    SCORE: {"text_1": QUESTION, "text_2": ["One text.", "Another text."]},
 }
 """The smallest request of each operation."""
 
-TEXTUAL = tuple(operation for operation in OPERATIONS if operation.chunk is not None)
+TEXTUAL = tuple(operation for operation in OPERATIONS if operation.returns == "reply")
 """The operations that answer with a text, and may stream it."""
 
 
@@ -59,10 +84,11 @@ class Asking:
         body, self.ignored = parameters.apply(request, operation, self.spec.name)
         call = Call(self.entry, "contract-request", deadline)
         answer = await getattr(self.provider, operation.method)({**body, "model": self.entry.model}, call)
-        if operation.chunk is not None:
+        headers = call.headers
+        if operation.returns != "value":
             self._replies.append(answer)
-            said = answer.headers.get(IGNORED_HEADER, "")
-            self.ignored += [name.strip() for name in said.split(",") if name.strip()]
+            headers = {**answer.headers, **headers}
+        self.ignored += [name.strip() for name in headers.get(IGNORED_HEADER, "").split(",") if name.strip()]
         return answer
 
     async def accepted(self, operation: Operation, **fields: Any) -> Any:
@@ -78,8 +104,8 @@ class Asking:
         """The error that a request ends with, whether it is refused or its answer cannot be read to the end."""
         try:
             answer = await self.ask(operation, **fields)
-            if operation.chunk is not None:
-                answer = await answer.completion()
+            if operation.returns != "value":
+                answer = await (answer.completion() if operation.returns == "reply" else answer.read())
         except LlamaFarmError as error:
             return error
         raise AssertionError(f"{operation.name} was answered, where the runtime gives no answer: {answer!r}")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from llamafarm.testing.replay import Exchange, fitting
-from llamafarm.testing.upstream import Script, ScriptedUpstream, silent
+from llamafarm.testing.upstream import Asked, Script, ScriptedUpstream, silent
 
 
 class Scene(StrEnum):
@@ -101,5 +101,10 @@ async def http_stage(scene: Scene, scenes: Scenes, path: str) -> AsyncIterator[S
 
 
 def _seen(upstream: ScriptedUpstream) -> list[Any]:
-    """The requests without their headers: some of them differ each time."""
-    return [(asked.method, asked.path, asked.content) for asked in upstream.requests]
+    """The requests without their headers, and forms with one and the same boundary: those differ each time."""
+    return [(asked.method, asked.path, _unbound(asked)) for asked in upstream.requests]
+
+
+def _unbound(asked: Asked) -> bytes:
+    _, _, boundary = asked.headers.get("content-type", "").partition("boundary=")
+    return asked.content.replace(boundary.encode(), b"boundary") if boundary else asked.content

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from llamafarm.wire.operations import Operation
+from llamafarm.wire.upload import Upload
 
 TOOL: Mapping[str, Any] = {
     "type": "function",
@@ -30,13 +31,23 @@ _TELLING: Mapping[str, tuple[Any, ...]] = {
 }
 """Values that a type cannot tell, for fields that mean something: zeros count, and what is not the default."""
 
-_PLAIN: Mapping[Any, Any] = {str: "lf-value", int: 5, float: 0.75, bool: True, Any: "lf-value", type(None): None}
+_FILE = Upload("lf-value.bin", b"lf-value")
+_PLAIN: Mapping[Any, Any] = {
+    str: "lf-value",
+    int: 5,
+    float: 0.75,
+    bool: True,
+    Any: "lf-value",
+    type(None): None,
+    Upload: _FILE,
+}
 
 
 def values_of(operation: Operation) -> dict[str, tuple[Any, ...]]:
     """For each field of the operation's request the values to try, by the field's name."""
     hints = get_type_hints(operation.request)
-    return {name: _TELLING.get(name) or (plausible(kind),) for name, kind in hints.items()}
+    telling = {} if operation.returns == "content" else _TELLING
+    return {name: telling.get(name) or (plausible(kind),) for name, kind in hints.items()}
 
 
 def plausible(kind: Any) -> Any:

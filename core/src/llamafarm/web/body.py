@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -35,30 +35,48 @@ async def read_object(
         raise RequestError(str(error), code="invalid_json") from None
 
 
-def _check_type(request: Request) -> None:
-    kind = request.headers.get("content-type", "")
-    if kind.partition(";")[0].strip().lower() != "application/json":
-        raise RequestError(
-            f"The content type is {kind!r}." if kind else "The body has no content type.",
-            hint="Send JSON with the header `Content-Type: application/json`.",
-            status=415,
-            code="unsupported_media_type",
-        )
+def media_type_of(request: Request) -> str:
+    """The media type of the body, without parameters, in lower case; empty where the request says none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def check_encoding(request: Request) -> None:
+    """Raise RequestError (415) for a compressed body."""
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         message = f"The body is encoded as {encoding!r}."
         raise RequestError(message, hint="Send it as it is.", status=415, code="unsupported_media_type")
 
 
-async def _read(request: Request, limit: int, limit_hint: str | None) -> bytes:
+async def bounded(request: Request, limit: int, limit_hint: str | None) -> AsyncGenerator[bytes, None]:
+    """The pieces of the body. Raises RequestError (413) for one of more than `limit` bytes."""
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit, limit_hint)
-    body = bytearray()
+    size = 0
     async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
+        size += len(piece)
+        if size > limit:
             raise _too_large(limit, limit_hint)
+        yield piece
+
+
+def _check_type(request: Request) -> None:
+    if media_type_of(request) != "application/json":
+        kind = request.headers.get("content-type", "")
+        raise RequestError(
+            f"The content type is {kind!r}." if kind else "The body has no content type.",
+            hint="Send JSON with the header `Content-Type: application/json`.",
+            status=415,
+            code="unsupported_media_type",
+        )
+    check_encoding(request)
+
+
+async def _read(request: Request, limit: int, limit_hint: str | None) -> bytes:
+    body = bytearray()
+    async for piece in bounded(request, limit, limit_hint):
+        body += piece
     return bytes(body)
 
 

@@ -20,6 +20,8 @@ SHOWN_PATH = 200
 def error_response(error: LlamaFarmError) -> Response:
     """The answer that `error` is: its own status and, where it says when to come back, Retry-After in seconds."""
     headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
+    if isinstance(error, ProviderError):
+        headers |= error.headers
     if isinstance(error, ProviderError) and error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     return json_answer(envelope(error), status=error.status, headers=headers)

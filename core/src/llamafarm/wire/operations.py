@@ -7,18 +7,24 @@ that a new operation is a new row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NotRequired, get_origin, get_type_hints
 
+from llamafarm.wire.audio import SpeechRequest, Transcription, TranscriptionRequest, TranslationRequest
 from llamafarm.wire.chat import ChatChunk, ChatCompletion, ChatRequest
 from llamafarm.wire.completion import Completion, CompletionRequest
 from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
+from llamafarm.wire.image import ImageEditRequest, ImageRequest, ImagesResponse, ImageVariationRequest
+from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, ScoreResponse
 
 
 @dataclass(frozen=True)
 class Operation:
     """name: what users read. method: the provider's method that does it. path: below the base URL that ends in `/v1`.
 
-    `request`, `answer` and `chunk` are the TypedDicts of the wire; `chunk` is None where nothing streams.
+    `request`, `answer` and `chunk` are the types of the wire; `chunk` is None where the answer is no text that grows.
+    body: how a request travels. returns: what the method returns, the answer itself (`value`), a `Reply`, or a
+    `Content`, whose media type the request decides.
     """
 
     name: str
@@ -28,15 +34,70 @@ class Operation:
     answer: type[Any]
     chunk: type[Any] | None = None
     body: Literal["json", "multipart"] = "json"
+    returns: Literal["value", "reply", "content"] = "value"
 
-    @property
+    @cached_property
     def fields(self) -> frozenset[str]:
         """The request's fields that the wire defines."""
         return frozenset(self.request.__annotations__)
 
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The fields that every request has, in the wire's order."""
+        hints = get_type_hints(self.request, include_extras=True)
+        return tuple(name for name, hint in hints.items() if get_origin(hint) is not NotRequired)
 
-CHAT = Operation("chat", "chat", "/chat/completions", ChatRequest, ChatCompletion, ChatChunk)
-COMPLETIONS = Operation("completions", "complete", "/completions", CompletionRequest, Completion, Completion)
+
+CHAT = Operation("chat", "chat", "/chat/completions", ChatRequest, ChatCompletion, ChatChunk, returns="reply")
+COMPLETIONS = Operation(
+    "completions", "complete", "/completions", CompletionRequest, Completion, Completion, returns="reply"
+)
 EMBEDDINGS = Operation("embeddings", "embed", "/embeddings", EmbeddingRequest, EmbeddingResponse)
+IMAGES = Operation("images", "generate_image", "/images/generations", ImageRequest, ImagesResponse, returns="content")
+IMAGE_EDITS = Operation(
+    "image edits", "edit_image", "/images/edits", ImageEditRequest, ImagesResponse, body="multipart", returns="content"
+)
+IMAGE_VARIATIONS = Operation(
+    "image variations",
+    "vary_image",
+    "/images/variations",
+    ImageVariationRequest,
+    ImagesResponse,
+    body="multipart",
+    returns="content",
+)
+TRANSCRIPTIONS = Operation(
+    "transcriptions",
+    "transcribe",
+    "/audio/transcriptions",
+    TranscriptionRequest,
+    Transcription,
+    body="multipart",
+    returns="content",
+)
+TRANSLATIONS = Operation(
+    "translations",
+    "translate",
+    "/audio/translations",
+    TranslationRequest,
+    Transcription,
+    body="multipart",
+    returns="content",
+)
+SPEECH = Operation("speech", "speak", "/audio/speech", SpeechRequest, bytes, returns="content")
+RERANK = Operation("rerank", "rerank", "/rerank", RerankRequest, RerankResponse)
+SCORE = Operation("score", "score", "/score", ScoreRequest, ScoreResponse)
 
-OPERATIONS: tuple[Operation, ...] = (CHAT, COMPLETIONS, EMBEDDINGS)
+OPERATIONS: tuple[Operation, ...] = (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    IMAGES,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+    SPEECH,
+    RERANK,
+    SCORE,
+)

@@ -1,0 +1,90 @@
+"""Answers of any media type: pictures, sound, subtitles. Their bytes pass through as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Self
+
+from llamafarm.errors import UpstreamError
+from llamafarm.providers.answer import Answer
+from llamafarm.providers.http import HttpUpstream
+from llamafarm.wire.body import dump
+from llamafarm.wire.envelope import read_error
+
+
+class Content:
+    """An answer that the upstream has accepted, whatever it holds; used once, and closed by whoever holds it.
+
+    media_type: with its parameters, as the client will read it. pieces: its bytes as they come. close: closes the
+    upstream, now; it may be called twice. headers: for the client.
+    """
+
+    def __init__(
+        self, media_type: str, pieces: AsyncIterator[bytes], close: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self.media_type = media_type
+        self.headers: dict[str, str] = {}
+        self._pieces = pieces
+        self._close = close
+
+    @classmethod
+    def whole(cls, content: bytes, media_type: str) -> Self:
+        """An answer that is there already."""
+        return cls(media_type, _once(content))
+
+    @classmethod
+    def of_json(cls, value: Any) -> Self:
+        """A JSON answer that is there already."""
+        return cls.whole(dump(value), "application/json")
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it consists of server-sent events."""
+        return self.media_type.partition(";")[0].strip().lower() == "text/event-stream"
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The bytes as they come; everything is closed after that. Raises ProviderError where they break off."""
+        try:
+            async for piece in self._pieces:
+                yield piece
+        finally:
+            await self.aclose()
+
+    async def read(self) -> bytes:
+        """All bytes. Raises ProviderError where they break off."""
+        async with aclosing(self.pieces()) as pieces:
+            return b"".join([piece async for piece in pieces])
+
+    async def json(self) -> Any:
+        """The object that the bytes are. Raises UpstreamError where they are not JSON."""
+        content = await self.read()
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise UpstreamError(f"The answer is not JSON ({self.media_type}): {content[:200]!r}") from None
+
+    async def aclose(self) -> None:
+        """Close the connection to the upstream now, whatever has been read."""
+        if self._close is not None:
+            await self._close()
+
+
+async def read_content(upstream: HttpUpstream, answer: Answer) -> Content:
+    """Return the content that an accepted answer is. JSON is read whole, since it may hold an error.
+
+    Raises ProviderError, the answer closed, where it does.
+    """
+    if answer.content_type != "application/json":
+        media_type = answer.headers.get("content-type", "application/octet-stream")
+        return Content(media_type, answer, answer.aclose)
+    async with answer:
+        body = await answer.json()
+        if read_error(body):
+            raise upstream.in_band(answer.url, body)
+        return Content.of_json(body)
+
+
+async def _once(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content

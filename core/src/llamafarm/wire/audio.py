@@ -1,0 +1,75 @@
+"""Sound: transcribed, translated, and spoken.
+
+Source: OpenAI's API reference, "Audio".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from llamafarm.wire.upload import Upload
+
+
+class TranscriptionRequest(TypedDict):
+    """A recording to be written down.
+
+    language: of the recording, ISO 639-1. prompt: a text that goes before, for style and names. temperature: 0 to 1.
+    response_format: `json`, `verbose_json` or `diarized_json`, or a text: `text`, `srt`, `vtt`. chunking_strategy:
+    `auto` or an object. keywords, known_speaker_names, known_speaker_references: one for each.
+
+    Source: OpenAI's API reference, "Create transcription".
+    """
+
+    file: Upload
+    model: NotRequired[str]
+    language: NotRequired[str | None]
+    prompt: NotRequired[str | None]
+    response_format: NotRequired[str | None]
+    temperature: NotRequired[float | None]
+    timestamp_granularities: NotRequired[list[Literal["segment", "word"]] | None]
+    include: NotRequired[list[str] | None]
+    chunking_strategy: NotRequired[Any]
+    known_speaker_names: NotRequired[list[str] | None]
+    known_speaker_references: NotRequired[list[str] | None]
+    stream: NotRequired[bool | None]
+
+
+class TranslationRequest(TypedDict):
+    """A recording to be written down in English. The fields: as in TranscriptionRequest.
+
+    Source: OpenAI's API reference, "Create translation".
+    """
+
+    file: Upload
+    model: NotRequired[str]
+    prompt: NotRequired[str | None]
+    response_format: NotRequired[str | None]
+    temperature: NotRequired[float | None]
+
+
+class Transcription(TypedDict):
+    """The text; `verbose_json` has more beside it: language, duration in seconds, segments, words.
+
+    Source: OpenAI's API reference, "The transcription object".
+    """
+
+    text: str
+
+
+class SpeechRequest(TypedDict):
+    """A text to be spoken. voice: a name, or an object; servers of one voice need none. instructions: how.
+
+    speed: 0.25 to 4. response_format: the audio format.
+
+    stream_format: the file itself as it is made (`audio`), or events that hold pieces of it (`sse`).
+
+    Source: OpenAI's API reference, "Create speech".
+    """
+
+    input: str
+    model: NotRequired[str]
+    voice: NotRequired[Any]
+    instructions: NotRequired[str | None]
+    response_format: NotRequired[str | None]
+    speed: NotRequired[float | None]
+    stream_format: NotRequired[Literal["sse", "audio"] | None]

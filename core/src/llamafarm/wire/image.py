@@ -1,0 +1,93 @@
+"""Pictures: made of a text, changed, and varied.
+
+Source: OpenAI's API reference, "Images". Fields that one server has beside these (a seed, steps, a negative prompt) go
+to it as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from llamafarm.wire.upload import Upload
+
+Format = Literal["url", "b64_json"]
+
+
+class ImageRequest(TypedDict):
+    """A picture to be made. size: `WIDTHxHEIGHT` in pixels, or `auto`. n: how many. output_compression: in percent.
+
+    partial_images: how many unfinished ones a stream shows before.
+
+    Source: OpenAI's API reference, "Create image".
+    """
+
+    prompt: str
+    model: NotRequired[str]
+    n: NotRequired[int | None]
+    size: NotRequired[str | None]
+    quality: NotRequired[str | None]
+    style: NotRequired[str | None]
+    background: NotRequired[str | None]
+    moderation: NotRequired[str | None]
+    response_format: NotRequired[Format | None]
+    output_format: NotRequired[str | None]
+    output_compression: NotRequired[int | None]
+    partial_images: NotRequired[int | None]
+    stream: NotRequired[bool | None]
+    user: NotRequired[str | None]
+
+
+class ImageEditRequest(TypedDict):
+    """Pictures to be changed as the prompt says. mask: where it is transparent, the first picture is changed.
+
+    input_fidelity: how closely the given pictures are kept. The rest: as in ImageRequest.
+
+    Source: OpenAI's API reference, "Create image edit".
+    """
+
+    image: Upload | list[Upload]
+    prompt: str
+    mask: NotRequired[Upload | None]
+    model: NotRequired[str]
+    n: NotRequired[int | None]
+    size: NotRequired[str | None]
+    quality: NotRequired[str | None]
+    background: NotRequired[str | None]
+    input_fidelity: NotRequired[str | None]
+    response_format: NotRequired[Format | None]
+    output_format: NotRequired[str | None]
+    output_compression: NotRequired[int | None]
+    partial_images: NotRequired[int | None]
+    stream: NotRequired[bool | None]
+    user: NotRequired[str | None]
+
+
+class ImageVariationRequest(TypedDict):
+    """A picture of which others like it are made. n, size, response_format: as in ImageRequest.
+
+    Source: OpenAI's API reference, "Create image variation".
+    """
+
+    image: Upload
+    model: NotRequired[str]
+    n: NotRequired[int | None]
+    size: NotRequired[str | None]
+    response_format: NotRequired[Format | None]
+    user: NotRequired[str | None]
+
+
+class Image(TypedDict):
+    url: NotRequired[str]
+    b64_json: NotRequired[str]
+    revised_prompt: NotRequired[str]
+
+
+class ImagesResponse(TypedDict):
+    """The pictures, by address or as base64 of their files.
+
+    Source: OpenAI's API reference, "The image generation response".
+    """
+
+    created: int
+    data: list[Image]
+    usage: NotRequired[dict[str, Any]]
