@@ -61,18 +61,22 @@ class Answer:
 
     async def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises UpstreamError where it is none, or larger than MAX_ANSWER_BYTES."""
+        body = await self.value()
+        if not isinstance(body, dict):
+            raise self.broken(f"is not a JSON object: {str(body)[:200]}")
+        return body
+
+    async def value(self) -> Any:
+        """The body as JSON of any kind. Raises UpstreamError where it is none, or larger than MAX_ANSWER_BYTES."""
         content = await self._read(MAX_ANSWER_BYTES)
         if len(content) > MAX_ANSWER_BYTES:
             raise self.broken(f"is larger than {MAX_ANSWER_BYTES} bytes")
         beginning = content[:200].decode("utf-8", "replace")
         try:
-            body = json.loads(content, parse_constant=_refuse_constant)
+            return json.loads(content, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             kind = self.content_type or "no content type"
             raise self.broken(f"is not JSON ({kind}; {error}): {beginning}") from None
-        if not isinstance(body, dict):
-            raise self.broken(f"is not a JSON object: {beginning}")
-        return body
 
     async def _read(self, limit: int) -> bytearray:
         content = bytearray()

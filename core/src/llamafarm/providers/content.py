@@ -71,10 +71,13 @@ class Content:
             await self._close()
 
 
-async def read_content(upstream: HttpUpstream, answer: Answer) -> Content:
+async def read_content(
+    upstream: HttpUpstream, answer: Answer, check: Callable[[dict[str, Any]], None] | None = None
+) -> Content:
     """Return the content that an accepted answer is. JSON is read whole, since it may hold an error.
 
-    Raises ProviderError, the answer closed, where it does.
+    check: raises ProviderError for a JSON answer that is not what was asked for. Raises ProviderError, the answer
+    closed, where it does.
     """
     if answer.content_type != "application/json":
         media_type = answer.headers.get("content-type", "application/octet-stream")
@@ -83,6 +86,8 @@ async def read_content(upstream: HttpUpstream, answer: Answer) -> Content:
         body = await answer.json()
         if read_error(body):
             raise upstream.in_band(answer.url, body)
+        if check is not None:
+            check(body)
         return Content.of_json(body)
 
 

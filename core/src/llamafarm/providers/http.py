@@ -68,9 +68,13 @@ class HttpUpstream:
 
     async def get_json(self, path: str, *, within: float = 10.0) -> dict[str, Any]:
         """Return the JSON object at `path`, all of it within so many seconds. Raises ProviderError; never retries."""
-        deadline = asyncio.get_running_loop().time() + within
-        async with await self._attempt(self._request("GET", path), Limits(deadline, None, deadline)) as answer:
+        async with await self.get(path, within=within) as answer:
             return await answer.json()
+
+    async def get(self, path: str, *, within: float = 10.0) -> Answer:
+        """Return the answer at `path`, to be read within so many seconds. Raises ProviderError; never retries."""
+        deadline = asyncio.get_running_loop().time() + within
+        return await self._attempt(self._request("GET", path), Limits(deadline, None, deadline))
 
     async def open_stream(
         self,

@@ -37,6 +37,10 @@ class Field:
     note: str = ""
     taken: tuple[Any, ...] = ()
 
+    def takes(self, value: Any) -> bool:
+        """Whether the value is one of `taken`; a number is no flag, though Python has 1 equal True."""
+        return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in self.taken)
+
 
 _MAPPED, _ADVISORY, _REFUSED = Field(), Field("advisory"), Field("refused")
 
@@ -46,8 +50,9 @@ class Parameters:
     """How one provider treats the fields of the wire; every field that is not named is mapped.
 
     advisory, refused: names of fields. fields: the same with more to say, by the field's name, or by `OPERATION.NAME`
-    where it is treated differently there. forward_unknown: whether fields that the wire does not define go upstream as
-    they are. native: those that do where the others do not, by the operation's name: the runtime's own.
+    where it is treated differently there or is none of the wire. forward_unknown: whether fields that the wire does not
+    define go upstream as they are. native: those that do where the others do not, by the operation's name: the
+    runtime's own.
     """
 
     advisory: frozenset[str] = frozenset()
@@ -58,8 +63,10 @@ class Parameters:
 
     def of(self, name: str, operation: Operation) -> Field:
         """What becomes of a field of an operation."""
-        told = self.fields.get(f"{operation.name}.{name}") or self.fields.get(name)
-        if told is not None and name in operation.fields:
+        told = self.fields.get(f"{operation.name}.{name}")
+        if told is None and name in operation.fields:
+            told = self.fields.get(name)
+        if told is not None:
             return told
         known = self.forward_unknown or name in operation.fields or name in self._native(operation)
         if name in self.refused or not known:
@@ -72,7 +79,7 @@ class Parameters:
         """Return the fields to send and the names of those left out. Raises InvalidRequest; null counts as absent."""
         fates = {name: self.of(name, operation) for name in request}
         for name, value in request.items():
-            if fates[name].fate == "refused" and value is not None and not _is_taken(value, fates[name]):
+            if fates[name].fate == "refused" and value is not None and not fates[name].takes(value):
                 raise self._refusal(name, operation, provider, fates[name])
         advisory = [name for name, found in fates.items() if found.fate == "advisory"]
         ignored = sorted(name for name in advisory if request[name] is not None)
@@ -87,11 +94,6 @@ class Parameters:
         hint = f"Did you mean {near[0]!r}?" if near and name not in operation.fields else None
         message = f"The provider {provider} cannot do {name!r} for {operation.name}{why}."
         return InvalidRequest(message, provider=provider, param=name, hint=hint)
-
-
-def _is_taken(value: Any, found: Field) -> bool:
-    """Whether the value is one of those that are taken; a number is no flag, though Python has 1 equal True."""
-    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in found.taken)
 
 
 FORWARD_EVERYTHING = Parameters()

@@ -101,8 +101,11 @@ async def http_stage(scene: Scene, scenes: Scenes, path: str) -> AsyncIterator[S
 
 
 def _seen(upstream: ScriptedUpstream) -> list[Any]:
-    """The requests without their headers, and forms with one and the same boundary: those differ each time."""
-    return [(asked.method, asked.path, _unbound(asked)) for asked in upstream.requests]
+    """The requests without their headers, and forms with one and the same boundary: those differ each time.
+
+    What a provider only looks up (GET) is none of the request: it may do so once, and remember.
+    """
+    return [(asked.method, asked.path, _unbound(asked)) for asked in upstream.requests if asked.method != "GET"]
 
 
 def _unbound(asked: Asked) -> bytes:
