@@ -99,3 +99,7 @@ class Project:
             code="model_not_found",
             param="model",
         )
+
+
+NO_PROJECT = Project("none", "none", None, ())
+"""What stands in for a project where there is no llamafarm.yaml."""

@@ -1,34 +1,131 @@
-"""The models of a project, in OpenAI's shape with ours beside it."""
+"""The models of a project, in OpenAI's shape with ours beside it; and fetching and deleting them at their runtimes."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from llamafarm.api.pulling import Pulling
 from llamafarm.api.settings import Settings
-from llamafarm.errors import UsageError
+from llamafarm.errors import RequestError, UsageError
+from llamafarm.gateway import Context
+from llamafarm.gateway.models import ModelState, info_fields
+from llamafarm.project import NO_PROJECT, BrokenEntry, Project
+from llamafarm.providers.entry import ModelEntry
 from llamafarm.web.answers import json_answer
+from llamafarm.web.endpoint import JsonEndpoint
+from llamafarm.web.request_id import request_id_of
+from llamafarm.web.stream import EventStream
+from llamafarm.wire.model import Model
+
+STATUS_SECONDS = 5.0
+"""How long a runtime may take to say how one model is."""
+PULL_BYTES = 64 * 1024
+PULL_FIELDS: Mapping[str, tuple[type, str]] = {
+    "model": (str, "a text"),
+    "provider": (str, "a text"),
+    "stream": (bool, "true or false"),
+}
 
 
 def routes(prefix: str, settings: Settings) -> list[Route]:
-    """`GET {prefix}/models` and `GET {prefix}/models/{name}`."""
+    """`GET {prefix}/models`; `GET` and `DELETE {prefix}/models/{name}`; `POST {prefix}/models/pull`."""
 
     async def list_models(request: Request) -> Response:
-        project = settings.projects.of(request.path_params)
-        return json_answer({"object": "list", "data": settings.gateway.models(project)})
+        project, status = settings.projects.of(request.path_params), _wants_status(request)
+        rows = settings.gateway.models(project)
+        if status:
+            states = await settings.gateway.runtime_models.states(project, timeout=STATUS_SECONDS)
+            rows = [_with_state(row, state) for row, state in zip(rows, states, strict=True)]
+        return json_answer({"object": "list", "data": rows})
 
     async def get_model(request: Request) -> Response:
-        project = settings.projects.of(request.path_params)
-        name = request.path_params["model"]
-        rows = settings.gateway.models(project)
-        for row in rows:
-            if row["id"] == name:
-                return json_answer(row)
-        hint = f"Models: {', '.join(row['id'] for row in rows)}."
-        raise UsageError(f"There is no model {name!r}.", hint=hint, code="model_not_found", param="model")
+        name, provider = request.path_params["model"], request.query_params.get("provider")
+        status, project = _wants_status(request), _project(request, provider, settings)
+        entry = _entry(settings, project, name, provider)
+        row = settings.gateway.model(entry, project)
+        if status:
+            row = _with_state(row, await settings.gateway.runtime_models.state(entry, timeout=STATUS_SECONDS))
+        return json_answer(row)
+
+    async def delete_model(request: Request) -> Response:
+        name, provider = request.path_params["model"], request.query_params.get("provider")
+        models = settings.gateway.runtime_models
+        entry = models.named(_project(request, provider, settings), name, provider)
+        await models.remove(entry, Context(request_id_of(request)))
+        return json_answer({"id": name, "object": "model", "deleted": True})
 
     return [
         Route(f"{prefix}/models", list_models, methods=["GET"]),
+        Route(f"{prefix}/models/pull", _pull(settings), methods=["POST"]),
         Route(f"{prefix}/models/{{model:path}}", get_model, methods=["GET"]),
+        Route(f"{prefix}/models/{{model:path}}", delete_model, methods=["DELETE"]),
     ]
+
+
+def _pull(settings: Settings) -> ASGIApp:
+    """Fetches a model, and ends with its client: what has come stays, and the next pull goes on from there."""
+
+    async def pull(request: Request, body: dict[str, Any]) -> Response:
+        _check(body)
+        name, provider = body["model"], body.get("provider")
+        models, mine = settings.gateway.runtime_models, request_id_of(request)
+        entry = models.named(_project(request, provider, settings), name, provider)
+        done = {"id": name, "object": "model", "pulled": True}
+        if body.get("stream") is False:
+            await models.pull(entry, Context(mine))
+            return json_answer(done)
+        pulling = Pulling(lambda progress: models.pull(entry, Context(mine, progress=progress)), done)
+        await pulling.begin()
+        return EventStream(pulling.frames(), close=pulling.aclose, keep_alive=settings.limits.keep_alive)
+
+    return JsonEndpoint(pull, limit=PULL_BYTES)
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    """Raise RequestError for the first thing that is wrong in the request for a pull; null stands for absent."""
+    if body.get("model") in (None, ""):
+        raise RequestError("The field 'model' is missing.", code="missing_required_parameter", param="model")
+    for name, value in body.items():
+        if name not in PULL_FIELDS:
+            hint = f"A pull takes {', '.join(PULL_FIELDS)}."
+            raise RequestError(f"There is no field {name!r} here.", hint=hint, code="unknown_parameter", param=name)
+        kind, expected = PULL_FIELDS[name]
+        if value is not None and not isinstance(value, kind):
+            raise RequestError(f"The field {name!r} must be {expected}.", code="invalid_value", param=name)
+
+
+def _project(request: Request, provider: str | None, settings: Settings) -> Project:
+    """The project of the request; none is needed where a provider is named, whose own address serves then."""
+    if provider and "namespace" not in request.path_params and settings.projects.default is None:
+        return NO_PROJECT
+    return settings.projects.of(request.path_params)
+
+
+def _entry(settings: Settings, project: Project, name: str, provider: str | None) -> ModelEntry | BrokenEntry:
+    """The entry of that name, broken or not; for an id of a runtime, `provider` says whose. Raises UsageError."""
+    if provider:
+        return settings.gateway.runtime_models.named(project, name, provider)
+    for entry in project.models:
+        if entry.name == name:
+            return entry
+    hint = f"Models: {', '.join(entry.name for entry in project.models)}."
+    raise UsageError(f"There is no model {name!r}.", hint=hint, code="model_not_found", param="model")
+
+
+def _wants_status(request: Request) -> bool:
+    said = request.query_params.get("status", "false").lower()
+    if said not in ("true", "false"):
+        raise RequestError("The parameter 'status' must be true or false.", code="invalid_value", param="status")
+    return said == "true"
+
+
+def _with_state(row: Model, state: ModelState) -> Model:
+    """The row, with what the runtime says of the model."""
+    info = info_fields(state.info) if state.info else {}
+    return {**row, "status": {**info, "state": state.state, "detail": state.detail}}

@@ -54,6 +54,13 @@ class App:
             )
         return load_project(self.config_path, self.plugins)
 
+    @property
+    def project_or_none(self) -> Project:
+        """The project, or NO_PROJECT where there is no configuration. Raises ConfigError where it is wrong."""
+        from llamafarm.project import NO_PROJECT
+
+        return NO_PROJECT if self.config_path is None else self.project
+
     @cached_property
     def sessions(self) -> SessionStore:
         """The conversations that are kept."""

@@ -24,19 +24,17 @@ class Row(NamedTuple):
 
 
 class LazyGroup(click.Group):
-    """Shows its commands from a table, and those of plugins from their metadata, without importing any."""
+    """Shows its commands from a table, and imports one only when it is called."""
 
     def __init__(self, *args: Any, rows: dict[str, Row] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rows = rows or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
-        return [*self.rows, *sorted(name for name in plugin_commands() if name not in self.rows)]
+        return list(self.rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click's signature
-        if cmd_name in self.rows:
-            return with_common_options(_load(self.rows[cmd_name].target))
-        return with_common_options(_load_plugin(cmd_name)) if cmd_name in plugin_commands() else None
+        return with_common_options(_load(self.rows[cmd_name].target)) if cmd_name in self.rows else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -45,17 +43,8 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's signature
-        rows = [(name, row.help) for name, row in self.rows.items()]
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
-        hidden = "; `lf` has a command of its own with this name"
-        extra = [
-            (name, f"from {_origin(found)}{hidden if name in self.rows else ''}")
-            for name, found in sorted(plugin_commands().items())
-        ]
-        if extra:
-            with formatter.section("Commands of plugins"):
-                formatter.write_dl(extra)
+            formatter.write_dl([(name, row.help) for name, row in self.rows.items()])
 
     def _suggest(self, ctx: click.Context, name: str) -> None:
         import difflib
@@ -65,6 +54,30 @@ class LazyGroup(click.Group):
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=2)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
+
+
+class PluginGroup(LazyGroup):
+    """A lazy group with the commands of plugins behind its own, shown from their metadata."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(name for name in plugin_commands() if name not in self.rows)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in plugin_commands():
+            return own
+        return with_common_options(_load_plugin(cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_commands(ctx, formatter)
+        hidden = "; `lf` has a command of its own with this name"
+        extra = [
+            (name, f"from {_origin(found)}{hidden if name in self.rows else ''}")
+            for name, found in sorted(plugin_commands().items())
+        ]
+        if extra:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(extra)
 
 
 @cache

@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 
-from llamafarm.cli.lazy import LazyGroup, Row, common_options
+from llamafarm.cli.lazy import PluginGroup, Row, common_options
 
 ROWS = {
     "chat": Row("llamafarm.cli.chat:chat", "Ask a model; without a text, talk to it."),
-    "models": Row("llamafarm.cli.models:models", "The models of this project."),
+    "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
     "init": Row("llamafarm.cli.init:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),
     "start": Row("llamafarm.cli.services:start", "Start a runtime."),
     "stop": Row("llamafarm.cli.services:stop", "Stop a runtime that LlamaFarm started."),
-    "status": Row("llamafarm.cli.services:status", "Which runtimes are up."),
+    "status": Row("llamafarm.cli.status:status", "Which runtimes are up, and the models in their memory."),
     "logs": Row("llamafarm.cli.services:logs", "The log of a runtime."),
     "sessions": Row("llamafarm.cli.sessions:sessions", "Conversations that are kept."),
     "config": Row("llamafarm.cli.config:config", "Check and show the configuration."),
@@ -37,7 +37,7 @@ def print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) 
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, rows=ROWS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=PluginGroup, rows=ROWS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=print_version, help="Print the version."
 )

@@ -1,65 +1,49 @@
-"""`lf models`: the models of this project."""
+"""`lf models`: the group of its commands, and what they share."""
 
 from __future__ import annotations
 
-import asyncio
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import click
 
-from llamafarm.cli.app import App, current_app
-from llamafarm.cli.output import print_json, print_table
-from llamafarm.providers.base import Health
-from llamafarm.wire.model import Model
+from llamafarm.cli.lazy import LazyGroup, Row
 
-CHECK_SECONDS = 2.0
-"""How long one entry may take to say that it is there."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llamafarm.gateway import Context
+    from llamafarm.providers.base import Progress
+
+ROWS = {
+    "list": Row("llamafarm.cli.models_list:list_", "The model entries, and whether their runtimes answer."),
+    "pull": Row("llamafarm.cli.models_pull:pull", "Have a runtime fetch a model."),
+    "show": Row("llamafarm.cli.models_show:show", "What a runtime says of one model."),
+    "status": Row("llamafarm.cli.models_status:status", "Which models are there, and which are in memory."),
+    "rm": Row("llamafarm.cli.models_rm:rm", "Delete a model at its runtime."),
+}
+STATUS_SECONDS = 5.0
+"""How long a runtime may take to say how one model is."""
+
+provider_option = click.option(
+    "--provider", "-p", metavar="PROVIDER", help="Whose model it is, where NAME is the runtime's own id."
+)
 
 
-@click.group()
+@click.group(cls=LazyGroup, rows=ROWS)
 def models() -> None:
-    """The models of this project."""
+    """The models of this project, and those that its runtimes have.
+
+    NAME is a model entry of llamafarm.yaml, or a runtime's own id with `--provider`, which needs no llamafarm.yaml:
+
+    \b
+    lf models pull qwen3:8b --provider ollama
+    """
 
 
-@models.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:
-    """List the model entries: which is the default, who executes them, and whether that answers now."""
-    app = current_app()
-    rows, found = asyncio.run(_checked(app))
-    if as_json:
-        print_json([_fields(row, health) for row, health in zip(rows, found, strict=True)])
-    else:
-        _print(rows, found)
-    app.warn()
+def context(progress: Callable[[Progress], None] | None = None) -> Context:
+    """What surrounds one request of a command."""
+    from llamafarm.gateway import Context
+    from llamafarm.providers.base import ignore_progress
 
-
-async def _checked(app: App) -> tuple[list[Model], list[Health]]:
-    """The entries, and their health, asked side by side."""
-    async with app.gateway() as gateway:
-        rows = gateway.models(app.project)
-        checks = (gateway.check(app.project, row["id"], timeout=CHECK_SECONDS) for row in rows)
-        return rows, list(await asyncio.gather(*checks))
-
-
-def _state(health: Health) -> tuple[str, str]:
-    """The state, and what is wrong where something is."""
-    if health.ok or health.startable:
-        return ("reachable" if health.ok else "starts on first use"), ""
-    return "not reachable", " ".join(health.detail.splitlines())
-
-
-def _fields(row: Model, health: Health) -> dict[str, object]:
-    return {**row, "reachable": health.ok, "detail": health.detail, "version": health.version}
-
-
-def _print(rows: list[Model], found: list[Health]) -> None:
-    table = [
-        [
-            row["id"] + (" (default)" if row.get("default") else ""),
-            row.get("provider", ""),
-            row.get("model", ""),
-            *_state(health),
-        ]
-        for row, health in zip(rows, found, strict=True)
-    ]
-    print_table(["NAME", "PROVIDER", "MODEL", "STATE", ""], table)
+    return Context(uuid4().hex, progress=progress or ignore_progress)

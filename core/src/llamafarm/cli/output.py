@@ -16,13 +16,14 @@ def print_json(value: Any) -> None:
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns as wide as their widest cell; control characters of foreign texts are not printed."""
-    cells = [[_plain(cell) for cell in row] for row in (heads, *rows)]
+    cells = [[plain(cell) for cell in row] for row in (heads, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text with a space for each control character: what foreign programs say must not steer the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

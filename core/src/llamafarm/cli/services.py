@@ -1,20 +1,19 @@
-"""`lf start`, `lf stop`, `lf status` and `lf logs`."""
+"""`lf start`, `lf stop` and `lf logs`."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.output import ago, print_json, print_table
 from llamafarm.errors import UsageError
 
 if TYPE_CHECKING:
-    from llamafarm.services.base import Service, ServiceStatus
+    from llamafarm.services.base import Service
 
 
 @click.command()
@@ -37,18 +36,6 @@ def stop(service: str | None) -> None:
     for found in _chosen(current_app(), service):
         stopped = asyncio.run(found.stop())
         click.echo(f"{found.name} is stopped." if stopped else f"{found.name} was not running.")
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(as_json: bool) -> None:
-    """Show which services of this project are up."""
-    found = asyncio.run(_statuses(_services(current_app())))
-    if as_json:
-        print_json([_fields(row) for row in found])
-        return
-    rows = [[row.name, row.state, row.address, str(row.pid or ""), _since(row), row.version or ""] for row in found]
-    print_table(["SERVICE", "STATE", "ADDRESS", "PID", "UP", "VERSION"], rows)
 
 
 @click.command()
@@ -84,20 +71,6 @@ def _chosen(app: App, name: str | None) -> list[Service]:
             hint=f"Services: {names}.",
         )
     return chosen
-
-
-async def _statuses(services: list[Service]) -> list[ServiceStatus]:
-    return list(await asyncio.gather(*(service.status() for service in services)))
-
-
-def _since(row: ServiceStatus) -> str:
-    return ago(time.time() - row.since) if row.since else ""
-
-
-def _fields(row: ServiceStatus) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {**asdict(row), "log": str(row.log) if row.log else None}
 
 
 def _tail(path: Path, count: int) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llamafarm.errors import (
     ConnectionBroken,
@@ -26,6 +26,8 @@ from llamafarm.wire.operations import Operation
 
 if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,22 @@ class Dispatcher:
         fields, ignored = parameters.apply(body, operation, entry.provider)
         note_ignored(context.headers, ignored)
         request = {**fields, "model": entry.model}
+        return await self.call(entry, context, lambda call: method(request, call))
+
+    async def call(self, entry: ModelEntry, context: Context, ask: Callable[[Call], Awaitable[Answer]]) -> Answer:
+        """Call `ask`, which asks the entry's provider, with the service of the entry up.
+
+        Raises LlamaFarmError and nothing else.
+        """
         call = Call(entry, context.request_id, context.deadline, context.progress, headers=context.headers)
         with blaming(f"The provider {entry.provider!r}", UpstreamError):
-            return await self._with_service(entry, call, lambda: method(request, call))
+            return await self._with_service(entry, call, lambda: ask(call))
+
+    def endpoint(self, entry: ModelEntry) -> Endpoint:
+        """Where the entry leads."""
+        spec = self._plugins.provider(entry.provider)
+        with blaming(f"The provider {entry.provider!r}", PluginError):
+            return spec.endpoint(entry)
 
     def lease(self, entry: ModelEntry) -> Provider:
         """The client of the entry's endpoint; entries with equal endpoints share it."""
@@ -87,7 +102,7 @@ class Dispatcher:
         """Close all connections; calling twice does nothing."""
         await self._pool.aclose()
 
-    async def _with_service(self, entry: ModelEntry, call: Call, ask: Callable[[], Any]) -> Any:
+    async def _with_service(self, entry: ModelEntry, call: Call, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Ask with the entry's service up.
 
         The first use of an endpoint in this process makes sure of it; later uses trust it until a connection fails,
@@ -97,7 +112,7 @@ class Dispatcher:
         service = self.service(entry)
         if service is None:
             return await ask()
-        endpoint = self._plugins.provider(entry.provider).endpoint(entry)
+        endpoint = self.endpoint(entry)
         if endpoint not in self._ensured:
             await self._ensure(service, endpoint, call)
         try:

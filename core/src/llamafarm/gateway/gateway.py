@@ -13,7 +13,9 @@ from llamafarm.errors import LlamaFarmError, PluginError, RequestError
 from llamafarm.gateway.blame import blaming
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, take_handler_fields
+from llamafarm.gateway.models import RuntimeModels
 from llamafarm.gateway.reply import TurnReply
+from llamafarm.gateway.runtimes import RuntimeStatus, runtime_statuses
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.select import Link, build_chain
 from llamafarm.project import BrokenEntry, Project
@@ -50,13 +52,17 @@ class _Served:
 
 
 class Gateway:
-    """Serves every project of a process. Providers are pooled by endpoint, handler chains are built once per entry."""
+    """Serves every project of a process. Providers are pooled by endpoint, handler chains are built once per entry.
+
+    runtime_models: the models at their runtimes, which can be looked at, fetched and deleted.
+    """
 
     def __init__(self, plugins: PluginManager, *, sessions: SessionStore | None = None) -> None:
         self.sessions = sessions
         self._plugins = plugins
         self._dispatcher = Dispatcher(plugins)
         self._served: dict[str, _Served] = {}
+        self.runtime_models = RuntimeModels(self._dispatcher, lambda project: self._of(project).plugins)
 
     async def ask(self, project: Project, operation: Operation, request: Mapping[str, Any], context: Context) -> Any:
         """Ask one model of the project; `operation.returns` says what comes back.
@@ -91,9 +97,17 @@ class Gateway:
             log.info("The health check of %s failed.", entry_name, exc_info=True)
             return Health(False, f"The health check failed: {type(error).__name__}: {error}")
 
+    async def runtimes(self, project: Project, *, timeout: float) -> list[RuntimeStatus]:  # noqa: ASYNC109 - as above
+        """Every runtime of the project, each asked for `timeout` seconds at most. Starts nothing and never raises."""
+        return await runtime_statuses(self._dispatcher, project, seconds=timeout)
+
     def models(self, project: Project) -> list[Model]:
         """The project's entries, in the order of its file; a broken one carries its error."""
-        return [_model(entry, project) for entry in project.models]
+        return [self.model(entry, project) for entry in project.models]
+
+    def model(self, entry: ModelEntry | BrokenEntry, project: Project) -> Model:
+        """One row of the list. `created` is when the configuration was last written, in seconds since 1970."""
+        return _model(entry, project)
 
     def service(self, entry: ModelEntry) -> Service | None:
         """The service that LlamaFarm starts for this entry, where it may."""
@@ -204,7 +218,6 @@ def _turn_reply(reply: Reply, entry: ModelEntry, context: Context, session: Stor
 
 
 def _model(entry: ModelEntry | BrokenEntry, project: Project) -> Model:
-    """One row of the list. `created` is when the configuration was last written, in seconds since 1970."""
     path = project.path
     row: Model = {
         "id": entry.name,

@@ -5,7 +5,7 @@ Source: OpenAI's API reference, "Models".
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class Model(TypedDict):
@@ -20,6 +20,8 @@ class Model(TypedDict):
     description: NotRequired[str | None]
     available: NotRequired[bool]
     error: NotRequired[str | None]
+    status: NotRequired[dict[str, Any]]
+    """What the runtime says of it now, where that was asked for: `state`, `detail`, and the fields of `ModelInfo`."""
 
 
 class ModelList(TypedDict):

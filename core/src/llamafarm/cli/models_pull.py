@@ -1,0 +1,46 @@
+"""`lf models pull`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from llamafarm.cli.app import App, current_app
+from llamafarm.cli.models import context, provider_option
+
+if TYPE_CHECKING:
+    from llamafarm.providers.entry import ModelEntry
+
+
+@click.command()
+@click.argument("name")
+@provider_option
+@click.option("--json", "as_json", is_flag=True, help="Print each step as a line of JSON.")
+def pull(name: str, provider: str | None, as_json: bool) -> None:
+    """Have the runtime of NAME fetch it, where it is not there yet. What was broken off goes on where it was."""
+    app = current_app()
+    try:
+        entry = asyncio.run(_pull(app, name, provider, as_json))
+    except KeyboardInterrupt:
+        again = f"lf models pull {name}" + (f" --provider {provider}" if provider else "")
+        click.echo(f"Stopped. `{again}` goes on where it was.", err=True)
+        raise
+    if as_json:
+        click.echo(json.dumps({"id": name, "object": "model", "pulled": True}, ensure_ascii=False))
+    else:
+        of = "" if entry.name == entry.model else f" ({entry.model})"
+        click.echo(f"{entry.name}{of} is there.")
+    app.warn()
+
+
+async def _pull(app: App, name: str, provider: str | None, as_json: bool) -> ModelEntry:
+    from llamafarm.cli.pull_view import shown
+
+    async with app.gateway() as gateway:
+        entry = gateway.runtime_models.named(app.project_or_none, name, provider)
+        with shown(as_json) as progress:
+            await gateway.runtime_models.pull(entry, context(progress))
+    return entry
