@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 import httpx
@@ -25,10 +25,11 @@ from llamafarm.errors import (
 from llamafarm.providers.address import is_loopback
 from llamafarm.providers.answer import LOST, Answer
 from llamafarm.providers.base import Call, Endpoint
+from llamafarm.providers.certificates import trusted
 from llamafarm.providers.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
 from llamafarm.providers.form import encoded_form
 from llamafarm.providers.limits import Limits, deadline_of
-from llamafarm.providers.proxies import proxy_of
+from llamafarm.providers.proxies import Proxy, proxy_of
 from llamafarm.providers.refusal import (
     NEVER_RETRIED,
     ReadError,
@@ -38,6 +39,7 @@ from llamafarm.providers.refusal import (
     limits_told,
     retry_after,
 )
+from llamafarm.providers.unreachable import FINAL, refused_by, unreachable
 from llamafarm.wire.body import dump
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -58,8 +60,9 @@ class HttpUpstream:
     def __init__(self, endpoint: Endpoint, read_error: ReadError = error_of, *, streams_close: bool = False) -> None:
         self.endpoint = endpoint
         self.read_error = read_error
-        self._client = _client(endpoint)
-        self._streams_close = streams_close or proxy_of(endpoint.base_url) is not None
+        self._proxy = proxy_of(endpoint.base_url)
+        self._client = _client(endpoint, self._proxy)
+        self._streams_close = streams_close or self._proxy is not None
 
     async def post_json(self, path: str, body: Mapping[str, Any], call: Call) -> dict[str, Any]:
         """Ask and return the JSON object that is answered. Raises ProviderError."""
@@ -128,7 +131,7 @@ class HttpUpstream:
         return self._client.build_request(method, url, headers=headers, content=content, extensions={"timeout": limits})
 
     async def _attempt(self, request: httpx.Request, limits: Limits, model: str | None = None) -> Answer:
-        with self._translated(str(request.url), self.endpoint.named(model)):
+        with self._translated(str(request.url), self.endpoint.named(model), limits):
             async with asyncio.timeout_at(limits.first_byte):
                 response = await self._client.send(request, stream=True)
                 answer = Answer(self.endpoint, response, limits, model)
@@ -142,12 +145,16 @@ class HttpUpstream:
                 text = await answer.text(MAX_ERROR_BYTES)
             except ProviderError:  # the status says more than how its page broke off
                 text = ""
+        if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and self._proxy is not None:
+            raise refused_by(self._proxy, self.endpoint, f"{answer.status} Proxy Authentication Required")
         try:
             body = json.loads(text)
         except ValueError:
             body = text
         error = self.read_error(self.refusal(answer.url, answer.status, body, retry_after(answer.headers)))
         error.headers.update(limits_told(answer.headers))
+        if self._proxy is not None and isinstance(body, str):  # perhaps the proxy's own page
+            error.hint = error.hint or f"It was asked through the proxy {self._proxy.shown}."
         raise error
 
     def refusal(self, url: str, status: int, body: Any, after: float | None = None) -> Refusal:
@@ -159,23 +166,19 @@ class HttpUpstream:
         return self.read_error(self.refusal(url, in_band_status(body), body))
 
     @contextmanager
-    def _translated(self, url: str, named: str) -> Iterator[None]:
+    def _translated(self, url: str, named: str, limits: Limits) -> Iterator[None]:
         """Turns what httpx and the clock raise before an answer into errors for the user."""
         provider = self.endpoint.provider
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            said = str(error) or f"no answer within {self.endpoint.timeouts.connect:g} s"
-            raise ConnectionFailed(
-                f"Cannot connect to {provider} at {self.endpoint.base_url}: {said}",
-                provider=provider,
-                hint=_connect_hint(said),
-            ) from error
+            raise unreachable(self.endpoint, self._proxy, error) from error
         except TimeoutError:
+            _, setting = limits.missed(limits.first_byte)
             raise ProviderTimeout(
                 f"{named} at {self.endpoint.base_url} did not begin to answer in time.",
                 provider=provider,
-                hint="`timeouts.first_byte` and `timeouts.total` of the model entry set the limits.",
+                hint=f"`timeouts.{setting}` of the model entry sets the limit.",
             ) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ConnectionBroken(
@@ -185,7 +188,7 @@ class HttpUpstream:
 
     def _wait(self, error: ProviderError, attempt: int, deadline: float | None) -> float | None:
         """Seconds to wait before asking again, or None where that is no use."""
-        if attempt == MAX_RETRIES or error.code in NEVER_RETRIED:
+        if attempt == MAX_RETRIES or error.code in NEVER_RETRIED | FINAL:
             return None
         if isinstance(error, ConnectionFailed):  # on this machine a refusal is final: the service must be started
             wait = None if is_loopback(self.endpoint.base_url) else CONNECT_BACKOFF * 2**attempt
@@ -197,26 +200,18 @@ class HttpUpstream:
         return None if late else wait
 
 
-def _connect_hint(said: str) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in said:
-        return "Its certificate is not trusted here: SSL_CERT_FILE may name a bundle with the authority that signed it."
-    return "Is it running, and is `base_url` right?"
-
-
-def _client(endpoint: Endpoint) -> httpx.AsyncClient:
-    """A client whose connections go straight to the endpoint, or through the proxy that the environment names."""
-    secure = endpoint.base_url.startswith("https:")
-    proxy = proxy_of(endpoint.base_url)
+def _client(endpoint: Endpoint, proxy: Proxy | None) -> httpx.AsyncClient:
+    """A client whose connections go straight to the endpoint, or through the proxy. Raises ConfigError."""
     transport: httpx.AsyncBaseTransport
     if proxy is None:
-        transport = Connections(_tls() if secure else None)
+        transport = Connections(trusted() if endpoint.base_url.startswith("https:") else None)
     else:
         limits = httpx.Limits(
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
         )
-        transport = httpx.AsyncHTTPTransport(verify=_tls(), proxy=proxy, limits=limits)
+        transport = proxy.transport(trusted(), limits)
     return httpx.AsyncClient(transport=transport, headers=_headers(endpoint), follow_redirects=False, trust_env=False)
 
 
@@ -234,8 +229,3 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
                 hint="Check `api_key` and `headers` of the model entry for line breaks and typographic characters.",
             )
     return headers
-
-
-def _tls() -> ssl.SSLContext:
-    """Checks certificates; SSL_CERT_FILE and SSL_CERT_DIR name another bundle."""
-    return httpx.create_ssl_context(trust_env=True)

@@ -1,0 +1,73 @@
+"""Why there is no connection to a runtime, in words: the network, a proxy, a certificate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import httpx
+
+from llamafarm.errors import ConnectionFailed
+from llamafarm.providers.base import Endpoint
+from llamafarm.providers.proxies import Proxy
+
+TLS = "tls_failed"
+PROXY = "proxy_refused"
+FINAL = frozenset({TLS, PROXY})
+"""Codes of failures that trying again does not cure."""
+
+
+class Cause(NamedTuple):
+    hint: str
+    code: str | None = None
+
+
+def unreachable(endpoint: Endpoint, proxy: Proxy | None, error: Exception) -> ConnectionFailed:
+    """The error for the user of what httpx raised before there was a connection."""
+    said = str(error) or f"no answer within {endpoint.timeouts.connect:g} s"
+    if proxy is not None and isinstance(error, httpx.ProxyError):
+        return refused_by(proxy, endpoint, said)
+    cause = _cause(error, said, proxy)
+    return _failed(endpoint, proxy, said, cause)
+
+
+def refused_by(proxy: Proxy, endpoint: Endpoint, said: str) -> ConnectionFailed:
+    """The error of a proxy that does not let us through. said: its status, and its own words."""
+    if not said.startswith("407"):
+        code = PROXY if said.startswith("4") else None  # a 5xx of a proxy: it cannot reach the runtime now
+        return _failed(endpoint, proxy, said, Cause(_allow(proxy), code))
+    if proxy.has_credentials:
+        hint = f"It does not accept the user and the password in {proxy.variable}."
+    else:
+        hint = f"It wants credentials: {proxy.variable} may hold them, as in http://USER:PASSWORD@proxy.example:3128."
+    return _failed(endpoint, proxy, said, Cause(hint, PROXY))
+
+
+def _failed(endpoint: Endpoint, proxy: Proxy | None, said: str, cause: Cause) -> ConnectionFailed:
+    through = f" through the proxy {proxy.shown}" if proxy else ""
+    return ConnectionFailed(
+        f"Cannot connect to {endpoint.provider} at {endpoint.base_url}{through}: {said}",
+        provider=endpoint.provider,
+        hint=cause.hint,
+        code=cause.code,
+    )
+
+
+def _cause(error: Exception, said: str, proxy: Proxy | None) -> Cause:
+    if "Hostname mismatch" in said or "IP address mismatch" in said:
+        return Cause("Its certificate is for another name: is `base_url` right?", TLS)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return Cause(
+            "Its certificate is not trusted here: SSL_CERT_FILE may name a bundle with the authority that signed it.",
+            TLS,
+        )
+    if "WRONG_VERSION_NUMBER" in said:
+        return Cause("It does not speak TLS there: `base_url` may have to begin with http://.", TLS)
+    if proxy is not None:
+        return Cause(f"Is the proxy running? {_allow(proxy)}")
+    if isinstance(error, httpx.ConnectTimeout):
+        return Cause("Is `base_url` right? `timeouts.connect` of the model entry sets the limit.")
+    return Cause("Is it running, and is `base_url` right?")
+
+
+def _allow(proxy: Proxy) -> str:
+    return f"{proxy.variable} names the proxy; NO_PROXY names the hosts that need none."
