@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from llamafarm.hookspecs import hookimpl
+from llamafarm.providers.parameters import Parameters
 from llamafarm.records import ProviderSpec
 
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 
 if TYPE_CHECKING:
     from llamafarm.providers.base import Endpoint, Provider
+
+PARAMETERS = Parameters()
+"""What holds for all servers: every field is sent as it is. `profiles.PROFILES` says what each server does else."""
 
 
 def connect(endpoint: Endpoint) -> Provider:
@@ -30,4 +34,5 @@ def register_providers() -> Iterable[ProviderSpec]:
         entry=OpenAIEntry,
         endpoint=endpoint,
         connect=connect,
+        parameters=PARAMETERS,
     )

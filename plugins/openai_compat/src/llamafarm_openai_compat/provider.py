@@ -3,47 +3,98 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, cast
 
-from llamafarm.errors import LlamaFarmError, ModelNotFound, UpstreamError
+from llamafarm.errors import LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
 from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Reply
+from llamafarm.providers.content import Content
 from llamafarm.providers.http import HttpUpstream
 from llamafarm.providers.refusal import ReadError
 from llamafarm.providers.reply import read_reply
+from llamafarm.wire import operations as table
+from llamafarm.wire.audio import SpeechRequest, TranscriptionRequest, TranslationRequest
 from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.completion import CompletionRequest
 from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
 from llamafarm.wire.envelope import read_error as read_envelope
-from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, Operation
+from llamafarm.wire.image import ImageEditRequest, ImageRequest, ImageVariationRequest
+from llamafarm.wire.operations import Operation
+from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, ScoreResponse
 
-from llamafarm_openai_compat.config import OPENAI
+from llamafarm_openai_compat.answers import wrong_with
+from llamafarm_openai_compat.content import content_of
 from llamafarm_openai_compat.errors import missing_key, read_error
+from llamafarm_openai_compat.models import model_info
+from llamafarm_openai_compat.profile import Rows
+from llamafarm_openai_compat.profiles import profile_at
+from llamafarm_openai_compat.recognition import Recognition, listing
+from llamafarm_openai_compat.request import fitted
 
 HEALTH_SECONDS = 5.0
-_CONTEXT_FIELDS = ("max_model_len", "context_length", "max_context_length", "context_window")
+_KEY_HEADERS = frozenset({"authorization", "x-api-key"})
 
 
 class OpenAIProvider:
-    """Sends each request as it is, with the entry's model in the place of the name that the client used."""
+    """Sends each request with the entry's model in the place of the name that the client used, and as its server's
+    profile says.
+
+    Plugins for servers that speak this wire build on `ask`, `ask_vectors`, `ask_value` and `ask_content`, which send a
+    request as it is. read_error, streams_close: as for HttpUpstream.
+    """
 
     def __init__(self, endpoint: Endpoint, read_error: ReadError = read_error, *, streams_close: bool = False) -> None:
         self.endpoint = endpoint
         self.upstream = HttpUpstream(endpoint, read_error, streams_close=streams_close)
+        self.recognition = Recognition(endpoint, self.upstream)
+        self._variable = _missing(endpoint)
 
     async def chat(self, request: ChatRequest, call: Call) -> Reply:
         """Ask for a chat completion. Raises ProviderError."""
-        return await self.ask(CHAT, cast("dict[str, Any]", request), call, call.entry.model)
+        return await self._reply(table.CHAT, request, call)
 
     async def complete(self, request: CompletionRequest, call: Call) -> Reply:
         """Ask for the continuation of a text. Raises ProviderError."""
-        return await self.ask(COMPLETIONS, cast("dict[str, Any]", request), call, call.entry.model)
+        return await self._reply(table.COMPLETIONS, request, call)
 
     async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse:
         """Ask for embeddings. Raises ProviderError."""
-        return await self.ask_vectors(request, call, call.entry.model)
+        return cast("EmbeddingResponse", await self._value(table.EMBEDDINGS, request, call))
 
-    async def ask(self, operation: Operation, request: dict[str, Any], call: Call, model: str) -> Reply:
-        """Ask `model` for an operation that may stream. For providers that build on this one."""
+    async def rerank(self, request: RerankRequest, call: Call) -> RerankResponse:
+        """Ask for documents in the order in which they fit a query. Raises ProviderError."""
+        return cast("RerankResponse", await self._value(table.RERANK, request, call))
+
+    async def score(self, request: ScoreRequest, call: Call) -> ScoreResponse:
+        """Ask how well texts fit each other. Raises ProviderError."""
+        return cast("ScoreResponse", await self._value(table.SCORE, request, call))
+
+    async def generate_image(self, request: ImageRequest, call: Call) -> Content:
+        """Ask for pictures. Raises ProviderError."""
+        return await self._content(table.IMAGES, request, call)
+
+    async def edit_image(self, request: ImageEditRequest, call: Call) -> Content:
+        """Ask for changed pictures. Raises ProviderError."""
+        return await self._content(table.IMAGE_EDITS, request, call)
+
+    async def vary_image(self, request: ImageVariationRequest, call: Call) -> Content:
+        """Ask for pictures like another one. Raises ProviderError."""
+        return await self._content(table.IMAGE_VARIATIONS, request, call)
+
+    async def transcribe(self, request: TranscriptionRequest, call: Call) -> Content:
+        """Ask for a recording as text. Raises ProviderError."""
+        return await self._content(table.TRANSCRIPTIONS, request, call)
+
+    async def translate(self, request: TranslationRequest, call: Call) -> Content:
+        """Ask for a recording as English text. Raises ProviderError."""
+        return await self._content(table.TRANSLATIONS, request, call)
+
+    async def speak(self, request: SpeechRequest, call: Call) -> Content:
+        """Ask for a text as sound. Raises ProviderError."""
+        return await self._content(table.SPEECH, request, call)
+
+    async def ask(self, operation: Operation, request: Mapping[str, Any], call: Call, model: str) -> Reply:
+        """Ask `model` for an operation that answers with a text, streamed or not. Raises ProviderError."""
         self._check_key()
         stream = bool(request.get("stream"))
         body = {**request, "model": model}
@@ -51,24 +102,40 @@ class OpenAIProvider:
         return await read_reply(self.upstream, answer, usage=_wants_usage(request))
 
     async def ask_vectors(self, request: EmbeddingRequest, call: Call, model: str) -> EmbeddingResponse:
-        """Ask `model` for embeddings: as many as there are inputs. For providers that build on this one."""
+        """Ask `model` for embeddings: as many as there are inputs. Raises ProviderError."""
+        return cast("EmbeddingResponse", await self.ask_value(table.EMBEDDINGS, request, call, model))
+
+    async def ask_value(
+        self, operation: Operation, request: Mapping[str, Any], call: Call, model: str
+    ) -> dict[str, Any]:
+        """Ask `model` for an operation that answers with a value: embeddings, rerank, score.
+
+        Raises ProviderError, also where there are not as many results as were asked for.
+        """
         self._check_key()
-        answer = await self.upstream.post_json(EMBEDDINGS.path, {**request, "model": model}, call)
+        answer = await self.upstream.post_json(operation.path, {**request, "model": model}, call)
         if read_envelope(answer):
-            raise self.upstream.in_band(self.endpoint.base_url + EMBEDDINGS.path, answer)
-        vectors = answer.get("data")
-        wanted, came = _count(request), len(vectors) if isinstance(vectors, list) else 0
-        if came != wanted:
+            raise self.upstream.in_band(self.endpoint.base_url + operation.path, answer)
+        if wrong := wrong_with(operation, request, answer):
+            named = self.endpoint.named(model)
             raise UpstreamError(
-                f"{self.endpoint.base_url} answered with {came} embeddings for {wanted} inputs.",
-                provider=self.endpoint.provider,
+                f"{named} at {self.endpoint.base_url} answered with {wrong}.", provider=self.endpoint.provider
             )
-        return cast("EmbeddingResponse", answer)
+        return answer
+
+    async def ask_content(self, operation: Operation, request: Mapping[str, Any], call: Call, model: str) -> Content:
+        """Ask `model` for an operation whose answer passes through: pictures, sound, and what was heard.
+
+        Raises ProviderError, also for an answer of a type that cannot be one.
+        """
+        self._check_key()
+        form = operation.body == "multipart"
+        answer = await self.upstream.open_stream(operation.path, {**request, "model": model}, call, form=form)
+        return await content_of(self.upstream, answer, operation)
 
     async def describe(self, model: str) -> ModelInfo:
         """What the server's list says of `model`. Raises ModelNotFound where the list does not hold it."""
-        models = await self.list_models()
-        for info in models:
+        for info in await self.list_models():
             if info.id == model:
                 return info
         raise ModelNotFound(
@@ -78,40 +145,81 @@ class OpenAIProvider:
     async def list_models(self) -> list[ModelInfo]:
         """The models that the server lists. Raises ProviderError."""
         self._check_key()
-        body = await self.upstream.get_json("/models")
-        items = body.get("data")
-        return [_info(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        rows, server = await listing(self.upstream)
+        path = self.recognition.learn(rows, server).models
+        return [model_info(row) for row in (await self._richer(path) if path else None) or rows]
 
     async def health(self) -> Health:
-        """Whether the server lists its models within HEALTH_SECONDS."""
+        """Whether the server says so within HEALTH_SECONDS: by its list of models, or by a path for its health."""
         begun = time.monotonic()
         try:
             self._check_key()
-            await self.upstream.get_json("/models", within=HEALTH_SECONDS)
+            await self._look()
         except LlamaFarmError as error:
             return Health(ok=False, detail=error.message)
         return Health(ok=True, latency=time.monotonic() - begun)
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; calling twice does nothing."""
+        await self.recognition.aclose()
         await self.upstream.aclose()
 
+    async def _reply(self, operation: Operation, request: Any, call: Call) -> Reply:
+        return await self.ask(operation, await self._fitted(operation, request, call), call, call.entry.model)
+
+    async def _value(self, operation: Operation, request: Any, call: Call) -> dict[str, Any]:
+        return await self.ask_value(operation, await self._fitted(operation, request, call), call, call.entry.model)
+
+    async def _content(self, operation: Operation, request: Any, call: Call) -> Content:
+        return await self.ask_content(operation, await self._fitted(operation, request, call), call, call.entry.model)
+
+    async def _fitted(self, operation: Operation, request: Mapping[str, Any], call: Call) -> Mapping[str, Any]:
+        """The request as the server's profile takes it. Raises InvalidRequest."""
+        profile = await self.recognition.profile(request, operation, call)
+        return fitted(request, operation, profile, call.headers, self.endpoint.provider)
+
+    async def _richer(self, path: str) -> Rows | None:
+        """A list that says more than the wire's; None where the server does not have it."""
+        try:
+            return (await listing(self.upstream, self._root() + path))[0]
+        except ProviderError:
+            return None
+
+    async def _look(self) -> None:
+        """Ask for a sign of life. A server that answers, but has no list of models, may have a path for its health."""
+        known = self.recognition.known
+        if known is not None and known.health is not None:
+            await self._alive(known.health)
+            return
+        try:
+            rows, server = await listing(self.upstream, within=HEALTH_SECONDS)
+            self.recognition.learn(rows, server)
+        except UpstreamError as error:
+            try:
+                await self._alive("/health")
+            except ProviderError:
+                raise error from None
+
+    async def _alive(self, path: str) -> None:
+        async with await self.upstream.get(self._root() + path, within=HEALTH_SECONDS) as answer:
+            if answer.content_type == "text/html":
+                raise answer.broken("is a web page")
+
+    def _root(self) -> str:
+        return self.endpoint.base_url.removesuffix("/v1")
+
     def _check_key(self) -> None:
-        own = {name.lower() for name, _ in self.endpoint.headers}
-        if self.endpoint.base_url == OPENAI and not self.endpoint.api_key and "authorization" not in own:
-            raise missing_key(self.endpoint.provider)
+        """Raise where a service that wants a key would get none."""
+        if self._variable is not None:
+            raise missing_key(self.endpoint.provider, self.endpoint.base_url, self._variable)
 
 
-def _count(request: EmbeddingRequest) -> int:
-    """How many texts the request holds: a text, and a list of token ids, are one."""
-    inputs = request["input"]
-    return 1 if isinstance(inputs, str) or (inputs and isinstance(inputs[0], int)) else len(inputs)
+def _missing(endpoint: Endpoint) -> str | None:
+    """The variable that would hold the key that a service wants and does not get; None where nothing is missing."""
+    at = profile_at(endpoint.base_url)
+    given = bool(endpoint.api_key) or not _KEY_HEADERS.isdisjoint(name.lower() for name, _ in endpoint.headers)
+    return at.key if at is not None and not given else None
 
 
-def _wants_usage(request: dict[str, Any]) -> bool:
+def _wants_usage(request: Mapping[str, Any]) -> bool:
     return bool((request.get("stream_options") or {}).get("include_usage"))
-
-
-def _info(item: dict[str, Any]) -> ModelInfo:
-    lengths = [item[name] for name in _CONTEXT_FIELDS if isinstance(item.get(name), int)]
-    return ModelInfo(id=str(item.get("id")), context_length=lengths[0] if lengths else None, details=item)

@@ -1,0 +1,110 @@
+"""What is known of one kind of server, beyond that it speaks the OpenAI wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from llamafarm.providers.entry import InstructorMode
+from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters
+from llamafarm.wire.operations import Operation
+
+ProfileName = Literal[
+    "openai", "vllm", "lm-studio", "together", "llama.cpp", "anthropic", "transformers-serve", "generic"
+]
+Rows = Sequence[Mapping[str, Any]]
+"""What `GET /models` lists."""
+
+
+@dataclass(frozen=True)
+class Structured:
+    """How structured output is asked for.
+
+    mode: the way of `instructor_mode` that holds best. note: what becomes of `response_format`, and what to mind.
+    as_schema: whether `json_object` is sent as the schema of any object, because the server takes schemas only.
+    """
+
+    mode: InstructorMode
+    note: str = ""
+    as_schema: bool = False
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What to do about a refusal. status: 0 is any. words: a part of its message, in lower case.
+
+    A hint without words holds only where the server is known by its address.
+    """
+
+    says: str
+    words: str = ""
+    status: int = 0
+
+    def fits(self, status: int, message: str) -> bool:
+        return self.status in (0, status) and self.words in message.lower()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One kind of server. source: what its facts are known from: run, read in its source, or in its documents.
+
+    hosts: its addresses on the Internet, which recognise it. owned_by, server: what recognises it in the rows of `GET
+    /models` and in the header `Server` of that answer; listed: the same as a function of both, where it takes more.
+    key: the variable that holds its key, for those hosts only. structured: how structured output is asked for.
+    parameters: what it does with each field. limits: numbers above which it takes a smaller one without a word. parts:
+    kinds of message parts that it leaves out without a word, and why. reasoning: where the model's thoughts stand in a
+    message, the first that is there. models, health: paths from the server's root, of a list that says more than
+    `/models`, and of its health. hints: what to do about its refusals.
+    """
+
+    name: ProfileName
+    title: str
+    source: str
+    hosts: frozenset[str] = frozenset()
+    owned_by: frozenset[str] = frozenset()
+    server: str = ""
+    listed: Callable[[Rows, str], bool] | None = None
+    key: str | None = None
+    structured: Structured = Structured("json")
+    parameters: Parameters = FORWARD_EVERYTHING
+    limits: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    reasoning: tuple[str, ...] = ()
+    models: str | None = None
+    health: str | None = None
+    hints: tuple[Hint, ...] = ()
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether `GET /models` tells this kind of server; the others are known by their address."""
+        return bool(self.owned_by or self.server or self.listed)
+
+    def matches(self, rows: Rows, server: str) -> bool:
+        """Whether this is the kind of server that lists these rows and calls itself so in the header `Server`."""
+        owners = {str(row.get("owned_by")) for row in rows}
+        return (
+            (bool(owners) and owners <= self.owned_by)
+            or (bool(self.server) and server.lower().startswith(self.server))
+            or (self.listed is not None and self.listed(rows, server))
+        )
+
+    def concerns(self, request: Mapping[str, Any], operation: Operation) -> bool:
+        """Whether it does anything else with this request than pass it on."""
+        if self.structured.as_schema and is_json_object(request):
+            return True
+        return any(
+            value is not None and self._is_treated(name, value, operation)
+            for name, value in request.items()
+            if name in self.parameters.fields or f"{operation.name}.{name}" in self.parameters.fields
+        )
+
+    def _is_treated(self, name: str, value: Any, operation: Operation) -> bool:
+        found = self.parameters.of(name, operation)
+        return found.fate == "advisory" or (found.fate == "refused" and not found.takes(value))
+
+
+def is_json_object(request: Mapping[str, Any]) -> bool:
+    """Whether any JSON object is asked for, without a schema."""
+    wanted = request.get("response_format")
+    return isinstance(wanted, Mapping) and wanted.get("type") == "json_object"
