@@ -5,25 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from llamafarm.errors import AuthenticationFailed, ModelNotFound, ProviderError, RateLimited, UpstreamError
-from llamafarm.providers.base import Call, operations
+from llamafarm.providers.base import operations
 from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
 from llamafarm.wire.operations import OPERATIONS
-from llamafarm_openai_compat.config import OpenAIEntry, endpoint
+from llamafarm_openai_compat.config import endpoint
 from llamafarm_openai_compat.provider import OpenAIProvider
+from openai_asking import COMPLETION, MESSAGES, Asking, entry_at
 
 pytestmark = pytest.mark.anyio
-MESSAGES = [{"role": "user", "content": "Hi"}]
-COMPLETION = {
-    "id": "c1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "upstream-name",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-    "timings": {"kept": True},
-}
 
 
 def chunk(delta: dict, finish: str | None = None) -> bytes:
@@ -44,30 +34,6 @@ STREAM = (
     chunk({"content": "lo"}),
     chunk({}, "stop"),
 )
-
-
-def entry(base_url: str | None, **more) -> OpenAIEntry:
-    return OpenAIEntry(name="fast", provider="openai", model="gpt-x", base_url=base_url, **more)
-
-
-class Asking:
-    """A provider and the entry that calls it."""
-
-    def __init__(self, upstream: ScriptedUpstream, **more) -> None:
-        self.entry = entry(upstream.base_url, **more)
-        self.provider = OpenAIProvider(endpoint(self.entry))
-
-    def call(self) -> Call:
-        return Call(entry=self.entry, request_id="req-1")
-
-    async def chat(self, **more):
-        return await self.provider.chat({"messages": MESSAGES, "model": "fast", **more}, self.call())
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        await self.provider.aclose()
 
 
 async def test_it_can_do_every_operation_of_the_table():
@@ -142,7 +108,7 @@ async def test_health_says_why_a_server_cannot_be_used_and_never_raises():
         assert good.ok and good.latency is not None
         bad = await asking.provider.health()
         assert (bad.ok, bad.detail) == (False, "Unauthorized")
-    gone = OpenAIProvider(endpoint(entry(upstream.base_url)))
+    gone = OpenAIProvider(endpoint(entry_at(upstream.base_url)))
     assert not (await gone.health()).ok
     await gone.aclose()
 
@@ -157,13 +123,13 @@ async def test_health_says_why_a_server_cannot_be_used_and_never_raises():
     ],
 )
 async def test_v1_is_added_only_where_the_path_is_empty(written, meant):
-    assert endpoint(entry(written)).base_url == meant
+    assert endpoint(entry_at(written)).base_url == meant
 
 
 @pytest.mark.parametrize("written", ["localhost:1234", "ftp://host", "http://", "http://host:port", "http://h/v1?x=1"])
 async def test_a_base_url_that_is_no_address_is_refused_with_the_entry(written):
     with pytest.raises(ValueError):
-        entry(written)
+        entry_at(written)
 
 
 async def test_two_hundred_streams_in_a_row_survive_a_server_that_closes_after_each_though_it_promised_to_keep_alive():
