@@ -80,4 +80,6 @@ def _error_in(frame: bytes) -> Any:
         body = json.loads(event.data)
     except ValueError:
         body = event.data
-    return body if event.name == "error" or read_error(body) else None
+    if read_error(body):
+        return body
+    return {"error": body} if event.name == "error" else None

@@ -22,6 +22,11 @@ def _refused(why: str, **fields: tuple[object, ...]) -> Mapping[str, Field]:
     return {name: Field("refused", why, taken) for name, taken in fields.items()}
 
 
+def _texts(fields: Mapping[str, Field]) -> Mapping[str, Field]:
+    """The fields where texts are asked for; elsewhere the same names mean something else."""
+    return {f"{operation}.{name}": field for operation in ("chat", "completions") for name, field in fields.items()}
+
+
 OPENAI = Profile(
     name="openai",
     title="OpenAI",
@@ -56,7 +61,7 @@ VLLM = Profile(
     ),
     parameters=Parameters(
         fields={
-            **{f"{operation}.{name}": _NO_GUIDED for operation in ("chat", "completions") for name in _GUIDED},
+            **_texts(dict.fromkeys(_GUIDED, _NO_GUIDED)),
             **_refused("vLLM does not know it and ignores it", best_of=(1,)),
         }
     ),
@@ -192,19 +197,21 @@ TRANSFORMERS_SERVE = Profile(
     parameters=Parameters(
         fields={
             "chat.response_format": Field("refused", _SERVE + "; `instructor_mode: md_json` asks in the prompt", _TEXT),
-            **_refused(
-                _SERVE,
-                n=(1,),
-                best_of=(1,),
-                echo=(False,),
-                presence_penalty=(0,),
-                parallel_tool_calls=(True,),
-                reasoning_effort=(),
-                tool_choice=("auto",),
-                logprobs=(False,),
-                top_logprobs=(0,),
+            **_texts(
+                _refused(
+                    _SERVE,
+                    n=(1,),
+                    best_of=(1,),
+                    echo=(False,),
+                    presence_penalty=(0,),
+                    parallel_tool_calls=(True,),
+                    reasoning_effort=(),
+                    tool_choice=("auto",),
+                    logprobs=(False,),
+                    top_logprobs=(0,),
+                )
             ),
-            **dict.fromkeys(("user", "metadata", "store"), _NOT_KEPT),
+            **_texts(dict.fromkeys(("user", "metadata", "store"), _NOT_KEPT)),
             **_refused(
                 "`transformers serve` writes down what it hears, with no settings",
                 **{
