@@ -37,16 +37,22 @@ def shown(as_json: bool) -> Iterator[Callable[[Progress], None]]:
 @contextmanager
 def bar(console: Console) -> Iterator[Callable[[Progress], None]]:
     """One bar: what is happening, which file of how many, bytes, speed and time left. It is gone at the end."""
-    from rich.progress import BarColumn, ProgressColumn, TextColumn
+    from rich.progress import BarColumn, ProgressColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
     from rich.text import Text
 
-    class Numbers(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(_numbers(task), style="dim")
+    class Words(ProgressColumn):
+        def __init__(self, say: Callable[[Task], str], column: Column | None = None) -> None:
+            super().__init__(column)
+            self._say = say
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), Numbers())
-    with Bars(*columns, console=console, transient=True) as bars:
+        def render(self, task: Task) -> Text:
+            return Text(self._say(task), no_wrap=True, overflow="ellipsis")
+
+    numbers = Words(_numbers, Column(no_wrap=True))  # where it is narrow, the others give way
+    columns = (Words(lambda task: task.description), BarColumn(bar_width=None), numbers)
+    with Bars(*columns, console=console, transient=True, expand=True) as bars:
         task = bars.add_task("", total=None)
         last = Progress("starting", "")
 
