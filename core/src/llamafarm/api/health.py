@@ -39,6 +39,7 @@ def routes(settings: Settings) -> list[Route]:
     """`GET /health` looks at everything; `GET /health/live` says only that the process answers, to anybody."""
 
     async def health(_: Request) -> Response:
+        """Everything, each with how it is; 503 where nothing can be used."""
         components = [_plugins(settings), *await _project(settings)]
         status = _overall(components)
         bad = [component.name for component in components if component.status not in FINE]

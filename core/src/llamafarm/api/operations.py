@@ -37,6 +37,7 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
 
 def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
     async def answer(request: Request, body: dict[str, Any]) -> Response:
+        """Check the request, ask the model, and answer as the operation returns."""
         project = settings.projects.of(request.path_params)
         check(body, operation)
         mine = request_id_of(request)
@@ -51,6 +52,7 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
         return await _whole(found)
 
     async def answer_form(request: Request, parts: list[tuple[str, str | Upload]]) -> Response:
+        """The same for a request that is a form."""
         return await answer(request, fields_of(parts, operation))
 
     limit, hint = settings.limits.max_body_bytes, f"{MAX_BODY_BYTES} sets the limit of this server."

@@ -144,12 +144,14 @@ def _documents(value: Any) -> str | None:
 
 
 def _file(value: Any) -> str | None:
-    return None if isinstance(value, Upload) else "a file, sent as a part of the form with its name"
+    if not isinstance(value, Upload):
+        return "a file, sent as a part of the form with its name"
+    return None if value.content else "a file that is not empty"
 
 
 def _file_or_files(value: Any) -> str | None:
-    files = value if isinstance(value, list) else [value]
-    return None if files and not any(map(_file, files)) else "a file or several, sent as parts of the form"
+    files = value if isinstance(value, list) and value else [value]
+    return next((wrong for one in files if (wrong := _file(one))), None)
 
 
 def _number(low: float, high: float = math.inf) -> Check:
@@ -208,10 +210,17 @@ CHECKS: Mapping[str, Check] = {
     "output_format": _text,
     "output_compression": _integer(0),
     "partial_images": _integer(0),
+    "complexity": _text,
+    "svg": _object,
+    "frame_count": _integer(1),
+    "frame_duration_ms": _integer(1),
     "image": _file_or_files,
     "mask": _file,
+    "markup": _file,
     "file": _file,
     "language": _text,
+    "languages": _texts,
+    "keywords": _texts,
     "timestamp_granularities": _texts,
     "include": _texts,
     "chunking_strategy": _text_or_object,

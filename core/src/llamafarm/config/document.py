@@ -177,6 +177,7 @@ class _Reader:
         self._count = 0
 
     def value(self, node: Node, path: KeyPath) -> Any:
+        """The node as Python sees it, all below it included. Raises ConfigError for what the file may not hold."""
         self._count += 1
         self._document.marks.setdefault(path, _mark(node))
         if self._count > MAX_NODES:

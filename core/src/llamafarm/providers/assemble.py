@@ -6,7 +6,7 @@ Source: OpenAI's API reference, "The chat completion chunk object": texts are co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 _NAMES = frozenset({"role", "id", "type", "index", "name"})
@@ -39,6 +39,14 @@ class Assembler:
         _merge(whole, {key: value for key, value in choice.items() if key not in ("index", "finish_reason")})
         if choice.get("finish_reason") is not None:
             whole["finish_reason"] = choice["finish_reason"]
+
+
+def put_together(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The answer that these chunks are, as it would have come without streaming."""
+    assembler = Assembler()
+    for chunk in chunks:
+        assembler.add(chunk)
+    return assembler.whole()
 
 
 def taken_apart(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, Self
 
 from llamafarm.errors import ProviderTimeout, UpstreamError
-from llamafarm.providers.assemble import Assembler
+from llamafarm.providers.assemble import put_together
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.limits import Limits, deadline_of
 from llamafarm.wire import sse
@@ -70,10 +70,7 @@ class ChunkReply:
 
     async def completion(self) -> Any:
         """The chunks put together. Raises ProviderError as `chunks` does."""
-        assembler = Assembler()
-        async for chunk in self.chunks():
-            assembler.add(chunk)
-        return assembler.whole()
+        return put_together([chunk async for chunk in self.chunks()])
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         """The generator's chunks; everything is closed after the last one.

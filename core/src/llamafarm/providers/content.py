@@ -17,8 +17,8 @@ from llamafarm.wire.envelope import read_error
 class Content:
     """An answer that the upstream has accepted, whatever it holds; used once, and closed by whoever holds it.
 
-    media_type: with its parameters, as the client will read it. pieces: its bytes as they come. close: closes the
-    upstream, now; it may be called twice. headers: for the client.
+    media_type: with its parameters, as the client will read it. pieces: its bytes as they come, closed where they can
+    be. close: closes the upstream, now; it may be called twice. headers: for the client.
     """
 
     def __init__(
@@ -67,8 +67,9 @@ class Content:
 
     async def aclose(self) -> None:
         """Close the connection to the upstream now, whatever has been read."""
-        if self._close is not None:
-            await self._close()
+        for close in (getattr(self._pieces, "aclose", None), self._close):
+            if close is not None:
+                await close()
 
 
 async def read_content(
@@ -77,11 +78,14 @@ async def read_content(
     """Return the content that an accepted answer is. JSON is read whole, since it may hold an error.
 
     check: raises ProviderError for a JSON answer that is not what was asked for. Raises ProviderError, the answer
-    closed, where it does.
+    closed, where it does, and for a web page, which answers no request.
     """
+    if answer.content_type == "text/html":
+        async with answer:
+            raise answer.broken(f"is a web page: {await answer.text(200)}")
     if answer.content_type != "application/json":
         media_type = answer.headers.get("content-type", "application/octet-stream")
-        return Content(media_type, answer, answer.aclose)
+        return Content(media_type, answer)
     async with answer:
         body = await answer.json()
         if read_error(body):

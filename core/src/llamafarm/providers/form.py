@@ -10,25 +10,32 @@ import httpx
 
 from llamafarm.wire.upload import Upload
 
+_Part = tuple[str | None, bytes, str | None]
+
 
 def encoded_form(fields: Mapping[str, Any]) -> tuple[bytes, str]:
     """Return `fields` as a form of type `multipart/form-data`, and that type with its boundary.
 
-    Lists become one part for each item, named `NAME[]`, as OpenAI's clients write them; objects become JSON; nulls are
-    left out, since a form has none.
+    As OpenAI's clients write them: each item of a list is a part of its own, named `NAME[]`, and each field of an
+    object, named `NAME[KEY]`. Nulls are left out, since a form has none.
     """
-    request = httpx.Request("POST", "http://form", files=list(_parts(fields)))
+    parts = [part for name, value in fields.items() for part in _parts(name, value)]
+    request = httpx.Request("POST", "http://form", files=parts)
     return request.read(), request.headers["content-type"]
 
 
-def _parts(fields: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str | None, bytes, str | None]]]:
-    for name, value in fields.items():
-        items = value if isinstance(value, list) else [value]
-        part = f"{name}[]" if isinstance(value, list) else name
-        yield from ((part, _part(item)) for item in items if item is not None)
+def _parts(name: str, value: Any) -> Iterator[tuple[str, _Part]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _parts(f"{name}[]", item)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _parts(f"{name}[{key}]", one)
+    elif value is not None:
+        yield name, _part(value)
 
 
-def _part(value: Any) -> tuple[str | None, bytes, str | None]:
+def _part(value: Any) -> _Part:
     if isinstance(value, Upload):
         return (value.name, value.content, value.media_type)
     return (None, (value if isinstance(value, str) else json.dumps(value)).encode(), None)

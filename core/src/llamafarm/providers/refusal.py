@@ -78,7 +78,7 @@ def in_band_status(body: Any) -> int:
 
 def limits_told(headers: httpx.Headers) -> dict[str, str]:
     """The headers in which a runtime says how much may be asked of it, and how much is left."""
-    return {name: value for name, value in headers.items() if _LIMITS.match(name)}
+    return {name: value for name, value in headers.items() if _LIMITS.match(name) and value.isascii()}
 
 
 def retry_after(headers: httpx.Headers) -> float | None:

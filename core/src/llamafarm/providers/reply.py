@@ -10,7 +10,7 @@ from typing import Any
 
 from llamafarm.errors import ProviderError
 from llamafarm.providers.answer import Answer
-from llamafarm.providers.assemble import Assembler, taken_apart
+from llamafarm.providers.assemble import put_together, taken_apart
 from llamafarm.providers.base import Reply
 from llamafarm.providers.http import HttpUpstream
 from llamafarm.wire import sse
@@ -99,10 +99,7 @@ class SseReply:
 
     async def completion(self) -> Any:
         """The chunks put together. Raises ProviderError as `frames` does."""
-        assembler = Assembler()
-        async for chunk in self.chunks():
-            assembler.add(chunk)
-        return assembler.whole()
+        return put_together([chunk async for chunk in self.chunks()])
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         """The parsed chunks. Raises ProviderError as `frames` does, and for data that is not JSON."""

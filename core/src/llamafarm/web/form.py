@@ -18,15 +18,26 @@ async def read_form(request: Request, *, limit: int, limit_hint: str | None = No
     ClientDisconnect where the client goes away before its body is here.
     """
     _check_type(request)
-    parser = MultiPartParser(request.headers, bounded(request, limit, limit_hint), max_part_size=limit)
+    parser = _Parser(request.headers, bounded(request, limit, limit_hint), max_part_size=limit)
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise RequestError(f"The body is not a form: {error.message}", code="invalid_form") from None
     try:
+        if not parser.ended:
+            raise RequestError("The form breaks off: its last boundary is missing.", code="invalid_form")
         return [(name, await _part(value)) for name, value in form.multi_items()]
     finally:
         await form.close()
+
+
+class _Parser(MultiPartParser):
+    """ended: whether the form's last boundary has come; without it the last part may be missing or cut."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
 
 
 async def _part(value: str | UploadFile) -> str | Upload:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from llamafarm.errors import LlamaFarmError
+
+log = logging.getLogger(__name__)
 
 
 class PassingAnswer(Response):
@@ -34,9 +40,20 @@ class PassingAnswer(Response):
             async with aclosing(self._pieces):
                 first = await anext(self._pieces, b"")  # what fails before it is a status
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                await send({"type": "http.response.body", "body": first, "more_body": True})
-                async for piece in self._pieces:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await self._send_body(first, send)
         finally:
             await self._close()
+
+    async def _send_body(self, first: bytes, send: Send) -> None:
+        """Send all there is. Returning before the end makes the server close the connection."""
+        try:
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            async for piece in self._pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except asyncio.CancelledError:
+            return  # the server stops, or nobody reads
+        except LlamaFarmError as error:
+            log.warning("An answer broke off: %s", error)
+        except Exception:
+            log.exception("An answer failed.")

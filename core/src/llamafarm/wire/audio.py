@@ -13,9 +13,10 @@ from llamafarm.wire.upload import Upload
 class TranscriptionRequest(TypedDict):
     """A recording to be written down.
 
-    language: of the recording, ISO 639-1. prompt: a text that goes before, for style and names. temperature: 0 to 1.
-    response_format: `json`, `verbose_json` or `diarized_json`, or a text: `text`, `srt`, `vtt`. chunking_strategy:
-    `auto` or an object. keywords, known_speaker_names, known_speaker_references: one for each.
+    language: of the recording, ISO 639-1; languages: those that it may be in. keywords: words that it may hold. prompt:
+    a text that goes before, for style and names. temperature: 0 to 1. response_format: `json`, `verbose_json` or
+    `diarized_json`, or a text: `text`, `srt`, `vtt`. chunking_strategy: `auto` or an object. known_speaker_names,
+    known_speaker_references: one for each speaker.
 
     Source: OpenAI's API reference, "Create transcription".
     """
@@ -23,6 +24,8 @@ class TranscriptionRequest(TypedDict):
     file: Upload
     model: NotRequired[str]
     language: NotRequired[str | None]
+    languages: NotRequired[list[str] | None]
+    keywords: NotRequired[list[str] | None]
     prompt: NotRequired[str | None]
     response_format: NotRequired[str | None]
     temperature: NotRequired[float | None]

@@ -16,7 +16,8 @@ Format = Literal["url", "b64_json"]
 class ImageRequest(TypedDict):
     """A picture to be made. size: `WIDTHxHEIGHT` in pixels, or `auto`. n: how many. output_compression: in percent.
 
-    partial_images: how many unfinished ones a stream shows before.
+    partial_images: how many unfinished ones a stream shows before. complexity: how much is planned before it is drawn.
+    svg: for that output format, the model that writes it and its effort. frame_count, frame_duration_ms: of a GIF.
 
     Source: OpenAI's API reference, "Create image".
     """
@@ -33,6 +34,10 @@ class ImageRequest(TypedDict):
     output_format: NotRequired[str | None]
     output_compression: NotRequired[int | None]
     partial_images: NotRequired[int | None]
+    complexity: NotRequired[str | None]
+    svg: NotRequired[dict[str, Any] | None]
+    frame_count: NotRequired[int | None]
+    frame_duration_ms: NotRequired[int | None]
     stream: NotRequired[bool | None]
     user: NotRequired[str | None]
 
@@ -40,7 +45,8 @@ class ImageRequest(TypedDict):
 class ImageEditRequest(TypedDict):
     """Pictures to be changed as the prompt says. mask: where it is transparent, the first picture is changed.
 
-    input_fidelity: how closely the given pictures are kept. The rest: as in ImageRequest.
+    markup: a transparent picture laid over the first one, to show what is meant. input_fidelity: how closely the given
+    pictures are kept. The rest: as in ImageRequest.
 
     Source: OpenAI's API reference, "Create image edit".
     """
@@ -48,6 +54,7 @@ class ImageEditRequest(TypedDict):
     image: Upload | list[Upload]
     prompt: str
     mask: NotRequired[Upload | None]
+    markup: NotRequired[Upload | None]
     model: NotRequired[str]
     n: NotRequired[int | None]
     size: NotRequired[str | None]
@@ -58,6 +65,10 @@ class ImageEditRequest(TypedDict):
     output_format: NotRequired[str | None]
     output_compression: NotRequired[int | None]
     partial_images: NotRequired[int | None]
+    complexity: NotRequired[str | None]
+    svg: NotRequired[dict[str, Any] | None]
+    frame_count: NotRequired[int | None]
+    frame_duration_ms: NotRequired[int | None]
     stream: NotRequired[bool | None]
     user: NotRequired[str | None]
 
