@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from llamafarm.handlers.base import AgentHandler, Turn
 from llamafarm.project import Project
-from llamafarm.providers.assemble import Assembler
+from llamafarm.providers.assemble import put_together
 from llamafarm.providers.base import Call, Reply
 from llamafarm.testing.scripted import POLL_SECONDS, ScriptedProvider, ScriptedReply, Step
 from llamafarm.wire import sse
@@ -161,10 +161,7 @@ def whole(said: Any, way: Way) -> Any:
     """The choices of an answer, however it was read."""
     if way == "completion":
         return said["choices"]
-    assembler = Assembler()
-    for chunk in _chunks(said) if way == "frames" else said:
-        assembler.add(chunk)
-    return assembler.whole()["choices"]
+    return put_together(_chunks(said) if way == "frames" else said)["choices"]
 
 
 def _chunks(said: bytes) -> list[Any]:

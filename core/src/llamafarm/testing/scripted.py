@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from typing import TYPE_CHECKING, Any
 
 from llamafarm.errors import PluginError
-from llamafarm.providers.assemble import Assembler
+from llamafarm.providers.assemble import put_together
 from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
@@ -59,10 +59,7 @@ class ScriptedReply:
     async def completion(self) -> Any:
         """The words as a whole answer."""
         self.reads += 1
-        assembler = Assembler()
-        async for chunk in self._sent():
-            assembler.add(chunk)
-        return assembler.whole()
+        return put_together([chunk async for chunk in self._sent()])
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         """One chunk for each word, and one for the finish; raises `error` in its place."""
