@@ -29,11 +29,14 @@ DONE = {"id": "small", "object": "model", "pulled": True}
 
 
 class Shelf(ScriptedProvider):
-    """Has the models that were put into it. gate: a pull waits for it after its first step."""
+    """Has the models that were put into it.
+
+    gate: a pull waits for it after its first step; that of `quiet` tells none.
+    """
 
     def __init__(self, *models: str, gate: threading.Event | None = None):
         super().__init__()
-        self.models = dict.fromkeys(models, ModelInfo("", features=frozenset({"tools", "chat"}), context_length=4096))
+        self.models = set(models)
         self.gate = gate
         self.error: Exception | None = None
         self.ended = threading.Event()
@@ -45,7 +48,8 @@ class Shelf(ScriptedProvider):
     async def pull(self, call) -> None:
         if call.entry.model == "nobody/nothing":
             raise ModelNotFound("there is no nobody/nothing")
-        call.progress(FIRST)
+        if call.entry.model != "quiet":
+            call.progress(FIRST)
         try:
             while self.gate is not None and not self.gate.is_set():  # noqa: ASYNC110 - the test's thread sets it
                 await asyncio.sleep(0.005)
@@ -55,11 +59,11 @@ class Shelf(ScriptedProvider):
         if self.error is not None:
             raise self.error
         call.progress(SECOND)
-        self.models[call.entry.model] = ModelInfo(call.entry.model)
+        self.models.add(call.entry.model)
 
     async def remove(self, call) -> None:
         self._find(call.entry.model)
-        del self.models[call.entry.model]
+        self.models.remove(call.entry.model)
 
     def _find(self, model: str) -> None:
         if model not in self.models:
@@ -104,7 +108,7 @@ def test_a_pull_is_one_event_for_each_step_and_done(serve, prefix):
     assert json.loads(told[1].data)["file"] == "b.gguf"
     assert (told[2].name, json.loads(told[2].data)) == ("done", DONE)
     assert len(told) == 3
-    assert list(shelf.models) == ["scripted-small"]
+    assert shelf.models == {"scripted-small"}
 
 
 def test_a_pull_that_is_not_streamed_answers_when_all_is_there(serve):
@@ -124,7 +128,7 @@ def test_a_runtimes_own_id_is_pulled_shown_and_deleted_where_its_provider_is_nam
     assert events(pulled.text)[-1].name == "done"
     assert (shown.json()["id"], shown.json()["status"]["state"]) == (name, "loaded")
     assert deleted.json() == {"id": name, "object": "model", "deleted": True}
-    assert shelf.models == {}
+    assert shelf.models == set()
 
 
 def test_an_error_before_the_first_step_is_a_status(serve):
@@ -148,20 +152,24 @@ def test_an_error_after_it_is_the_last_event(serve):
     assert len(told) == 2
 
 
-@pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_goes_away_ends_the_pull(serve, stream):
+def test_a_client_that_goes_away_ends_the_pull(serve):
     shelf = Shelf(gate=threading.Event())
-    server = serve(shelf)
-    body = {"model": "small", "stream": stream}
-    if stream:
-        with httpx.stream("POST", url(server, "/pull"), json=body, timeout=BOUND) as answer:
-            next(answer.iter_lines())
-    else:
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(url(server, "/pull"), json=body, timeout=httpx.Timeout(BOUND, read=0.1))
+    with httpx.stream("POST", url(serve(shelf), "/pull"), json={"model": "small"}, timeout=BOUND) as answer:
+        next(answer.iter_lines())
 
     within_bound(shelf.ended.is_set)
-    assert shelf.models == {}
+    assert shelf.models == set()
+
+
+@pytest.mark.parametrize("body", [{"model": "small", "stream": False}, {"model": "quiet", "provider": "scripted"}])
+def test_one_that_goes_away_before_anything_was_answered_ends_it_too(serve, body):
+    shelf = Shelf(gate=threading.Event())
+    server = serve(shelf)
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(url(server, "/pull"), json=body, timeout=httpx.Timeout(BOUND, read=0.2))
+
+    within_bound(shelf.ended.is_set)
+    assert shelf.models == set()
 
 
 def test_two_pulls_at_once_do_not_wait_for_each_other(serve):
@@ -216,7 +224,7 @@ def test_an_empty_name_deletes_nothing(serve):
     answer = httpx.delete(url(serve(shelf), "/"))
 
     assert answer.status_code == 404
-    assert list(shelf.models) == ["scripted-small"]
+    assert shelf.models == {"scripted-small"}
 
 
 def test_what_the_runtimes_say_is_there_where_it_is_asked_for(serve):
@@ -256,7 +264,7 @@ def test_a_server_without_a_project_fetches_for_a_provider_that_is_named(serve):
     server = serve(shelf, projects=Projects(None))
 
     assert events(pull(server, {"model": "qwen3:8b", "provider": "scripted"}).text)[-1].name == "done"
-    assert list(shelf.models) == ["qwen3:8b"]
+    assert shelf.models == {"qwen3:8b"}
     assert pull(server, {"model": "qwen3:8b"}).json()["error"]["code"] == "project_not_found"
 
 
@@ -268,7 +276,7 @@ def test_the_key_is_asked_for_before_anything_is_fetched_or_deleted(serve, metho
     answer = httpx.request(method, url(server, path), json={"model": "large"})
 
     assert answer.status_code == 401
-    assert list(shelf.models) == ["scripted-small"]
+    assert shelf.models == {"scripted-small"}
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
@@ -279,7 +287,7 @@ def test_a_foreign_web_page_fetches_and_deletes_nothing(serve, method):
     answer = httpx.request(method, url(serve(shelf), path), json={"model": "large"}, headers=origin)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_not_allowed")
-    assert list(shelf.models) == ["scripted-small"]
+    assert shelf.models == {"scripted-small"}
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -296,4 +304,4 @@ def test_openais_client_lists_retrieves_and_deletes(serve, prefix, name):
             api.models.delete(name)
 
     assert (deleted.id, deleted.object, deleted.deleted) == (name, "model", True)
-    assert shelf.models == {}
+    assert shelf.models == set()

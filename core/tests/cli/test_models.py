@@ -152,6 +152,14 @@ def test_a_runtime_that_is_down_is_a_state_and_no_error(shop):
     assert shop.run("models", "status", "small").code == 1
 
 
+def test_doctor_notes_a_model_that_its_runtime_does_not_have(shop):
+    shop.put("small")
+    found = {row["what"]: row for row in json.loads(shop.run("doctor", "--json").out)}
+
+    assert (found["model small"]["state"], found["model small"]["text"]) == ("ok", "reachable")
+    assert (found["model large"]["state"], found["model large"]["todo"]) == ("note", "the shelf has no org/large:Q4")
+
+
 def test_a_provider_without_a_name_is_wrong_usage(shop):
     assert shop.run("models", "status", "--provider", "shelf").code == 2
 

@@ -116,6 +116,12 @@ async def test_a_model_is_as_its_runtime_says(known, expected, there):
     assert found.info.id == SMALL.model
 
 
+async def test_what_fetches_a_missing_model_is_said():
+    found = await state(Shelf(ModelInfo(SMALL.model, downloaded=False)))
+
+    assert found.detail == "`lf models pull` fetches it."
+
+
 async def test_a_model_that_the_runtime_does_not_know_is_missing():
     found = await state(Shelf())
 

@@ -8,13 +8,17 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from llamafarm.cli.app import App, current_app
 from llamafarm.cli.output import print_json, size
 from llamafarm.errors import LlamaFarmError
+
+if TYPE_CHECKING:
+    from llamafarm.gateway.models import ModelState
+    from llamafarm.providers.base import Health
 
 LOW_DISK_BYTES = 5_000_000_000
 CHECK_SECONDS = 2.0
@@ -92,15 +96,21 @@ def _configuration(app: App) -> Iterator[Finding]:
 
 
 async def _entries(app: App) -> list[Finding]:
-    """Whether each model entry's runtime answers. One that LlamaFarm starts by itself need not be up."""
+    """Whether each model entry's runtime answers and has the model. One that LlamaFarm starts need not be up."""
     async with app.gateway() as gateway:
         names = [entry.name for entry in app.project.models]
-        healths = await asyncio.gather(*(gateway.check(app.project, name, timeout=CHECK_SECONDS) for name in names))
-    found = []
-    for name, health in zip(names, healths, strict=True):
-        text = health.detail or ("reachable" if health.ok else "not reachable")
-        found.append(Finding(f"model {name}", "ok" if health.ok or health.startable else "note", text))
-    return found
+        healths, states = await asyncio.gather(
+            asyncio.gather(*(gateway.check(app.project, name, timeout=CHECK_SECONDS) for name in names)),
+            gateway.runtime_models.states(app.project, timeout=CHECK_SECONDS),
+        )
+    return [_entry(*row) for row in zip(names, healths, states, strict=True)]
+
+
+def _entry(name: str, health: Health, state: ModelState) -> Finding:
+    if health.ok and state.state == "missing":
+        return Finding(f"model {name}", "note", "its runtime does not have it", " ".join(state.detail.splitlines()))
+    text = health.detail or ("reachable" if health.ok else "not reachable")
+    return Finding(f"model {name}", "ok" if health.ok or health.startable else "note", text)
 
 
 def _devices(_app: App) -> Iterator[Finding]:

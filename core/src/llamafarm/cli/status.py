@@ -65,7 +65,7 @@ def _cells(row: RuntimeStatus) -> list[str]:
         str(row.pid or ""),
         ago(time.time() - row.since) if row.since else "",
         ", ".join(map(_model, row.models or ())),
-        " ".join(row.detail.splitlines()) if row.state in ("unreachable", "broken") else "",
+        " ".join(row.detail.splitlines()),
     ]
 
 

@@ -86,7 +86,8 @@ class RuntimeModels:
         try:
             async with asyncio.timeout(timeout):
                 with blaming(f"The provider {entry.provider!r}", UpstreamError):
-                    return _told(await self._dispatcher.lease(entry).describe(entry.model))
+                    provider = self._dispatcher.lease(entry)
+                    return _told(await provider.describe(entry.model), can_pull=isinstance(provider, Pulls))
         except TimeoutError:
             return ModelState("unreachable", f"No answer within {timeout:g} s.")
         except ModelNotFound as error:
@@ -117,9 +118,11 @@ def info_fields(info: ModelInfo) -> dict[str, Any]:
     return {**asdict(info), "features": None if info.features is None else sorted(info.features)}
 
 
-def _told(info: ModelInfo) -> ModelState:
+def _told(info: ModelInfo, *, can_pull: bool) -> ModelState:
     if info.loaded:
         return ModelState("loaded", info=info)
     if info.downloaded is None:
         return ModelState("available", info=info)
-    return ModelState("downloaded" if info.downloaded else "missing", info=info)
+    if info.downloaded:
+        return ModelState("downloaded", info=info)
+    return ModelState("missing", "`lf models pull` fetches it." if can_pull else "", info)
