@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from llamafarm.errors import UpstreamError
 from llamafarm.providers.base import operations
 from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
 from llamafarm.wire.operations import OPERATIONS
-from llamafarm_openai_compat.config import endpoint
 from llamafarm_openai_compat.provider import OpenAIProvider
-from openai_asking import COMPLETION, MESSAGES, Asking, entry_at
+from openai_asking import COMPLETION, MESSAGES, Asking
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +83,16 @@ async def test_a_stream_can_be_read_as_one_completion():
         ]
 
 
+async def test_the_end_that_transformers_serve_does_not_send_is_added_where_the_answer_is_complete():
+    async with ScriptedUpstream(streaming(*STREAM)) as upstream, Asking(upstream) as asking:
+        reply = await asking.chat(stream=True)
+        assert [frame async for frame in reply.frames()] == [*STREAM, sse.DONE]
+    async with ScriptedUpstream(streaming(*STREAM[:3])) as upstream, Asking(upstream) as asking:
+        reply = await asking.chat(stream=True)
+        with pytest.raises(UpstreamError, match="without a finish reason"):
+            [frame async for frame in reply.frames()]
+
+
 async def test_usage_is_asked_for_only_where_the_client_asks():
     async with ScriptedUpstream(streaming(*STREAM, sse.DONE)) as upstream, Asking(upstream) as asking:
         await (await asking.chat(stream=True)).completion()
@@ -99,37 +109,6 @@ async def test_text_completions_and_embeddings_use_their_own_paths():
         assert await reply.completion() == text
         assert await asking.provider.embed({"input": "Hi"}, asking.call()) == vectors
         assert [asked.path for asked in upstream.requests] == ["/v1/completions", "/v1/embeddings"]
-
-
-async def test_health_says_why_a_server_cannot_be_used_and_never_raises():
-    scripts = answering({"data": []}), answering({"error": "Unauthorized"}, 401)
-    async with ScriptedUpstream(*scripts) as upstream, Asking(upstream) as asking:
-        good = await asking.provider.health()
-        assert good.ok and good.latency is not None
-        bad = await asking.provider.health()
-        assert (bad.ok, bad.detail) == (False, "Unauthorized")
-    gone = OpenAIProvider(endpoint(entry_at(upstream.base_url)))
-    assert not (await gone.health()).ok
-    await gone.aclose()
-
-
-@pytest.mark.parametrize(
-    "written, meant",
-    [
-        ("http://localhost:1234", "http://localhost:1234/v1"),
-        ("http://localhost:1234/", "http://localhost:1234/v1"),
-        ("https://api.anthropic.com/v1/", "https://api.anthropic.com/v1"),
-        ("http://host/custom/api", "http://host/custom/api"),
-    ],
-)
-async def test_v1_is_added_only_where_the_path_is_empty(written, meant):
-    assert endpoint(entry_at(written)).base_url == meant
-
-
-@pytest.mark.parametrize("written", ["localhost:1234", "ftp://host", "http://", "http://host:port", "http://h/v1?x=1"])
-async def test_a_base_url_that_is_no_address_is_refused_with_the_entry(written):
-    with pytest.raises(ValueError):
-        entry_at(written)
 
 
 async def test_two_hundred_streams_in_a_row_survive_a_server_that_closes_after_each_though_it_promised_to_keep_alive():

@@ -1,0 +1,76 @@
+"""Through the gateway: what an entry adds to its requests, and what reaches the server of it."""
+
+from __future__ import annotations
+
+import pytest
+from llamafarm.errors import InvalidRequest
+from llamafarm.gateway import Context, Gateway
+from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import Project
+from llamafarm.providers.parameters import IGNORED_HEADER
+from llamafarm.testing.upstream import ScriptedUpstream, answering
+from llamafarm.wire.operations import CHAT, EMBEDDINGS, IMAGES, RERANK
+from openai_asking import COMPLETION, MESSAGES, entry_at
+
+pytestmark = pytest.mark.anyio
+CONFIGURED = {
+    "model_api_parameters": {"temperature": 0.2, "seed": 7},
+    "extra_body": {"top_k": 20, "chat_template_kwargs": {"enable_thinking": False}},
+}
+VECTORS = {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
+PICTURES = {"created": 1, "data": [{"b64_json": "aGVsbG8="}]}
+RANKED = {"results": [{"index": 0, "relevance_score": 0.5}]}
+
+
+async def sent(answer, operation, request, **more):
+    """What reaches the server of a request, and the headers for the client."""
+    async with ScriptedUpstream(answering(answer)) as upstream:
+        gateway = Gateway(PluginManager())
+        context = Context("req_1")
+        try:
+            entry = entry_at(upstream.base_url, **{**CONFIGURED, **more})
+            given = await gateway.ask(Project("shop", "default", None, (entry,)), operation, request, context)
+            if operation.returns != "value":
+                await given.aclose()
+        finally:
+            await gateway.aclose()
+        return upstream.requests[-1].body, context.headers
+
+
+async def test_a_chat_gets_the_entrys_parameters_and_further_fields():
+    body, _ = await sent(COMPLETION, CHAT, {"messages": MESSAGES, "temperature": 0.9, "min_p": 0.1})
+    assert body == {
+        "messages": MESSAGES,
+        "model": "gpt-x",
+        "temperature": 0.9,
+        "seed": 7,
+        "min_p": 0.1,
+        **CONFIGURED["extra_body"],
+    }
+
+
+@pytest.mark.parametrize(
+    "answer, operation, request_",
+    [(VECTORS, EMBEDDINGS, {"input": "a"}), (RANKED, RERANK, {"query": "q", "documents": ["a"]})],
+    ids=["embeddings", "rerank"],
+)
+async def test_operations_that_generate_nothing_get_the_further_fields_only(answer, operation, request_):
+    body, _ = await sent(answer, operation, request_)
+    assert body == {**request_, "model": "gpt-x", **CONFIGURED["extra_body"]}
+
+
+async def test_pictures_get_the_further_fields_too():
+    body, _ = await sent(PICTURES, IMAGES, {"prompt": "a cat"}, extra_body={"steps": 4}, model_api_parameters={"n": 2})
+    assert body == {"prompt": "a cat", "model": "gpt-x", "steps": 4, "n": 2}
+
+
+async def test_a_parameter_of_the_configuration_that_the_server_would_ignore_is_refused_as_one_of_the_request_is():
+    with pytest.raises(InvalidRequest, match="'seed' for chat"):
+        await sent(COMPLETION, CHAT, {"messages": MESSAGES}, profile="anthropic")
+
+
+async def test_what_a_server_has_no_use_for_is_named_to_the_client():
+    more = {"profile": "anthropic", "model_api_parameters": {}}
+    body, headers = await sent(COMPLETION, CHAT, {"messages": MESSAGES, "user": "u"}, **more)
+    assert "user" not in body
+    assert headers[IGNORED_HEADER] == "user"
