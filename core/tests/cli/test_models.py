@@ -63,7 +63,7 @@ def test_an_unknown_name_is_an_error_that_says_what_to_do(shop, command):
     assert ran.code == 1
     assert "There is no model 'smal'" in ran.err
     assert "Did you mean small?" in ran.err
-    assert "`--provider`): shelf." in ran.err
+    assert "`provider`): shelf." in ran.err
 
 
 def test_a_runtimes_own_id_needs_its_provider_and_no_project(shop):

@@ -107,7 +107,7 @@ def test_an_unknown_name_is_an_error_with_the_near_names_and_the_providers():
         find("frist")
 
     assert "Did you mean first" in str(caught.value)
-    assert "`--provider`): shelf, strict." in str(caught.value)
+    assert "`provider`): shelf, strict." in str(caught.value)
     assert (caught.value.status, caught.value.code) == (404, "model_not_found")
 
 

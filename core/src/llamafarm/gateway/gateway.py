@@ -13,9 +13,7 @@ from llamafarm.errors import LlamaFarmError, PluginError, RequestError
 from llamafarm.gateway.blame import blaming
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, take_handler_fields
-from llamafarm.gateway.models import RuntimeModels
 from llamafarm.gateway.reply import TurnReply
-from llamafarm.gateway.runtimes import RuntimeStatus, runtime_statuses
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.select import Link, build_chain
 from llamafarm.project import BrokenEntry, Project
@@ -27,6 +25,8 @@ from llamafarm.wire.model import Model
 from llamafarm.wire.operations import CHAT, Operation
 
 if TYPE_CHECKING:
+    from llamafarm.gateway.models import RuntimeModels
+    from llamafarm.gateway.runtimes import RuntimeStatus
     from llamafarm.plugins.manager import PluginManager
     from llamafarm.records import AgentHandlerSpec
     from llamafarm.sessions import SessionStore, StoredSession
@@ -52,17 +52,13 @@ class _Served:
 
 
 class Gateway:
-    """Serves every project of a process. Providers are pooled by endpoint, handler chains are built once per entry.
-
-    runtime_models: the models at their runtimes, which can be looked at, fetched and deleted.
-    """
+    """Serves every project of a process. Providers are pooled by endpoint, handler chains are built once per entry."""
 
     def __init__(self, plugins: PluginManager, *, sessions: SessionStore | None = None) -> None:
         self.sessions = sessions
         self._plugins = plugins
         self._dispatcher = Dispatcher(plugins)
         self._served: dict[str, _Served] = {}
-        self.runtime_models = RuntimeModels(self._dispatcher, lambda project: self._of(project).plugins)
 
     async def ask(self, project: Project, operation: Operation, request: Mapping[str, Any], context: Context) -> Any:
         """Ask one model of the project; `operation.returns` says what comes back.
@@ -97,8 +93,17 @@ class Gateway:
             log.info("The health check of %s failed.", entry_name, exc_info=True)
             return Health(False, f"The health check failed: {type(error).__name__}: {error}")
 
+    @cached_property
+    def runtime_models(self) -> RuntimeModels:
+        """The models at their runtimes, which can be looked at, fetched and deleted."""
+        from llamafarm.gateway.models import RuntimeModels  # no chat needs it
+
+        return RuntimeModels(self._dispatcher, lambda project: self._of(project).plugins)
+
     async def runtimes(self, project: Project, *, timeout: float) -> list[RuntimeStatus]:  # noqa: ASYNC109 - as above
         """Every runtime of the project, each asked for `timeout` seconds at most. Starts nothing and never raises."""
+        from llamafarm.gateway.runtimes import runtime_statuses
+
         return await runtime_statuses(self._dispatcher, project, seconds=timeout)
 
     def models(self, project: Project) -> list[Model]:

@@ -67,7 +67,10 @@ def _unknown(project: Project, name: str, plugins: PluginManager) -> UsageError:
     else:
         error = _no_entry(project, name)
     providers = sorted({entry.provider for entry in project.models}) or sorted(plugins.providers())
-    own = f"Where it is a runtime's own id, name its provider too (`--provider`): {', '.join(providers) or 'none'}."
+    own = (
+        "Where it is a runtime's own id, name its provider too (`--provider`, in a request `provider`): "
+        f"{', '.join(providers) or 'none'}."
+    )
     same = [entry.name for entry in project.models if entry.model == name]
     having = f"It is the model of {', '.join(same)}." if same else ""
     error.hint = " ".join(filter(None, [having, error.hint, own]))
