@@ -211,8 +211,8 @@ async def test_without_a_time_and_after_a_failure_nothing_is_asked_again(status,
 async def test_a_server_elsewhere_that_cannot_be_reached_is_tried_again_and_one_on_this_machine_is_not(monkeypatch):
     tried = []
 
-    async def refused(host, *args, **options):
-        tried.append(host)
+    async def refused(*, remote_host, **options):
+        tried.append(remote_host)
         raise OSError("Connection refused")
 
     monkeypatch.setattr("anyio.connect_tcp", refused)

@@ -194,7 +194,7 @@ class OpenAIProvider:
         try:
             rows, server = await listing(self.upstream, within=HEALTH_SECONDS)
             self.recognition.learn(rows, server)
-        except UpstreamError as error:
+        except (UpstreamError, ModelNotFound) as error:  # a 404 of "/models" is about a model to those who read words
             try:
                 await self._alive("/health")
             except ProviderError:
