@@ -149,6 +149,11 @@ async def test_an_error_in_the_middle_ends_the_stream_with_the_upstreams_words()
     assert got == [HELLO]
 
 
+async def test_an_error_that_is_not_quite_json_is_told_as_it_came():
+    async with asked(streaming(HELLO, b'data: {"error": "Unknown value "a"."}\n\n')) as ask:
+        assert await before_the_error(await ask(), 'Unknown value "a"') == [HELLO]
+
+
 async def test_a_model_that_writes_about_errors_raises_none():
     texts = ['{"error": "not one"}', 'event: error\ndata: {"error": 1}', '"error"', "data: [DONE]\n\n"]
     spoken = [chunk(text) for text in texts]

@@ -177,8 +177,8 @@ def _check(upstream: HttpUpstream, answer: Answer, frame: bytes) -> None:
         return
     try:
         body = json.loads(event.data)
-    except ValueError:
-        body = event.data
+    except ValueError:  # `transformers serve` writes its errors without escaping what is in them
+        body = {"error": event.data} if event.data.startswith('{"error"') else event.data
     if event.name == "error" or (not _has_choices(body) and read_error(body)):
         raise _in_band(upstream, answer, body)
 
