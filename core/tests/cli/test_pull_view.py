@@ -44,6 +44,14 @@ def test_a_stage_without_bytes_is_its_text_alone():
     assert " of " not in shown
 
 
+def test_a_stage_after_a_download_does_not_keep_its_bytes():
+    screen = Screen()
+    shown = screen.shows(Progress("downloading", "Downloading", 2, 2), Progress("downloading", "Checking"))
+
+    assert "2 B of 2 B" not in shown.rpartition("Checking")[2]
+    assert " of " not in shown.rpartition("Checking")[2]
+
+
 def test_foreign_texts_neither_steer_the_terminal_nor_mark_it_up():
     shown = Screen().shows(Progress("downloading", "evil\x1b[2J [red]model[/red]", 1, 2))
 

@@ -57,12 +57,11 @@ def bar(console: Console) -> Iterator[Callable[[Progress], None]]:
         last = Progress("starting", "")
 
         def show(step: Progress) -> None:
-            nonlocal last
+            nonlocal task, last
             if _begins(step, last):
-                bars.reset(task, total=step.total, completed=step.done or 0)
-            bars.update(
-                task, description=plain(step.text), total=step.total, completed=step.done or 0, files=_files(step)
-            )
+                bars.remove_task(task)
+                task = bars.add_task("", total=step.total, completed=step.done or 0)
+            bars.update(task, description=plain(step.text), completed=step.done or 0, files=_files(step))
             last = step
 
         yield show
