@@ -14,20 +14,63 @@ import pytest
 from llamafarm import testing
 
 NAMES = {
-    "a plugin": ["__version__", "hookimpl"],
+    "a plugin": ["__version__", "data_dir", "hookimpl"],
     "what hooks return": ["AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"],
-    "a provider": ["Call", "Endpoint", "Health", "ModelEntry", "ModelInfo", "Parameters", "Progress", "Provider"],
-    "its way to a runtime": ["HttpUpstream", "Timeouts", "normalize_base_url"],
-    "its answers": ["ChunkReply", "JsonReply", "Reply", "SseReply", "read_reply"],
+    "a provider": ["Call", "Endpoint", "Health", "ModelEntry", "ModelInfo", "Progress", "Provider", "Pulls", "Removes"],
+    "what becomes of its parameters": ["Field", "Parameters", "note_ignored"],
+    "its way to a runtime": [
+        "Answer",
+        "HttpUpstream",
+        "ReadError",
+        "Refusal",
+        "Timeouts",
+        "error_of",
+        "host_and_port",
+        "ignore_progress",
+        "is_loopback",
+        "normalize_base_url",
+        "read_error",
+    ],
+    "its answers": ["ChunkReply", "Content", "JsonReply", "Reply", "SseReply", "read_content", "read_reply"],
     "its service": ["ProcessService", "ProcessSpec", "Service", "ServiceStatus"],
     "an agent handler": ["AgentHandler", "Ask", "Session", "Turn"],
+    "the operation table": [
+        "CHAT",
+        "COMPLETIONS",
+        "EMBEDDINGS",
+        "IMAGES",
+        "IMAGE_EDITS",
+        "IMAGE_VARIATIONS",
+        "OPERATIONS",
+        "Operation",
+        "RERANK",
+        "SCORE",
+        "SPEECH",
+        "TRANSCRIPTIONS",
+        "TRANSLATIONS",
+    ],
     "the wire": [
         "ChatChunk",
         "ChatRequest",
         "CompletionRequest",
+        "Embedding",
         "EmbeddingRequest",
         "EmbeddingResponse",
+        "ImageEditRequest",
+        "ImageRequest",
+        "ImageVariationRequest",
+        "ImagesResponse",
         "Message",
+        "RerankRequest",
+        "RerankResponse",
+        "ScoreRequest",
+        "ScoreResponse",
+        "SpeechRequest",
+        "Transcription",
+        "TranscriptionRequest",
+        "TranslationRequest",
+        "Upload",
+        "sse",
     ],
     "errors": [
         "AuthenticationFailed",
@@ -96,6 +139,9 @@ def unexplained(home, name) -> Iterator[str]:
     if name == "__version__":
         return
     value = getattr(home, name)
+    if inspect.ismodule(value):
+        yield from (f"{name}.{one}" for one, what in vars(value).items() if is_own(value, what) and not what.__doc__)
+        return
     if not inspect.isclass(value):
         if not (inspect.isfunction(value) and value.__doc__) and not explained_below(home, name):
             yield name
@@ -103,6 +149,12 @@ def unexplained(home, name) -> Iterator[str]:
     if not vars(value).get("__doc__"):
         yield name
     yield from (f"{name}.{method}" for method in methods(value) if not inspect.getdoc(getattr(value, method)))
+
+
+def is_own(module, value) -> bool:
+    """Whether a class or function is the module's own, and public."""
+    named = inspect.isclass(value) or inspect.isfunction(value)
+    return named and value.__module__ == module.__name__ and not value.__name__.startswith("_")
 
 
 def methods(value: type) -> Iterator[str]:
@@ -122,7 +174,7 @@ def explained_below(home, name) -> bool:
 
 
 def assigns(statement: ast.stmt, name: str) -> bool:
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     return any(isinstance(target, ast.Name) and target.id == name for target in targets)
 
 

@@ -38,19 +38,56 @@ if TYPE_CHECKING:
     )
     from llamafarm.handlers.base import AgentHandler, Ask, Session, Turn
     from llamafarm.hookspecs import hookimpl
-    from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Progress, Provider, Reply
+    from llamafarm.paths import data_dir
+    from llamafarm.providers.address import is_loopback
+    from llamafarm.providers.answer import Answer
+    from llamafarm.providers.base import (
+        Call,
+        Endpoint,
+        Health,
+        ModelInfo,
+        Progress,
+        Provider,
+        Pulls,
+        Removes,
+        Reply,
+        ignore_progress,
+    )
     from llamafarm.providers.chunks import ChunkReply
+    from llamafarm.providers.content import Content, read_content
     from llamafarm.providers.entry import ModelEntry, Timeouts
     from llamafarm.providers.http import HttpUpstream
-    from llamafarm.providers.parameters import Parameters
+    from llamafarm.providers.parameters import Field, Parameters, note_ignored
+    from llamafarm.providers.refusal import ReadError, Refusal, error_of
     from llamafarm.providers.reply import JsonReply, SseReply, read_reply
-    from llamafarm.providers.urls import normalize_base_url
+    from llamafarm.providers.urls import host_and_port, normalize_base_url
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
     from llamafarm.services.base import Service, ServiceStatus
     from llamafarm.services.process import ProcessService, ProcessSpec
+    from llamafarm.wire import sse
+    from llamafarm.wire.audio import SpeechRequest, Transcription, TranscriptionRequest, TranslationRequest
     from llamafarm.wire.chat import ChatChunk, ChatRequest, Message
     from llamafarm.wire.completion import CompletionRequest
-    from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
+    from llamafarm.wire.embedding import Embedding, EmbeddingRequest, EmbeddingResponse
+    from llamafarm.wire.envelope import read_error
+    from llamafarm.wire.image import ImageEditRequest, ImageRequest, ImagesResponse, ImageVariationRequest
+    from llamafarm.wire.operations import (
+        CHAT,
+        COMPLETIONS,
+        EMBEDDINGS,
+        IMAGE_EDITS,
+        IMAGE_VARIATIONS,
+        IMAGES,
+        OPERATIONS,
+        RERANK,
+        SCORE,
+        SPEECH,
+        TRANSCRIPTIONS,
+        TRANSLATIONS,
+        Operation,
+    )
+    from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, ScoreResponse
+    from llamafarm.wire.upload import Upload
 
     __version__: str
 
@@ -77,25 +114,75 @@ _HOMES = {
     ),
     "handlers.base": ("AgentHandler", "Ask", "Session", "Turn"),
     "hookspecs": ("hookimpl",),
-    "providers.base": ("Call", "Endpoint", "Health", "ModelInfo", "Progress", "Provider", "Reply"),
+    "paths": ("data_dir",),
+    "providers.address": ("is_loopback",),
+    "providers.answer": ("Answer",),
+    "providers.base": (
+        "Call",
+        "Endpoint",
+        "Health",
+        "ModelInfo",
+        "Progress",
+        "Provider",
+        "Pulls",
+        "Removes",
+        "Reply",
+        "ignore_progress",
+    ),
     "providers.chunks": ("ChunkReply",),
+    "providers.content": ("Content", "read_content"),
     "providers.entry": ("ModelEntry", "Timeouts"),
     "providers.http": ("HttpUpstream",),
-    "providers.parameters": ("Parameters",),
+    "providers.parameters": ("Field", "Parameters", "note_ignored"),
+    "providers.refusal": ("ReadError", "Refusal", "error_of"),
     "providers.reply": ("JsonReply", "SseReply", "read_reply"),
-    "providers.urls": ("normalize_base_url",),
+    "providers.urls": ("host_and_port", "normalize_base_url"),
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
     "services.base": ("Service", "ServiceStatus"),
     "services.process": ("ProcessService", "ProcessSpec"),
+    "wire.audio": ("SpeechRequest", "Transcription", "TranscriptionRequest", "TranslationRequest"),
     "wire.chat": ("ChatChunk", "ChatRequest", "Message"),
     "wire.completion": ("CompletionRequest",),
-    "wire.embedding": ("EmbeddingRequest", "EmbeddingResponse"),
+    "wire.embedding": ("Embedding", "EmbeddingRequest", "EmbeddingResponse"),
+    "wire.envelope": ("read_error",),
+    "wire.image": ("ImageEditRequest", "ImageRequest", "ImageVariationRequest", "ImagesResponse"),
+    "wire.operations": (
+        "CHAT",
+        "COMPLETIONS",
+        "EMBEDDINGS",
+        "IMAGES",
+        "IMAGE_EDITS",
+        "IMAGE_VARIATIONS",
+        "OPERATIONS",
+        "Operation",
+        "RERANK",
+        "SCORE",
+        "SPEECH",
+        "TRANSCRIPTIONS",
+        "TRANSLATIONS",
+    ),
+    "wire.rerank": ("RerankRequest", "RerankResponse", "ScoreRequest", "ScoreResponse"),
+    "wire.upload": ("Upload",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES = {"sse": "wire.sse"}
 
 __all__ = [
+    "CHAT",
+    "COMPLETIONS",
+    "EMBEDDINGS",
+    "IMAGES",
+    "IMAGE_EDITS",
+    "IMAGE_VARIATIONS",
+    "OPERATIONS",
+    "RERANK",
+    "SCORE",
+    "SPEECH",
+    "TRANSCRIPTIONS",
+    "TRANSLATIONS",
     "AgentHandler",
     "AgentHandlerSpec",
+    "Answer",
     "Ask",
     "AuthenticationFailed",
     "Call",
@@ -107,13 +194,20 @@ __all__ = [
     "ConfigFragment",
     "ConnectionBroken",
     "ConnectionFailed",
+    "Content",
     "ContextLengthExceeded",
+    "Embedding",
     "EmbeddingRequest",
     "EmbeddingResponse",
     "Endpoint",
     "EntryBlock",
+    "Field",
     "Health",
     "HttpUpstream",
+    "ImageEditRequest",
+    "ImageRequest",
+    "ImageVariationRequest",
+    "ImagesResponse",
     "InvalidRequest",
     "JsonReply",
     "LlamaFarmError",
@@ -121,6 +215,7 @@ __all__ = [
     "ModelEntry",
     "ModelInfo",
     "ModelNotFound",
+    "Operation",
     "OperationNotSupported",
     "Parameters",
     "PluginError",
@@ -132,23 +227,45 @@ __all__ = [
     "ProviderSpec",
     "ProviderTimeout",
     "ProviderUnavailable",
+    "Pulls",
     "RateLimited",
+    "ReadError",
+    "Refusal",
+    "Removes",
     "Reply",
     "RequestError",
+    "RerankRequest",
+    "RerankResponse",
+    "ScoreRequest",
+    "ScoreResponse",
     "Section",
     "Service",
     "ServiceError",
     "ServiceStatus",
     "Session",
+    "SpeechRequest",
     "SseReply",
     "Timeouts",
+    "Transcription",
+    "TranscriptionRequest",
+    "TranslationRequest",
     "Turn",
+    "Upload",
     "UpstreamError",
     "UsageError",
     "__version__",
+    "data_dir",
+    "error_of",
     "hookimpl",
+    "host_and_port",
+    "ignore_progress",
+    "is_loopback",
     "normalize_base_url",
+    "note_ignored",
+    "read_content",
+    "read_error",
     "read_reply",
+    "sse",
 ]
 
 
@@ -158,11 +275,11 @@ def __getattr__(name: str) -> Any:
         from llamafarm.version import VERSION
 
         return VERSION
-    if name not in _HOME:
+    if name not in _HOME and name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    value = import_module(f"{__name__}.{_MODULES.get(name) or _HOME[name]}")
+    globals()[name] = value if name in _MODULES else getattr(value, name)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -151,6 +151,8 @@ class Provider(Protocol):
 
 @runtime_checkable
 class Pulls(Protocol):
+    """A provider whose runtime can fetch models."""
+
     async def pull(self, call: Call) -> None:
         """Have the runtime fetch the model of `call.entry`, telling `call.progress`.
 
@@ -161,6 +163,8 @@ class Pulls(Protocol):
 
 @runtime_checkable
 class Removes(Protocol):
+    """A provider whose runtime can delete models."""
+
     async def remove(self, call: Call) -> None:
         """Delete the files of the model of `call.entry` at the runtime. Raises ModelNotFound, and ProviderError."""
 

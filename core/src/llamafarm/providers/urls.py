@@ -1,4 +1,4 @@
-"""Addresses of servers that speak the OpenAI wire."""
+"""Addresses of servers: how they are written, and where they lead."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from llamafarm.providers.address import normalised
 
 
-def normalize_base_url(url: str) -> str:
-    """Return `url` without a final slash, with `/v1` where its path is empty; any other path is kept as it is.
+def normalize_base_url(url: str, *, path: str = "/v1") -> str:
+    """Return `url` without a final slash, with `path` where its own is empty; any other one is kept as it is.
 
     Raises ValueError where it is not an http or https address.
     """
-    return normalised(url, path="/v1")
+    return normalised(url, path=path)
 
 
 def host_and_port(url: str) -> tuple[str, int]:

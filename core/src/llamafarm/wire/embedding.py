@@ -26,6 +26,8 @@ class EmbeddingRequest(TypedDict):
 
 
 class Embedding(TypedDict):
+    """One vector. index: the number of its input."""
+
     object: Literal["embedding"]
     index: int
     embedding: list[float] | str

@@ -49,14 +49,19 @@ class Operation:
 
 
 CHAT = Operation("chat", "chat", "/chat/completions", ChatRequest, ChatCompletion, ChatChunk, returns="reply")
+"""Conversations."""
 COMPLETIONS = Operation(
     "completions", "complete", "/completions", CompletionRequest, Completion, Completion, returns="reply"
 )
+"""Continuations of a text."""
 EMBEDDINGS = Operation("embeddings", "embed", "/embeddings", EmbeddingRequest, EmbeddingResponse)
+"""Vectors of texts."""
 IMAGES = Operation("images", "generate_image", "/images/generations", ImageRequest, ImagesResponse, returns="content")
+"""Pictures, made of a text."""
 IMAGE_EDITS = Operation(
     "image edits", "edit_image", "/images/edits", ImageEditRequest, ImagesResponse, body="multipart", returns="content"
 )
+"""Pictures, changed."""
 IMAGE_VARIATIONS = Operation(
     "image variations",
     "vary_image",
@@ -66,6 +71,7 @@ IMAGE_VARIATIONS = Operation(
     body="multipart",
     returns="content",
 )
+"""Pictures like a given one."""
 TRANSCRIPTIONS = Operation(
     "transcriptions",
     "transcribe",
@@ -75,6 +81,7 @@ TRANSCRIPTIONS = Operation(
     body="multipart",
     returns="content",
 )
+"""Sound, written down."""
 TRANSLATIONS = Operation(
     "translations",
     "translate",
@@ -84,9 +91,13 @@ TRANSLATIONS = Operation(
     body="multipart",
     returns="content",
 )
+"""Sound, written down in English."""
 SPEECH = Operation("speech", "speak", "/audio/speech", SpeechRequest, bytes, returns="content")
+"""Texts, spoken."""
 RERANK = Operation("rerank", "rerank", "/rerank", RerankRequest, RerankResponse)
+"""Documents, put in order."""
 SCORE = Operation("score", "score", "/score", ScoreRequest, ScoreResponse)
+"""Texts, compared."""
 
 OPERATIONS: tuple[Operation, ...] = (
     CHAT,
@@ -101,3 +112,4 @@ OPERATIONS: tuple[Operation, ...] = (
     RERANK,
     SCORE,
 )
+"""The table itself."""
