@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -57,6 +58,14 @@ async def refusal_of(profile: ProfileName, **fields) -> InvalidRequest:
 def test_every_profile_that_can_be_named_has_a_row():
     assert tuple(profile.name for profile in PROFILES) == get_args(ProfileName)
     assert len({profile.title for profile in PROFILES}) == len(PROFILES)
+
+
+def test_the_readme_names_every_profile_and_its_key():
+    readme = Path(__file__).parents[1] / "README.md"
+    rows = [line.split("|")[1:4:2] for line in readme.read_text().splitlines() if line.startswith("| `")]
+    told = {cells[0].strip(): cells[1].strip() for cells in rows}
+    for profile in PROFILES:
+        assert told[f"`{profile.name}`"] == (f"`{profile.key}`" if profile.key else "")
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
