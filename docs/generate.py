@@ -12,7 +12,9 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import click
@@ -28,6 +30,7 @@ from llamafarm.wire.operations import OPERATIONS
 DOCS = Path(__file__).parent
 OFFICIAL = ("llamafarm", *(f"llamafarm-{name}" for name in ("openai-compat", "ollama", "lemonade", "universal")))
 WIDTH = 100
+RETURNED = {"reply": "Reply", "content": "Content"}
 
 _PART = re.compile(r"(<!-- generated: (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -70,7 +73,7 @@ def operations(_: str | None) -> str:
     """The operation table."""
     rows = [
         f"| `{row.method}` | {row.name} | `/v1{row.path}` | `{row.request.__name__}` "
-        f"| {'`Reply`' if row.chunk else f'`{row.answer.__name__}`'} |"
+        f"| `{RETURNED.get(row.returns, row.answer.__name__)}` |"
         for row in OPERATIONS
     ]
     return "\n".join(["| method | operation | route of the API | request | returns |", "|---|---|---|---|---|", *rows])
@@ -96,6 +99,27 @@ def contract(name: str | None) -> str:
     return "\n".join(f"- {test.removeprefix('test_').replace('_', ' ')}" for test in tests)
 
 
+def names(homes: str | None) -> str:
+    """The public names that come from these modules, each with the first sentence that is said of it."""
+    found = [
+        (name, home)
+        for name, home in {**llamafarm._HOME, **llamafarm._MODULES}.items()
+        if home in str(homes).split(",")
+    ]
+    rows = [f"| `{name}` | {_first_sentence(name, home)} |" for name, home in found]
+    return "\n".join(["| name | what it is |", "|---|---|", *rows])
+
+
+def _first_sentence(name: str, home: str) -> str:
+    value = getattr(llamafarm, name)
+    if isinstance(value, type | FunctionType | ModuleType):
+        text = inspect.getdoc(value) or ""
+    else:  # a constant: the text that stands below it
+        source = inspect.getsource(import_module(f"llamafarm.{home}"))
+        text = "".join(re.findall(rf'^{name}\b.*?^"""(.*?)"""', source, re.MULTILINE | re.DOTALL)[:1])
+    return re.split(r"(?<=\.)\s", " ".join(text.split()))[0].replace("|", r"\|")
+
+
 def scenes(_: str | None) -> str:
     """What a runtime does in each scene: the text that stands below its name in the class."""
     said = re.findall(r'^ {4}(\w+) = .*\n {4}"""(.*?)"""', inspect.getsource(Scene), re.MULTILINE)
@@ -106,6 +130,7 @@ def scenes(_: str | None) -> str:
 
 PARTS: dict[str, Callable[[str | None], str]] = {
     "contract": contract,
+    "names": names,
     "operations": operations,
     "record": record,
     "scenes": scenes,

@@ -95,6 +95,11 @@ def test_everything_that_an_author_says_to_a_contract_is_described(contract: str
     assert [name for name in sorted(said) if f"`{name}`" not in text] == []
 
 
+def test_every_name_for_plugins_is_explained_and_no_other() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| \w.+ \|$", (ROOT / "docs" / "plugins" / "names.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == [name for name in sorted(llamafarm.__all__) if name != "__version__"]
+
+
 def all_blocks(*languages: str) -> list[Any]:
     return [pytest.param(block, id=block.place) for page in PAGES for block in blocks(page, *languages)]
 

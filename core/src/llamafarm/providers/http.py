@@ -51,7 +51,7 @@ _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class HttpUpstream:
-    """One endpoint. Connections are kept alive; redirects are not followed; loopback goes through no proxy.
+    """Pooled connections to one endpoint. They are kept alive; redirects are not followed; loopback needs no proxy.
 
     read_error: what a refusal of this kind of runtime means. streams_close: whether the connection of a stream is never
     used again, for a runtime that promises to keep it and closes it; behind a proxy that is always so.

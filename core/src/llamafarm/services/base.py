@@ -14,7 +14,9 @@ State = Literal["running", "foreign", "stopped"]
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """state: `running` is ours, `foreign` answers but was started by somebody else, `stopped` does not answer.
+    """What is known of a service now.
+
+    state: `running` is ours, `foreign` answers but was started by somebody else, `stopped` does not answer.
 
     since: seconds since 1970. log: the file that the process writes.
     """

@@ -20,7 +20,9 @@ from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, S
 
 @dataclass(frozen=True)
 class Operation:
-    """name: what users read. method: the provider's method that does it. path: below the base URL that ends in `/v1`.
+    """One thing that can be asked of a provider: a row of the table.
+
+    name: what users read. method: the provider's method that does it. path: below the base URL that ends in `/v1`.
 
     `request`, `answer` and `chunk` are the types of the wire; `chunk` is None where the answer is no text that grows.
     body: how a request travels. returns: what the method returns, the answer itself (`value`), a `Reply`, or a
@@ -112,4 +114,4 @@ OPERATIONS: tuple[Operation, ...] = (
     RERANK,
     SCORE,
 )
-"""The table itself."""
+"""All rows of the table."""
