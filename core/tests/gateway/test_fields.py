@@ -10,7 +10,18 @@ from llamafarm.gateway.fields import merged, take_handler_fields
 from llamafarm.handlers.select import Link
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import AgentHandlerSpec
-from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS
+from llamafarm.wire.operations import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    IMAGE_EDITS,
+    IMAGES,
+    OPERATIONS,
+    RERANK,
+    SPEECH,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+)
 from pydantic import Field, TypeAdapter
 
 RAG = AgentHandlerSpec("rag", "", lambda _: None, fields={"rag_top_k": int})  # type: ignore[arg-type,return-value]
@@ -42,7 +53,41 @@ def test_embeddings_get_the_parameters_that_they_define_and_the_extra_body():
     assert merged({}, mine, EMBEDDINGS) == {"dimensions": 8, "truncate": True}
 
 
-@pytest.mark.parametrize("name", ["messages", "stream", "model"])
+def test_a_parameter_of_several_operations_reaches_each_of_them():
+    mine = entry({"temperature": 0.2, "size": "512x512", "language": "en", "voice": "alloy", "top_n": 3})
+    assert merged({}, mine, IMAGES) == merged({}, mine, IMAGE_EDITS) == {"size": "512x512"}
+    assert merged({}, mine, TRANSCRIPTIONS) == {"temperature": 0.2, "language": "en"}
+    assert merged({}, mine, TRANSLATIONS) == {"temperature": 0.2}
+    assert merged({}, mine, SPEECH) == {"voice": "alloy"}
+    assert merged({}, mine, RERANK) == {"top_n": 3}
+    assert merged({}, mine, CHAT) == {"temperature": 0.2}
+
+
+def test_what_a_server_has_of_its_own_reaches_what_is_made_and_not_what_is_compared():
+    mine = entry({"steps": 20})
+    assert [row.name for row in OPERATIONS if not merged({}, mine, row)] == ["embeddings", "rerank", "score"]
+
+
+def test_the_extra_body_of_a_server_reaches_every_operation():
+    assert all(merged({}, entry(None, {"truncate": True}), row) == {"truncate": True} for row in OPERATIONS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "messages",
+        "prompt",
+        "input",
+        "image",
+        "file",
+        "query",
+        "documents",
+        "text_1",
+        "stream",
+        "stream_format",
+        "model",
+    ],
+)
 def test_what_only_a_request_can_set_is_refused_in_the_configuration(name):
     with pytest.raises(ConfigError, match=f"set '{name}'"):
         merged({}, entry({name: "x"}), CHAT)

@@ -389,3 +389,40 @@ async def test_a_failure_to_connect_elsewhere_is_tried_again(monkeypatch):
         await http.post_json("/x", {}, call())
     assert len(tried) == 3
     await http.aclose()
+
+
+LIMITS = {
+    "x-ratelimit-limit-requests": "60",
+    "x-ratelimit-remaining-tokens": "1499",
+    "anthropic-ratelimit-requests-reset": "2026-01-01T00:00:00Z",
+    "ratelimit": "limit=60, remaining=59",
+    "ratelimit-remaining": "59",
+}
+
+
+async def test_what_a_runtime_says_of_its_limits_is_passed_on_and_nothing_else():
+    others = {"x-request-id": "theirs", "set-cookie": "a=b", "x-ratelimited": "no"}
+    async with ScriptedUpstream(answering({"ok": 1}, headers={**LIMITS, **others})) as upstream:
+        http, asked = reaching(upstream), call()
+        await http.post_json("/x", {}, asked)
+        assert asked.headers == LIMITS
+        await http.aclose()
+
+
+async def test_a_refusal_says_the_limits_too_beside_when_to_come_back():
+    refused = answering({"error": "slow down"}, 429, {**LIMITS, "retry-after": "3600"})
+    async with ScriptedUpstream(refused) as upstream:
+        with pytest.raises(RateLimited) as caught:
+            await post(upstream)
+    assert (caught.value.headers, caught.value.retry_after) == (LIMITS, 3600)
+
+
+async def test_limits_that_cannot_be_a_header_of_ours_are_left_out():
+    async def odd(_: Asked, peer: Peer) -> None:
+        await peer.send("HTTP/1.1 200 OK\r\nx-ratelimit-note: ü\r\ncontent-length: 2\r\n\r\n{}".encode())
+
+    async with ScriptedUpstream(odd) as upstream:
+        http, asked = reaching(upstream), call()
+        await http.post_json("/x", {}, asked)
+        assert asked.headers == {}
+        await http.aclose()

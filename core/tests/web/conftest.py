@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -48,3 +49,16 @@ def serve() -> Iterator[Callable[..., httpx.Client]]:
             return client
 
         yield start
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """until(condition) waits, within a bound, until that is so."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        end = time.monotonic() + BOUND
+        while not condition():
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.005)
+
+    return wait

@@ -110,7 +110,7 @@ def test_a_server_may_read_more_strictly(echo):
     assert (answer.status_code, error(answer)["message"]) == (400, "Not today.")
 
 
-def test_a_client_that_leaves_while_it_sends_is_no_error(echo, caplog):
+def test_a_client_that_leaves_while_it_sends_is_no_error(echo, until, caplog):
     client = echo()
     with (
         caplog.at_level("INFO", logger="llamafarm"),
@@ -120,15 +120,6 @@ def test_a_client_that_leaves_while_it_sends_is_no_error(echo, caplog):
         gone.sendall(head)
         assert client.post("/", content=b"{}", headers=JSON).status_code == 200
         gone.close()
-        wait_until(lambda: len(caplog.records) == 2)
+        until(lambda: len(caplog.records) == 2)
     assert {record.args[2] for record in caplog.records} == {200, "-"}
     assert {record.levelname for record in caplog.records} == {"INFO"}
-
-
-def wait_until(condition) -> None:
-    end = threading.Event()
-    for _ in range(4000):
-        if condition():
-            return
-        end.wait(0.005)
-    raise AssertionError("waited in vain")

@@ -43,6 +43,13 @@ def test_a_rate_limit_says_when_to_come_back_in_whole_seconds(serve):
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
 
 
+def test_the_limits_that_a_runtime_told_stand_beside_when_to_come_back(serve):
+    error = RateLimited("later", retry_after=2)
+    error.headers["x-ratelimit-remaining-requests"] = "0"
+    answer = serve(routes=raising(error)).get("/fail")
+    assert (answer.headers["retry-after"], answer.headers["x-ratelimit-remaining-requests"]) == ("2", "0")
+
+
 def test_a_401_says_how_to_authenticate(serve):
     answer = serve(routes=raising(AuthenticationFailed("no", status=401))).get("/fail")
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")

@@ -32,10 +32,11 @@ def test_errors_carry_the_ids_too(serve):
     assert answer.headers["x-lf-request-id"].startswith("req_")
 
 
-def test_the_access_log_has_one_line_for_a_request_whatever_its_path(serve, caplog):
+def test_the_access_log_has_one_line_for_a_request_whatever_its_path(serve, until, caplog):
     client = serve()
     with caplog.at_level("INFO", logger="llamafarm.access"):
         answer = client.get("/a%0Ab")
+        until(lambda: caplog.records)  # the line follows the answer
     (record,) = caplog.records
     assert record.getMessage().startswith("GET /a%0Ab 404 ")
     assert record.getMessage().endswith(answer.headers["x-lf-request-id"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 
 import httpx
 import pytest
@@ -60,19 +59,12 @@ class Talk:
         return Route("/", JsonEndpoint(answer, limit=1000), methods=["POST"])
 
 
-def until(condition) -> None:
-    end = time.monotonic() + BOUND
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
-
-
 def event(text: str) -> bytes:
     return sse.encode({"text": text})
 
 
 @pytest.mark.parametrize("body", [{}, {"async": True}])
-def test_the_frames_pass_unchanged_and_the_stream_is_closed(serve, body):
+def test_the_frames_pass_unchanged_and_the_stream_is_closed(serve, until, body):
     talk = Talk(event("a"), event("b"), sse.DONE, headers={"X-Acme": "1"})
     answer = serve(routes=(talk.route,)).post("/", json=body)
     assert answer.content == event("a") + event("b") + sse.DONE
@@ -134,7 +126,7 @@ def test_comments_never_cut_a_frame_in_two(serve):
     assert b": keep-alive" in frames
 
 
-def test_a_client_that_goes_away_closes_the_stream(serve):
+def test_a_client_that_goes_away_closes_the_stream(serve, until):
     talk = Talk(event("a"), ...)
     client = serve(routes=(talk.route,))
     with client.stream("POST", "/", json={}) as answer:
@@ -155,7 +147,7 @@ def test_a_stream_that_runs_when_the_server_stops_may_end(serve):
         assert event("b").decode().strip() in list(lines)
 
 
-def test_a_stream_that_does_not_end_in_time_is_told_that_the_server_stops(serve, caplog):
+def test_a_stream_that_does_not_end_in_time_is_told_that_the_server_stops(serve, until, caplog):
     talk = Talk(event("a"), ...)
     client = serve(routes=(talk.route,), grace=1)
     with client.stream("POST", "/", json={}) as answer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -18,26 +20,31 @@ async def read_form(request: Request, *, limit: int, limit_hint: str | None = No
     ClientDisconnect where the client goes away before its body is here.
     """
     _check_type(request)
-    parser = _Parser(request.headers, bounded(request, limit, limit_hint), max_part_size=limit)
     try:
-        form = await parser.parse()
+        form = await _Parser(request, limit, limit_hint).parse()
     except MultiPartException as error:
         raise RequestError(f"The body is not a form: {error.message}", code="invalid_form") from None
     try:
-        if not parser.ended:
-            raise RequestError("The form breaks off: its last boundary is missing.", code="invalid_form")
         return [(name, await _part(value)) for name, value in form.multi_items()]
     finally:
         await form.close()
 
 
 class _Parser(MultiPartParser):
-    """ended: whether the form's last boundary has come; without it the last part may be missing or cut."""
+    """Refuses a form that ends before its last boundary: starlette takes what came for all there is."""
 
-    ended = False
+    def __init__(self, request: Request, limit: int, limit_hint: str | None) -> None:
+        super().__init__(request.headers, self._whole(bounded(request, limit, limit_hint)), max_part_size=limit)
+        self._ended = False
 
     def on_end(self) -> None:
-        self.ended = True
+        self._ended = True
+
+    async def _whole(self, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for piece in pieces:
+            yield piece
+        if not self._ended:
+            raise MultiPartException("It breaks off: its last boundary is missing.")
 
 
 async def _part(value: str | UploadFile) -> str | Upload:
