@@ -85,6 +85,14 @@ def vllm(message: str, kind: str, code: int, param: str | None = None) -> dict:
             None,
             "instructor_mode: json_schema",
         ),
+        (
+            404,
+            {"error": "Unexpected endpoint or method. (POST /v1/rerank)"},
+            UpstreamError,
+            "Unexpected endpoint",
+            "upstream_error",
+            "LM Studio cannot",
+        ),
         # llama-server [run]
         (
             503,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from llamafarm.errors import InvalidRequest
+from llamafarm.errors import ConnectionFailed, InvalidRequest
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.testing.upstream import Asked, Peer, Script, ScriptedUpstream
 from llamafarm_openai_compat import recognition
@@ -227,6 +227,22 @@ async def test_closing_while_the_server_is_asked_leaves_nothing_behind():
         await asyncio.gather(task, return_exceptions=True)
         await asking.provider.aclose()
         assert question.cancelled()
+
+
+async def test_a_server_that_has_gone_may_be_another_one_when_it_is_back():
+    first = ScriptedUpstream(serving(LM_STUDIO))
+    async with first:
+        asking = Asking(first)
+        await asking.chat(**JSON)
+        assert asking.provider.recognition.known.name == "lm-studio"
+    with pytest.raises(ConnectionFailed):
+        await asking.chat()
+    second = ScriptedUpstream(serving(VLLM))
+    second.port = first.port
+    async with second, asking:
+        await asking.chat(**JSON)
+        assert second.requests[-1].body["response_format"] == JSON["response_format"]
+        assert asking.provider.recognition.known.name == "vllm"
 
 
 async def test_a_server_that_the_entry_names_is_never_asked():

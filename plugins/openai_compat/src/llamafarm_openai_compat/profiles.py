@@ -57,7 +57,7 @@ VLLM = Profile(
     structured=Structured(
         "json_schema",
         "`json_schema`, `json_object` and `structured_outputs` are held to; arguments of tools only with "
-        "`strict: true`",
+        "`strict: true`, and a tool that is named ends with `stop`",
     ),
     parameters=Parameters(
         fields={
@@ -100,6 +100,7 @@ LM_STUDIO = Profile(
             "LM Studio takes `none`, `auto` and `required`; `instructor_mode: json_schema` needs no tools.",
             words="invalid tool_choice type",
         ),
+        Hint("LM Studio cannot do this operation.", words="unexpected endpoint or method"),
     ),
 )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, cast
 
-from llamafarm.errors import LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
+from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
 from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Reply
 from llamafarm.providers.content import Content
 from llamafarm.providers.http import HttpUpstream
@@ -32,6 +32,8 @@ from llamafarm_openai_compat.recognition import Recognition, listing
 from llamafarm_openai_compat.request import fitted
 
 HEALTH_SECONDS = 5.0
+Answered = TypeVar("Answered")
+Ask = Callable[[Operation, Mapping[str, Any], Call, str], Awaitable[Answered]]
 _KEY_HEADERS = frozenset({"authorization", "x-api-key"})
 
 
@@ -165,18 +167,25 @@ class OpenAIProvider:
         await self.upstream.aclose()
 
     async def _reply(self, operation: Operation, request: Any, call: Call) -> Reply:
-        return await self.ask(operation, await self._fitted(operation, request, call), call, call.entry.model)
+        return await self._asked(self.ask, operation, request, call)
 
     async def _value(self, operation: Operation, request: Any, call: Call) -> dict[str, Any]:
-        return await self.ask_value(operation, await self._fitted(operation, request, call), call, call.entry.model)
+        return await self._asked(self.ask_value, operation, request, call)
 
     async def _content(self, operation: Operation, request: Any, call: Call) -> Content:
-        return await self.ask_content(operation, await self._fitted(operation, request, call), call, call.entry.model)
+        return await self._asked(self.ask_content, operation, request, call)
 
-    async def _fitted(self, operation: Operation, request: Mapping[str, Any], call: Call) -> Mapping[str, Any]:
-        """The request as the server's profile takes it. Raises InvalidRequest."""
+    async def _asked(
+        self, ask: Ask[Answered], operation: Operation, request: Mapping[str, Any], call: Call
+    ) -> Answered:
+        """Ask with the request as the server's profile takes it. Raises InvalidRequest, and ProviderError."""
         profile = await self.recognition.profile(request, operation, call)
-        return fitted(request, operation, profile, call.headers, self.endpoint.provider)
+        body = fitted(request, operation, profile, call.headers, self.endpoint.provider)
+        try:
+            return await ask(operation, body, call, call.entry.model)
+        except ConnectionFailed:
+            self.recognition.forget()
+            raise
 
     async def _richer(self, path: str) -> Rows | None:
         """A list that says more than the wire's; None where the server does not have it."""

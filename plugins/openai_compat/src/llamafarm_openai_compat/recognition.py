@@ -33,6 +33,7 @@ class Recognition:
 
     def __init__(self, endpoint: Endpoint, upstream: HttpUpstream) -> None:
         self.known = _told(endpoint)
+        self._endpoint = endpoint
         self._upstream = upstream
         self._asking: asyncio.Task[Profile] | None = None
         self._again = 0.0
@@ -57,6 +58,11 @@ class Recognition:
                 return found
             self.known = found
         return self.known
+
+    def forget(self) -> None:
+        """Forget what the server said of itself: it has gone, and another may come in its place."""
+        self.known = _told(self._endpoint)
+        self._again = 0.0
 
     async def aclose(self) -> None:
         """Stop asking."""
