@@ -38,6 +38,14 @@ async def test_a_stream_comes_in_the_pieces_in_which_it_was_recorded(client):
     assert answer.headers["content-type"] == "text/event-stream"
 
 
+async def test_a_text_that_was_edited_after_the_recording_gets_its_own_length(client):
+    edited = Exchange("GET", "/v1/models", 200, {"content-length": "900"}, (b'{"data":[]}',))
+    async with ReplayUpstream(edited) as upstream:
+        answer = await client.get(f"{upstream.base_url}/models")
+    assert answer.headers["content-length"] == "11"
+    assert answer.json() == {"data": []}
+
+
 async def test_a_whole_answer_gets_the_length_that_was_not_recorded(client):
     async with ReplayUpstream(WHOLE) as upstream:
         answer = await client.post(f"{upstream.base_url}/chat", json={})

@@ -80,13 +80,12 @@ class Exchange:
         return isinstance(body, dict) and all(_same(body.get(name), value) for name, value in self.sent.items())
 
     async def __call__(self, _: Asked, peer: Peer) -> None:
-        """Send the answer: an exchange is a script."""
+        """Send the answer: an exchange is a script. Its length is counted: texts of recordings may have been edited."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         chunked = headers.get("transfer-encoding") == "chunked" or self.ending != "complete"
-        if chunked or not _OWN_FRAMING & headers.keys():
-            framing = {"transfer-encoding": "chunked"} if chunked else {"content-length": str(self._length)}
-            headers = {name: value for name, value in headers.items() if name not in _OWN_FRAMING} | framing
-        await peer.head(self.status, headers)
+        framing = {"transfer-encoding": "chunked"} if chunked else {"content-length": str(self._length)}
+        kept = {name: value for name, value in headers.items() if name not in _OWN_FRAMING}
+        await peer.head(self.status, {**kept, **framing})
         for piece in self.pieces:
             await (peer.pieces(piece) if chunked else peer.send(piece))
         if self.ending == "held":
