@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from typing import Any, Self
 
 from llamafarm.providers.answer import Answer
 from llamafarm.providers.content import Content, read_content
@@ -13,7 +13,8 @@ from llamafarm.wire import sse
 from llamafarm.wire.envelope import read_error
 from llamafarm.wire.operations import Operation
 
-_EVENTS, _JSON, _PAGE = "text/event-stream", "application/json", "text/html"
+_JSON_OR_PAGE = ("application/json", "text/html")
+"""What is read for what it says: an answer, or an error."""
 _SUSPECT = (b'"error"', b"event: error", b"event:error")
 """One of them is in every frame that holds an error."""
 
@@ -25,13 +26,14 @@ async def content_of(upstream: HttpUpstream, answer: Answer, operation: Operatio
     """
     try:
         kind = answer.content_type
-        if kind == _EVENTS:
-            return await _events(upstream, answer)
-        if kind == _PAGE or (_is_pictures(operation) and kind != _JSON):
-            raise answer.broken(f"is no answer to {operation.name}: its type is {kind or 'not said'}")
+        if kind == "text/event-stream":
+            return Content(str(answer.headers["content-type"]), await Events.begin(upstream, answer))
+        pictures = operation.path.startswith("/images/")
+        if pictures and kind not in _JSON_OR_PAGE:
+            raise answer.broken(f"holds no pictures: its type is {kind or 'not said'}")
 
         def check(body: dict[str, Any]) -> None:
-            if _is_pictures(operation) and not body.get("data"):
+            if pictures and not body.get("data"):
                 raise answer.broken(f"holds no pictures: {str(body)[:200]}")
 
         return await read_content(upstream, answer, check)
@@ -40,22 +42,33 @@ async def content_of(upstream: HttpUpstream, answer: Answer, operation: Operatio
         raise
 
 
-def _is_pictures(operation: Operation) -> bool:
-    return operation.path.startswith("/images/")
+class Events:
+    """The frames of a stream as they came, until one holds an error. Made by `begin`; may be closed at any time."""
 
+    def __init__(self, answer: Answer, first: bytes, rest: AsyncIterator[bytes]) -> None:
+        self._answer = answer
+        self._first: bytes | None = first
+        self._rest = rest
 
-async def _events(upstream: HttpUpstream, answer: Answer) -> Content:
-    events = _checked(upstream, answer)
-    first = await anext(events, None)
-    if first is None:
-        raise answer.broken("holds no event")
-    return Content(str(answer.headers["content-type"]), _chained(first, events), answer.aclose)
+    @classmethod
+    async def begin(cls, upstream: HttpUpstream, answer: Answer) -> Self:
+        """Wait for the first event, so that an error there is an error and no stream. Raises ProviderError."""
+        frames = _checked(upstream, answer)
+        first = await anext(frames, None)
+        if first is None:
+            raise answer.broken("holds no event")
+        return cls(answer, first, frames)
 
+    def __aiter__(self) -> Self:
+        return self
 
-async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    yield first
-    async for frame in rest:
-        yield frame
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, None
+        return await anext(self._rest) if first is None else first
+
+    async def aclose(self) -> None:
+        """Close the connection to the upstream now, also while somebody waits for the next frame."""
+        await self._answer.aclose()
 
 
 async def _checked(upstream: HttpUpstream, answer: Answer) -> AsyncGenerator[bytes, None]:
