@@ -359,6 +359,16 @@ async def test_get_ends_within_its_own_limit():
         await http.aclose()
 
 
+async def test_what_is_looked_up_comes_with_its_headers_and_may_be_json_of_any_kind():
+    async with ScriptedUpstream(answering([{"id": "m"}], headers={"server": "acme"})) as upstream:
+        http = reaching(upstream)
+        async with await http.get("/models") as answer:
+            assert (answer.headers["server"], await answer.value()) == ("acme", [{"id": "m"}])
+        with pytest.raises(UpstreamError, match="is not a JSON object"):
+            await http.get_json("/models")
+        await http.aclose()
+
+
 async def test_a_loopback_address_never_goes_through_a_proxy(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
