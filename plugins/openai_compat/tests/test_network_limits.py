@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from llamafarm.api.app import create_app
-from llamafarm.api.registry import Projects
-from llamafarm.api.settings import Limits, Settings
 from llamafarm.errors import ConnectionFailed, ProviderTimeout, ProviderUnavailable
-from llamafarm.gateway import Gateway
-from llamafarm.plugins.manager import PluginManager
-from llamafarm.project import Project
-from llamafarm.testing.served import served
 from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, silent
-from llamafarm.web.run import Server
 from llamafarm.wire import sse
 from openai_asking import COMPLETION, MESSAGES, Asking, entry_at
 from openai_networks import NAME, Proxy, resolve, without_settings
+from openai_peers import in_front
 
 pytestmark = pytest.mark.anyio
 SHORT = 0.05
@@ -223,25 +216,9 @@ class TestAnswering:
             assert len(server.requests) == 1
 
 
-@pytest.fixture
-async def api():
-    """api(server) is a client of our own API in front of `server`."""
-    with_api = []
-
-    async def before(server: ScriptedUpstream) -> httpx.AsyncClient:
-        plugins = PluginManager()
-        project = Project("shop", "default", None, (entry_at(server.base_url),))
-        settings = Settings(Gateway(plugins), Projects(project), plugins, Limits())
-        running = served(Server(create_app(settings), grace=5, announce=lambda url: None))
-        url = await asyncio.to_thread(running.__enter__)
-        client = httpx.AsyncClient(base_url=f"{url}/v1", timeout=20, trust_env=False)
-        with_api.append((running, client))
-        return client
-
-    yield before
-    for running, client in with_api:
-        await client.aclose()
-        await asyncio.to_thread(running.__exit__, None, None, None)
+def before(server: ScriptedUpstream) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    """Our own API in front of `server`."""
+    return in_front(entry_at(server.base_url))
 
 
 def told(answer: httpx.Response) -> dict[str, str]:
@@ -255,45 +232,44 @@ async def streams(asked: Asked, peer: Peer) -> None:
 
 
 class TestLimitsOfTheServer:
-    async def test_they_come_with_a_whole_answer(self, api):
-        async with ScriptedUpstream(answering(COMPLETION, headers=TOLD)) as server:
-            answer = await (await api(server)).post("/chat/completions", json={"messages": MESSAGES})
+    async def test_they_come_with_a_whole_answer(self):
+        async with ScriptedUpstream(answering(COMPLETION, headers=TOLD)) as server, before(server) as api:
+            answer = await api.post("/chat/completions", json={"messages": MESSAGES})
             assert answer.json() == COMPLETION
             assert told(answer) == TOLD
 
-    async def test_they_come_with_a_stream_before_its_first_event(self, api):
-        async with ScriptedUpstream(streams) as server:
-            client = await api(server)
-            async with client.stream(
-                "POST", "/chat/completions", json={"messages": MESSAGES, "stream": True}
-            ) as answer:
+    async def test_they_come_with_a_stream_before_its_first_event(self):
+        asked = {"messages": MESSAGES, "stream": True}
+        async with ScriptedUpstream(streams) as server, before(server) as api:
+            async with api.stream("POST", "/chat/completions", json=asked) as answer:
                 assert told(answer) == TOLD
                 assert (await answer.aread()).endswith(sse.DONE)
+            assert len(server.requests) == 1
 
-    async def test_they_come_with_embeddings(self, api):
-        async with ScriptedUpstream(answering(VECTORS, headers=TOLD)) as server:
-            answer = await (await api(server)).post("/embeddings", json={"input": "Hi"})
+    async def test_they_come_with_embeddings(self):
+        async with ScriptedUpstream(answering(VECTORS, headers=TOLD)) as server, before(server) as api:
+            answer = await api.post("/embeddings", json={"input": "Hi"})
             assert answer.json()["data"] == VECTORS["data"]
             assert told(answer) == TOLD
 
     @pytest.mark.parametrize("operation", ["chat", "a stream", "embeddings"])
-    async def test_they_come_with_a_refusal_and_when_to_ask_again(self, api, operation):
+    async def test_they_come_with_a_refusal_and_when_to_ask_again(self, operation):
         refusal = {"error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"}}
         headers = {**TOLD, "retry-after": "3600"}
         chat = {"messages": MESSAGES, "stream": operation == "a stream"}
         path, body = ("/embeddings", {"input": "Hi"}) if operation == "embeddings" else ("/chat/completions", chat)
-        async with ScriptedUpstream(answering(refusal, 429, headers)) as server:
-            answer = await (await api(server)).post(path, json=body)
+        async with ScriptedUpstream(answering(refusal, 429, headers)) as server, before(server) as api:
+            answer = await api.post(path, json=body)
             assert answer.status_code == 429
             assert answer.json()["error"]["code"] == "rate_limit_exceeded"
             assert answer.headers["retry-after"] == "3600"
             assert told(answer) == TOLD
 
-    async def test_after_a_wait_those_of_the_answer_count_and_not_those_of_the_refusal(self, api):
-        before = {**TOLD, "x-ratelimit-remaining-requests": "0", "retry-after": "0.01"}
-        scripts = answering({"error": "slow down"}, 429, before), answering(COMPLETION, headers=TOLD)
-        async with ScriptedUpstream(*scripts) as server:
-            answer = await (await api(server)).post("/chat/completions", json={"messages": MESSAGES})
+    async def test_after_a_wait_those_of_the_answer_count_and_not_those_of_the_refusal(self):
+        none_left = {**TOLD, "x-ratelimit-remaining-requests": "0", "retry-after": "0.01"}
+        scripts = answering({"error": "slow down"}, 429, none_left), answering(COMPLETION, headers=TOLD)
+        async with ScriptedUpstream(*scripts) as server, before(server) as api:
+            answer = await api.post("/chat/completions", json={"messages": MESSAGES})
             assert answer.status_code == 200
             assert told(answer) == TOLD
             assert "retry-after" not in answer.headers
