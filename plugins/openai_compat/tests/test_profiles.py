@@ -140,6 +140,15 @@ async def test_what_has_no_effect_is_left_out_and_named():
         assert upstream.requests[0].body["top_p"] == 0.5
 
 
+async def test_tools_whose_strictness_is_not_held_to_are_sent_and_that_is_named():
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}
+    for profile, named in (("anthropic", "tools.function.strict"), ("vllm", None)):
+        async with ScriptedUpstream(answering(COMPLETION)) as upstream, Asking(upstream, profile=profile) as asking:
+            await asking.chat(tools=[tool])
+            assert upstream.requests[0].body["tools"] == [tool]
+            assert asking.headers.get(IGNORED_HEADER) == named
+
+
 async def test_a_number_that_would_be_lowered_without_a_word_is_refused():
     error = await refusal_of("anthropic", temperature=1.5)
     assert error.param == "temperature"

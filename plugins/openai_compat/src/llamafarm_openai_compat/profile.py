@@ -23,11 +23,13 @@ class Structured:
 
     mode: the way of `instructor_mode` that holds best. note: what becomes of `response_format`, and what to mind.
     as_schema: whether `json_object` is sent as the schema of any object, because the server takes schemas only.
+    strict: whether `strict: true` of a tool is held to, as far as is known.
     """
 
     mode: InstructorMode
     note: str = ""
     as_schema: bool = False
+    strict: bool = True
 
 
 @dataclass(frozen=True)

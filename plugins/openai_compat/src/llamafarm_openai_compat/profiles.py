@@ -151,7 +151,9 @@ ANTHROPIC = Profile(
     hosts=frozenset({"api.anthropic.com"}),
     key="ANTHROPIC_API_KEY",
     structured=Structured(
-        "tools", "`response_format` is ignored, so it is refused; `strict` of a tool is ignored too: check the answer"
+        "tools",
+        "`response_format` is ignored, so it is refused; `strict` of a tool is ignored and named: check the answer",
+        strict=False,
     ),
     parameters=Parameters(
         fields={
@@ -194,7 +196,9 @@ TRANSFORMERS_SERVE = Profile(
     title="transformers serve",
     source="transformers 5.23 [run, source]",
     listed=_lists_the_cache,
-    structured=Structured("md_json", "`response_format` and `tool_choice` are ignored, so they are refused"),
+    structured=Structured(
+        "md_json", "`response_format` and `tool_choice` are ignored, so they are refused", strict=False
+    ),
     parameters=Parameters(
         fields={
             "chat.response_format": Field("refused", _SERVE + "; `instructor_mode: md_json` asks in the prompt", _TEXT),

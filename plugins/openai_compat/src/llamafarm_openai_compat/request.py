@@ -29,11 +29,18 @@ def fitted(
         return request
     fields, ignored = profile.parameters.apply(request, operation, provider)
     note_ignored(headers, ignored)
+    if not profile.structured.strict and _wants_strict_tools(fields):
+        note_ignored(headers, ["tools.function.strict"])
     _check_limits(fields, profile, provider)
     _check_parts(fields, profile, provider)
     if profile.structured.as_schema and is_json_object(fields):
         fields["response_format"] = _ANY_OBJECT
     return fields
+
+
+def _wants_strict_tools(request: Mapping[str, Any]) -> bool:
+    functions = [tool.get("function") for tool in request.get("tools") or () if isinstance(tool, Mapping)]
+    return any(isinstance(function, Mapping) and function.get("strict") for function in functions)
 
 
 def _check_limits(request: Mapping[str, Any], profile: Profile, provider: str) -> None:
