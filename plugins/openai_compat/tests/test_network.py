@@ -155,7 +155,9 @@ class TestProxiesWithCredentials:
             assert "proxy-authorization" not in server.requests[0].headers
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
-    @pytest.mark.parametrize("given, hint", [("", "wants credentials"), ("ann:secret@", "does not accept the user")])
+    @pytest.mark.parametrize(
+        "given, hint", [("", "wants credentials"), ("ann:secret@", "a password that it does not accept")]
+    )
     async def test_without_them_the_error_names_the_proxy_and_no_password(self, monkeypatch, scheme, given, hint):
         async with Proxy({}, credentials="ann:right") as proxy:
             monkeypatch.setenv(f"{scheme}_proxy", f"http://{given}127.0.0.1:{proxy.port}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import ssl
 import urllib.request
 from dataclasses import dataclass, field
@@ -15,10 +17,10 @@ from llamafarm.providers.address import is_loopback
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy. url: with the credentials, if it has some. variable: what names it."""
+    """A proxy. url: with the credentials, if it has some. source: what names it, as sentences begin with it."""
 
     url: str = field(repr=False)
-    variable: str
+    source: str
 
     @property
     def shown(self) -> str:
@@ -37,12 +39,12 @@ class Proxy:
             return httpx.AsyncHTTPTransport(verify=tls, proxy=httpx.Proxy(self.url, ssl_context=own), limits=limits)
         except ImportError:
             raise ConfigError(
-                f"{self.variable} names the proxy {self.shown}, and SOCKS needs a package that is not installed.",
+                f"{self.source} names the proxy {self.shown}, and SOCKS needs a package that is not installed.",
                 hint="pip install socksio",
             ) from None
         except (ValueError, httpx.InvalidURL):  # its message would show the credentials
             raise ConfigError(
-                f"{self.variable} names {self.shown}, which is no address of a proxy.",
+                f"{self.source} names {self.shown}, which is no address of a proxy.",
                 hint="It is to be like http://proxy.example:3128, a user and a password percent-encoded.",
             ) from None
 
@@ -52,10 +54,39 @@ def proxy_of(url: str) -> Proxy | None:
     parts = urlsplit(url)
     if is_loopback(url) or not parts.hostname:
         return None
-    host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
     proxies = urllib.request.getproxies()
     kind = parts.scheme if proxies.get(parts.scheme) else "all"
     proxy = proxies.get(kind)
-    if not proxy or urllib.request.proxy_bypass(host):
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not proxy or urllib.request.proxy_bypass(f"{parts.hostname}:{port}") or _is_listed(parts.hostname):
         return None
-    return Proxy(proxy if "://" in proxy else f"http://{proxy}", f"{kind.upper()}_PROXY")
+    return Proxy(proxy if "://" in proxy else f"http://{proxy}", _source(f"{kind}_proxy"))
+
+
+def _is_listed(host: str) -> bool:
+    """Whether NO_PROXY holds the host in a form that urllib does not know but curl, requests or Go do.
+
+    They are networks, such as 10.0.0.0/8, and names with an asterisk, such as *.example.com.
+    """
+    listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    entries = [entry.strip().lower() for entry in listed.split(",")]
+    if any(entry.startswith("*.") and host.endswith(entry[1:]) for entry in entries):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(_holds(entry, address) for entry in entries if "/" in entry)
+
+
+def _holds(network: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    try:
+        return address in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def _source(variable: str) -> str:
+    """The variable, or what stands in for it on macOS and Windows."""
+    set_here = variable in os.environ or variable.upper() in os.environ
+    return variable.upper() if set_here else "The system's configuration"

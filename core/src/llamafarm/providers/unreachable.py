@@ -36,9 +36,9 @@ def refused_by(proxy: Proxy, endpoint: Endpoint, said: str) -> ConnectionFailed:
         code = PROXY if said.startswith("4") else None  # a 5xx of a proxy: it cannot reach the runtime now
         return _failed(endpoint, proxy, said, Cause(_allow(proxy), code))
     if proxy.has_credentials:
-        hint = f"It does not accept the user and the password in {proxy.variable}."
+        hint = f"{proxy.source} names it with a user and a password that it does not accept."
     else:
-        hint = f"It wants credentials: {proxy.variable} may hold them, as in http://USER:PASSWORD@proxy.example:3128."
+        hint = f"It wants credentials. {proxy.source} may hold them, as in http://USER:PASSWORD@proxy.example:3128."
     return _failed(endpoint, proxy, said, Cause(hint, PROXY))
 
 
@@ -70,4 +70,4 @@ def _cause(error: Exception, said: str, proxy: Proxy | None) -> Cause:
 
 
 def _allow(proxy: Proxy) -> str:
-    return f"{proxy.variable} names the proxy; NO_PROXY names the hosts that need none."
+    return f"{proxy.source} names the proxy; NO_PROXY names the hosts that need none."
