@@ -63,6 +63,10 @@ def test_a_parameter_of_several_operations_reaches_each_of_them():
     assert merged({}, mine, CHAT) == {"temperature": 0.2}
 
 
+def test_a_name_that_pictures_and_sounds_use_may_be_a_chat_servers_own():
+    assert merged({}, entry({"language": "en"}, {"style": "brief"}), CHAT) == {"language": "en", "style": "brief"}
+
+
 def test_what_a_server_has_of_its_own_reaches_what_is_made_and_not_what_is_compared():
     mine = entry({"steps": 20})
     assert [row.name for row in OPERATIONS if not merged({}, mine, row)] == ["embeddings", "rerank", "score"]

@@ -16,14 +16,21 @@ from llamafarm.errors import ConfigError, RequestError
 from llamafarm.handlers.select import Link
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import AgentHandlerSpec
-from llamafarm.wire.operations import OPERATIONS, Operation
+from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, Operation
 
 OWN_FIELDS = frozenset({"model", "stream", "stream_options", "stream_format"}).union(
     *(operation.required for operation in OPERATIONS)
 )
 """Fields that only a request can set: what is asked, of whom, and how the answer travels."""
 
-ALL_FIELDS = frozenset[str]().union(*(operation.fields for operation in OPERATIONS))
+
+def _fields_of(operations: Iterable[Operation]) -> frozenset[str]:
+    return frozenset[str]().union(*(operation.fields for operation in operations))
+
+
+ALL_FIELDS = _fields_of(OPERATIONS)
+TEXT_FIELDS = _fields_of([CHAT, COMPLETIONS, EMBEDDINGS])
+"""Those of what one language model may be asked. A chat's server may well have a `style` or a `language` of its own."""
 
 
 def merged(request: Mapping[str, Any], entry: ModelEntry, operation: Operation) -> dict[str, Any]:
@@ -41,7 +48,8 @@ def merged(request: Mapping[str, Any], entry: ModelEntry, operation: Operation) 
     parameters = entry.model_api_parameters.items()
     known = {name: value for name, value in parameters if name in operation.fields or operation.returns != "value"}
     mine = {**known, **entry.extra_body}
-    fitting = {name: value for name, value in mine.items() if name in operation.fields or name not in ALL_FIELDS}
+    others = (TEXT_FIELDS if operation.returns == "reply" else ALL_FIELDS) - operation.fields
+    fitting = {name: value for name, value in mine.items() if name not in others}
     return {**fitting, **request}
 
 
