@@ -64,7 +64,9 @@ def test_a_parameter_of_several_operations_reaches_each_of_them():
 
 
 def test_a_name_that_pictures_and_sounds_use_may_be_a_chat_servers_own():
-    assert merged({}, entry({"language": "en"}, {"style": "brief"}), CHAT) == {"language": "en", "style": "brief"}
+    mine = entry({}, {"style": "brief", "echo": True})
+    assert merged({}, mine, CHAT) == {"style": "brief"}
+    assert merged({}, mine, IMAGES) == {"style": "brief"}
 
 
 def test_what_a_server_has_of_its_own_reaches_what_is_made_and_not_what_is_compared():

@@ -30,7 +30,7 @@ def _fields_of(operations: Iterable[Operation]) -> frozenset[str]:
 
 ALL_FIELDS = _fields_of(OPERATIONS)
 TEXT_FIELDS = _fields_of([CHAT, COMPLETIONS, EMBEDDINGS])
-"""Those of what one language model may be asked. A chat's server may well have a `style` or a `language` of its own."""
+"""Those of what one language model may be asked: its server may well have a `style` or a `language` of its own."""
 
 
 def merged(request: Mapping[str, Any], entry: ModelEntry, operation: Operation) -> dict[str, Any]:
@@ -45,12 +45,17 @@ def merged(request: Mapping[str, Any], entry: ModelEntry, operation: Operation) 
             f"The parameters of the model entry {entry.name!r} set {name!r}, which only a request can set.",
             hint="Remove it from `model_api_parameters` and `extra_body`.",
         )
-    parameters = entry.model_api_parameters.items()
-    known = {name: value for name, value in parameters if name in operation.fields or operation.returns != "value"}
-    mine = {**known, **entry.extra_body}
-    others = (TEXT_FIELDS if operation.returns == "reply" else ALL_FIELDS) - operation.fields
-    fitting = {name: value for name, value in mine.items() if name not in others}
-    return {**fitting, **request}
+    parameters = _fitting(entry.model_api_parameters, operation, ALL_FIELDS)
+    known = {
+        name: value for name, value in parameters.items() if name in operation.fields or operation.returns != "value"
+    }
+    extra = _fitting(entry.extra_body, operation, TEXT_FIELDS if operation.returns == "reply" else ALL_FIELDS)
+    return {**known, **extra, **request}
+
+
+def _fitting(parameters: Mapping[str, Any], operation: Operation, wire: frozenset[str]) -> dict[str, Any]:
+    """Those that do not belong to another operation of the wire."""
+    return {name: value for name, value in parameters.items() if name in operation.fields or name not in wire}
 
 
 def take_handler_fields(
