@@ -6,10 +6,12 @@ and names is tried on both.
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from llamafarm.errors import ConfigError, ConnectionFailed, ProviderError
 from llamafarm.providers.base import Call
-from llamafarm.testing.upstream import ScriptedUpstream, answering, streaming
+from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 from llamafarm_openai_compat.provider import OpenAIProvider
@@ -119,6 +121,29 @@ class TestProxies:
             monkeypatch.setenv(variable, "http://127.0.0.1:9")
         async with ScriptedUpstream(answering(COMPLETION)) as server:
             assert await said(f"http://{host}:{server.port}") == "Hello"
+
+    @pytest.mark.parametrize("tasks", [1, 16])
+    async def test_two_hundred_streams_are_sent_once_each_to_a_server_that_closes_after_every_one(
+        self, monkeypatch, tasks
+    ):
+        """It promises to keep the connection, which through a proxy cannot be told from one that is lost."""
+
+        async def closes(asked: Asked, peer: Peer) -> None:
+            await peer.stream(CHUNK, sse.DONE)
+            peer.close()
+
+        async def ask(provider: OpenAIProvider, one: OpenAIEntry) -> None:
+            for _ in range(200 // tasks):
+                reply = await provider.chat({"messages": [], "stream": True}, Call(entry=one, request_id="r"))
+                assert [frame async for frame in reply.frames()] == [CHUNK, sse.DONE]
+
+        async with ScriptedUpstream(closes) as server, Proxy({f"{NAME}:80": server.port}) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            one = entry(f"http://{NAME}")
+            provider = OpenAIProvider(endpoint(one))
+            await asyncio.gather(*(ask(provider, one) for _ in range(tasks)))
+            await provider.aclose()
+            assert len(server.requests) == 200 // tasks * tasks
 
 
 class TestHostsWithoutAProxy:

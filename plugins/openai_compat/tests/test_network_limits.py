@@ -187,6 +187,13 @@ class TestAnswering:
             assert caught.value.hint == f"`timeouts.{case.setting}` of the model entry sets the limit."
             assert len(server.requests) == 1
 
+    async def test_a_proxy_that_takes_the_connection_and_leads_nowhere_is_named(self, monkeypatch):
+        async with ScriptedUpstream(silent) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+            async with Asking(At(f"https://{NAME}"), timeouts={"first_byte": SHORT}) as asking:
+                with pytest.raises(ProviderTimeout, match=f"through the proxy http://127.0.0.1:{proxy.port} did not"):
+                    await asking.chat()
+
     async def test_what_came_before_the_silence_is_not_lost(self, reached):
         limits = {"between_bytes": SHORT}
         upstream = ScriptedUpstream(stops_in_the_middle)

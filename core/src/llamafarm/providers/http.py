@@ -39,7 +39,7 @@ from llamafarm.providers.refusal import (
     limits_told,
     retry_after,
 )
-from llamafarm.providers.unreachable import FINAL, refused_by, unreachable
+from llamafarm.providers.unreachable import FINAL, refused_by, unreachable, where
 from llamafarm.wire.body import dump
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -176,13 +176,13 @@ class HttpUpstream:
         except TimeoutError:
             _, setting = limits.missed(limits.first_byte)
             raise ProviderTimeout(
-                f"{named} at {self.endpoint.base_url} did not begin to answer in time.",
+                f"{named} at {where(self.endpoint.base_url, self._proxy)} did not begin to answer in time.",
                 provider=provider,
                 hint=f"`timeouts.{setting}` of the model entry sets the limit.",
             ) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ConnectionBroken(
-                f"{named} at {url} broke the connection before answering: {str(error) or LOST}",
+                f"{named} at {where(url, self._proxy)} broke the connection before answering: {str(error) or LOST}",
                 provider=provider,
             ) from error
 

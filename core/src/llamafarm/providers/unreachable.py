@@ -21,6 +21,11 @@ class Cause(NamedTuple):
     code: str | None = None
 
 
+def where(url: str, proxy: Proxy | None) -> str:
+    """An address, and how it is reached."""
+    return f"{url} through the proxy {proxy.shown}" if proxy else url
+
+
 def unreachable(endpoint: Endpoint, proxy: Proxy | None, error: Exception) -> ConnectionFailed:
     """The error for the user of what httpx raised before there was a connection."""
     said = str(error) or f"no answer within {endpoint.timeouts.connect:g} s"
@@ -43,9 +48,8 @@ def refused_by(proxy: Proxy, endpoint: Endpoint, said: str) -> ConnectionFailed:
 
 
 def _failed(endpoint: Endpoint, proxy: Proxy | None, said: str, cause: Cause) -> ConnectionFailed:
-    through = f" through the proxy {proxy.shown}" if proxy else ""
     return ConnectionFailed(
-        f"Cannot connect to {endpoint.provider} at {endpoint.base_url}{through}: {said}",
+        f"Cannot connect to {endpoint.provider} at {where(endpoint.base_url, proxy)}: {said}",
         provider=endpoint.provider,
         hint=cause.hint,
         code=cause.code,
