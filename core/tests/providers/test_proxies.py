@@ -65,6 +65,16 @@ def test_the_variable_of_the_scheme_wins_and_is_named(monkeypatch):
     assert proxy_of("http://models.example") == Proxy("http://ann:secret@proxy.example:3128", "ALL_PROXY")
 
 
+def test_a_scheme_may_be_left_out(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+    assert proxy_of("https://models.example") == Proxy("http://proxy.example:3128", "HTTPS_PROXY")
+
+
+def test_without_a_variable_there_is_none(monkeypatch):
+    monkeypatch.delenv("ALL_PROXY")
+    assert proxy_of("https://models.example") is None
+
+
 def test_what_is_shown_of_it_holds_no_credentials():
     proxy = proxy_of("http://models.example")
     assert proxy.shown == "http://proxy.example:3128"
