@@ -20,6 +20,7 @@ from llamafarm.errors import (
     UpstreamError,
 )
 from llamafarm.providers.base import Endpoint, Health, ModelInfo
+from llamafarm.providers.content import Content, read_content
 from llamafarm.providers.entry import ModelEntry, Timeouts
 from llamafarm.providers.http import HttpUpstream
 from llamafarm.providers.parameters import Parameters
@@ -96,6 +97,38 @@ class Acme:
         await self.upstream.aclose()
 
 
+class AcmeMedia(Acme):
+    """The same with pictures, sound and scores."""
+
+    async def generate_image(self, request, call):
+        return await self.content("/images/generations", request, call)
+
+    async def edit_image(self, request, call):
+        return await self.content("/images/edits", request, call, form=True)
+
+    async def vary_image(self, request, call):
+        return await self.content("/images/variations", request, call, form=True)
+
+    async def transcribe(self, request, call):
+        return await self.content("/audio/transcriptions", request, call, form=True)
+
+    async def translate(self, request, call):
+        return await self.content("/audio/translations", request, call, form=True)
+
+    async def speak(self, request, call):
+        return await self.content("/audio/speech", request, call)
+
+    async def rerank(self, request, call):
+        return await self.upstream.post_json("/rerank", request, call)
+
+    async def score(self, request, call):
+        return await self.upstream.post_json("/score", request, call)
+
+    async def content(self, path, body, call, *, form=False):
+        answer = await self.upstream.open_stream(path, body, call, form=form)
+        return await read_content(self.upstream, answer)
+
+
 class AcmeContract(ProviderContract):
     provider = "acme"
     scenes = OpenAIScenes()
@@ -116,6 +149,12 @@ class AcmeContract(ProviderContract):
 
 class TestAcme(AcmeContract):
     """Nothing is broken."""
+
+
+class TestAcmeMedia(AcmeContract):
+    """Nor here."""
+
+    made = AcmeMedia
 
 
 class TestAcmeThatRefusesMuch(AcmeContract):
@@ -226,6 +265,37 @@ class OneRequestAtATime(Acme):
         return await super().ask(path, self.current, call)
 
 
+class OneScore(AcmeMedia):
+    async def score(self, request, call):
+        answer = await super().score(request, call)
+        return {**answer, "data": answer["data"][:1]}
+
+
+class WorstFirst(AcmeMedia):
+    async def rerank(self, request, call):
+        answer = await super().rerank(request, call)
+        return {**answer, "results": answer["results"][::-1]}
+
+
+class LosesPictures(AcmeMedia):
+    async def edit_image(self, request, call):
+        answer = await (await super().edit_image(request, call)).json()
+        return Content.of_json({**answer, "data": []})
+
+
+class HearsNothing(AcmeMedia):
+    async def translate(self, request, call):
+        await (await super().translate(request, call)).read()
+        return Content.of_json({"text": ""})
+
+
+class TellsNoMediaType(AcmeMedia):
+    async def speak(self, request, call):
+        content = await super().speak(request, call)
+        content.media_type = "application/octet-stream"
+        return content
+
+
 # Closing
 
 
@@ -233,6 +303,29 @@ class ClosesLater(Acme):
     class Reply(PlainReply):
         async def aclose(self):
             self.task = asyncio.create_task(self.inner.aclose())
+
+
+class SpeaksOn(AcmeMedia):
+    async def speak(self, request, call):
+        content = await super().speak(request, call)
+
+        async def close():
+            self.task = asyncio.create_task(content.aclose())
+
+        return Content(content.media_type, Unclosed(content.pieces()), close)
+
+
+class Unclosed:
+    """An iterator without `aclose`."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        return await anext(self.inner)
 
 
 class GoesOn(Acme):
@@ -389,6 +482,18 @@ class EndsEarly(Acme):
                     yield frame
 
 
+class HalfASound(AcmeMedia):
+    async def speak(self, request, call):
+        content = await super().speak(request, call)
+
+        async def pieces():
+            with suppress(UpstreamError):
+                async for piece in content.pieces():
+                    yield piece
+
+        return Content(content.media_type, pieces(), content.aclose)
+
+
 # What it says of itself
 
 
@@ -433,8 +538,8 @@ class ForgetsZeros(Acme):
         return await super().ask(path, {name: value for name, value in body.items() if value != 0}, call)
 
 
-for broken in Acme.__subclasses__():
-    if broken.__module__ == __name__ and broken.__qualname__ == broken.__name__:
+for broken in [*Acme.__subclasses__(), *AcmeMedia.__subclasses__()]:
+    if broken is not AcmeMedia and broken.__module__ == __name__ and broken.__qualname__ == broken.__name__:
         parts = {"made": broken, "__module__": __name__}
         if broken in (HasTime, Patient):
             parts["bound"] = 5.0  # they hang where they are broken

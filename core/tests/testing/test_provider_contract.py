@@ -8,7 +8,7 @@ import pytest
 from llamafarm.testing import ProviderContract
 from llamafarm.testing.contract import contract_tests
 
-SOUND = ("TestAcme", "TestAcmeThatRefusesMuch", "TestAcmeThatOnlyEmbeds")
+SOUND = ("TestAcme", "TestAcmeMedia", "TestAcmeThatRefusesMuch", "TestAcmeThatOnlyEmbeds")
 BROKEN = {
     "TestReplacesATest": "test_no_contract_test_is_replaced_or_skipped",
     "TestNoUsage": "test_a_whole_answer_has_text_stop_reason_and_usage",
@@ -19,9 +19,15 @@ BROKEN = {
     "TestCutIsStop": "test_an_answer_that_was_cut_at_the_limit_says_so",
     "TestCallIsStop": "test_a_tool_call_is_told_as_one",
     "TestOneVector": "test_there_is_one_vector_for_each_input",
+    "TestOneScore": "test_there_is_one_score_for_each_document_and_pair",
+    "TestWorstFirst": "test_there_is_one_score_for_each_document_and_pair",
+    "TestLosesPictures": "test_pictures_come_as_the_runtime_made_them",
+    "TestHearsNothing": "test_a_recording_is_written_down",
+    "TestTellsNoMediaType": "test_a_sound_comes_with_its_media_type_and_all_its_bytes",
     "TestOneModelForAll": "test_the_runtime_is_asked_for_the_entrys_model",
     "TestOneRequestAtATime": "test_ten_requests_at_once_each_get_their_own_answer",
     "TestClosesLater": "test_closing_a_reply_ends_the_runtimes_work_before_it_returns",
+    "TestSpeaksOn": "test_closing_a_content_ends_the_runtimes_work_before_it_returns",
     "TestGoesOn": "test_cancelling_a_request_ends_the_runtimes_work",
     "TestClosedOnce": "test_a_reply_may_be_closed_twice",
     "TestReadOrClosed": "test_a_reply_that_was_read_may_be_closed",
@@ -36,6 +42,7 @@ BROKEN = {
     "TestHasTime": "test_the_deadline_of_a_call_is_kept",
     "TestPatient": "test_an_answer_that_stops_in_the_middle_is_a_timeout",
     "TestEndsEarly": "test_a_stream_that_breaks_off_is_never_taken_for_a_whole_one",
+    "TestHalfASound": "test_a_sound_that_breaks_off_is_never_taken_for_a_whole_one",
     "TestAnonymous": "test_an_error_is_for_the_person_who_reads_it",
     "TestNamesNoModel": "test_an_error_is_for_the_person_who_reads_it",
     "TestShowsItsInside": "test_an_error_is_for_the_person_who_reads_it",

@@ -17,10 +17,11 @@ MODEL = "contract-model"
 TEXT = "Hello there."
 TOKENS = (3, 2)
 PICTURE = "aGVsbG8="
-SOUND, SOUND_TYPE = b"a sound", "audio/mpeg"
+SOUND, SOUND_TYPE = bytes(range(256)), "audio/mpeg"
 WORDS = "as the runtime says"
 """Part of the message of each refusal."""
 
+_SOUND_HEAD = {"content-type": SOUND_TYPE, "content-length": str(len(SOUND))}
 _REFUSALS: Mapping[Scene, tuple[int, str | None]] = {
     Scene.UNAUTHORIZED: (401, "invalid_api_key"),
     Scene.FORBIDDEN: (403, None),
@@ -67,12 +68,20 @@ class _Server:
         await self._answer(asked, peer, text)
 
     async def begin(self, asked: Asked, peer: Peer) -> None:
-        await peer.stream(next(self._chunks(asked, self.text)), end=False)
+        await self._half(asked, peer)
         await peer.gone()
 
     async def break_off(self, asked: Asked, peer: Peer) -> None:
-        await peer.stream(next(self._chunks(asked, self.text)), end=False)
+        await self._half(asked, peer)
         peer.close()
+
+    async def _half(self, asked: Asked, peer: Peer) -> None:
+        """The beginning of an answer: of a sound where one was asked for, else of a text."""
+        if _asks(asked, "/audio/speech"):
+            await peer.head(200, _SOUND_HEAD)
+            await peer.send(SOUND[: len(SOUND) // 2])
+        else:
+            await peer.stream(next(self._chunks(asked, self.text)), end=False)
 
     async def _answer(self, asked: Asked, peer: Peer, text: str) -> None:
         if _asks(asked, "/models"):
@@ -93,7 +102,7 @@ class _Server:
     async def _content(self, asked: Asked, peer: Peer) -> None:
         """A picture, a text that was heard, or a sound."""
         if _asks(asked, "/audio/speech"):
-            await peer.head(200, {"content-type": SOUND_TYPE, "content-length": str(len(SOUND))})
+            await peer.head(200, _SOUND_HEAD)
             await peer.send(SOUND)
         elif "/images/" in asked.path:
             await peer.answer(200, {"created": 1, "data": [{"b64_json": PICTURE}]})

@@ -1,4 +1,4 @@
-"""The part of the provider contract that is about answers: texts, stop reasons, usage, tool calls, vectors."""
+"""The part of the provider contract that is about answers: texts, stop reasons, usage, tool calls, vectors, media."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ from llamafarm.testing.provider_setup import TEXTUAL, ProviderSetup
 from llamafarm.testing.scenes import Scene
 from llamafarm.testing.wire_values import TOOL
 from llamafarm.wire import sse
-from llamafarm.wire.operations import CHAT, EMBEDDINGS, Operation
+from llamafarm.wire.operations import (
+    CHAT,
+    EMBEDDINGS,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
+    IMAGES,
+    RERANK,
+    SCORE,
+    SPEECH,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+    Operation,
+)
 
 AT_ONCE = 10
 
@@ -94,6 +106,41 @@ class ProviderAnswers(ProviderSetup):
                     rows = (await asking.ask(EMBEDDINGS, input=inputs))["data"]
                     assert [row["index"] for row in rows] == [*range(count)], f"not {count} vectors: {rows}"
                     assert all(row["embedding"] for row in rows), f"an empty vector: {rows}"
+
+    async def test_there_is_one_score_for_each_document_and_pair(self) -> None:
+        async with self.asking(Scene.READY) as asking:
+            if RERANK in asking.operations:
+                results = (await asking.ask(RERANK, documents=["One.", "Two.", "Three."]))["results"]
+                places, scores = [row["index"] for row in results], [row["relevance_score"] for row in results]
+                assert sorted(places) == [0, 1, 2], f"not one result for each of three documents: {results}"
+                assert scores == sorted(scores, reverse=True), f"the best one does not come first: {results}"
+            if SCORE in asking.operations:
+                for texts, count in ((["One.", "Two."], 2), ("One.", 1)):
+                    rows = (await asking.ask(SCORE, text_2=texts))["data"]
+                    assert [row["index"] for row in rows] == [*range(count)], f"not {count} scores: {rows}"
+                    assert all(isinstance(row["score"], int | float) for row in rows), f"no number: {rows}"
+
+    async def test_pictures_come_as_the_runtime_made_them(self) -> None:
+        async with self.asking(Scene.READY) as asking:
+            for operation in (IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS):
+                if operation in asking.operations:
+                    answer = await (await asking.ask(operation)).json()
+                    drawn = [row.get("b64_json") for row in answer["data"]]
+                    assert drawn == [self.picture], f"{operation.name}: not the runtime's picture: {answer}"
+
+    async def test_a_recording_is_written_down(self) -> None:
+        async with self.asking(Scene.READY) as asking:
+            for operation in (TRANSCRIPTIONS, TRANSLATIONS):
+                if operation in asking.operations:
+                    answer = await (await asking.ask(operation)).json()
+                    assert answer.get("text") == self.text, f"{operation.name}: another text: {answer}"
+
+    async def test_a_sound_comes_with_its_media_type_and_all_its_bytes(self) -> None:
+        async with self.asking(Scene.READY) as asking:
+            if SPEECH in asking.operations:
+                content = await asking.ask(SPEECH)
+                said = (content.media_type.partition(";")[0], await content.read())
+                assert said == self.sound, f"another sound than the runtime's: {said[0]}, {len(said[1])} bytes"
 
     async def test_the_runtime_is_asked_for_the_entrys_model(self) -> None:
         async with self.asking(Scene.READY) as asking:

@@ -8,14 +8,17 @@ import pytest
 
 from llamafarm.testing.provider_setup import Asking, ProviderSetup
 from llamafarm.testing.scenes import Scene
+from llamafarm.wire.operations import SPEECH
 
 POLL_SECONDS = 0.005
+
+unread_and_begun = pytest.mark.parametrize("read", [0, 1], ids=["unread", "begun"])
 
 
 class ProviderClosing(ProviderSetup):
     """A client that goes away frees the model within a step; here, each end is looked at without waiting."""
 
-    @pytest.mark.parametrize("read", [0, 1], ids=["unread", "begun"])
+    @unread_and_begun
     async def test_closing_a_reply_ends_the_runtimes_work_before_it_returns(self, read: int) -> None:
         async with self.asking(Scene.ENDLESS) as asking:
             for operation in asking.textual[:1]:
@@ -27,6 +30,20 @@ class ProviderClosing(ProviderSetup):
                 await reply.aclose()
                 assert asking.stage.working() == 0, "the runtime is still working when `aclose` has returned"
                 await frames.aclose()
+
+    @unread_and_begun
+    async def test_closing_a_content_ends_the_runtimes_work_before_it_returns(self, read: int) -> None:
+        """Of a sound, which grows; a provider without speech has none that is worth watching."""
+        async with self.asking(Scene.ENDLESS) as asking:
+            if SPEECH in asking.operations:
+                content = await asking.ask(SPEECH)
+                pieces = content.pieces()
+                for _ in range(read):
+                    await anext(pieces)
+                assert asking.stage.working() == 1, "the runtime is not working, though its sound is open"
+                await content.aclose()
+                assert asking.stage.working() == 0, "the runtime is still working when `aclose` has returned"
+                await pieces.aclose()
 
     async def test_cancelling_a_request_ends_the_runtimes_work(self) -> None:
         async with self.asking(Scene.SILENT) as asking:

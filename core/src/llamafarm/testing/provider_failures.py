@@ -23,6 +23,7 @@ from llamafarm.errors import (
 )
 from llamafarm.testing.provider_setup import Asking, ProviderSetup
 from llamafarm.testing.scenes import REFUSALS, Scene
+from llamafarm.wire.operations import SPEECH
 
 SOON = 0.1
 """Seconds: a time limit that a runtime which says nothing is sure to miss."""
@@ -100,6 +101,11 @@ class ProviderFailures(ProviderSetup):
         async with self.asking(Scene.BROKEN) as asking:
             if asking.textual:
                 _check_class(await _error_of(asking, read), Scene.BROKEN)
+
+    async def test_a_sound_that_breaks_off_is_never_taken_for_a_whole_one(self) -> None:
+        async with self.asking(Scene.BROKEN) as asking:
+            if SPEECH in asking.operations:
+                _check_class(await asking.failure(SPEECH), Scene.BROKEN)
 
     @each_fault
     async def test_an_error_is_for_the_person_who_reads_it(self, scene: Scene) -> None:

@@ -16,7 +16,7 @@ from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, IGNORED_HEADER
 from llamafarm.records import ProviderSpec
 from llamafarm.testing.contract import Contract
-from llamafarm.testing.openai_scenes import MODEL, TEXT, TOKENS, WORDS
+from llamafarm.testing.openai_scenes import MODEL, PICTURE, SOUND, SOUND_TYPE, TEXT, TOKENS, WORDS
 from llamafarm.testing.scenes import Scene, Scenes, Stage, http_stage
 from llamafarm.wire.operations import (
     CHAT,
@@ -36,17 +36,17 @@ from llamafarm.wire.operations import (
 from llamafarm.wire.upload import Upload
 
 QUESTION = "What do you say?"
-PICTURE = Upload("question.png", b"a picture", "image/png")
-SOUND = Upload("question.wav", b"a sound", "audio/wav")
+GIVEN_PICTURE = Upload("question.png", b"a picture", "image/png")
+GIVEN_SOUND = Upload("question.wav", b"a sound", "audio/wav")
 REQUESTS: Mapping[Operation, Mapping[str, Any]] = {
     CHAT: {"messages": [{"role": "user", "content": QUESTION}]},
     COMPLETIONS: {"prompt": QUESTION},
     EMBEDDINGS: {"input": ["One text.", "Another text."]},
     IMAGES: {"prompt": QUESTION},
-    IMAGE_EDITS: {"image": PICTURE, "prompt": QUESTION},
-    IMAGE_VARIATIONS: {"image": PICTURE},
-    TRANSCRIPTIONS: {"file": SOUND},
-    TRANSLATIONS: {"file": SOUND},
+    IMAGE_EDITS: {"image": GIVEN_PICTURE, "prompt": QUESTION},
+    IMAGE_VARIATIONS: {"image": GIVEN_PICTURE},
+    TRANSCRIPTIONS: {"file": GIVEN_SOUND},
+    TRANSLATIONS: {"file": GIVEN_SOUND},
     SPEECH: {"input": QUESTION, "voice": "alloy"},
     RERANK: {"query": QUESTION, "documents": ["One text.", "Another text."]},
     SCORE: {"text_1": QUESTION, "text_2": ["One text.", "Another text."]},
@@ -124,8 +124,9 @@ class ProviderSetup(Contract):
     scenes: what the runtime does in each scene, over HTTP; a provider that does not speak HTTP overrides `stage`.
     base_path: what follows the fake's address in the entry's `base_url`. entry: further fields of each model entry.
     model, text, tokens: the model that the runtime lists, what it answers in Scene.READY, and the tokens of prompt and
-    answer that it counts (None: it counts none). words: what its refusals say (empty: nothing). values: a better value
-    for a field of the wire than the one that is made from its type. bound: seconds that a test may last.
+    answer that it counts (None: it counts none). picture, sound: what it draws, as base64, and what it says aloud, with
+    its media type. words: what its refusals say (empty: nothing). values: a better value for a field of the wire than
+    the one that is made from its type. bound: seconds that a test may last.
     """
 
     plugin: ClassVar[str | None] = None
@@ -136,6 +137,8 @@ class ProviderSetup(Contract):
     model: ClassVar[str] = MODEL
     text: ClassVar[str] = TEXT
     tokens: ClassVar[tuple[int, int] | None] = TOKENS
+    picture: ClassVar[str] = PICTURE
+    sound: ClassVar[tuple[str, bytes]] = (SOUND_TYPE, SOUND)
     words: ClassVar[str] = WORDS
     values: ClassVar[Mapping[str, Any]] = {}
     bound: ClassVar[float] = 20.0
