@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from llamafarm.providers.base import Call
+from llamafarm import CHAT, COMPLETIONS, EMBEDDINGS, Call, Operation, Progress
 from llamafarm.testing import Exchange, Script, ScriptedUpstream
 from llamafarm_ollama.config import OllamaEntry, endpoint
+from llamafarm_ollama.parameters import PARAMETERS
 from llamafarm_ollama.provider import OllamaProvider
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -33,7 +34,8 @@ class Asking:
             **{"name": "local", "provider": "ollama", "model": "tiny", "base_url": address, **fields}
         )
         self.provider = OllamaProvider(endpoint(self.entry))
-        self.call = Call(self.entry, "request-1")
+        self.told: list[Progress] = []
+        self.call = Call(self.entry, "request-1", progress=self.told.append)
 
     @property
     def sent(self) -> Any:
@@ -42,17 +44,26 @@ class Asking:
 
     async def chat(self, messages: Any = None, **fields: Any) -> Any:
         """The whole answer of a chat."""
-        reply = await self.provider.chat({"messages": messages or HELLO, **fields}, self.call)
+        reply = await self._ask(CHAT, {"messages": messages or HELLO, **fields})
         return await reply.completion()
 
     async def chunks(self, **fields: Any) -> list[Any]:
         """The chunks of a streamed chat."""
-        reply = await self.provider.chat({"messages": HELLO, "stream": True, **fields}, self.call)
+        reply = await self._ask(CHAT, {"messages": HELLO, "stream": True, **fields})
         return [chunk async for chunk in reply.chunks()]
 
     async def complete(self, **fields: Any) -> Any:
         """The whole answer of a completion."""
-        return await (await self.provider.complete(fields, self.call)).completion()
+        return await (await self._ask(COMPLETIONS, fields)).completion()
+
+    async def embed(self, inputs: Any, **fields: Any) -> Any:
+        """The vectors of texts."""
+        return await self._ask(EMBEDDINGS, {"input": inputs, **fields})
+
+    async def _ask(self, operation: Operation, fields: dict[str, Any]) -> Any:
+        """As the gateway asks: with the provider's parameters applied."""
+        request, _ = PARAMETERS.apply(fields, operation, self.entry.provider)
+        return await getattr(self.provider, operation.method)(request, self.call)
 
 
 @asynccontextmanager

@@ -54,6 +54,7 @@ class FakeOllama:
         self.tokens = tokens
         self.models = dict(MODELS)
         self.loaded: dict[str, int] = {}
+        self.remote: set[str] = set()
 
     async def __call__(self, asked: Asked, peer: Peer) -> None:
         """Answer one request."""
@@ -71,7 +72,7 @@ class FakeOllama:
             return await peer.answer(200, "Ollama is running", {"content-type": "text/plain; charset=utf-8"})
         told = {
             "/api/version": lambda: {"version": VERSION},
-            "/api/tags": lambda: {"models": [_row(name) for name in self.models]},
+            "/api/tags": lambda: {"models": [_row(name, self.remote) for name in self.models]},
             "/api/ps": lambda: {"models": [_running(name, length) for name, length in self.loaded.items()]},
         }
         if path not in told:
@@ -239,10 +240,11 @@ def _pull(body: Mapping[str, Any], models: dict[str, tuple[str, ...]]) -> Iterat
     models[body["model"] if ":" in body["model"] else body["model"] + ":latest"] = ("completion",)
 
 
-def _row(name: str) -> dict[str, Any]:
+def _row(name: str, remote: set[str]) -> dict[str, Any]:
     details = {"format": "gguf", "family": "qwen2", "parameter_size": "670K", "quantization_level": "F16"}
     capabilities = [one for one in MODELS.get(name, ()) if one not in ("tools", "thinking")]
     row = {"name": name, "model": name, "modified_at": WHEN, "size": 1361620, "digest": "fc61"}
+    row |= {"remote_host": "https://ollama.com:443"} if name in remote else {}
     return {**row, "details": {**details, "context_length": 4096}, "capabilities": capabilities}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.errors import ConfigError
+from llamafarm import ConfigError
 from llamafarm_ollama.address import of_environment, place
 from llamafarm_ollama.config import OllamaEntry, endpoint
 from pydantic import ValidationError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from llamafarm.errors import ConnectionBroken, ProviderTimeout, ProviderUnavailable, UpstreamError
+from llamafarm import ConnectionBroken, ProviderTimeout, ProviderUnavailable, UpstreamError
 from llamafarm.testing import Asked, Exchange, Peer, Script
 from ollama_asking import HELLO, asking
 from ollama_fake import FakeOllama, line

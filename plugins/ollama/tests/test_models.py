@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from llamafarm.errors import ConnectionFailed, ModelNotFound, UpstreamError
+from llamafarm import ConnectionFailed, InvalidRequest, ModelNotFound, UpstreamError
 from llamafarm.testing import Asked, Exchange, Peer
 from llamafarm.testing.replay import fitting
 from llamafarm_ollama.config import endpoint
@@ -32,7 +33,8 @@ async def test_the_list_has_what_the_server_knows_only_when_it_is_asked_for_each
         tiny, unloaded = models["tiny:latest"], models["tiny-tools:latest"]
         assert tiny.features == {"chat", "completions", "tools", "reasoning"}
         assert (tiny.loaded, tiny.context_length, tiny.size_bytes) == (True, 512, 1361620)
-        assert (tiny.details["memory_bytes"], tiny.details["context_length"]) == (5683280, 4096)
+        assert (tiny.memory_bytes, tiny.details["vram_bytes"], tiny.details["context_length"]) == (5683280, 0, 4096)
+        assert (tiny.downloaded, unloaded.downloaded, unloaded.memory_bytes) == (True, True, None)
         assert (unloaded.loaded, unloaded.context_length) == (False, 4096)
 
 
@@ -40,11 +42,21 @@ async def test_a_model_is_described_by_the_name_that_was_asked_for():
     async with asking(LISTS) as ollama:
         found = await ollama.provider.describe("tiny")
         assert (found.id, found.loaded, found.context_length, found.size_bytes) == ("tiny", True, 512, 1361620)
+        whole = await ollama.provider.describe("registry.ollama.ai/library/tiny:latest")
+        assert (whole.loaded, whole.size_bytes) == (True, 1361620)
+
+
+async def test_a_model_of_a_cloud_is_there_and_not_downloaded():
+    fake = FakeOllama()
+    fake.remote = {"contract:latest"}
+    async with asking(fake) as ollama:
+        assert (await ollama.provider.describe("contract")).downloaded is None
+        assert [info.downloaded for info in await ollama.provider.list_models()] == [None, True, True, True]
 
 
 async def test_a_missing_model_says_how_to_get_it():
     async with asking(recorded("show-missing")) as ollama:
-        with pytest.raises(ModelNotFound, match="ollama pull nope"):
+        with pytest.raises(ModelNotFound, match="ollama pull nope, or lf models pull nope --provider ollama"):
             await ollama.provider.describe("nope")
 
 
@@ -77,63 +89,91 @@ async def test_a_server_that_is_not_there_says_how_to_start_it():
     await provider.aclose()
 
 
-async def test_a_pull_adds_up_its_layers():
-    told = []
-    async with asking(recorded("pull-success-stream")) as ollama:
-        await ollama.provider.pull("tiny", told.append)
-    assert told[0].text == "tiny: pulling manifest"
-    assert told[0].total is None
-    counts = [(one.done, one.total) for one in told if one.total]
-    assert counts == sorted(counts)
-    assert [one.stage for one in told] == ["downloading"] * (len(told) - 1) + ["ready"]
+async def test_a_pull_tells_of_each_layer_what_of_it_is_there():
+    async with asking(recorded("pull-success-stream"), model="tiny") as ollama:
+        await ollama.provider.pull(ollama.call)
+        first, last = ollama.told[0], ollama.told[-1]
+        assert (first.stage, first.text, first.total) == ("downloading", "tiny: pulling manifest", None)
+        assert (last.stage, last.text) == ("ready", "tiny is there")
+        layers = [one for one in ollama.told if one.file]
+        assert {(one.file, one.index, one.count, one.total) for one in layers} == {
+            ("abaef7fa3772", 1, None, 1361472),
+            ("1b75d0fd6529", 2, None, 148),
+        }
+        counts = [one.done for one in layers if one.index == 1]
+        assert counts == sorted(counts)
+        assert counts[0] == 65536
 
 
-async def test_a_pull_that_goes_on_begins_where_it_was():
-    told = []
-    async with asking(recorded("pull-resumed-stream")) as ollama:
-        await ollama.provider.pull("tiny-tools", told.append)
-    assert (told[1].done, told[1].total) == (458752, 1361408)
+async def test_a_cancelled_pull_ends_the_servers_work_and_the_next_one_goes_on_where_it_was():
+    cut = recorded("pull-cut-by-client")
+    answers = [cut.held_after(len(cut.pieces)), recorded("pull-resumed-stream")]
 
+    async def server(asked: Asked, peer: Peer) -> None:
+        await answers.pop(0)(asked, peer)
 
-async def test_a_pull_of_what_is_there_is_done_at_once():
-    async with asking(recorded("pull-already-there-stream")) as ollama:
-        await ollama.provider.pull("tiny")
-
-
-async def test_a_pull_of_a_missing_model_is_an_error_though_the_status_is_200():
-    async with asking(recorded("pull-missing-stream")) as ollama:
-        with pytest.raises(ModelNotFound, match="pull model manifest: file does not exist"):
-            await ollama.provider.pull("nope")
-
-
-async def test_a_pull_that_breaks_off_is_never_taken_for_a_whole_one():
-    async with asking(recorded("pull-cut-by-client")) as ollama:
-        with pytest.raises(UpstreamError, match="broke off before tiny was complete"):
-            await ollama.provider.pull("tiny")
-
-
-async def test_cancelling_a_pull_ends_the_servers_work():
-    begun = asyncio.Event()
-
-    async def slow(_: Asked, peer: Peer) -> None:
-        await peer.head(200, {"content-type": "application/x-ndjson", "transfer-encoding": "chunked"})
-        await peer.pieces(line({"status": "pulling manifest"}))
-        await peer.gone()
-
-    async with asking(slow) as ollama:
-        task = asyncio.create_task(ollama.provider.pull("tiny", lambda _: begun.set()))
-        await asyncio.wait_for(begun.wait(), 10)
+    async with asking(server) as ollama:
+        far = asyncio.Event()
+        call = replace(ollama.call, progress=lambda told: far.set() if told.done == 393216 else None)
+        task = asyncio.create_task(ollama.provider.pull(call))
+        await asyncio.wait_for(far.wait(), 10)
         assert ollama.upstream.working() == 1
         task.cancel()
         await asyncio.wait([task])
         assert ollama.upstream.working() == 0
+        await ollama.provider.pull(ollama.call)
+        assert (ollama.told[1].done, ollama.told[1].total) == (458752, 1361408)
+        assert ollama.told[-1].stage == "ready"
+
+
+async def test_a_pull_of_what_is_there_is_done_at_once():
+    async with asking(recorded("pull-already-there-stream")) as ollama:
+        await ollama.provider.pull(ollama.call)
+        assert [one.done == one.total for one in ollama.told if one.file] == [True, True]
+        assert ollama.told[-1].stage == "ready"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words", "hint"),
+    [
+        ("pull-missing-stream", ModelNotFound, "pull model manifest: file does not exist", "ollama.com/library"),
+        ("pull-offline-stream", UpstreamError, "lookup registry.ollama.ai on 192.0.2.53:53", "needs the network"),
+        ("pull-bad-name", InvalidRequest, "invalid model name", ""),
+        ("pull-cut-by-client", UpstreamError, "broke off before nope was complete", ""),
+        ("write /models/blobs/sha256-ab-partial: no space left on device", UpstreamError, "no space left", "ollama rm"),
+        ("max retries exceeded: EOF", UpstreamError, "max retries exceeded", "goes on where"),
+    ],
+)
+async def test_a_pull_that_does_not_come_to_its_end_is_an_error_though_the_status_is_200(answer, kind, words, hint):
+    script = recorded(answer) if answer.startswith("pull-") else failing(answer)
+    async with asking(script, model="nope") as ollama:
+        with pytest.raises(kind) as caught:
+            await ollama.provider.pull(ollama.call)
+        assert words in caught.value.message
+        assert hint in (caught.value.hint or "")
+        assert "Get it first" not in str(caught.value)
+        assert ollama.upstream.working() == 0
+
+
+def failing(error: str) -> Exchange:
+    """A pull that has begun, and ends with this error."""
+    lines = line({"status": "pulling manifest"}) + line({"status": "pulling ab", "digest": "sha256:ab", "total": 9})
+    return Exchange.any(200, lines + line({"error": error}), "application/x-ndjson")
 
 
 async def test_a_model_is_deleted():
     fake = FakeOllama()
-    async with asking(fake) as ollama:
-        await ollama.provider.remove("tiny")
+    async with asking(fake, model="tiny") as ollama:
+        await ollama.provider.remove(ollama.call)
         assert "tiny:latest" not in fake.models
-        assert ollama.upstream.requests[-1].method == "DELETE"
-        with pytest.raises(ModelNotFound, match="model 'tiny' not found"):
-            await ollama.provider.remove("tiny")
+        assert (ollama.upstream.requests[-1].method, ollama.sent) == ("DELETE", {"model": "tiny"})
+        with pytest.raises(ModelNotFound, match="model 'tiny' not found\nNothing was deleted"):
+            await ollama.provider.remove(ollama.call)
+
+
+async def test_a_model_that_is_deleted_answers_as_recorded():
+    async with asking(recorded("delete")) as ollama:
+        await ollama.provider.remove(ollama.call)
+    async with asking(recorded("delete-missing")) as ollama:
+        with pytest.raises(ModelNotFound, match="model 'nope' not found"):
+            await ollama.provider.remove(ollama.call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from llamafarm.errors import (
+from llamafarm import (
     AuthenticationFailed,
     ContextLengthExceeded,
     InvalidRequest,
@@ -125,8 +125,8 @@ async def test_a_model_that_dies_in_the_middle_is_an_error_after_what_was_said()
 
 
 MEANING = [
-    ("chat-missing-model", 404, ModelNotFound, None, "ollama pull tiny"),
-    ("chat-missing-model-stream", 404, ModelNotFound, None, "ollama pull tiny"),
+    ("chat-missing-model", 404, ModelNotFound, None, "lf models pull local"),
+    ("chat-missing-model-stream", 404, ModelNotFound, None, "lf models pull local"),
     ("too-long-truncate-false", 400, ContextLengthExceeded, None, "request (410 tokens) exceeds the available context"),
     ("too-long-truncate-false-stream", 400, ContextLengthExceeded, None, "num_ctx"),
     ("tools-on-plain-model", 400, InvalidRequest, "tools", "does not support tools"),
@@ -159,7 +159,7 @@ async def test_a_refusal_keeps_its_words_and_says_what_it_means(name, status, ki
 
 async def test_embeddings():
     async with asking(recorded("embed-batch")) as ollama:
-        answer = await ollama.provider.embed({"input": ["the sky", "hello"]}, ollama.call)
+        answer = await ollama.embed(["the sky", "hello"])
         assert [len(row["embedding"]) for row in answer["data"]] == [64, 64]
         assert answer["usage"] == {"prompt_tokens": 7, "total_tokens": 7}
 
@@ -170,12 +170,12 @@ async def test_embeddings():
         ("embed-empty-string", UpstreamError, "0 embeddings for 1 texts"),
         ("embed-on-chat-model", InvalidRequest, "does not support embeddings"),
         ("embed-too-long", ContextLengthExceeded, "the input length exceeds the context length"),
-        ("embed-missing-model", ModelNotFound, "ollama pull tiny"),
+        ("embed-missing-model", ModelNotFound, "lf models pull local"),
         ("embed-load-fails", UpstreamError, "llama-server process has terminated"),
     ],
 )
 async def test_embeddings_that_do_not_come(name, kind, words):
     async with asking(recorded(name)) as ollama:
         with pytest.raises(kind) as caught:
-            await ollama.provider.embed({"input": "the sky"}, ollama.call)
+            await ollama.embed("the sky")
         assert words in str(caught.value)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import struct
+from itertools import product
 
 import pytest
-from llamafarm.errors import InvalidRequest
-from llamafarm.wire.operations import OPERATIONS
-from llamafarm_ollama.parameters import FIELDS
+from llamafarm import CHAT, COMPLETIONS, EMBEDDINGS, InvalidRequest
+from llamafarm_ollama.parameters import PARAMETERS
 from ollama_asking import HELLO, LAMP, asking
 from ollama_fake import FakeOllama
 
@@ -18,8 +18,26 @@ SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}}
 SHAPED = {"type": "json_schema", "json_schema": {"name": "person", "schema": SCHEMA}}
 
 
-def test_the_table_has_every_field_of_the_wire_and_no_other():
-    assert set(FIELDS) == set().union(*(operation.fields for operation in OPERATIONS))
+OWN = (CHAT, COMPLETIONS, EMBEDDINGS)
+
+
+def test_the_table_has_fields_of_the_wire_alone_and_says_of_each_why_it_goes_elsewhere_or_nowhere():
+    fields = {name for operation in OWN for name in operation.fields}
+    fields |= {f"{operation.name}.{name}" for operation, name in product(OWN, fields)}
+    assert PARAMETERS.fields.keys() <= fields
+    assert [name for name, field in PARAMETERS.fields.items() if not field.note] == []
+
+
+def test_what_has_another_name_or_shape_at_ollama_is_in_the_table():
+    same = {"messages", "prompt", "stream", "tools", "logprobs", "top_logprobs", "dimensions", "model"}
+    told = {name.rpartition(".")[2] for name in PARAMETERS.fields}
+    assert {name for operation in OWN for name in operation.fields} - told <= same
+
+
+def test_ollamas_own_fields_and_options_are_taken_and_those_of_another_runtime_refused():
+    for operation in OWN:
+        assert PARAMETERS.of("num_ctx", operation).fate == PARAMETERS.of("keep_alive", operation).fate == "mapped"
+        assert PARAMETERS.of("repetition_penalty", operation).fate == "refused"
 
 
 async def test_a_plain_request_says_its_model_and_that_nothing_may_be_cut():
@@ -135,9 +153,8 @@ async def test_what_a_completion_of_ollama_cannot_do_is_refused(param, fields):
 async def test_embeddings_send_the_options_of_loading_alone_and_make_base64_of_floats():
     entry = {"model": "tiny-bert", "options": {"num_ctx": 256, "temperature": 0.5}}
     async with asking(FakeOllama(), **entry) as ollama:
-        request = {"input": ["the sky", "hello"], "dimensions": 2}
-        floats = await ollama.provider.embed(request, ollama.call)
-        packed = await ollama.provider.embed({**request, "encoding_format": "base64"}, ollama.call)
+        floats = await ollama.embed(["the sky", "hello"], dimensions=2)
+        packed = await ollama.embed(["the sky", "hello"], dimensions=2, encoding_format="base64")
         assert (ollama.sent["options"], ollama.sent["truncate"]) == ({"num_ctx": 256}, False)
         assert floats["data"][1] == {"object": "embedding", "index": 1, "embedding": [0.5, 0.25]}
         assert struct.unpack("<2f", base64.b64decode(packed["data"][1]["embedding"])) == (0.5, 0.25)
@@ -148,5 +165,5 @@ async def test_embeddings_send_the_options_of_loading_alone_and_make_base64_of_f
 async def test_texts_that_ollama_would_leave_out_are_refused(texts):
     async with asking(FakeOllama(), model="tiny-bert") as ollama:
         with pytest.raises(InvalidRequest) as caught:
-            await ollama.provider.embed({"input": texts}, ollama.call)
+            await ollama.embed(texts)
         assert caught.value.param == "input"

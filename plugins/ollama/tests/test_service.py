@@ -6,8 +6,7 @@ import socket
 import sys
 
 import pytest
-from llamafarm.errors import ServiceError
-from llamafarm.providers.base import Call, ignore_progress
+from llamafarm import Call, ServiceError, ignore_progress
 from llamafarm_ollama import service
 from llamafarm_ollama.config import OllamaEntry, endpoint
 from llamafarm_ollama.provider import OllamaProvider

@@ -10,8 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from llamafarm.errors import ConfigError
-from llamafarm.providers.address import normalised
+from llamafarm import ConfigError, normalize_base_url
 
 HOST = "127.0.0.1"
 PORT = 11434
@@ -23,7 +22,7 @@ _WIRES = ("/v1", "/api")
 
 def normal(url: str) -> str:
     """Return `url` as the base of Ollama's paths: without a final slash, `/v1` or `/api`. Raises ValueError."""
-    found = normalised(url)
+    found = normalize_base_url(url, path="")
     for wire in _WIRES:
         found = found.removesuffix(wire)
     return found

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated
 
-from llamafarm.providers.base import Endpoint
-from llamafarm.providers.entry import ModelEntry
+from llamafarm import Endpoint, ModelEntry
 from pydantic import AfterValidator, Field
 
 from llamafarm_ollama.address import HOST, PORT, normal, of_environment

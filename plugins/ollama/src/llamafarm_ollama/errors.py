@@ -1,6 +1,7 @@
 """What Ollama's errors mean. They are a text without a code, so that its words decide.
 
-Source: the recorded refusals of 0.33.0-rc2, and its source for those about memory and the cloud.
+Source: the recorded refusals of 0.33.0-rc2, and its source for those about memory and the cloud; what a full disk
+and a bad network say is in its issues 1731 and 4602.
 """
 
 from __future__ import annotations
@@ -8,18 +9,21 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from llamafarm.errors import (
+from llamafarm import (
     AuthenticationFailed,
     ConnectionFailed,
     ContextLengthExceeded,
     InvalidRequest,
+    ModelEntry,
     ModelNotFound,
     ProviderError,
+    Refusal,
     UpstreamError,
+    error_of,
 )
-from llamafarm.providers.refusal import Refusal, error_of
 
 DOWNLOAD = "https://ollama.com/download"
+LIBRARY = "https://ollama.com/library"
 
 
 class Meaning(NamedTuple):
@@ -33,6 +37,11 @@ class Meaning(NamedTuple):
     hint: str | None = None
 
 
+_DISK = "The disk of the Ollama server is full: `ollama rm NAME` makes room, OLLAMA_MODELS of the server names another."
+_NETWORK = (
+    "The Ollama server could not reach that address: it needs the network, or HTTPS_PROXY in its own environment."
+)
+_RETRIES = "The server's connection to the registry kept breaking: another pull goes on where this one was."
 _MEMORY = "Not enough memory: a smaller model, a smaller `options.num_ctx`, or `ollama stop` for another model helps."
 MEANINGS = (
     Meaning(r"does not support (tools|functions)", InvalidRequest, 400, "tools", "unsupported_parameter"),
@@ -52,6 +61,10 @@ MEANINGS = (
         UpstreamError,
         hint=_MEMORY,
     ),
+    Meaning(r"no space left on device|not enough space on the disk", UpstreamError, hint=_DISK),
+    Meaning(r"^max retries exceeded", UpstreamError, hint=_RETRIES),
+    Meaning(r'(Get|Head|Post) "https?://', UpstreamError, hint=_NETWORK),
+    Meaning(r"^invalid model name", InvalidRequest, 400, "model"),
     Meaning(r"file does not exist", ModelNotFound, 404),
     Meaning(r"model ['\"].*['\"] not found", ModelNotFound, 404),
 )
@@ -94,13 +107,19 @@ def _credentials(refusal: Refusal) -> str:
     return "Check `api_key` of the model entry; for ollama.com, OLLAMA_API_KEY."
 
 
-def to_pull(model: str) -> str:
+def to_pull(entry: ModelEntry) -> str:
     """What to do about a model that is missing."""
-    return f"Get it first: ollama pull {model}"
+    known = "" if entry.name != entry.model else f" --provider {entry.provider}"
+    return f"Get it first: ollama pull {entry.model}, or lf models pull {entry.name}{known}"
+
+
+def not_in_registry(model: str) -> str:
+    """What to do about a model that cannot be had."""
+    return f"Is {model!r} right? The names of models are at {LIBRARY}; those of files at Hugging Face begin with hf.co/"
 
 
 def not_running(error: ConnectionFailed) -> ConnectionFailed:
     """The same error, with what to do about a server that is not there."""
-    if "CERTIFICATE" not in error.message:
+    if error.code == ConnectionFailed.default_code and "through the proxy" not in error.message:
         error.hint = f"Start it with `ollama serve` ({DOWNLOAD}), or check `base_url` and OLLAMA_HOST."
     return error

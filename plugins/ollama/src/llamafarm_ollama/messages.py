@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llamafarm.errors import InvalidRequest
+from llamafarm import InvalidRequest
 
 _ROLES = {"developer": "system"}
 _KNOWN = frozenset({"role", "content", "tool_calls", "tool_call_id", "reasoning", "reasoning_content"})

@@ -1,7 +1,8 @@
 """What Ollama tells of its models, in LlamaFarm's words.
 
 Source: Ollama's API (0.33), `/api/tags`, `/api/show` and `/api/ps`. Only `/api/show` knows all capabilities: the list
-leaves out `tools` and `thinking` where the template of the weights brings them.
+leaves out `tools` and `thinking` where the template of the weights brings them. Only read: that models of a cloud say
+`remote_host`, and that the names of the library are shown without its address.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm.providers.base import ModelInfo
+from llamafarm import ModelInfo
 
 _FEATURES: Mapping[str, tuple[str, ...]] = {
     "completion": ("chat", "completions"),
     "embedding": ("embeddings",),
     "thinking": ("reasoning",),
 }
+_LIBRARY = ("registry.ollama.ai/", "library/")
 Item = Mapping[str, Any]
 
 
@@ -24,15 +26,16 @@ def info(name: str, listed: Item | None, shown: Item | None, running: Item | Non
 
     The context length is the one that is allocated where it is loaded, else the most that the model can take.
     """
-    loaded = running is not None
-    length = (running or {}).get("context_length") if loaded else _longest(shown)
-    size = (listed or {}).get("size")
+    length = _longest(shown) if running is None else running.get("context_length")
+    remote = any((item or {}).get("remote_host") for item in (listed, shown))
     return ModelInfo(
         id=name,
         features=_features(shown),
-        context_length=length if isinstance(length, int) else None,
-        size_bytes=size if isinstance(size, int) else None,
-        loaded=loaded,
+        context_length=_whole(length),
+        size_bytes=_whole((listed or {}).get("size")),
+        loaded=running is not None,
+        memory_bytes=_whole((running or {}).get("size")),
+        downloaded=None if remote else True,
         details=_details(listed, shown, running),
     )
 
@@ -45,8 +48,14 @@ def by_name(body: Mapping[str, Any]) -> dict[str, Item]:
 
 
 def whole_name(model: str) -> str:
-    """The name with its tag: `latest` where it says none."""
+    """The name as lists have it: with its tag, `latest` where it says none, and without the library's address."""
+    for address in _LIBRARY:
+        model = model.removeprefix(address)
     return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _features(shown: Item | None) -> frozenset[str] | None:
@@ -64,11 +73,11 @@ def _longest(shown: Item | None) -> Any:
 
 
 def _details(listed: Item | None, shown: Item | None, running: Item | None) -> dict[str, Any]:
-    """For people to read: family, size, quantisation, the most context, and memory and end where it is loaded."""
+    """For people to read: family, parameters, quantisation, the most context; where it is loaded, its part on the GPU
+    in bytes, and until when."""
     found = {**((shown or {}).get("details") or {}), **((listed or {}).get("details") or {})}
     found["context_length"] = _longest(shown)
     found |= {name: (listed or {}).get(name) for name in ("digest", "modified_at")}
     if running is not None:
-        found |= {"memory_bytes": running.get("size"), "vram_bytes": running.get("size_vram")}
-        found["expires_at"] = running.get("expires_at")
+        found |= {"vram_bytes": running.get("size_vram"), "expires_at": running.get("expires_at")}
     return {name: value for name, value in found.items() if value not in (None, "", [])}

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from llamafarm.hookspecs import hookimpl
-from llamafarm.records import ProviderSpec
+import llamafarm
 
 from llamafarm_ollama.config import OllamaEntry, endpoint
 from llamafarm_ollama.parameters import PARAMETERS
 
 if TYPE_CHECKING:
-    from llamafarm.providers.base import Endpoint, Provider
-    from llamafarm.services.base import Service
+    from llamafarm import Endpoint, Provider, Service
 
 
 def connect(endpoint: Endpoint) -> Provider:
@@ -30,10 +28,10 @@ def service(entry: OllamaEntry) -> Service | None:
     return service_of(entry)
 
 
-@hookimpl
-def register_providers() -> Iterable[ProviderSpec]:
+@llamafarm.hookimpl
+def register_providers() -> Iterable[llamafarm.ProviderSpec]:
     """Ollama: GGUF models from its library or of one's own, on this machine or another."""
-    yield ProviderSpec(
+    yield llamafarm.ProviderSpec(
         name="ollama",
         summary="Models of an Ollama server, over its own API.",
         entry=OllamaEntry,

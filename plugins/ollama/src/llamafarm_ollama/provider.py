@@ -7,22 +7,34 @@ import base64
 import struct
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
-from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError
-from llamafarm.providers.answer import Answer
-from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Progress, Reply, ignore_progress
-from llamafarm.providers.chunks import ChunkReply
-from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.http import HttpUpstream
-from llamafarm.wire.chat import ChatRequest
-from llamafarm.wire.completion import CompletionRequest
-from llamafarm.wire.embedding import Embedding, EmbeddingRequest, EmbeddingResponse
+from llamafarm import (
+    Answer,
+    Call,
+    ChatRequest,
+    ChunkReply,
+    CompletionRequest,
+    ConnectionFailed,
+    Embedding,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    Endpoint,
+    Health,
+    HttpUpstream,
+    LlamaFarmError,
+    ModelEntry,
+    ModelInfo,
+    ModelNotFound,
+    ProviderError,
+    Reply,
+)
 
 from llamafarm_ollama.chunks import ChatShape, Shape, TextShape, chunks_of
 from llamafarm_ollama.config import OllamaEntry
-from llamafarm_ollama.errors import not_running, read_error, to_pull
+from llamafarm_ollama.errors import not_in_registry, not_running, read_error, to_pull
 from llamafarm_ollama.models import Item, by_name, info, whole_name
 from llamafarm_ollama.ndjson import lines
 from llamafarm_ollama.pull import Pull
@@ -99,25 +111,33 @@ class OllamaProvider:
             return Health(ok=False, detail=f"{self.endpoint.base_url} answers, but not as Ollama does.")
         return Health(ok=True, version=version, latency=time.monotonic() - begun)
 
-    async def pull(self, name: str, progress: Callable[[Progress], None] = ignore_progress) -> None:
-        """Have the server get a model; a pull that was cut off goes on where it was. Raises ProviderError.
+    async def pull(self, call: Call) -> None:
+        """Have the server get the model of the entry; a pull that was cut off goes on where it was.
 
-        progress: told with each line, in bytes. Cancelling it stops the server's work; what has come stays.
+        Cancelling it closes the connection, which ends the server's work; what has come stays there. Raises
+        ModelNotFound, and ProviderError.
         """
-        pull = Pull(name)
-        body = {"model": name, "stream": True}
-        async with await self._open("/api/pull", body, self._own(name), between=PULL_SILENCE) as answer:
+        model = call.entry.model
+        pull = Pull(model)
+        async with await self._open(
+            "/api/pull", {"model": model, "stream": True}, call, between=PULL_SILENCE
+        ) as answer:
             async for line in lines(answer):
                 if line.get("error"):
-                    raise self.upstream.in_band(answer.url, line)
-                progress(pull.read(line))
+                    raise self._not_pulled(answer, line, model)
+                call.progress(pull.read(line))
             if not pull.complete:
-                raise answer.broken(f"broke off before {name} was complete")
+                raise answer.broken(f"broke off before {model} was complete")
 
-    async def remove(self, name: str) -> None:
-        """Delete a model from the server. Raises ModelNotFound, and ProviderError."""
-        async with await self._open("/api/delete", {"model": name}, self._own(name, ABOUT_SECONDS), method="DELETE"):
-            pass
+    async def remove(self, call: Call) -> None:
+        """Delete the model of the entry from the server. Raises ModelNotFound, and ProviderError."""
+        limited = replace(call, deadline=_earlier(call.deadline, ABOUT_SECONDS))
+        try:
+            async with await self._open("/api/delete", {"model": call.entry.model}, limited, method="DELETE"):
+                pass
+        except ModelNotFound as error:
+            error.hint = "Nothing was deleted; `ollama list` shows what is there."
+            raise
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -138,11 +158,18 @@ class OllamaProvider:
         except ConnectionFailed as error:
             raise not_running(error) from error.__cause__
         except ModelNotFound as error:
-            error.hint = to_pull(call.entry.model)
+            error.hint = to_pull(call.entry)
             raise
 
+    def _not_pulled(self, answer: Answer, line: Mapping[str, Any], model: str) -> ProviderError:
+        """The error that a line of a pull is."""
+        error = self.upstream.in_band(answer.url, line)
+        if isinstance(error, ModelNotFound):
+            error.hint = not_in_registry(model)
+        return error
+
     async def _show(self, model: str) -> dict[str, Any]:
-        async with await self._open("/api/show", {"model": model}, self._own(model, ABOUT_SECONDS)) as answer:
+        async with await self._open("/api/show", {"model": model}, self._own(model)) as answer:
             return await answer.json()
 
     async def _lists(self) -> tuple[dict[str, Item], dict[str, Item]]:
@@ -153,11 +180,16 @@ class OllamaProvider:
         except ConnectionFailed as error:
             raise not_running(error) from error.__cause__
 
-    def _own(self, model: str, within: float | None = None) -> Call:
-        """A call of our own, that no model entry asks for; within: seconds."""
+    def _own(self, model: str) -> Call:
+        """A call of our own about a model, which no entry asks for."""
         entry = ModelEntry(name=model, provider=self.endpoint.provider, model=model)
-        deadline = asyncio.get_running_loop().time() + within if within is not None else None
-        return Call(entry, uuid.uuid4().hex, deadline)
+        return Call(entry, uuid.uuid4().hex, _earlier(None, ABOUT_SECONDS))
+
+
+def _earlier(deadline: float | None, seconds: float) -> float:
+    """That deadline, or so many seconds from now, whichever is earlier."""
+    then = asyncio.get_running_loop().time() + seconds
+    return then if deadline is None else min(deadline, then)
 
 
 def _vectors(vectors: list[Any], said: Mapping[str, Any], model: str, packed: bool) -> EmbeddingResponse:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm.errors import InvalidRequest
-from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS
+from llamafarm import InvalidRequest
 from pydantic import ValidationError
 
 from llamafarm_ollama.config import OllamaEntry
 from llamafarm_ollama.messages import messages_of
 from llamafarm_ollama.options import LOAD_TIME, NAMES, Options, only
-from llamafarm_ollama.parameters import OPTIONS, check
 
 _EFFORTS: Mapping[str, Any] = {
     "none": False,
@@ -28,7 +26,6 @@ _LIMITS = ("max_tokens", "max_completion_tokens")
 
 def chat_request(request: Mapping[str, Any], entry: OllamaEntry) -> dict[str, Any]:
     """The body of `POST /api/chat`. Raises InvalidRequest for what Ollama has no place for."""
-    check(request, CHAT, entry.provider)
     shape = format_of(request.get("response_format"), entry.provider)
     body = {
         **_generating(request, entry),
@@ -46,9 +43,6 @@ def generate_request(request: Mapping[str, Any], entry: OllamaEntry) -> dict[str
 
     Only with a `suffix` the template is needed: it says where the middle belongs. Raises InvalidRequest.
     """
-    check(request, COMPLETIONS, entry.provider)
-    if request.get("logprobs") is not None:
-        raise _wrong("logprobs", "is not done for completions", entry.provider)
     suffix, raw = request.get("suffix") or None, request.get("raw")
     body = {
         **_generating(request, entry),
@@ -62,7 +56,6 @@ def generate_request(request: Mapping[str, Any], entry: OllamaEntry) -> dict[str
 
 def embed_request(request: Mapping[str, Any], entry: OllamaEntry) -> dict[str, Any]:
     """The body of `POST /api/embed`. Raises InvalidRequest."""
-    check(request, EMBEDDINGS, entry.provider)
     own = entry.model_copy(update={"options": Options(**only(entry.options.given(), LOAD_TIME))})
     body = {
         "model": entry.model,
@@ -103,7 +96,7 @@ def options_of(request: Mapping[str, Any], entry: OllamaEntry) -> dict[str, Any]
     try:
         return Options.model_validate(merged).given()
     except ValidationError as error:
-        raise _wrong_option(error, request, entry.provider) from None
+        raise _wrong_option(error, entry.provider) from None
 
 
 def format_of(response_format: Any, provider: str) -> Any:
@@ -171,11 +164,9 @@ def _prompt(prompt: Any, provider: str) -> str:
     return prompt
 
 
-def _wrong_option(error: ValidationError, request: Mapping[str, Any], provider: str) -> InvalidRequest:
+def _wrong_option(error: ValidationError, provider: str) -> InvalidRequest:
     problem = error.errors(include_url=False)[0]
-    option = str(problem["loc"][0])
-    said = [name for name, goes in OPTIONS.items() if goes == option and request.get(name) is not None]
-    return _wrong(said[0] if said else option, f"is wrong: {problem['msg']}", provider)
+    return _wrong(str(problem["loc"][0]), f"is wrong: {problem['msg']}", provider)
 
 
 def _wrong(param: str, what: str, provider: str) -> InvalidRequest:

@@ -9,9 +9,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from llamafarm.errors import ServiceError
-from llamafarm.providers.address import is_loopback
-from llamafarm.services.process import ProcessService, ProcessSpec
+from llamafarm import ProcessService, ProcessSpec, ServiceError, is_loopback
 
 from llamafarm_ollama.address import PORT, VARIABLE, place
 from llamafarm_ollama.config import OllamaEntry, endpoint
