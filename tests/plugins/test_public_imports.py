@@ -1,0 +1,80 @@
+"""A third party could have written these plugins: of the core they import what `llamafarm` publishes, nothing else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import llamafarm
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = {
+    "ollama": ROOT / "plugins" / "ollama" / "src",
+    **{example.name: example / "src" for example in (ROOT / "examples").iterdir() if (example / "src").is_dir()},
+}
+PUBLISHED = {"lemonade": {"llamafarm_openai_compat.provider"}}
+"""The modules of other distributions that a plugin may build on."""
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_plugin_imports_only_what_is_published(name: str) -> None:
+    files = sorted(PLUGINS[name].rglob("*.py"))
+    assert files
+    own = {path.name for path in PLUGINS[name].iterdir()}
+    allowed = PUBLISHED.get(name, set())
+    private = [f"{path.name}: {said}" for path in files for said in private_imports(path.read_text(), own, allowed)]
+    assert private == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import llamafarm.errors",
+        "import llamafarm.wire.sse as sse",
+        "from llamafarm.errors import ConfigError",
+        "from llamafarm import _HOMES",
+        "from llamafarm import nothing",
+        "from llamafarm import *",
+        "import llamafarm\nllamafarm._HOMES",
+        "import llamafarm\nllamafarm.errors.ConfigError",
+        "import llamafarm as lf",
+        "from llamafarm_universal.config import UniversalEntry",
+        "from importlib import import_module\nimport_module('llamafarm.errors')",
+    ],
+)
+def test_what_is_not_published_is_seen(source: str) -> None:
+    assert [*private_imports(source, {"llamafarm_mine"}, set())]
+
+
+def test_what_is_published_is_let_through() -> None:
+    source = "import llamafarm\nfrom llamafarm import sse\nfrom llamafarm_mine import part\nllamafarm.ConfigError('x')"
+    assert [*private_imports(source, {"llamafarm_mine"}, set())] == []
+
+
+def private_imports(source: str, own: set[str], allowed: set[str]) -> Iterator[str]:
+    """What a module takes of the core, or of another distribution of ours, that is not published."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                yield from (one.name for one in names if is_ours(one.name, own | allowed) and not is_plain(one))
+            case ast.ImportFrom(module="llamafarm", names=names):
+                yield from (one.name for one in names if one.name not in llamafarm.__all__)
+            case ast.ImportFrom(module=str(module)) if is_ours(module, own | allowed):
+                yield module
+            case ast.Attribute(value=ast.Name(id="llamafarm"), attr=name) if name not in llamafarm.__all__:
+                yield f"llamafarm.{name}"
+            case ast.Call(func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module")):
+                yield ast.unparse(node)
+
+
+def is_plain(name: ast.alias) -> bool:
+    """`import llamafarm`, under its own name: what is used of it is seen then."""
+    return name.name == "llamafarm" and name.asname is None
+
+
+def is_ours(module: str, known: set[str]) -> bool:
+    """Whether it is a module of the core, or of a distribution of ours that is not known."""
+    first = module.partition(".")[0]
+    return (first == "llamafarm" or first.startswith("llamafarm_")) and not {first, module} & known
