@@ -107,7 +107,7 @@ def test_a_model_is_shown_as_far_as_its_runtime_tells(shop):
         "capabilities": "chat, tools",
         "context length": "4096 tokens",
         "size": "1.5 kB",
-        "memory": "unknown",
+        "memory": "none",
         "loaded": "no",
         "downloaded": "yes",
         "family": "oak",
@@ -148,7 +148,7 @@ def test_a_runtime_that_is_down_is_a_state_and_no_error(shop):
 
     assert ran.code == 0
     assert ran.out.count("not reachable") == 2
-    assert "the shelf is down Put it up." in ran.out
+    assert "the shelf is down. Put it up." in ran.out
     assert shop.run("models", "status", "small").code == 1
 
 
@@ -157,7 +157,7 @@ def test_doctor_notes_a_model_that_its_runtime_does_not_have(shop):
     found = {row["what"]: row for row in json.loads(shop.run("doctor", "--json").out)}
 
     assert (found["model small"]["state"], found["model small"]["text"]) == ("ok", "reachable")
-    assert (found["model large"]["state"], found["model large"]["todo"]) == ("note", "the shelf has no org/large:Q4")
+    assert (found["model large"]["state"], found["model large"]["todo"]) == ("note", "the shelf has no org/large:Q4.")
 
 
 def test_a_provider_without_a_name_is_wrong_usage(shop):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.output import print_json, size
+from llamafarm.cli.output import one_line, print_json, size
 from llamafarm.errors import LlamaFarmError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ async def _entries(app: App) -> list[Finding]:
 
 def _entry(name: str, health: Health, state: ModelState) -> Finding:
     if health.ok and state.state == "missing":
-        return Finding(f"model {name}", "note", "its runtime does not have it", " ".join(state.detail.splitlines()))
+        return Finding(f"model {name}", "note", "its runtime does not have it", one_line(state.detail))
     text = health.detail or ("reachable" if health.ok else "not reachable")
     return Finding(f"model {name}", "ok" if health.ok or health.startable else "note", text)
 

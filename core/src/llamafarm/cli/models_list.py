@@ -7,7 +7,7 @@ import asyncio
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.output import print_json, print_table
+from llamafarm.cli.output import one_line, print_json, print_table
 from llamafarm.providers.base import Health
 from llamafarm.wire.model import Model
 
@@ -40,7 +40,7 @@ def _state(health: Health) -> tuple[str, str]:
     """The state, and what is wrong where something is."""
     if health.ok or health.startable:
         return ("reachable" if health.ok else "starts on first use"), ""
-    return "not reachable", " ".join(health.detail.splitlines())
+    return "not reachable", one_line(health.detail)
 
 
 def _fields(row: Model, health: Health) -> dict[str, object]:

@@ -55,8 +55,8 @@ def _rows(info: ModelInfo) -> Iterator[tuple[str, str]]:
     yield "capabilities", "unknown" if info.features is None else ", ".join(sorted(info.features)) or "none"
     yield "context length", "unknown" if length is None else f"{length} tokens"
     yield "size", _size(info.size_bytes)
-    yield "memory", _size(info.memory_bytes)
     yield "loaded", _yes(info.loaded)
+    yield "memory", "none" if info.loaded is False and info.memory_bytes is None else _size(info.memory_bytes)
     yield "downloaded", _yes(info.downloaded)
     yield from ((key, _text(value)) for key, value in info.details.items())
 

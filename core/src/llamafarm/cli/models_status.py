@@ -9,7 +9,7 @@ import click
 
 from llamafarm.cli.app import App, current_app
 from llamafarm.cli.models import STATUS_SECONDS, provider_option
-from llamafarm.cli.output import print_json, print_table, size
+from llamafarm.cli.output import one_line, print_json, print_table, size
 from llamafarm.gateway.models import ModelState, info_fields
 
 if TYPE_CHECKING:
@@ -65,5 +65,5 @@ def _cells(entry: Entry, state: ModelState) -> list[str]:
     info = state.info
     memory = size(info.memory_bytes) if info and info.memory_bytes is not None else ""
     length = str(info.context_length) if info and info.context_length is not None else ""
-    detail = " ".join(state.detail.splitlines())
+    detail = one_line(state.detail)
     return [entry.name, entry.provider, entry.model, WORDS.get(state.state, state.state), memory, length, detail]

@@ -27,6 +27,12 @@ def plain(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
+def one_line(text: str) -> str:
+    """A message and its hint as one line, each a sentence."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return " ".join(line if line.endswith((".", "?", "!", ":", ",")) else f"{line}." for line in lines)
+
+
 def ago(seconds: float) -> str:
     """A length of time for people: `12 s`, `5 min`, `3 h`, `2 days`."""
     for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.output import ago, print_json, print_table, size
+from llamafarm.cli.output import ago, one_line, print_json, print_table, size
 
 if TYPE_CHECKING:
     from llamafarm.gateway.runtimes import RuntimeStatus
@@ -65,7 +65,7 @@ def _cells(row: RuntimeStatus) -> list[str]:
         str(row.pid or ""),
         ago(time.time() - row.since) if row.since else "",
         ", ".join(map(_model, row.models or ())),
-        " ".join(row.detail.splitlines()),
+        one_line(row.detail),
     ]
 
 
