@@ -170,6 +170,21 @@ async def test_fields_without_effect_on_embeddings_are_named_in_the_context():
     assert asked.headers == {"X-LF-Ignored": "user"}
 
 
+async def test_what_handlers_and_providers_tell_the_client_stands_in_the_headers_of_the_answer():
+    class Telling(ScriptedProvider):
+        async def chat(self, request, call):
+            call.headers["x-ratelimit-remaining-requests"] = "9"
+            return await super().chat(request, call)
+
+    async def run(turn, ask):
+        turn.call.headers["X-Acme"] = "1"
+        return await ask(turn)
+
+    plugins = ScriptedPlugins(Telling(), handlers=(handler("acme", run),))
+    reply = await Gateway(plugins).ask(project(entry(handler="acme")), CHAT, {"messages": [HI]}, context())
+    assert reply.headers == {"X-Acme": "1", "x-ratelimit-remaining-requests": "9"}
+
+
 async def test_a_field_that_the_provider_refuses_is_a_400_before_anything_is_sent():
     provider = ScriptedProvider()
     plugins = with_parameters(ScriptedPlugins(provider), Parameters(refused=frozenset({"logit_bias"})))

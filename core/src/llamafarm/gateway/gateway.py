@@ -147,7 +147,7 @@ class Gateway:
     ) -> Reply:
         session = await self._open_session(project, context)
         request: Any = body  # the API and the command line have checked it
-        call = Call(entry, context.request_id, context.deadline, context.progress)
+        call = Call(entry, context.request_id, context.deadline, context.progress, headers=context.headers)
         turn = Turn(project, entry, request, call, session, fields, self._other(project, context))
         try:
             if session is not None:
