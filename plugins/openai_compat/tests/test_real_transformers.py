@@ -25,6 +25,7 @@ MODEL = "farm/demo"
 ANSWER = "LlamaFarm runs models for people who build applications."
 ENDLESS = {"logit_bias": {"1": -100.0}, "max_tokens": 900}
 """The demonstration model ends an answer with its token 1."""
+IGNORED = {"response_format": {"type": "json_object"}}, {"n": 2}, {"tool_choice": "none"}, {"modalities": ["audio"]}
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -136,7 +137,7 @@ class TestCompletions:
 
 
 class TestWhatItIgnores:
-    @pytest.mark.parametrize("asked", [{"response_format": {"type": "json_object"}}, {"n": 2}, {"tool_choice": "none"}])
+    @pytest.mark.parametrize("asked", IGNORED)
     @pytest.mark.parametrize("known", ["by its profile", "by its models"])
     async def test_what_would_change_the_answer_is_refused(self, demo, named, known, asked):
         client = named if known == "by its profile" else demo
@@ -145,13 +146,15 @@ class TestWhatItIgnores:
         assert caught.value.param == next(iter(asked))
 
     async def test_what_would_not_is_left_out_and_named(self, named):
-        await named.said("Hi", max_tokens=1, user="ann", metadata={"a": "b"})
-        assert set(named.headers["X-LF-Ignored"].split(", ")) == {"user", "metadata"}
+        await named.said("Hi", max_tokens=1, user="ann", metadata={"a": "b"}, service_tier="flex")
+        assert set(named.headers["X-LF-Ignored"].split(", ")) == {"user", "metadata", "service_tier"}
 
     async def test_it_does_take_the_requests_that_the_provider_refuses_for_it(self, server):
         """As long as this holds, the profile must refuse them."""
         body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}
         ignored = {"n": 2, "response_format": {"type": "json_object"}, "presence_penalty": 1, "logprobs": True}
+        ignored |= {"functions": [{"name": "f"}], "function_call": "f", "modalities": ["audio"], "verbosity": "low"}
+        ignored |= {"prediction": {"type": "content", "content": "x"}, "web_search_options": {}, "service_tier": "flex"}
         async with httpx.AsyncClient(trust_env=False, timeout=BOUND) as client:
             answer = await client.post(f"{server.base_url}/chat/completions", json={**body, **ignored})
         assert answer.status_code == 200
@@ -192,6 +195,11 @@ class TestRefusals:
         with pytest.raises(UpstreamError) as caught:
             await anext(frames)
         assert said in caught.value.message
+
+    async def test_whole_numbers_for_tokens_are_refused_with_what_to_write(self, demo):
+        with pytest.raises(UpstreamError, match=r"dict with floats as values, but is \{\(5,\): 1\}") as caught:
+            await (await demo.chat("Hi", stream=True, logit_bias={"5": 1})).completion()
+        assert "-100.0" in (caught.value.hint or "")
 
 
 async def gone(server) -> None:

@@ -216,6 +216,18 @@ TRANSFORMERS_SERVE = Profile(
                     top_logprobs=(0,),
                 )
             ),
+            **_refused(
+                _SERVE,
+                **{
+                    "chat.functions": (),
+                    "chat.function_call": (),
+                    "chat.web_search_options": (),
+                    "chat.verbosity": (),
+                    "chat.audio": (),
+                    "chat.modalities": (["text"],),
+                },
+            ),
+            **dict.fromkeys(("chat.prediction", "chat.service_tier"), Field("advisory", _SERVE)),
             **_texts(dict.fromkeys(("user", "metadata", "store"), _NOT_KEPT)),
             **_refused(
                 "`transformers serve` writes down what it hears, with no settings",
@@ -233,7 +245,10 @@ TRANSFORMERS_SERVE = Profile(
     ),
     reasoning=("reasoning_content",),
     health="/health",
-    hints=(Hint("`transformers serve` knows only OpenAI's own fields.", words="unexpected fields in the request"),),
+    hints=(
+        Hint("`transformers serve` knows only OpenAI's own fields.", words="unexpected fields in the request"),
+        Hint("It takes numbers with a point only: -100.0, not -100.", words="`sequence_bias` has to be"),
+    ),
 )
 
 GENERIC = Profile(
