@@ -112,6 +112,13 @@ async def test_silence_in_the_middle_is_a_timeout():
             await content.read()
 
 
+async def test_json_passes_as_the_runtime_wrote_it():
+    written = b'{ "text" : "\\u00fc", "duration":1.50 }\n'
+    async with content_of(sounding(written, kind="application/json; charset=utf-8")) as (content, _):
+        assert content.media_type == "application/json; charset=utf-8"
+        assert await content.read() == written
+
+
 async def test_json_is_read_at_once_and_given_whole():
     async with content_of(answering({"data": [{"b64_json": "AAAA"}]})) as (content, upstream):
         assert upstream.working() == 0

@@ -61,16 +61,27 @@ class Answer:
 
     async def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises UpstreamError where it is none, or larger than MAX_ANSWER_BYTES."""
-        body = await self.value()
+        return self.parsed_object(await self.content())
+
+    async def value(self) -> Any:
+        """The body as JSON of any kind. Raises UpstreamError where it is none, or larger than MAX_ANSWER_BYTES."""
+        return self._parsed(await self.content())
+
+    async def content(self) -> bytes:
+        """All bytes of the body. Raises UpstreamError where they are more than MAX_ANSWER_BYTES."""
+        content = await self._read(MAX_ANSWER_BYTES)
+        if len(content) > MAX_ANSWER_BYTES:
+            raise self.broken(f"is larger than {MAX_ANSWER_BYTES} bytes")
+        return bytes(content)
+
+    def parsed_object(self, content: bytes) -> dict[str, Any]:
+        """The JSON object that the body is. Raises UpstreamError where it is none."""
+        body = self._parsed(content)
         if not isinstance(body, dict):
             raise self.broken(f"is not a JSON object: {str(body)[:200]}")
         return body
 
-    async def value(self) -> Any:
-        """The body as JSON of any kind. Raises UpstreamError where it is none, or larger than MAX_ANSWER_BYTES."""
-        content = await self._read(MAX_ANSWER_BYTES)
-        if len(content) > MAX_ANSWER_BYTES:
-            raise self.broken(f"is larger than {MAX_ANSWER_BYTES} bytes")
+    def _parsed(self, content: bytes) -> Any:
         beginning = content[:200].decode("utf-8", "replace")
         try:
             return json.loads(content, parse_constant=_refuse_constant)

@@ -83,16 +83,17 @@ async def read_content(
     if answer.content_type == "text/html":
         async with answer:
             raise answer.broken(f"is a web page: {await answer.text(200)}")
+    media_type = answer.headers.get("content-type", "application/octet-stream")
     if answer.content_type != "application/json":
-        media_type = answer.headers.get("content-type", "application/octet-stream")
         return Content(media_type, answer)
     async with answer:
-        body = await answer.json()
+        content = await answer.content()
+        body = answer.parsed_object(content)
         if read_error(body):
             raise upstream.in_band(answer.url, body)
         if check is not None:
             check(body)
-        return Content.of_json(body)
+        return Content.whole(content, media_type)
 
 
 async def _once(content: bytes) -> AsyncGenerator[bytes, None]:
