@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -67,10 +68,10 @@ class Authority:
         (folder / f"{_name_of(content)}.0").write_bytes(content)
         return folder
 
-    def context(self, *names: str) -> ssl.SSLContext:
-        """What a server needs that is called so."""
+    def context(self, *names: str, until: datetime | None = None) -> ssl.SSLContext:
+        """What a server needs that is called so. until: when its certificate ends to be valid."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert(*names).configure_cert(context)
+        self.ca.issue_cert(*names, not_after=until).configure_cert(context)
         return context
 
 
@@ -83,11 +84,17 @@ def _name_of(certificate: bytes) -> str:
 
 
 class TlsUpstream(ScriptedUpstream):
-    """A scripted server that speaks TLS. names: whom its certificate is for."""
+    """A scripted server that speaks TLS. names: whom its certificate is for. until: when that ends to be valid."""
 
-    def __init__(self, authority: Authority, *scripts: Script, names: tuple[str, ...] = (NAME,)) -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        *scripts: Script,
+        names: tuple[str, ...] = (NAME,),
+        until: datetime | None = None,
+    ) -> None:
         super().__init__(*scripts)
-        self._context = authority.context(*names)
+        self._context = authority.context(*names, until=until)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)

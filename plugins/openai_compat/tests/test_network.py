@@ -7,6 +7,7 @@ and names is tried on both.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from llamafarm.errors import ConfigError, ConnectionFailed, ProviderError
@@ -314,6 +315,20 @@ class TestCertificates:
             assert f"not valid for '{NAME}'" in error.message
             assert "another name" in (error.hint or "")
             assert server.requests == []
+
+    async def test_and_so_is_one_for_another_address(self, monkeypatch, authority):
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        async with TlsUpstream(authority, answering(COMPLETION), names=("127.0.0.2",)) as server:
+            error = await refusal(f"https://127.0.0.1:{server.port}")
+            assert "another name" in (error.hint or "")
+
+    async def test_a_certificate_that_has_expired_is_an_error_of_its_own(self, monkeypatch, authority, asking):
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        past = datetime.now(UTC) - timedelta(days=1)
+        async with TlsUpstream(authority, answering(COMPLETION), until=past) as server:
+            error = await refusal(await asking(server))
+            assert "certificate has expired" in error.message
+            assert "renewed" in (error.hint or "")
 
     async def test_a_server_that_speaks_no_tls_is_an_error_of_its_own(self, asking):
         async with Plain() as server:

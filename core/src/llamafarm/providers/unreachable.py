@@ -59,6 +59,8 @@ def _failed(endpoint: Endpoint, proxy: Proxy | None, said: str, cause: Cause) ->
 def _cause(error: Exception, said: str, proxy: Proxy | None) -> Cause:
     if "Hostname mismatch" in said or "IP address mismatch" in said:
         return Cause("Its certificate is for another name: is `base_url` right?", TLS)
+    if "certificate has expired" in said or "certificate is not yet valid" in said:
+        return Cause("Its certificate is to be renewed, or the clock of this machine to be set.", TLS)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return Cause(
             "Its certificate is not trusted here: SSL_CERT_FILE may name a bundle with the authority that signed it.",
