@@ -1,9 +1,11 @@
 """What the fake Ollama refuses of a request, in the words of the real one.
 
-Recorded: a missing body, bad JSON (chat-bad-json), `content` of another type (content-parts-as-openai), arguments of
-tool calls as a text (tools-arguments-as-string), bad base64 (images-bad-base64), an option of the wrong type
-(option-wrong-type: a 500), another `format` than "json" or an object (a 500), a bad `think` (think-bad-level) or
-`keep_alive` (keep-alive-bad), `top_logprobs` above 20, thinking of a model that cannot.
+Recorded: a missing body (chat-empty-body), bad JSON (chat-bad-json), no model or a name that is none (*-no-model,
+*-bad-name), `content` of another type (content-parts-as-openai), arguments of tool calls as a text
+(tools-arguments-as-string), bad base64 (images-bad-base64), an option of the wrong type (option-wrong-type: a 500),
+another `format` than "json" or an object (format-string-other: a 500), a schema of an unknown type
+(format-invalid-schema), a bad `think` (think-bad-level) or `keep_alive` (keep-alive-bad), `top_logprobs` above 20
+(logprobs-top-21), `input` that is no text (embed-wrong-type), thinking of a model that cannot (think-*-on-plain-model).
 
 Only read: the same words for other ill-typed fields.
 
@@ -51,7 +53,7 @@ STRUCTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "/api/embed": ("EmbedRequest", {**_SHARED, "input": "any", "truncate": "bool", "dimensions": "int"}),
     "/api/show": ("ShowRequest", {"model": "string"}),
-    "/api/pull": ("PullRequest", {"model": "string", "stream": "bool"}),
+    "/api/pull": ("PullRequest", {"model": "string", "stream": "bool", "insecure": "bool"}),
     "/api/delete": ("DeleteRequest", {"model": "string"}),
 }
 _MESSAGE = {"role", "content", "thinking", "images", "tool_calls", "tool_name", "tool_call_id"}
@@ -64,6 +66,11 @@ _OPTIONS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "stop": ("array of strings", (list,)),
 }
 _GO = {list: "array", str: "string", dict: "object", bool: "bool", int: "number", float: "number"}
+
+
+_SCHEMA_TYPES = {"string", "number", "integer", "boolean", "null", "object", "array"}
+_NAME = re.compile(r"[\w.:/@-]+")
+HINT = "if this is unexpected, you may need to provide the mmproj"
 
 
 class Refused(Exception):
@@ -143,6 +150,28 @@ def check_think(body: Mapping[str, Any], can: tuple[str, ...]) -> None:
         raise Refused(400, f"invalid think value: {json.dumps(think)} ({levels})")
     if think and "thinking" not in can:
         raise Refused(400, f'"{body["model"]}" does not support thinking')
+
+
+def check_name(body: Mapping[str, Any], path: str) -> None:
+    name = body.get("model", "")
+    if not name:
+        raise Refused(400, "invalid model name" if path == "/api/pull" else "model is required")
+    if not _NAME.fullmatch(name):
+        raise Refused(400, "invalid model name")
+
+
+def check_schema(body: Mapping[str, Any]) -> None:
+    shape = body.get("format")
+    kind = shape.get("type") if isinstance(shape, dict) else None
+    if kind is not None and kind not in _SCHEMA_TYPES:
+        where = "Field 'json_schema': \"json_schema\": JSON schema conversion failed:\nJSON schema error at #"
+        raise Refused(400, inner(400, "invalid_request_error", f"{where}: unrecognized type {kind}"))
+
+
+def inner(code: int, kind: str, message: str, **more: int) -> str:
+    """An error of the child that runs the model: JSON, which Ollama passes on as a text."""
+    error = {"code": code, "message": message, "type": kind, **more}
+    return json.dumps({"error": error}, separators=(",", ":"))
 
 
 def _unmarshal(value: Any, field: str, kind: str) -> Refused:

@@ -13,6 +13,7 @@ from llamafarm_ollama.config import endpoint
 from llamafarm_ollama.provider import OllamaProvider
 from ollama_asking import RECORDINGS, asking, recorded
 from ollama_fake import FakeOllama, line
+from ollama_models import MODELS, FakeModel
 
 pytestmark = pytest.mark.anyio
 LISTS = fitting(
@@ -48,10 +49,10 @@ async def test_a_model_is_described_by_the_name_that_was_asked_for():
 
 async def test_a_model_of_a_cloud_is_there_and_not_downloaded():
     fake = FakeOllama()
-    fake.remote = {"contract:latest"}
+    fake.models = {"tiny:latest": MODELS["tiny:latest"], "gpt-oss:cloud": FakeModel(("completion",), remote=True)}
     async with asking(fake) as ollama:
-        assert (await ollama.provider.describe("contract")).downloaded is None
-        assert [info.downloaded for info in await ollama.provider.list_models()] == [None, True, True, True]
+        assert (await ollama.provider.describe("gpt-oss:cloud")).downloaded is None
+        assert [info.downloaded for info in await ollama.provider.list_models()] == [True, None]
 
 
 async def test_a_missing_model_says_how_to_get_it():
