@@ -67,25 +67,34 @@ def shop_provider() -> Media:
     return Media()
 
 
-@pytest.fixture
-def answering(shop, shop_provider):
-    """answering(answer) gives an official client of a server whose provider gives that answer.
+@pytest.fixture(scope="module")
+def official(shop, shop_provider):
+    """The official client; `official.provider` is what stands behind the server."""
+    with openai.OpenAI(base_url=shop.url, api_key="none", max_retries=0, timeout=BOUND) as client:
+        client.provider = shop_provider
+        yield client
 
-    The answer is JSON, or a media type and its pieces, or an error. `client.provider` is the provider.
+
+@pytest.fixture(scope="module")
+def plain(shop):
+    """A client that knows nothing of the wire."""
+    with httpx.Client(base_url=shop.url, timeout=BOUND) as client:
+        yield client
+
+
+@pytest.fixture
+def answering(official):
+    """answering(answer) gives the official client of a server whose provider gives that answer.
+
+    The answer is JSON, or a media type and its pieces, or an error.
     """
-    clients = []
 
     def start(*answer):
-        shop_provider.answer = answer if len(answer) > 1 else answer[0]
-        shop_provider.requests.clear()
-        client = openai.OpenAI(base_url=shop.url, api_key="none", max_retries=0, timeout=BOUND)
-        client.provider = shop_provider
-        clients.append(client)
-        return client
+        official.provider.answer = answer if len(answer) > 1 else answer[0]
+        official.provider.requests.clear()
+        return official
 
-    yield start
-    for client in clients:
-        client.close()
+    return start
 
 
 def asked(client: openai.OpenAI) -> dict:
@@ -290,9 +299,9 @@ SCORES = {"object": "list", "data": [{"index": 0, "object": "score", "score": 0.
     ("/rerank", {"query": "Who?", "documents": ["You.", {"text": "I."}], "top_n": 2}, RANKED),
     ("/score", {"text_1": "Who?", "text_2": ["You."], "truncate_prompt_tokens": 8}, SCORES),
 ])  # fmt: skip
-def test_documents_and_texts_are_compared(answering, shop, path, request_, answer):
+def test_documents_and_texts_are_compared(answering, plain, path, request_, answer):
     client = answering(answer)
-    found = httpx.post(shop.url + path, json={"model": "small", **request_})
+    found = plain.post(path, json={"model": "small", **request_})
     assert (found.status_code, found.json()) == (200, answer)
     assert asked(client) == request_
 
@@ -314,14 +323,14 @@ BODIES = {
 }
 
 
-def post(server, path: str, **changes) -> httpx.Response:
+def post(client: httpx.Client, path: str, **changes) -> httpx.Response:
     """Ask with the smallest request. changes: fields that are set, or left out where they are an ellipsis."""
     smallest = {**FORMS, **BODIES}[path]
     fields = {name: value for name, value in {**smallest, **changes}.items() if value is not ...}
     if path in BODIES:
-        return httpx.post(server.url + path, json=fields, timeout=BOUND)
+        return client.post(path, json=fields)
     many = [(name, one) for name, value in fields.items() for one in (value if isinstance(value, list) else [value])]
-    return httpx.post(server.url + path, files=[(name, _part(one)) for name, one in many], timeout=BOUND)
+    return client.post(path, files=[(name, _part(one)) for name, one in many])
 
 
 def _part(value):
@@ -329,9 +338,9 @@ def _part(value):
 
 
 @pytest.mark.parametrize("path", [*FORMS, *BODIES])
-def test_the_smallest_request_is_answered_and_the_runtimes_limits_are_told(answering, shop, path):
+def test_the_smallest_request_is_answered_and_the_runtimes_limits_are_told(answering, plain, path):
     answering({"text": "Hello."})
-    answer = post(shop, path)
+    answer = post(plain, path)
     assert (answer.status_code, answer.json()) == (200, {"text": "Hello."})
     assert answer.headers["x-ratelimit-remaining-requests"] == "9"
 
@@ -340,9 +349,9 @@ def test_the_smallest_request_is_answered_and_the_runtimes_limits_are_told(answe
     ("path", "field"),
     [(path, field) for path, smallest in {**FORMS, **BODIES}.items() for field in smallest],
 )
-def test_a_field_that_is_missing_is_named(shop, path, field):
+def test_a_field_that_is_missing_is_named(plain, path, field):
     rest = {"user": "me"} if path in FORMS else {}
-    answer = post(shop, path, **{field: ..., **rest})
+    answer = post(plain, path, **{field: ..., **rest})
     assert (answer.status_code, error(answer)["code"]) == (400, "missing_required_parameter")
     assert (error(answer)["param"], error(answer)["message"]) == (field, f"The field {field!r} is missing.")
 
@@ -369,9 +378,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("path", "field"), [(path, field) for path, fields in WRONG.items() for field in fields])
-def test_a_wrong_field_is_named_before_anybody_is_asked(answering, shop, path, field):
+def test_a_wrong_field_is_named_before_anybody_is_asked(answering, plain, path, field):
     client = answering({})
-    answer = post(shop, path, **{field: WRONG[path][field]})
+    answer = post(plain, path, **{field: WRONG[path][field]})
     assert answer.status_code == 400, answer.text
     assert (error(answer)["param"], error(answer)["code"]) == (field.removesuffix("[]"), "invalid_value")
     assert repr(field.removesuffix("[]")) in error(answer)["message"]
@@ -388,33 +397,32 @@ def test_a_wrong_field_is_named_before_anybody_is_asked(answering, shop, path, f
         ("/audio/transcriptions", "chunking_strategy[type]", ["a", "b"]),
     ],
 )
-def test_what_a_form_says_twice_is_named(shop, path, field, value):
-    answer = post(shop, path, **{field: value})
+def test_what_a_form_says_twice_is_named(plain, path, field, value):
+    answer = post(plain, path, **{field: value})
     assert answer.status_code == 400, answer.text
     assert error(answer)["param"] == field.partition("[")[0]
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_a_form_is_told_that_json_carries_no_files(shop, path):
-    answer = httpx.post(shop.url + path, json={"prompt": "A dog."})
+def test_a_form_is_told_that_json_carries_no_files(plain, path):
+    answer = plain.post(path, json={"prompt": "A dog."})
     assert (answer.status_code, error(answer)["code"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("path", [*FORMS, *BODIES])
-def test_a_refusal_of_the_runtime_keeps_its_status_its_limits_and_when_to_come_back(answering, shop, path):
+def test_a_refusal_of_the_runtime_keeps_its_status_its_limits_and_when_to_come_back(answering, plain, path):
     refused = RateLimited("slow down", retry_after=3)
     refused.headers["x-ratelimit-remaining-requests"] = "0"
     answering(refused)
-    answer = post(shop, path)
+    answer = post(plain, path)
     assert (answer.status_code, error(answer)["message"]) == (429, "slow down")
     assert (answer.headers["retry-after"], answer.headers["x-ratelimit-remaining-requests"]) == ("3", "0")
 
 
 @pytest.mark.parametrize("path", [*FORMS, *BODIES])
-def test_a_session_keeps_chats_alone(shop, path):
-    with httpx.Client(headers={"X-Session-ID": "new"}) as client:
-        body = {"files": FORMS[path]} if path in FORMS else {"json": BODIES[path]}
-        answer = client.post(shop.url + path, **body)
+def test_a_session_keeps_chats_alone(plain, path):
+    body = {"files": FORMS[path]} if path in FORMS else {"json": BODIES[path]}
+    answer = plain.post(path, **body, headers={"X-Session-ID": "new"})
     assert (answer.status_code, error(answer)["param"]) == (400, "X-Session-ID")
 
 
@@ -425,8 +433,9 @@ def test_a_provider_that_cannot_do_it_is_a_501_that_names_who_can(serve):
     )
     plugins = ScriptedPlugins(providers={"talks": ScriptedProvider(), "paints": Media({})})
     server = serve(plugins=plugins, project=Project("shop", "default", None, entries))
-    for path in (*FORMS, *BODIES):
-        answer = post(server, path)
+    with httpx.Client(base_url=server.url, timeout=BOUND) as client:
+        answers = {path: post(client, path) for path in (*FORMS, *BODIES)}
+    for path, answer in answers.items():
         assert (answer.status_code, error(answer)["param"]) == (501, "model"), path
         assert error(answer)["message"].endswith("\nModels of this project that can: painter."), path
         assert "The provider 'talks' cannot do " in error(answer)["message"], path
