@@ -26,13 +26,14 @@ from llamafarm.errors import (
 from llamafarm.gateway import Context, Gateway
 from llamafarm.project import BrokenEntry, Project, PromptSet
 from llamafarm.providers.base import Health
+from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import Parameters
 from llamafarm.records import AgentHandlerSpec
 from llamafarm.services.base import ServiceStatus
 from llamafarm.sessions import SessionStore
 from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider, ScriptedReply
-from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS
+from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, SPEECH
 
 pytestmark = pytest.mark.anyio
 
@@ -263,6 +264,43 @@ async def test_a_provider_that_raises_in_the_middle_of_an_answer_is_named():
     with pytest.raises(UpstreamError, match="model 'small' \\(provider 'scripted'\\) failed: ZeroDivisionError"):
         async for _ in reply.frames():
             pass
+
+
+class Speaking(ScriptedProvider):
+    """Says these pieces, and remembers whether its content was closed."""
+
+    def __init__(self, *pieces):
+        super().__init__()
+        self.pieces = pieces
+
+    async def speak(self, request, call):
+        call.headers["x-ratelimit-remaining-requests"] = "9"
+        content = Content("audio/wav", self._pieces(), self.aclose)
+        content.headers["X-Acme"] = "1"
+        return content
+
+    async def _pieces(self):
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+async def test_a_content_keeps_its_type_its_bytes_and_what_is_told_in_headers():
+    provider = Speaking(b"a", b"b")
+    content = await Gateway(ScriptedPlugins(provider)).ask(project(), SPEECH, {"input": "Hi"}, context())
+    assert content.media_type == "audio/wav"
+    assert content.headers == {"X-Acme": "1", "x-ratelimit-remaining-requests": "9"}
+    assert await content.read() == b"ab"
+    assert provider.closed
+
+
+async def test_an_error_in_the_middle_of_a_content_that_is_not_ours_names_the_model_and_closes_it():
+    provider = Speaking(b"a", ZeroDivisionError("oops"))
+    content = await Gateway(ScriptedPlugins(provider)).ask(project(), SPEECH, {"input": "Hi"}, context())
+    with pytest.raises(UpstreamError, match="model 'small' \\(provider 'scripted'\\) failed: ZeroDivisionError"):
+        await content.read()
+    assert provider.closed
 
 
 async def test_a_service_is_made_sure_of_once_and_then_trusted():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -46,7 +46,7 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
         if operation.returns == "value":
             return json_answer(found, headers=context.headers)
         if operation.returns == "content":
-            return _passed(found, context.headers, settings.limits.keep_alive)
+            return _passed(found, settings.limits.keep_alive)
         if body.get("stream"):
             return _streamed(found, settings.limits.keep_alive)
         return await _whole(found)
@@ -61,11 +61,10 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
     return JsonEndpoint(answer, limit=limit, limit_hint=hint)
 
 
-def _passed(content: Content, headers: Mapping[str, str], keep_alive: float) -> Response:
-    told = {**content.headers, **headers}
+def _passed(content: Content, keep_alive: float) -> Response:
     if content.is_stream:
-        return EventStream(content.pieces(), close=content.aclose, keep_alive=keep_alive, headers=told)
-    return PassingAnswer(content.pieces(), content.media_type, close=content.aclose, headers=told)
+        return EventStream(content.pieces(), close=content.aclose, keep_alive=keep_alive, headers=content.headers)
+    return PassingAnswer(content.pieces(), content.media_type, close=content.aclose, headers=content.headers)
 
 
 def _streamed(reply: Reply, keep_alive: float) -> Response:

@@ -13,7 +13,7 @@ from llamafarm.errors import LlamaFarmError, PluginError, RequestError
 from llamafarm.gateway.blame import blaming
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, take_handler_fields
-from llamafarm.gateway.reply import TurnReply
+from llamafarm.gateway.reply import TurnReply, turn_content
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.select import Link, build_chain
 from llamafarm.project import BrokenEntry, Project
@@ -76,6 +76,8 @@ class Gateway:
         if context.session is not None:
             raise RequestError(f"A session keeps chats: {operation.name} has none.", param=SESSION_HEADER)
         answer = await self._dispatcher.ask(project, entry, operation, body, context)
+        if operation.returns == "content":
+            return turn_content(answer, _named(entry), context.headers)
         return _turn_reply(answer, entry, context, None) if operation.returns == "reply" else answer
 
     async def check(self, project: Project, entry_name: str, *, timeout: float) -> Health:  # noqa: ASYNC109 - part of what it says
@@ -218,8 +220,11 @@ async def _abandon(session: StoredSession | None, *, created: bool) -> None:
 
 
 def _turn_reply(reply: Reply, entry: ModelEntry, context: Context, session: StoredSession | None) -> TurnReply:
-    what = f"The answer of the model {entry.name!r} (provider {entry.provider!r})"
-    return TurnReply(reply, what, headers=context.headers, ended=session.release if session else None)
+    return TurnReply(reply, _named(entry), headers=context.headers, ended=session.release if session else None)
+
+
+def _named(entry: ModelEntry) -> str:
+    return f"The answer of the model {entry.name!r} (provider {entry.provider!r})"
 
 
 def _model(entry: ModelEntry | BrokenEntry, project: Project) -> Model:

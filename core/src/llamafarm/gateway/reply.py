@@ -1,4 +1,4 @@
-"""The reply that leaves the gateway: the provider's or the handlers' own, with headers and an end."""
+"""What leaves the gateway: a reply or a content, the provider's or the handlers' own, with headers and an end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from llamafarm.errors import UpstreamError
 from llamafarm.gateway.blame import blaming
 from llamafarm.providers.base import Reply
+from llamafarm.providers.content import Content
 from llamafarm.wire import sse
 
 
@@ -62,3 +63,17 @@ class TurnReply:
     async def _end(self) -> None:
         if self._ended is not None:
             await self._ended()
+
+
+def turn_content(content: Content, what: str, headers: Mapping[str, str]) -> Content:
+    """The same content with headers; what a plugin should not have raised is an UpstreamError that names `what`."""
+    passed = Content(content.media_type, _blamed(content, what), content.aclose)
+    passed.headers = {**content.headers, **headers}
+    return passed
+
+
+async def _blamed(content: Content, what: str) -> AsyncGenerator[bytes, None]:
+    with blaming(what, UpstreamError):
+        async with aclosing(content.pieces()) as pieces:
+            async for piece in pieces:
+                yield piece
