@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from llamafarm.providers.assemble import Assembler, taken_apart
+from llamafarm.providers.assemble import put_together, taken_apart
 
 
 def whole(*chunks: dict) -> dict:
-    assembler = Assembler()
-    for chunk in chunks:
-        assembler.add(chunk)
-    return assembler.whole()
+    return put_together(chunks)
 
 
 def delta(index: int = 0, finish: str | None = None, **fields) -> dict:
