@@ -68,6 +68,18 @@ async def test_what_can_no_longer_be_shown_stays_in_the_list_with_unknown_featur
         assert [info.features for info in models] == [None] * 5
 
 
+async def test_a_server_that_does_not_tell_what_is_loaded_is_asked_for_the_rest_all_the_same():
+    """Only read: a cloud has nothing loaded, and no `/api/ps`."""
+    lists = fitting([Exchange.load(RECORDINGS / f"{name}.json") for name in ("tags", "show")])
+
+    async def cloud(asked: Asked, peer: Peer) -> None:
+        await (recorded("unknown-route") if asked.path == "/api/ps" else lists)(asked, peer)
+
+    async with asking(cloud) as ollama:
+        assert [info.loaded for info in await ollama.provider.list_models()] == [None] * 5
+        assert (await ollama.provider.describe("tiny")).context_length == 4096
+
+
 async def test_health_tells_the_version():
     async with asking(recorded("version")) as ollama:
         health = await ollama.provider.health()

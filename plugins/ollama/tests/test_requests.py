@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import struct
 from itertools import product
 
 import pytest
-from llamafarm import CHAT, COMPLETIONS, EMBEDDINGS, InvalidRequest
+from llamafarm import CHAT, COMPLETIONS, EMBEDDINGS, InvalidRequest, UpstreamError
+from llamafarm.testing import Exchange
 from llamafarm_ollama.parameters import PARAMETERS
 from ollama_asking import HELLO, LAMP, asking
 from ollama_fake import FakeOllama
@@ -159,6 +161,13 @@ async def test_embeddings_send_the_options_of_loading_alone_and_make_base64_of_f
         assert floats["data"][1] == {"object": "embedding", "index": 1, "embedding": [0.5, 0.25]}
         assert struct.unpack("<2f", base64.b64decode(packed["data"][1]["embedding"])) == (0.5, 0.25)
         assert floats["usage"] == {"prompt_tokens": 7, "total_tokens": 7}
+
+
+@pytest.mark.parametrize("vectors", [["no"], [[0.5, None]], [{}], "no"])
+async def test_vectors_that_are_none_are_an_error(vectors):
+    async with asking(Exchange.any(200, json.dumps({"embeddings": vectors})), model="tiny-bert") as ollama:
+        with pytest.raises(UpstreamError, match="holds "):
+            await ollama.embed("sky", encoding_format="base64")
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["sky", ""], [[1, 2]], [1, 2]])

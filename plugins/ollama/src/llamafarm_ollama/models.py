@@ -22,18 +22,19 @@ Item = Mapping[str, Any]
 
 
 def info(name: str, listed: Item | None, shown: Item | None, running: Item | None) -> ModelInfo:
-    """What is known of a model: its row in the list, what `/api/show` says, and its row in `/api/ps` where loaded.
+    """What is known of a model: its row in the list, what `/api/show` says, and its row in `/api/ps`.
 
-    The context length is the one that is allocated where it is loaded, else the most that the model can take.
+    That one is empty where it is not loaded, and None where the server does not tell. The context length is the one
+    that is allocated where it is loaded, else the most that the model can take.
     """
-    length = _longest(shown) if running is None else running.get("context_length")
+    length = running.get("context_length") if running else _longest(shown)
     remote = any((item or {}).get("remote_host") for item in (listed, shown))
     return ModelInfo(
         id=name,
         features=_features(shown),
         context_length=_whole(length),
         size_bytes=_whole((listed or {}).get("size")),
-        loaded=running is not None,
+        loaded=None if running is None else bool(running),
         memory_bytes=_whole((running or {}).get("size")),
         downloaded=None if remote else True,
         details=_details(listed, shown, running),
@@ -78,6 +79,6 @@ def _details(listed: Item | None, shown: Item | None, running: Item | None) -> d
     found = {**((shown or {}).get("details") or {}), **((listed or {}).get("details") or {})}
     found["context_length"] = _longest(shown)
     found |= {name: (listed or {}).get(name) for name in ("digest", "modified_at")}
-    if running is not None:
+    if running:
         found |= {"vram_bytes": running.get("size_vram"), "expires_at": running.get("expires_at")}
     return {name: value for name, value in found.items() if value not in (None, "", [])}

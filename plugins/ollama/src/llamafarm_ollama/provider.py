@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import struct
 import time
 import uuid
 from collections.abc import Mapping
@@ -18,7 +16,6 @@ from llamafarm import (
     ChunkReply,
     CompletionRequest,
     ConnectionFailed,
-    Embedding,
     EmbeddingRequest,
     EmbeddingResponse,
     Endpoint,
@@ -30,10 +27,12 @@ from llamafarm import (
     ModelNotFound,
     ProviderError,
     Reply,
+    UpstreamError,
 )
 
 from llamafarm_ollama.chunks import ChatShape, Shape, TextShape, chunks_of
 from llamafarm_ollama.config import OllamaEntry
+from llamafarm_ollama.embeddings import response, vectors_of
 from llamafarm_ollama.errors import not_in_registry, not_running, read_error, to_pull
 from llamafarm_ollama.models import Item, by_name, info, whole_name
 from llamafarm_ollama.ndjson import lines
@@ -71,22 +70,19 @@ class OllamaProvider:
         body = embed_request(request, cast("OllamaEntry", call.entry))
         async with await self._open("/api/embed", body, call) as answer:
             said = await answer.json()
-            vectors, wanted = said.get("embeddings"), len(body["input"])
-            if not isinstance(vectors, list) or len(vectors) != wanted:
-                came = len(vectors) if isinstance(vectors, list) else "no"
-                raise answer.broken(f"holds {came} embeddings for {wanted} texts")
-        return _vectors(vectors, said, call.entry.model, request.get("encoding_format") == "base64")
+            vectors = vectors_of(said, len(body["input"]), answer)
+        return response(vectors, said, call.entry.model, packed=request.get("encoding_format") == "base64")
 
     async def describe(self, model: str) -> ModelInfo:
         """What the server says of a model. Raises ModelNotFound."""
         shown = await self._show(model)
-        tags, running = await self._lists()
+        tags, running = await self._listed(), await self._running()
         name = whole_name(model)
-        return info(model, tags.get(name), shown, running.get(name))
+        return info(model, tags.get(name), shown, None if running is None else running.get(name, {}))
 
     async def list_models(self) -> list[ModelInfo]:
         """The models that the server has, each with its capabilities. Raises ProviderError."""
-        tags, running = await self._lists()
+        tags, running = await self._listed(), await self._running()
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(name: str) -> ModelInfo:
@@ -95,7 +91,7 @@ class OllamaProvider:
                     shown = await self._show(name)
                 except ProviderError:  # gone since, or damaged: what the list says of it is true all the same
                     shown = None
-            return info(name, tags[name], shown, running.get(name))
+            return info(name, tags[name], shown, None if running is None else running.get(name, {}))
 
         return list(await asyncio.gather(*map(one, tags)))
 
@@ -172,13 +168,19 @@ class OllamaProvider:
         async with await self._open("/api/show", {"model": model}, self._own(model)) as answer:
             return await answer.json()
 
-    async def _lists(self) -> tuple[dict[str, Item], dict[str, Item]]:
-        """The models that are there, and those that are loaded, by their names."""
+    async def _listed(self) -> dict[str, Item]:
+        """The models that are there, by their names."""
         try:
-            tags = await self.upstream.get_json("/api/tags")
-            return by_name(tags), by_name(await self.upstream.get_json("/api/ps"))
+            return by_name(await self.upstream.get_json("/api/tags"))
         except ConnectionFailed as error:
             raise not_running(error) from error.__cause__
+
+    async def _running(self) -> dict[str, Item] | None:
+        """The models that are loaded, by their names; None where the server does not tell."""
+        try:
+            return by_name(await self.upstream.get_json("/api/ps"))
+        except UpstreamError:
+            return None
 
     def _own(self, model: str) -> Call:
         """A call of our own about a model, which no entry asks for."""
@@ -190,18 +192,3 @@ def _earlier(deadline: float | None, seconds: float) -> float:
     """That deadline, or so many seconds from now, whichever is earlier."""
     then = asyncio.get_running_loop().time() + seconds
     return then if deadline is None else min(deadline, then)
-
-
-def _vectors(vectors: list[Any], said: Mapping[str, Any], model: str, packed: bool) -> EmbeddingResponse:
-    rows: list[Embedding] = [
-        {"object": "embedding", "index": at, "embedding": _packed(vector) if packed else vector}
-        for at, vector in enumerate(vectors)
-    ]
-    tokens = said.get("prompt_eval_count", 0)
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return cast("EmbeddingResponse", {"object": "list", "model": model, "data": rows, "usage": usage})
-
-
-def _packed(vector: list[float]) -> str:
-    """A vector as base64 of its float32, little-endian."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
