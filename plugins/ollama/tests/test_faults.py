@@ -139,6 +139,33 @@ async def test_a_slow_first_byte_is_a_timeout():
             await ollama.chunks()
 
 
+async def test_a_stream_that_falls_silent_is_a_timeout_after_what_was_said():
+    async with asking(sending(said("Hel"), then="hold"), timeouts={"between_bytes": 0.1}) as ollama:
+        reply = await ollama.provider.chat({"messages": HELLO, "stream": True}, ollama.call)
+        chunks = reply.chunks()
+        assert (await anext(chunks))["choices"][0]["delta"]["content"] == "Hel"
+        with pytest.raises(ProviderTimeout, match="silent for more than"):
+            await anext(chunks)
+        assert ollama.upstream.working() == 0
+
+
+@pytest.mark.parametrize("ask", ["chat", "embed", "pull"])
+async def test_a_whole_answer_that_is_cut_is_an_error(ask):
+    async def cut(_: Asked, peer: Peer) -> None:
+        await peer.head(200, {"content-type": "application/json", "content-length": "500"})
+        await peer.send(b'{"status": "pulling manifest"}\n' if ask == "pull" else b'{"model": "tiny", ')
+        peer.close()
+
+    async with asking(cut) as ollama:
+        asked = {
+            "chat": ollama.chat,
+            "embed": lambda: ollama.embed("sky"),
+            "pull": lambda: ollama.provider.pull(ollama.call),
+        }
+        with pytest.raises(UpstreamError, match="broke off"):
+            await asked[ask]()
+
+
 @pytest.mark.parametrize("tasks", [1, 16])
 async def test_two_hundred_streams_over_kept_connections_that_are_closed_after_each(tasks):
     fake = FakeOllama()
@@ -149,12 +176,12 @@ async def test_two_hundred_streams_over_kept_connections_that_are_closed_after_e
 
     async with asking(closing) as ollama:
 
-        async def some():
-            return [await read(ollama) for _ in range(200 // tasks)]
+        async def some(task: int):
+            return [await read(ollama) for _ in range(task, 200, tasks)]
 
-        answers = [one for some_ in await asyncio.gather(*(some() for _ in range(tasks))) for one in some_]
-        assert set(answers) == {("Hello there.", None)}
-        assert len(ollama.upstream.requests) == len(answers)
+        answers = [one for some_ in await asyncio.gather(*map(some, range(tasks))) for one in some_]
+        assert answers == [("Hello there.", None)] * 200
+        assert len(ollama.upstream.requests) == 200
 
 
 async def test_a_connection_is_used_again_after_a_stream():
