@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 import llamafarm.testing
+import provider_tables
 from llamafarm.cli.main import lf
 from llamafarm.config import schema
 from llamafarm.plugins.discovery import candidates
@@ -134,6 +135,7 @@ PARTS: dict[str, Callable[[str | None], str]] = {
     "operations": operations,
     "record": record,
     "scenes": scenes,
+    **provider_tables.PARTS,
 }
 
 

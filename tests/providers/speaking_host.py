@@ -1,0 +1,46 @@
+"""The engine host that plays a script, refusing as the real one does: its refusals are raised by the real code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from llamafarm_universal.host import messages as m
+from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.host.options import HostOptions
+from scripted_host import Host
+
+
+def run(connection: Connection, options: HostOptions) -> None:
+    connection.send(m.Ready("cpu", {"name": "speaking"}))
+    SpeakingHost(connection).serve()
+
+
+class SpeakingHost(Host):
+    """refuse/context_length, and a folder of a package that is not there; all else as the scripted one."""
+
+    def refused(self, command: Any) -> bool:
+        refuse = REFUSALS.get(command.ref.id, _find if command.ref.id.startswith("package:") else None)
+        if refuse is None:
+            return super().refused(command)
+        try:
+            refuse(command.ref)
+        except RequestFailed as failed:
+            self.send(failed.event(command.request_id))
+        return True
+
+
+def _find(ref: m.ModelRef) -> None:
+    from llamafarm_universal.host.models.hub import locate
+
+    locate(ref, lambda *_: None)
+
+
+def _admit(_: m.ModelRef) -> None:
+    from llamafarm_universal.host.engines.text.limits import Limits
+
+    Limits(2048, 100, frozenset(), {}).admit(9000, None, "messages")
+
+
+REFUSALS: dict[str, Callable[[m.ModelRef], None]] = {"refuse/context_length": _admit}
