@@ -8,17 +8,21 @@ from typing import Any
 
 import psutil
 
-from llamafarm.errors import ConnectionFailed, ProviderError
+from llamafarm.errors import AuthenticationFailed, ConnectionFailed, ProviderError
 from llamafarm.providers.base import Endpoint
 from llamafarm.providers.http import HttpUpstream
 
 
 @dataclass(frozen=True)
 class Probe:
-    """reached: something accepts connections there. body: its health answer, where it is a JSON object."""
+    """reached: something accepts connections there. body: its health answer, where it is a JSON object.
+
+    refused: what it says where it does not take the key.
+    """
 
     reached: bool
     body: Mapping[str, Any] | None = None
+    refused: AuthenticationFailed | None = None
 
 
 async def probe(address: str, path: str, *, api_key: str | None = None, within: float = 2.0) -> Probe:
@@ -28,6 +32,8 @@ async def probe(address: str, path: str, *, api_key: str | None = None, within: 
         return Probe(True, await upstream.get_json(path, within=within))
     except ConnectionFailed:
         return Probe(False)
+    except AuthenticationFailed as error:
+        return Probe(True, refused=error)
     except ProviderError:
         return Probe(True)
     finally:

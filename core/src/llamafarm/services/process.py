@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from llamafarm.errors import ServiceError
+from llamafarm.errors import AuthenticationFailed, ServiceError
 from llamafarm.paths import data_dir
 from llamafarm.providers.address import is_loopback
 from llamafarm.providers.base import Progress, ignore_progress
@@ -148,6 +148,12 @@ class ProcessService:
 
     def _check_address(self, answer: Probe) -> None:
         spec = self.spec
+        if answer.refused is not None:
+            raise AuthenticationFailed(
+                answer.refused.message,
+                provider=spec.name,
+                hint=f"What listens at {spec.address} wants another key: check `api_key` of the model entry.",
+            )
         if answer.reached:
             raise ServiceError(
                 f"The {spec.title} cannot start: port {spec.port} is in use by {listener(spec.port)}, "
