@@ -4,13 +4,15 @@ Recorded (the file in `recordings/` that a shape comes from stands beside it): e
 `/live`, `/v1/health`, `/v1/models`, `/v1/models/NAME`, `/v1/load`, `/v1/unload`, `/v1/delete`, `/v1/stats`; chats and
 text completions, whole and streamed, with tool calls, with and without usage; the refusals of a wrong key, of a missing
 model, of a bad body, of a prompt that is too long (a 400, or a 200 with one error event), of a backend that fails, of
-embeddings on a chat model; a pull without network; that a connection which was promised to be kept is closed after a
-stream; that loading a model evicts the one before; that names are accepted with and without their prefix; that a
-negative `max_tokens`, an empty `messages` and unknown fields are accepted.
+embeddings and rerank on a chat model, of pictures and speech that this machine cannot make; a pull without network;
+that a connection which was promised to be kept is closed after a stream; that loading a model evicts the one before;
+that names are accepted with and without their prefix; that a negative `max_tokens`, an empty `messages` and unknown
+fields are accepted.
 
-Only read, in the server's documents and sources, and never seen: the events of a pull that succeeds, `: ping` comments,
-an error event in the middle of a stream, `slots_pinned_error`, embeddings that succeed, `downloaded: false`, and the
-refusal of an ill-typed `ctx_size`, which is written after that of a missing `model_name`.
+Only read, in the server's documents and sources, and never seen: the events of a pull that succeeds, that closing its
+connection ends it and that the next one goes on, `: ping` comments, an error event in the middle of a stream,
+`slots_pinned_error`, embeddings, rerank, pictures and sound that succeed (`lemonade_media`), `downloaded: false`, and
+the refusal of an ill-typed `ctx_size`, which is written after that of a missing `model_name`.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from lemonade_answers import (
     wants_usage,
     whole,
 )
+from lemonade_media import SOUND, SOUND_HEAD, form_of, heard, pictures, ranked
 from llamafarm.testing import Asked, Peer
 from llamafarm.wire import sse
 
@@ -39,6 +42,8 @@ MODEL = "Tool-Tiny-F16"
 EMBEDDER = "Embed-Tiny-F16"
 PREFIXES = ("/v1", "/api/v1", "/v0", "/api/v0")
 BACKENDS = ("auto", "cpu")
+LABELS = {"embedding": ["embeddings"], "reranking": ["reranking"], "image": ["image", "edit"]}
+LABELS |= {"transcription": ["transcription"], "tts": ["tts"]}
 KEEP_ALIVE = {"connection": "keep-alive", "cache-control": "no-cache"}
 STREAMED = {"transfer-encoding": "chunked", "content-type": "text/event-stream", **KEEP_ALIVE}  # text-stream.json
 
@@ -50,6 +55,7 @@ class Model:
     kind: str = "llm"
     downloaded: bool = True
     context: int = 2048
+    supported: bool = True
 
 
 @dataclass
@@ -57,6 +63,7 @@ class LemonadeServer:
     """The server's state; calling it answers one request.
 
     log: (path, body) of every request that was answered. closes: whether it ends the connection after a stream.
+    partial: how much of a model came, in percent, before its pull was cut off.
     """
 
     models: dict[str, Model] = field(default_factory=lambda: {MODEL: Model(), EMBEDDER: Model("embedding")})
@@ -68,6 +75,7 @@ class LemonadeServer:
     backend_fails: bool = False
     closes: bool = True
     log: list[tuple[str, Any]] = field(default_factory=list)
+    partial: dict[str, int] = field(default_factory=dict)
 
     def asked(self, path: str) -> list[Any]:
         """The bodies that were sent to a path."""
@@ -80,7 +88,7 @@ class LemonadeServer:
         if self.api_key and asked.headers.get("authorization") != f"Bearer {self.api_key}":
             return await refuse(peer, 401, recorded("auth-wrong-key"))
         try:
-            body = asked.body if asked.content else {}
+            body = form_of(asked) or (asked.body if asked.content else {})
         except ValueError:
             return await refuse(peer, 400, recorded("chat-bad-json"))
         prefix = next((one for one in sorted(PREFIXES, key=len, reverse=True) if path.startswith(f"{one}/")), "")
@@ -100,6 +108,12 @@ class LemonadeServer:
             ("POST", "/chat/completions"): self._chat,
             ("POST", "/completions"): self._complete,
             ("POST", "/embeddings"): self._embed,
+            ("POST", "/rerank"): self._rerank,
+            ("POST", "/images/generations"): self._draw,
+            ("POST", "/images/edits"): self._draw,
+            ("POST", "/images/variations"): self._draw,
+            ("POST", "/audio/transcriptions"): self._transcribe,
+            ("POST", "/audio/speech"): self._speak,
         }
         found = routes.get((method, route))
         if found is not None:
@@ -133,7 +147,7 @@ class LemonadeServer:
 
     def _row(self, name: str) -> dict[str, Any]:
         model = self.models[name]
-        labels = ["custom", "chat"] if model.kind == "llm" else ["embeddings"]
+        labels = LABELS.get(model.kind, ["custom", "chat"])
         row = recorded("model-by-id")
         return {**row, "id": name, "downloaded": model.downloaded, "context_length": model.context, "labels": labels}
 
@@ -180,7 +194,8 @@ class LemonadeServer:
             return await self._missing(body["model_name"], peer)
         self.models.setdefault(name, Model()).downloaded = True
         file = {"file": f"{name}.gguf", "file_index": 1, "total_files": 1, "bytes_total": 100}
-        steps = [{**file, "bytes_downloaded": done, "percent": done} for done in (0, 60, 100)]
+        begun = self.partial.get(name, 0)
+        steps = [{**file, "bytes_downloaded": done, "percent": done} for done in (0, 60, 100) if done >= begun]
         events = [sse.encode(step, event="progress") for step in steps]  # only read
         return await self._stream(peer, b": ping\n\n", *events, sse.encode(steps[-1], event="complete"))
 
@@ -211,12 +226,36 @@ class LemonadeServer:
     async def _embed(self, body: Any, peer: Peer) -> None:
         if not await self._accepts(body, peer):
             return None
-        if self.models[self._known(body["model"]) or ""].kind != "embedding":
+        if not self._does(body, "embedding"):
             return await refuse(peer, 501, recorded("embeddings-on-chat-model"))
         inputs = body["input"] if isinstance(body["input"], list) else [body["input"]]
         rows = [{"object": "embedding", "index": at, "embedding": [0.5, float(at)]} for at in range(len(inputs))]
         counts = {"prompt_tokens": len(inputs), "total_tokens": len(inputs)}
         return await peer.answer(200, {"object": "list", "model": body["model"], "data": rows, "usage": counts})
+
+    async def _rerank(self, body: Any, peer: Peer) -> None:
+        if not await self._accepts(body, peer):
+            return None
+        if not self._does(body, "reranking"):
+            return await refuse(peer, 501, recorded("rerank-on-chat-model"))
+        return await peer.answer(200, ranked(body))
+
+    async def _draw(self, body: Any, peer: Peer) -> None:
+        if await self._accepts(body, peer):
+            await peer.answer(*pictures(body))
+
+    async def _transcribe(self, body: Any, peer: Peer) -> None:
+        if await self._accepts(body, peer):
+            await peer.answer(200, heard(body, self.text))
+
+    async def _speak(self, body: Any, peer: Peer) -> None:
+        if await self._accepts(body, peer):
+            await peer.head(200, SOUND_HEAD)
+            await peer.send(SOUND)
+
+    def _does(self, body: Any, kind: str) -> bool:
+        """Whether the model of a request is of that kind."""
+        return self.models[self._known(body["model"]) or ""].kind == kind
 
     async def _accepts(self, body: Any, peer: Peer) -> bool:
         """Whether the model is there and the body well-typed; the refusal is sent where not. It loads by itself."""
@@ -225,9 +264,11 @@ class LemonadeServer:
             await refuse(peer, 400, recorded("chat-no-model-field"))
         elif (known := self._known(name)) is None:
             await self._missing(name, peer)
+        elif not self.models[known].supported:
+            await refuse(peer, 404, named(recorded("images-missing-model"), name, "SD-Turbo"))
         elif self.backend_fails:
             await refuse(peer, 500, named(recorded("chat-backend-fails"), name))
-        elif not isinstance(body.get("temperature", 0) or 0, int | float):
+        elif "messages" in body and not isinstance(body.get("temperature", 0) or 0, int | float):
             await refuse(peer, 400, recorded("chat-temperature-string"))
         else:
             if known not in self.loaded:

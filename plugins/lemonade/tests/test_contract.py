@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lemonade_answers import TEXT, TOKENS, recorded, refuse
-from lemonade_server import EMBEDDER, MODEL, LemonadeServer, Model
+from lemonade_server import MODEL, LemonadeServer, Model
 from llamafarm.testing import Asked, OpenAIScenes, Peer, ProviderContract, Scene, Script
 from llamafarm.testing.openai_scenes import WORDS
 
@@ -29,21 +29,21 @@ def refusing(status: int, body: dict) -> Script:
 
 def everything(**state) -> LemonadeServer:
     """A server whose one model can do every operation: the contract asks one model for all of them."""
-    return OneForAll(models={MODEL: Model(), EMBEDDER: Model("embedding")}, **state)
+    return OneForAll(models={MODEL: Model()}, **state)
 
 
 class OneForAll(LemonadeServer):
-    async def _embed(self, body, peer):
-        return await super()._embed({**body, "model": EMBEDDER}, peer)
+    def _does(self, body, kind):
+        return True
 
 
 def breaking(*, held: bool) -> Script:
-    """A chat of which only the beginning comes; then nothing more, or the connection's end."""
+    """A chat, or a sound, of which only the beginning comes; then nothing more, or the connection's end."""
     server, wire = everything(), OpenAIScenes(model=MODEL)
 
     async def play(asked: Asked, peer: Peer) -> None:
-        chats = asked.path.endswith("/chat/completions")
-        await (wire[Scene.ENDLESS if held else Scene.BROKEN] if chats else server)(asked, peer)
+        grows = asked.path.endswith(("/chat/completions", "/audio/speech"))
+        await (wire[Scene.ENDLESS if held else Scene.BROKEN] if grows else server)(asked, peer)
 
     return play
 

@@ -111,9 +111,8 @@ async def test_a_model_whose_files_are_missing_is_downloaded_first_and_that_is_t
     async with Asking(upstream, lemonade=SMALL) as asking:
         await asking.streamed()
     assert server.asked("/pull") == [{"model_name": MODEL, "stream": True}]
-    text = f"Downloading {MODEL}: {MODEL}.gguf"
     assert asking.told == [
-        *(Progress("downloading", text, done, 100) for done in (0, 60, 100)),
+        *(Progress("downloading", f"Downloading {MODEL}", done, 100, f"{MODEL}.gguf", 1, 1) for done in (0, 60, 100)),
         Progress("loading", f"Loading {MODEL}"),
         Progress("ready", f"{MODEL} is loaded"),
     ]
@@ -170,10 +169,3 @@ async def test_a_model_is_unloaded_and_one_that_is_not_loaded_is_no_error(server
         assert await asking.provider.loading.unload(asking.call()) is False
         await asking.streamed()
     assert len(server.asked("/load")) == 2
-
-
-async def test_a_model_is_deleted(server, upstream):
-    async with Asking(upstream) as asking:
-        await asking.provider.loading.delete(asking.call())
-        await asking.provider.loading.delete(asking.call())
-    assert MODEL not in server.models

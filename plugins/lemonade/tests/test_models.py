@@ -32,11 +32,14 @@ async def test_the_recorded_models_are_read():
     assert (other.loaded, other.context_length) == (False, 2048)
     assert loaded.size_bytes == 3221225
     assert loaded.features is None
+    assert (loaded.downloaded, loaded.memory_bytes) == (True, None)
 
 
 async def test_labels_of_the_servers_own_models_are_features():
     row = {**recorded("model-by-id"), "labels": ["reasoning", "tool-calling", "hot"]}
     assert model_info(row, {}).features == {"reasoning", "tools"}
+    assert model_info({**row, "labels": ["image", "edit"]}, {}).features == {"images", "image edits"}
+    assert model_info({**row, "downloaded": "unknown"}, {}).downloaded is None
 
 
 async def test_models_are_listed_with_what_is_in_memory(server, asking):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from llamafarm.providers.base import Endpoint
+from llamafarm import Endpoint
 from llamafarm_openai_compat.provider import OpenAIProvider
 
 from llamafarm_lemonade.errors import read_error
 
 
 class LemonadeClient(OpenAIProvider):
-    """Chat, completions and embeddings, with Lemonade's errors.
+    """The operations of the OpenAI wire, with Lemonade's errors.
 
     The server promises to keep the connection of a stream and closes it after the stream; a request that is sent on it
     in between is lost, and nobody can tell whether it was read. So each stream has a connection of its own.

@@ -7,11 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from llamafarm.errors import ConfigError
-from llamafarm.providers.address import is_loopback, normalised
-from llamafarm.providers.base import Endpoint
-from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.urls import host_and_port
+from llamafarm import ConfigError, Endpoint, ModelEntry, host_and_port, is_loopback, normalize_base_url
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 DEFAULT_HOST = "127.0.0.1"
@@ -86,7 +82,7 @@ class Lemonade(BaseModel):
 class LemonadeEntry(ModelEntry):
     """A model of a Lemonade server. `model` is the name that the server lists, such as `user.Qwen3-4B`."""
 
-    base_url: Annotated[str, AfterValidator(lambda url: normalised(url, path=API_PATH))] | None = Field(
+    base_url: Annotated[str, AfterValidator(lambda url: normalize_base_url(url, path=API_PATH))] | None = Field(
         default=None,
         description=f"Address of the server, http://{DEFAULT_HOST}:{DEFAULT_PORT} by default (LEMONADE_PORT); `/v1` "
         "is added where the path is empty.",

@@ -6,15 +6,16 @@ stands in the object with `code` as a number.
 
 from __future__ import annotations
 
-from llamafarm.errors import (
+from llamafarm import (
     AuthenticationFailed,
     ContextLengthExceeded,
     InvalidRequest,
     ModelNotFound,
     ProviderError,
+    Refusal,
     UpstreamError,
+    error_of,
 )
-from llamafarm.providers.refusal import Refusal, error_of
 
 OFFLINE = "lemond_offline"
 LOAD_FAILED = "model_load_error"
@@ -45,7 +46,8 @@ def _as(kind: type[ProviderError], error: ProviderError, code: str) -> ProviderE
 def _hint(error: ProviderError) -> str | None:
     by_code = {
         OFFLINE: "The server is in offline mode: let it download, or have the model's files there already.",
-        NOT_SUPPORTED: "The model is of another kind: give the entry an embedding model for embeddings, for instance.",
+        NOT_SUPPORTED: "The model is of another kind: give the entry an embedding model for embeddings, or one "
+        "labelled `reranking` for rerank.",
         "model_not_supported": "The server does not run this model on this machine; `lemonade list` shows those that "
         "it does.",
         "slots_pinned_error": "All places are taken by pinned models: unload one, or raise `max_loaded_models`.",

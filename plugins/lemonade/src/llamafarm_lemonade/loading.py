@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 from urllib.parse import quote
 
-from llamafarm.errors import ModelNotFound, ProviderError, ProviderTimeout
-from llamafarm.providers.base import Call, Progress
-from llamafarm.providers.http import HttpUpstream
+from llamafarm import Call, HttpUpstream, ModelNotFound, Progress, ProviderError, ProviderTimeout
 
 from llamafarm_lemonade.config import LemonadeEntry
 from llamafarm_lemonade.pull import pull
@@ -53,8 +51,9 @@ class Loading:
             await self._load(call)
 
     async def pull(self, call: Call) -> None:
-        """Download the entry's model. Raises ProviderError."""
+        """Download the entry's model, whatever is there already. Raises ProviderError."""
         await pull(self._upstream, _entry(call), call)
+        call.progress(Progress("ready", f"{call.entry.model} is there"))
 
     async def unload(self, call: Call) -> bool:
         """Take the entry's model out of memory; False where it was not there. Raises ProviderError."""
@@ -65,8 +64,17 @@ class Loading:
             return False
         return True
 
-    async def delete(self, call: Call) -> None:
-        """Delete the entry's model from the disk; one that is missing is no error to the server."""
+    async def remove(self, call: Call) -> None:
+        """Delete the entry's model from the disk, and from memory. Raises ModelNotFound, and ProviderError.
+
+        To the server one that is missing is deleted too (recorded), so it is looked for first.
+        """
+        if not await self._is_there(call):
+            raise ModelNotFound(
+                f"{self._upstream.endpoint.base_url} does not have the model {call.entry.model!r}.",
+                provider=self._upstream.endpoint.provider,
+                hint="Nothing was deleted; `lemonade list` shows what is there.",
+            )
         self.forget()
         await self._upstream.post_json("/delete", {"model_name": call.entry.model}, call)
 
@@ -83,7 +91,15 @@ class Loading:
     async def _fetch(self, call: Call) -> None:
         """Download the model where the server says that its files are missing."""
         if await self._is_missing(call):
-            await self.pull(call)
+            await pull(self._upstream, _entry(call), call)
+
+    async def _is_there(self, call: Call) -> bool:
+        """Whether the server has the model's files, or knows the name and does not tell. Raises ProviderError."""
+        try:
+            row = await self._upstream.get_json(model_path(call.entry.model), within=_patience(call))
+        except ModelNotFound:
+            return False
+        return row.get("downloaded") is not False
 
     async def _is_missing(self, call: Call) -> bool:
         """Whether its files are missing and can be had; of anything else the request itself tells better."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm.providers.base import ModelInfo
+from llamafarm import ModelInfo
 
 PREFIXES = ("user.", "extra.", "builtin.")
 """A name is accepted with and without them; lists show it without, unless two models share it."""
@@ -16,6 +16,10 @@ _FEATURES = {
     "reasoning": "reasoning",
     "embeddings": "embeddings",
     "reranking": "rerank",
+    "transcription": "transcriptions",
+    "tts": "speech",
+    "image": "images",
+    "edit": "image edits",
     "chat": "chat",
 }
 """The server's labels, and what they are called here."""
@@ -29,17 +33,21 @@ def bare(name: str) -> str:
 
 
 def model_info(row: Mapping[str, Any], health: Mapping[str, Any]) -> ModelInfo:
-    """One model of `GET /v1/models`; health: the answer of `/v1/health`, which knows what is in memory."""
+    """One model of `GET /v1/models`; health: the answer of `/v1/health`, which knows what is in memory.
+
+    How much memory a model takes, no answer of the server tells.
+    """
     name = str(row.get("id"))
     loaded = {bare(str(one.get("model_name"))): one for one in _rows(health.get("all_models_loaded"))}
     now = loaded.get(bare(name))
-    size = row.get("size")
+    size, downloaded = row.get("size"), row.get("downloaded")
     return ModelInfo(
         id=name,
         features=_features(row.get("labels")),
         context_length=_context(row, now),
         size_bytes=int(size * _GIB) if isinstance(size, int | float) and size > 0 else None,
         loaded=now is not None,
+        downloaded=downloaded if isinstance(downloaded, bool) else None,
         details={**row, **({"loaded_as": now} if now else {})},
     )
 

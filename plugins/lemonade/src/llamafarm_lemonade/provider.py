@@ -6,12 +6,38 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
-from llamafarm.errors import ConnectionBroken, ConnectionFailed, LlamaFarmError
-from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Reply
-from llamafarm.wire.chat import ChatRequest
-from llamafarm.wire.completion import CompletionRequest
-from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
-from llamafarm.wire.operations import CHAT, COMPLETIONS
+from llamafarm import (
+    CHAT,
+    COMPLETIONS,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
+    IMAGES,
+    RERANK,
+    SPEECH,
+    TRANSCRIPTIONS,
+    Call,
+    ChatRequest,
+    CompletionRequest,
+    ConnectionBroken,
+    ConnectionFailed,
+    Content,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    Endpoint,
+    Health,
+    ImageEditRequest,
+    ImageRequest,
+    ImageVariationRequest,
+    InvalidRequest,
+    LlamaFarmError,
+    ModelInfo,
+    Operation,
+    Reply,
+    RerankRequest,
+    RerankResponse,
+    SpeechRequest,
+    TranscriptionRequest,
+)
 
 from llamafarm_lemonade.client import LemonadeClient
 from llamafarm_lemonade.config import LemonadeEntry
@@ -45,6 +71,47 @@ class LemonadeProvider:
         """Ask for embeddings. Raises ProviderError."""
         return await self._prepared(call, lambda: self._client.ask_vectors(request, call, call.entry.model))
 
+    async def rerank(self, request: RerankRequest, call: Call) -> RerankResponse:
+        """Ask for documents in the order in which they fit a query; the server leaves them as they were asked."""
+        body = _with_context(cast("dict[str, Any]", request), call)
+        answer = await self._prepared(call, lambda: self._client.ask_value(RERANK, body, call, call.entry.model))
+        answer["results"].sort(key=lambda row: row["relevance_score"], reverse=True)
+        return cast("RerankResponse", answer)
+
+    async def generate_image(self, request: ImageRequest, call: Call) -> Content:
+        """Ask for a picture. Raises ProviderError."""
+        return await self._content(IMAGES, request, call)
+
+    async def edit_image(self, request: ImageEditRequest, call: Call) -> Content:
+        """Ask for one picture, changed. Raises InvalidRequest where several are given, and ProviderError."""
+        if isinstance(request["image"], list) and len(request["image"]) > 1:
+            message = f"Lemonade changes one picture at a time; {len(request['image'])} were given."
+            raise InvalidRequest(message, provider=self.endpoint.provider, param="image")
+        return await self._content(IMAGE_EDITS, request, call)
+
+    async def vary_image(self, request: ImageVariationRequest, call: Call) -> Content:
+        """Ask for pictures like another one. Raises ProviderError."""
+        return await self._content(IMAGE_VARIATIONS, request, call)
+
+    async def transcribe(self, request: TranscriptionRequest, call: Call) -> Content:
+        """Ask for a recording as text. Raises ProviderError."""
+        return await self._content(TRANSCRIPTIONS, request, call)
+
+    async def speak(self, request: SpeechRequest, call: Call) -> Content:
+        """Ask for a text as sound. Raises ProviderError."""
+        return await self._content(SPEECH, request, call)
+
+    async def pull(self, call: Call) -> None:
+        """Have the server download the entry's model; one that was cut off goes on where it was.
+
+        Cancelling closes the connection, which ends the server's work; what has come stays there. Raises ProviderError.
+        """
+        await self.loading.pull(call)
+
+    async def remove(self, call: Call) -> None:
+        """Have the server delete the entry's model. Raises ModelNotFound, and ProviderError."""
+        await self.loading.remove(call)
+
     async def describe(self, model: str) -> ModelInfo:
         """What the server says of a model, downloaded or not. Raises ModelNotFound, and ProviderError."""
         row = await self._client.upstream.get_json(model_path(model))
@@ -77,6 +144,9 @@ class LemonadeProvider:
 
     async def _health(self, within: float = 10.0) -> dict[str, Any]:
         return await self._client.upstream.get_json("/health", within=within)
+
+    async def _content(self, operation: Operation, request: Any, call: Call) -> Content:
+        return await self._prepared(call, lambda: self._client.ask_content(operation, request, call, call.entry.model))
 
     async def _prepared(self, call: Call, ask: Callable[[], Awaitable[Answered]]) -> Answered:
         """Ask with the entry's model loaded. After a server that is gone everything is loaded again."""

@@ -1,15 +1,16 @@
-"""Downloading a model: the events of `POST /v1/pull`."""
+"""Downloading a model: the events of `POST /v1/pull`.
+
+Source: Lemonade's documents (11), "POST /v1/pull"; of a pull only the refusal without network was ever seen. What has
+come stays on the server's disk, so that one that was cut off goes on where it was. The server downloads for as long as
+it is listened to: closing the connection ends it.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from llamafarm.providers.answer import Answer
-from llamafarm.providers.base import Call, Progress
-from llamafarm.providers.http import HttpUpstream
-from llamafarm.wire import sse
-from llamafarm.wire.envelope import read_error
+from llamafarm import Answer, Call, HttpUpstream, Progress, read_error, sse
 
 from llamafarm_lemonade.config import LemonadeEntry
 
@@ -55,10 +56,14 @@ def _read(event: sse.Event, upstream: HttpUpstream, answer: Answer, entry: Lemon
 
 
 def _progress(said: dict[str, Any], model: str) -> Progress:
-    file, index, count = (said.get(name) for name in ("file", "file_index", "total_files"))
-    which = f" (file {index} of {count})" if isinstance(index, int) and isinstance(count, int) and count > 1 else ""
-    done, total = (said.get(name) if isinstance(said.get(name), int) else None for name in _BYTES)
-    return Progress("downloading", f"Downloading {model}: {file or 'files'}{which}", done, total)
+    """What an event tells; its bytes are those of the one file that it names."""
+    file = said.get("file")
+    name = file if isinstance(file, str) and file else None
+    done, total = _count(said, "bytes_downloaded", 0), _count(said, "bytes_total", 1)
+    place, count = _count(said, "file_index", 1), _count(said, "total_files", 1)
+    return Progress("downloading", f"Downloading {model}", done, total, name, place, count)
 
 
-_BYTES = ("bytes_downloaded", "bytes_total")
+def _count(said: dict[str, Any], name: str, least: int) -> int | None:
+    found = said.get(name)
+    return found if type(found) is int and found >= least else None

@@ -10,13 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llamafarm.errors import ServiceError
-from llamafarm.paths import data_dir
-from llamafarm.providers.address import is_loopback
-from llamafarm.providers.base import Call, Endpoint, Progress
-from llamafarm.providers.urls import host_and_port
-from llamafarm.services.base import ServiceStatus
-from llamafarm.services.process import ProcessService, ProcessSpec
+from llamafarm import (
+    Call,
+    Endpoint,
+    ProcessService,
+    ProcessSpec,
+    Progress,
+    ServiceError,
+    ServiceStatus,
+    data_dir,
+    host_and_port,
+    is_loopback,
+)
 
 from llamafarm_lemonade.config import DEFAULT_PORT, LemonadeEntry, default_port, endpoint
 
