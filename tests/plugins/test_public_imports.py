@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 PLUGINS = {
     "ollama": ROOT / "plugins" / "ollama" / "src",
     "lemonade": ROOT / "plugins" / "lemonade" / "src",
-    "lemonade": ROOT / "plugins" / "lemonade" / "src",
     **{example.name: example / "src" for example in (ROOT / "examples").iterdir() if (example / "src").is_dir()},
 }
 PUBLISHED = {"lemonade": {"llamafarm_openai_compat.provider"}}
