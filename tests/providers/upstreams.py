@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from llamafarm.api.app import create_app
@@ -28,9 +29,9 @@ def project(provider: str, model: str, base_url: str, **fields: Any) -> Project:
 
 
 @contextmanager
-def api(of: Project, folder: Any) -> Iterator[str]:
+def api(of: Project, folder: Path, plugins: Any = PLUGINS) -> Iterator[str]:
     """Serve the project; gives the address, ending in `/v1`."""
-    gateway = Gateway(PLUGINS, sessions=SessionStore(folder / "sessions.db"))
-    settings = Settings(gateway, Projects(of), PLUGINS, Limits())
+    gateway = Gateway(plugins, sessions=SessionStore(folder / "sessions.db"))
+    settings = Settings(gateway, Projects(of), plugins, Limits())
     with served(Server(create_app(settings), grace=2, announce=lambda url: None)) as root:
         yield f"{root}/v1"
