@@ -21,6 +21,19 @@ def entry(name: str, provider: str = "local", base_url: str | None = None) -> Mo
     return ModelEntry(name=name, provider=provider, model=name, base_url=base_url)
 
 
+class Choosing:
+    """Each entry's service is the same one; that of entry `b` was chosen by the user."""
+
+    def provider(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(service=lambda entry: SimpleNamespace(name="s", of=entry.name, chosen=entry.name == "b"))
+
+
+def test_of_entries_that_share_a_service_the_first_starts_it_unless_another_one_was_chosen():
+    for names, first in (("acd", "a"), ("abc", "b"), ("ba", "b")):
+        project = Project("p", "default", None, tuple(entry(name) for name in names))
+        assert [service.of for service in services_of(project, Choosing())] == [first]
+
+
 def test_each_service_is_listed_once_and_entries_without_one_are_left_out():
     models = (
         entry("a", base_url="one"),

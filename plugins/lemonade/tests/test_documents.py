@@ -105,6 +105,29 @@ def test_the_environment_chooses_which_of_several_servers_is_called_lemonade(loa
     assert len(services_of(project, plugins)) == 2
 
 
+@pytest.mark.parametrize("said", ["lemon-powerful", "user.Qwen3-8B", "Qwen3-8B"])
+@pytest.mark.parametrize("port", ["11535", "11534"], ids=["another server's", "the same server's"])
+def test_the_environment_chooses_a_model_by_its_entry_or_its_id_and_it_starts_with_that_entrys_settings(
+    load, plugins, monkeypatch, said, port
+):
+    monkeypatch.setenv("LEMONADE_MODEL", said)
+    if port == "11534":
+        monkeypatch.setenv("LEMONADE_PORT", port)
+    project = load(SEVERAL.replace("11535", port) + "        context_size: 512\n")
+    [chosen] = [one for one in services_of(project, plugins) if one.name == "lemonade"]
+    assert chosen.entry_to_load() == project.entry("lemon-powerful")
+
+
+def test_a_model_that_no_entry_has_is_started_with_the_settings_of_the_first_and_not_with_its_checkpoint(
+    load, plugins, monkeypatch
+):
+    monkeypatch.setenv("LEMONADE_MODEL", "user.Other")
+    project = load(ONE + "        checkpoint: org/repository:Q4_0\n")
+    [service] = services_of(project, plugins)
+    started = service.entry_to_load()
+    assert (started.model, started.lemonade.checkpoint, started.lemonade.context_size) == ("user.Other", None, 32768)
+
+
 @pytest.mark.parametrize("backend", ["onnx", "transformers"])
 def test_a_backend_that_is_gone_is_an_error_at_its_line_that_names_the_recipes(load, backend):
     from llamafarm.errors import ConfigError

@@ -74,14 +74,29 @@ async def test_a_slow_first_byte_is_waited_for_as_long_as_the_entry_says():
             await found.chat(stream=True)
 
 
+async def test_a_first_byte_that_is_slow_but_comes_in_time_is_no_fault():
+    async def slow(asked: Asked, peer: Peer) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\n")
+        await asyncio.sleep(0.05)
+        await peer.send(b"content-type: text/event-stream\r\n\r\n" + b"".join((FIRST, *REST, sse.DONE)))
+        peer.close()
+
+    async with asking(chatting(slow), timeouts={"first_byte": 10}) as found:
+        assert await found.streamed() == "Grüß Gott aus der Farm"
+
+
 async def test_pings_before_the_first_token_and_between_are_no_answer_and_no_error():
     pieces = (b": ping\n\n", b": ping\n\n", FIRST, b": ping\n\n", *REST, sse.DONE)
     async with asking(sending(*pieces, end="done")) as found:
         assert await found.streamed() == "Grüß Gott aus der Farm"
 
 
-async def test_a_stream_that_is_cut_in_the_middle_of_a_line_breaks_off():
-    async with asking(sending(FIRST, REST[0][:30])) as found:
+HALF = 'data: {"choices":[{"index":0,"delta":{"content":"ü'.encode()[:-1]
+
+
+@pytest.mark.parametrize("cut", [REST[0][:30], HALF], ids=["a line", "a character"])
+async def test_a_stream_that_is_cut_in_the_middle_breaks_off(cut):
+    async with asking(sending(FIRST, cut)) as found:
         with pytest.raises(UpstreamError, match="broke off"):
             await found.streamed()
 

@@ -34,6 +34,16 @@ async def test_a_whole_answer_is_the_servers_own_with_nothing_lost(name):
     assert await answered(name) == recorded(name)
 
 
+async def test_the_other_prefix_of_the_server_is_asked_where_the_address_has_it():
+    exchange = Exchange.load(RECORDINGS / "chat-api-v1-prefix.json")
+    async with replayed("chat-api-v1-prefix") as upstream:
+        base_url = upstream.base_url.removesuffix("/v1") + "/api/v1"
+        async with Asking(upstream, model="extra.Tiny-Qwen2-F16", base_url=base_url) as asking:
+            answer = await (await asking.chat()).completion()
+    assert answer == recorded("chat-api-v1-prefix")
+    assert {asked.path for asked in upstream.requests} == {exchange.path, "/api/v1/models/extra.Tiny-Qwen2-F16"}
+
+
 @pytest.mark.parametrize(
     "name, content, finish",
     [

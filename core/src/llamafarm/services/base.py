@@ -34,7 +34,8 @@ class Service(Protocol):
     """A runtime that LlamaFarm can start, watch and stop. Making one costs nothing and starts nothing.
 
     What is known of it lies in files and in the system, so that each `lf` command can make one anew. ProcessService is
-    the one for child processes.
+    the one for child processes. Where entries share a service and the user may name one of their models by the
+    environment, an attribute `chosen` says that this one is it.
     """
 
     @property

@@ -24,6 +24,7 @@ from llamafarm import (
 )
 
 from llamafarm_lemonade.config import DEFAULT_PORT, LemonadeEntry, default_port, endpoint
+from llamafarm_lemonade.models import bare
 
 PROGRAM = "lemond"
 START_SECONDS = 60.0
@@ -41,8 +42,8 @@ def service_of(entry: LemonadeEntry, environ: Mapping[str, str] = os.environ) ->
 class LemonadeService:
     """One `lemond`. It is ours where the process that was started listens on the port: it echoes no nonce.
 
-    Its files are named by the port alone; its name is `lemonade` for the port that LEMONADE_PORT says, so that
-    `lf start lemonade` starts that one of several.
+    Its files are named by the port alone; its name is `lemonade` for the port that LEMONADE_PORT says, else for the
+    entry that LEMONADE_MODEL says, so that `lf start lemonade` starts that one of several.
     """
 
     def __init__(self, entry: LemonadeEntry, endpoint: Endpoint, environ: Mapping[str, str]) -> None:
@@ -50,7 +51,9 @@ class LemonadeService:
         self._endpoint = endpoint
         self._environ = environ
         host, port = host_and_port(endpoint.base_url)
-        self.name = service_name(port, default_port(environ))
+        default = default_port(environ)
+        self.chosen = is_chosen(entry, environ) and (port == default or not environ.get("LEMONADE_PORT"))
+        self.name = service_name(default if self.chosen else port, default)
         key = {"LEMONADE_API_KEY": endpoint.api_key} if endpoint.api_key else {}
         spec = ProcessSpec(
             name=service_name(port),
@@ -79,7 +82,7 @@ class LemonadeService:
         status = await self.ensure(progress)
         provider = LemonadeProvider(self._endpoint)
         try:
-            await provider.loading.load(Call(self._chosen(), "lf-start", progress=progress))
+            await provider.loading.load(Call(self.entry_to_load(), "lf-start", progress=progress))
         finally:
             await provider.aclose()
         return status
@@ -104,10 +107,10 @@ class LemonadeService:
     def _named(self, status: ServiceStatus) -> ServiceStatus:
         return replace(status, name=self.name)
 
-    def _chosen(self) -> LemonadeEntry:
+    def entry_to_load(self) -> LemonadeEntry:
         """The entry, for the model that LEMONADE_MODEL says; a checkpoint is that of the entry's own model."""
-        model = self._environ.get("LEMONADE_MODEL") or self._entry.model
-        if model == self._entry.model:
+        model = self._environ.get("LEMONADE_MODEL")
+        if not model or is_chosen(self._entry, self._environ):
             return self._entry
         block = self._entry.lemonade.model_copy(update={"checkpoint": None})
         return self._entry.model_copy(update={"model": model, "lemonade": block})
@@ -125,6 +128,12 @@ class LemonadeService:
         shared = self._environ.get("LEMONADE_CACHE_DIR")
         folders = [shared, str(folder)] if shared else [str(folder)]
         return [program, *folders, "--port", str(port), "--host", host, "--no-broadcast"]
+
+
+def is_chosen(entry: LemonadeEntry, environ: Mapping[str, str]) -> bool:
+    """Whether LEMONADE_MODEL says this entry: by its name, or by its model's."""
+    said = environ.get("LEMONADE_MODEL")
+    return bool(said) and (said == entry.name or bare(str(said)) == bare(entry.model))
 
 
 def service_name(port: int, default: int = DEFAULT_PORT) -> str:
