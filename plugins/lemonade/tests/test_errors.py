@@ -42,7 +42,7 @@ TABLE = {
         {"api_key": "sk"}, {}, AuthenticationFailed, 401, "invalid_api_key", "Invalid or missing API key", "api_key"
     ),
     "wrong model": Seen(
-        {}, {}, ModelNotFound, 404, "model_not_found", "was not found", "lemonade pull", {"model": "Nope"}
+        {}, {}, ModelNotFound, 404, "model_not_found", "was not found", "lemonade list", {"model": "Nope"}
     ),
     "context too long": Seen(
         {},

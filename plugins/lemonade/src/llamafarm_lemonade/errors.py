@@ -56,7 +56,7 @@ def _hint(error: ProviderError) -> str | None:
         return by_code[error.code]
     if isinstance(error, ModelNotFound):
         return (
-            "`lemonade pull NAME` downloads a model that the server knows; `lemonade.checkpoint` of the model entry "
+            "`lemonade list` shows the models that the server knows; `lemonade.checkpoint` of the model entry "
             "says where one with a name of your own comes from."
         )
     if isinstance(error, ContextLengthExceeded):
