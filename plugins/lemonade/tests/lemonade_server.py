@@ -182,7 +182,8 @@ class LemonadeServer:
         return await peer.answer(200, {**recorded("unload"), "model_name": name})
 
     async def _delete(self, body: Any, peer: Peer) -> None:
-        self.models.pop(self._known(body["model_name"]) or "", None)
+        for known in (self.models, self.loaded):  # only read: it is unloaded first
+            known.pop(body["model_name"].removeprefix("user."), None)
         message = f"Deleted model: {body['model_name']}"  # delete-missing.json: a missing one too
         await peer.answer(200, {"message": message, "status": "success"})
 
