@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from llamafarm.errors import ServiceError
+from llamafarm.errors import AuthenticationFailed, ServiceError
 from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services.probe import probe
 from llamafarm.services.process import ProcessService, ProcessSpec
@@ -266,6 +266,15 @@ async def test_a_port_that_another_program_uses_is_named_with_that_program(farm)
         farm.port = other.port
         with pytest.raises(ServiceError, match=f"port {other.port} is in use by .*process {os.getpid()}"):
             await farm.service().ensure(ignore_progress)
+    assert farm.started() == []
+
+
+async def test_a_server_that_refuses_the_key_is_not_taken_for_another_program(farm):
+    async with ScriptedUpstream(answering({"error": {"message": "The key is wrong."}}, 401)) as other:
+        farm.port = other.port
+        with pytest.raises(AuthenticationFailed, match="The key is wrong") as caught:
+            await farm.service().ensure(ignore_progress)
+    assert "`api_key`" in caught.value.hint
     assert farm.started() == []
 
 
