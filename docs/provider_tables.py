@@ -10,14 +10,35 @@ from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.base import operations
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Field, Parameters
 from llamafarm.records import ProviderSpec
-from llamafarm.wire.operations import OPERATIONS, Operation
+from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, Operation
 from llamafarm_openai_compat.profile import Profile
 from llamafarm_openai_compat.profiles import PROFILES
+from llamafarm_universal.server import fields as rules
+from llamafarm_universal.server import tables
 
 PROVIDERS = ("ollama", "lemonade", "openai", "universal")
 MODELS = {"pull": "fetch a model (`lf models pull NAME`)", "remove": "delete a model (`lf models rm NAME`)"}
 NONE = "–"
 _FIELD_ORDER = {name: at for at, name in enumerate(("model", "messages", "prompt", "input", "stream"))}
+
+
+def _treated(rule: rules.Rule) -> Field:
+    """What a rule of the Universal Runtime's own tables says."""
+    match rule:
+        case rules.Refused():
+            return Field("refused", rule.why.removesuffix("."), rule.inert)
+        case rules.Advisory():
+            return Field("advisory")
+    return Field("mapped", rule.note.removesuffix("."))
+
+
+_RUNTIME_TABLES = {CHAT: tables.CHAT, COMPLETIONS: tables.COMPLETIONS, EMBEDDINGS: tables.EMBEDDINGS}
+RUNTIME = Parameters(
+    fields={
+        f"{row.name}.{name}": _treated(rule) for row, found in _RUNTIME_TABLES.items() for name, rule in found.items()
+    }
+)
+"""The Universal Runtime judges by itself: its provider passes everything on, also to a newer one."""
 
 
 class Official:
@@ -33,6 +54,8 @@ class Official:
 
     @property
     def parameters(self) -> Parameters:
+        if self.spec.name == "universal":
+            return RUNTIME
         return self.spec.parameters or FORWARD_EVERYTHING
 
     def fates(self, name: str) -> dict[Operation, Field]:
@@ -89,7 +112,7 @@ def notes(provider: str | None) -> str:
         for found, rows in _alike(one.fates(name))
         if found.note
     ]
-    return "\n".join(lines or ["Every field goes to the runtime as it is."])
+    return "\n".join(lines or ["Every field goes to the server as it is, apart from what its profile says."])
 
 
 def _alike(fates: Mapping[Operation, Field]) -> list[tuple[Field, list[str]]]:

@@ -427,6 +427,15 @@ async def test_a_refusal_says_the_limits_too_beside_when_to_come_back():
     assert (caught.value.headers, caught.value.retry_after) == (LIMITS, 3600)
 
 
+async def test_fields_that_the_runtime_left_out_are_named_beside_those_that_were_left_out_before():
+    async with ScriptedUpstream(answering({"ok": 1}, headers={"x-lf-ignored": "store, user"})) as upstream:
+        http, asked = reaching(upstream), call()
+        asked.headers["X-LF-Ignored"] = "metadata, user"
+        await http.post_json("/x", {}, asked)
+        assert asked.headers == {"X-LF-Ignored": "metadata, user, store"}
+        await http.aclose()
+
+
 async def test_limits_that_cannot_be_a_header_of_ours_are_left_out():
     async def odd(_: Asked, peer: Peer) -> None:
         await peer.send("HTTP/1.1 200 OK\r\nx-ratelimit-note: ü\r\ncontent-length: 2\r\n\r\n{}".encode())

@@ -29,6 +29,7 @@ from llamafarm.providers.certificates import trusted
 from llamafarm.providers.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
 from llamafarm.providers.form import encoded_form
 from llamafarm.providers.limits import Limits, deadline_of
+from llamafarm.providers.parameters import ignored_by, note_ignored
 from llamafarm.providers.proxies import Proxy, proxy_of
 from llamafarm.providers.refusal import (
     NEVER_RETRIED,
@@ -94,7 +95,8 @@ class HttpUpstream:
         """Ask and return the answer, once the runtime has accepted. `path` follows the base URL, or is a URL.
 
         between: longest silence inside the answer, in seconds, where it is not the endpoint's. form: send the body as a
-        form, which may hold files, and not as JSON. What the runtime says of its limits is added to `call.headers`.
+        form, which may hold files, and not as JSON. What the runtime says of its limits, and of fields that it ignored,
+        is added to `call.headers`.
 
         Asks again only where nothing was done: no connection, or a 429 or 503 that says when (at most MAX_RETRIES
         times, LONGEST_WAIT seconds, and never beyond the deadline). Raises ProviderError.
@@ -111,6 +113,7 @@ class HttpUpstream:
                 limits = limits if between is None else replace(limits, between=between)
                 answer = await self._attempt(request, limits, call.entry.model)
                 call.headers.update(limits_told(answer.headers))
+                note_ignored(call.headers, ignored_by(answer.headers))
                 return answer
             except (ConnectionFailed, RateLimited, ProviderUnavailable) as error:
                 wait = self._wait(error, attempt, deadline)

@@ -15,10 +15,15 @@ IGNORED_HEADER = "X-LF-Ignored"
 
 
 def note_ignored(headers: MutableMapping[str, str], names: Iterable[str]) -> None:
-    """Add the names of fields that were left out to the headers of an answer."""
-    known = headers.get(IGNORED_HEADER)
-    if found := ([known] if known else []) + list(names):
+    """Add the names of fields that were left out to the headers of an answer, each once."""
+    if found := dict.fromkeys([*ignored_by(headers), *names]):
         headers[IGNORED_HEADER] = ", ".join(found)
+
+
+def ignored_by(headers: Mapping[str, str]) -> list[str]:
+    """The names of the fields that were left out, as the headers of an answer say; a LlamaFarm runtime says it too."""
+    names = (name.strip() for name in headers.get(IGNORED_HEADER, "").split(","))
+    return [name for name in names if name and name.isascii()]
 
 
 Fate = Literal["mapped", "advisory", "refused"]

@@ -13,7 +13,7 @@ from llamafarm.errors import InvalidRequest, LlamaFarmError
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.base import Call, Provider, operations
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.parameters import FORWARD_EVERYTHING, IGNORED_HEADER
+from llamafarm.providers.parameters import FORWARD_EVERYTHING, ignored_by
 from llamafarm.records import ProviderSpec
 from llamafarm.testing.contract import Contract
 from llamafarm.testing.openai_scenes import MODEL, PICTURE, SOUND, SOUND_TYPE, TEXT, TOKENS, WORDS
@@ -88,7 +88,7 @@ class Asking:
         if operation.returns != "value":
             self._replies.append(answer)
             headers = {**answer.headers, **headers}
-        self.ignored += [name.strip() for name in headers.get(IGNORED_HEADER, "").split(",") if name.strip()]
+        self.ignored += ignored_by(headers)
         return answer
 
     async def accepted(self, operation: Operation, **fields: Any) -> Any:

@@ -18,10 +18,11 @@ Parser = Callable[[Any, str], Any]
 
 @dataclass(frozen=True)
 class Done:
-    """The field has its effect."""
+    """The field has its effect. note: what the values are, where the wire has more than are done."""
 
     parse: Parser
     required: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Refused:
     inert: tuple[Any, ...] = ()
 
 
-MAX_LISTED = 8
-"""So many known fields are listed where none is near the unknown one."""
-
 Rule = Done | Advisory | Refused
 Table = Mapping[str, Rule]
+
+MAX_LISTED = 8
+"""So many known fields are listed where none is near the unknown one."""
 
 
 @dataclass(frozen=True)

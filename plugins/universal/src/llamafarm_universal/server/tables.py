@@ -127,7 +127,7 @@ CHAT: Table = {
     "logprobs": Done(boolean),
     "top_logprobs": Done(integer(0, 20)),
     "tools": Done(tools),
-    "tool_choice": Done(tool_choice),
+    "tool_choice": Done(tool_choice, note="'auto' and 'none'; forcing a call needs constrained decoding."),
     "parallel_tool_calls": Done(boolean),
     "chat_template_kwargs": Done(record(enable_thinking=boolean, thinking=boolean)),
     "metadata": Advisory(),
