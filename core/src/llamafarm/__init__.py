@@ -63,7 +63,8 @@ if TYPE_CHECKING:
     from llamafarm.providers.urls import host_and_port, normalize_base_url
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
     from llamafarm.services.base import Service, ServiceStatus
-    from llamafarm.services.process import ProcessService, ProcessSpec
+    from llamafarm.services.process import ProcessService
+    from llamafarm.services.spec import ProcessSpec
     from llamafarm.wire import sse
     from llamafarm.wire.audio import SpeechRequest, Transcription, TranscriptionRequest, TranslationRequest
     from llamafarm.wire.chat import ChatChunk, ChatRequest, Message
@@ -139,7 +140,8 @@ _HOMES = {
     "providers.urls": ("host_and_port", "normalize_base_url"),
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
     "services.base": ("Service", "ServiceStatus"),
-    "services.process": ("ProcessService", "ProcessSpec"),
+    "services.process": ("ProcessService",),
+    "services.spec": ("ProcessSpec",),
     "wire.audio": ("SpeechRequest", "Transcription", "TranscriptionRequest", "TranslationRequest"),
     "wire.chat": ("ChatChunk", "ChatRequest", "Message"),
     "wire.completion": ("CompletionRequest",),

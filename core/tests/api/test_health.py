@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -12,6 +11,7 @@ from llamafarm.errors import PluginError
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import Health
 from llamafarm.providers.entry import ModelEntry
+from llamafarm.services.base import ServiceStatus
 from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider
 
 DOWN = ScriptedProvider(health=Health(False, "connection refused"))
@@ -54,12 +54,31 @@ def test_no_model_can_be_used(serve):
     assert (answer.status_code, answer.json()["status"]) == (503, "unhealthy")
 
 
+class Stopped:
+    """A service that is not up."""
+
+    name = "scripted"
+
+    def __init__(self, obstacle: str | None = None) -> None:
+        self.obstacle = obstacle
+
+    async def status(self) -> ServiceStatus:
+        return ServiceStatus("scripted", "stopped", "http://127.0.0.1:9", obstacle=self.obstacle)
+
+
 def test_a_runtime_that_starts_on_its_first_use_is_idle_and_that_is_fine(serve):
     plugins = ScriptedPlugins(DOWN)
-    plugins.specs["scripted"] = replace(plugins.specs["scripted"], service=lambda _: SimpleNamespace(name="scripted"))
+    plugins.specs["scripted"] = replace(plugins.specs["scripted"], service=lambda _: Stopped())
     body = health(serve, "scripted", plugins=plugins).json()
     assert body["status"] == "healthy"
     assert body["components"][2]["status"] == "idle"
+
+
+def test_a_runtime_that_cannot_be_started_is_unhealthy_and_says_why(serve):
+    plugins = ScriptedPlugins(DOWN)
+    plugins.specs["scripted"] = replace(plugins.specs["scripted"], service=lambda _: Stopped("It is not installed."))
+    model = health(serve, "scripted", plugins=plugins).json()["components"][2]
+    assert (model["status"], model["message"]) == ("unhealthy", "It is not installed.")
 
 
 def test_a_broken_entry_and_a_broken_plugin_are_named(serve):

@@ -95,6 +95,12 @@ async def test_a_service_that_is_down_is_stopped_and_that_is_no_fault():
     assert (row.state, row.detail, row.models) == ("stopped", "", None)
 
 
+async def test_a_service_that_cannot_be_started_says_why():
+    service = Service("stopped", obstacle="It is not installed.")
+    [row] = await rows(Shelf(health=DOWN, error=UpstreamError("nobody")), service=service)
+    assert (row.state, row.detail) == ("unreachable", "It is not installed.")
+
+
 async def test_a_running_service_that_is_not_well_says_why():
     [row] = await rows(Shelf(health=Health(False, "the engine host has failed")), service=Service())
 

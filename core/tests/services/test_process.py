@@ -17,7 +17,8 @@ import pytest
 from llamafarm.errors import AuthenticationFailed, ServiceError
 from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services.probe import probe
-from llamafarm.services.process import ProcessService, ProcessSpec
+from llamafarm.services.process import ProcessService
+from llamafarm.services.spec import ProcessSpec
 from llamafarm.services.state import ServiceFiles, token_of
 from llamafarm.testing.upstream import ScriptedUpstream, answering
 
@@ -82,6 +83,14 @@ async def until_gone(pid: int) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"process {pid} is still there")
+
+
+async def test_what_keeps_it_from_being_started_is_told_with_its_status_and_starts_nothing(farm):
+    missing = ServiceError("The tiny runtime is not installed.", hint="Install it.")
+    status = await farm.service(obstacle=lambda: missing).status()
+    assert (status.state, status.obstacle) == ("stopped", "The tiny runtime is not installed.\nInstall it.")
+    assert (await farm.service().status()).obstacle is None
+    assert farm.started() == []
 
 
 async def test_it_is_started_on_first_use_and_used_as_it_is_afterwards(farm):
@@ -215,7 +224,8 @@ async def test_two_programs_at_once_start_one(farm):
 import asyncio, sys
 sys.path.insert(0, {str(RUNTIME.parent)!r})
 from llamafarm.providers.base import ignore_progress
-from llamafarm.services.process import ProcessService, ProcessSpec
+from llamafarm.services.process import ProcessService
+from llamafarm.services.spec import ProcessSpec
 command = [sys.executable, {str(RUNTIME)!r}, "--port", "{farm.port}", "--starts", {str(farm.starts)!r}]
 spec = ProcessSpec(name="tiny:{farm.port}", title="tiny runtime", host="127.0.0.1", port={farm.port}, version="1",
                    command=lambda: command, recognises=lambda body: body.get("kind") == "tiny")

@@ -86,7 +86,8 @@ class Gateway:
             entry = project.entry(entry_name)
             async with asyncio.timeout(timeout):
                 health = await self._dispatcher.lease(entry).health()
-            return health if health.ok or self.service(entry) is None else STARTABLE
+                service = None if health.ok else self.service(entry)
+                return health if service is None else await _startable(service)
         except TimeoutError:
             return Health(False, f"No answer within {timeout:g} s.")
         except LlamaFarmError as error:
@@ -191,6 +192,12 @@ class Gateway:
             session = await self.sessions.open(project.key, context.session)
         context.headers[SESSION_HEADER] = session.id
         return session
+
+
+async def _startable(service: Service) -> Health:
+    """The health of a runtime that does not answer, and that LlamaFarm may start."""
+    obstacle = (await service.status()).obstacle
+    return Health(False, obstacle) if obstacle else STARTABLE
 
 
 def _enabled(plugins: PluginManager, project: Project) -> PluginManager:

@@ -93,16 +93,17 @@ class RuntimeModels:
         except ModelNotFound as error:
             return ModelState("missing", str(error))
         except ConnectionFailed as error:
-            return self._unanswered(entry, error)
+            return await self._unanswered(entry, error)
         except LlamaFarmError as error:
             return ModelState("unreachable", str(error))
 
-    def _unanswered(self, entry: ModelEntry, error: ConnectionFailed) -> ModelState:
+    async def _unanswered(self, entry: ModelEntry, error: ConnectionFailed) -> ModelState:
         try:
-            startable = self._dispatcher.service(entry) is not None
+            service = self._dispatcher.service(entry)
+            obstacle = str(error) if service is None else (await service.status()).obstacle
         except LlamaFarmError as broken:
-            return ModelState("unreachable", str(broken))
-        return ModelState("stopped") if startable else ModelState("unreachable", str(error))
+            obstacle = str(broken)
+        return ModelState("unreachable", obstacle) if obstacle else ModelState("stopped")
 
     def _not_supported(self, entry: ModelEntry, verb: str) -> OperationNotSupported:
         where = self._dispatcher.endpoint(entry).base_url

@@ -100,6 +100,8 @@ def _state(
         return replace(row, state=status.state, version=status.version or health.version)
     if health.ok:
         return replace(row, state="reachable")
+    if status.obstacle:
+        return replace(row, state="unreachable", detail=status.obstacle)
     return replace(row, state="stopped", detail="", version=status.version)
 
 

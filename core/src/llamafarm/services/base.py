@@ -18,7 +18,8 @@ class ServiceStatus:
 
     state: `running` is ours, `foreign` answers but was started by somebody else, `stopped` does not answer.
 
-    since: seconds since 1970. log: the file that the process writes.
+    since: seconds since 1970. log: the file that the process writes. obstacle: why one that is stopped cannot be
+    started here: its program is not installed, for instance.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ServiceStatus:
     since: float | None = None
     version: str | None = None
     log: Path | None = None
+    obstacle: str | None = None
 
 
 class Service(Protocol):

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
@@ -20,6 +20,7 @@ from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services import child
 from llamafarm.services.base import ServiceStatus
 from llamafarm.services.probe import Probe, listener, listens, probe
+from llamafarm.services.spec import ProcessSpec
 from llamafarm.services.state import ServiceFiles, ServiceState
 
 POLL_SECONDS = 0.05
@@ -32,39 +33,6 @@ Outcome = Literal["ready", "ended", "late", "taken"]
 
 NONCE_VARIABLE = "LF_SERVICE_NONCE"
 TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
-
-
-@dataclass(frozen=True)
-class ProcessSpec:
-    """How to start a runtime and how to know it.
-
-    title: what it is called in messages, without an article. command: makes the command line; it raises ServiceError
-    where something is missing. version: a process of another one is replaced. recognises: whether a health answer comes
-    from this kind of runtime. echoes_nonce: whether that answer holds the environment's LF_SERVICE_NONCE as `nonce`;
-    a program that does not know it is ours where the process that was started, or a child of it, listens on the port.
-    api_key: what the health path asks for. start_seconds: until it answers. stop_seconds: from the request to end until
-    it is killed.
-    """
-
-    name: str
-    title: str
-    host: str
-    port: int
-    version: str
-    command: Callable[[], Sequence[str]]
-    recognises: Callable[[Mapping[str, Any]], bool]
-    echoes_nonce: bool = True
-    environ: Mapping[str, str] = field(default_factory=dict)
-    health_path: str = "/health"
-    api_key: str | None = field(default=None, repr=False)
-    start_seconds: float = 120.0
-    stop_seconds: float = 20.0
-
-    @property
-    def address(self) -> str:
-        """Its URL, without a path."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
 
 
 class ProcessService:
@@ -109,7 +77,11 @@ class ProcessService:
 
     async def status(self) -> ServiceStatus:
         """What is there now."""
-        return await self._running(any_version=True) or await self._foreign() or self._status("stopped")
+        return await self._running(any_version=True) or await self._foreign() or self._stopped()
+
+    def _stopped(self) -> ServiceStatus:
+        obstacle = self.spec.obstacle()
+        return replace(self._status("stopped"), obstacle=str(obstacle) if obstacle else None)
 
     async def _running(self, *, any_version: bool = False) -> ServiceStatus | None:
         """The process that we started, where it answers and is of this version."""

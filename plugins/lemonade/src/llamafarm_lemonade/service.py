@@ -62,6 +62,7 @@ class LemonadeService:
             port=port,
             version="",
             command=lambda: self._command(host, port),
+            obstacle=self._obstacle,
             recognises=is_lemonade,
             echoes_nonce=False,
             environ=key,
@@ -115,19 +116,26 @@ class LemonadeService:
         block = self._entry.lemonade.model_copy(update={"checkpoint": None})
         return self._entry.model_copy(update={"model": model, "lemonade": block})
 
+    def _program(self) -> str | None:
+        return shutil.which(PROGRAM, path=self._environ.get("PATH"))
+
+    def _obstacle(self) -> ServiceError | None:
+        if self._program() is not None:
+            return None
+        return ServiceError(
+            f"Lemonade is not installed here: there is no program {PROGRAM!r} on the PATH.",
+            hint="https://lemonade-server.ai has it; or give the entry the `base_url` of a server elsewhere.",
+        )
+
     def _command(self, host: str, port: int) -> Sequence[str]:
         """The command line, with its configuration written. Raises ServiceError where the program is missing."""
-        program = shutil.which(PROGRAM, path=self._environ.get("PATH"))
-        if program is None:
-            raise ServiceError(
-                f"Lemonade is not installed here: there is no program {PROGRAM!r} on the PATH.",
-                hint="https://lemonade-server.ai has it; or give the entry the `base_url` of a server elsewhere.",
-            )
+        if (missing := self._obstacle()) is not None:
+            raise missing
         folder = data_dir(self._environ) / "lemonade" / str(port)
         write_config(folder, self._entry)
         shared = self._environ.get("LEMONADE_CACHE_DIR")
         folders = [shared, str(folder)] if shared else [str(folder)]
-        return [program, *folders, "--port", str(port), "--host", host, "--no-broadcast"]
+        return [str(self._program()), *folders, "--port", str(port), "--host", host, "--no-broadcast"]
 
 
 def is_chosen(entry: LemonadeEntry, environ: Mapping[str, str]) -> bool:

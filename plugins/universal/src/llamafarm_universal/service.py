@@ -12,7 +12,8 @@ from typing import Any
 
 from llamafarm.errors import ServiceError
 from llamafarm.providers.address import is_loopback
-from llamafarm.services.process import ProcessService, ProcessSpec
+from llamafarm.services.process import ProcessService
+from llamafarm.services.spec import ProcessSpec
 
 from llamafarm_universal.config import DEFAULT_PORT, UniversalEntry, endpoint, place
 
@@ -35,6 +36,7 @@ def service_of(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -
         port=port,
         version=_version(),
         command=lambda: command(host, port),
+        obstacle=obstacle,
         recognises=is_runtime,
         api_key=found.api_key,
         start_seconds=START_SECONDS,
@@ -49,14 +51,21 @@ def service_name(port: int) -> str:
 
 def command(host: str, port: int) -> Sequence[str]:
     """The command that starts the server. Raises ServiceError where the extra `server` is not installed."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ServiceError(
-            f"The Universal Runtime needs {' and '.join(missing)}, which this Python ({sys.executable}) does not have.",
-            hint='pip install "llamafarm-universal[server]"',
-        )
+    if (missing := obstacle()) is not None:
+        raise missing
     server = [sys.executable, "-m", "llamafarm_universal.server"]
     return [*server, "--host", host, "--port", str(port), "--idle-timeout", str(IDLE_SECONDS)]
+
+
+def obstacle() -> ServiceError | None:
+    """Why the server cannot be started: the extra `server` is not installed."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if not missing:
+        return None
+    return ServiceError(
+        f"The Universal Runtime needs {' and '.join(missing)}, which this Python ({sys.executable}) does not have.",
+        hint='pip install "llamafarm-universal[server]"',
+    )
 
 
 @cache
