@@ -128,25 +128,39 @@ def wheel_of(folder: Path) -> Path:
     return wheel
 
 
+def link_dependencies(site: Path, folder: Path, *extras: str) -> None:
+    """Put what the distribution in a source folder declares, and what that needs, into `site`, as links.
+
+    They lead to what the workspace has installed, so gigabytes cost nothing. Our own distributions are left out.
+    """
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    optional = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    for one in _closure([*project["dependencies"], *optional]).values():
+        for name in {file.parts[0] for file in one.files or () if ".." not in file.parts}:
+            link, target = site / name, Path(str(one.locate_file(name)))
+            if target.exists() and not link.exists():
+                link.symlink_to(target, target.is_dir())
+
+
 @cache
 def dependencies(extras: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> Path:
     """A folder with the core's third-party dependencies, and `also`, copied from what is installed in the workspace."""
     into = _made("dependencies-")
-    for one in _closure(extras, also).values():
+    project = tomllib.loads((CORE / "pyproject.toml").read_text())["project"]
+    optional = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    for one in _closure([*project["dependencies"], *optional, *also]).values():
         _copy(one, into)
     return into
 
 
-def _closure(extras: tuple[str, ...], also: tuple[str, ...]) -> dict[str, Distribution]:
-    """What core/pyproject.toml declares, and `also`, and what those declare, by name."""
-    project = tomllib.loads((CORE / "pyproject.toml").read_text())["project"]
-    optional = [line for extra in extras for line in project["optional-dependencies"][extra]]
-    wanted = [Requirement(line) for line in (*project["dependencies"], *optional, *also)]
+def _closure(lines: Iterable[str]) -> dict[str, Distribution]:
+    """The third-party distributions that these requirements mean, and what those declare, by name."""
+    wanted = [Requirement(line) for line in lines]
     found: dict[str, Distribution] = {}
     while wanted:
         requirement = wanted.pop()
         name = canonicalize_name(requirement.name)
-        known = name in found and not requirement.extras
+        known = (name in found and not requirement.extras) or name.split("-")[0] == "llamafarm"
         if known or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
             continue
         one = found[name] = distribution(name)

@@ -1,27 +1,26 @@
 """Each distribution works with what it declares and nothing more, in an environment that holds nothing else.
 
-One environment grows step by step, so that each step has only what the distributions so far have declared.
+One environment grows step by step, so that each step has only what the distributions so far have declared, at the
+versions that the workspace has.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from throwaway import CORE, ROOT, SITE, link_dependencies, wheel_of
 
-ROOT = Path(__file__).resolve().parents[2]
-CORE = "./core"
-OPENAI = "./plugins/openai_compat"
-OLLAMA = "./plugins/ollama"
-LEMONADE = "./plugins/lemonade"
-UNIVERSAL = "./plugins/universal"
+PLUGINS = ROOT / "plugins"
+OPENAI = PLUGINS / "openai_compat"
+OLLAMA = PLUGINS / "ollama"
+LEMONADE = PLUGINS / "lemonade"
+UNIVERSAL = PLUGINS / "universal"
 SERVER_EXTRA = 'pip install "llamafarm-universal[server]"'
 ENGINE_HOST = "llamafarm_universal.host."
 
@@ -40,12 +39,18 @@ for name in sys.argv[1:]:
 print(json.dumps(failed))
 """
 
+LIST_EVERYTHING = """
+import importlib.metadata, json
+print(json.dumps([one.name for one in importlib.metadata.distributions()]))
+"""
+
 
 class Environment:
     """A virtual environment with some of our distributions in it, and an empty folder to work in."""
 
     def __init__(self, home: Path) -> None:
         self._bin = home / "venv" / ("Scripts" if os.name == "nt" else "bin")
+        self._site = home.joinpath("venv", *SITE)
         self._cwd = home / "empty"
         self._cwd.mkdir()
         with socket.socket() as found:
@@ -53,13 +58,19 @@ class Environment:
             port = str(found.getsockname()[1])
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LF_", "UNIVERSAL_"))}
         self._environ = {**kept, "LF_DATA_DIR": str(home / "data"), "UNIVERSAL_RUNTIME_PORT": port, "PYTHONPATH": ""}
-        self._run(sys.executable, "-m", "venv", str(home / "venv"))
+        self._run(sys.executable, "-m", "venv", "--without-pip", str(home / "venv"))
 
-    def install(self, *distributions: str) -> None:
-        """Install from this repository, with the tested versions. Python files are compiled when they are imported."""
-        pip = [str(self._bin / "pip"), "install", "--quiet", "--no-compile", "-c", "constraints.txt", *distributions]
-        done = subprocess.run(pip, cwd=ROOT, capture_output=True, text=True)
+    def install(self, *distributions: Path) -> None:
+        """Install from this repository, with what they declare."""
+        for folder in distributions:
+            link_dependencies(self._site, folder)
+        pip = [sys.executable, "-m", "pip", "--python", str(self._bin / "python"), "install", "--quiet", "--no-deps"]
+        done = subprocess.run([*pip, *map(str, map(wheel_of, distributions))], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+    def add_extra(self, distribution: Path, extra: str) -> None:
+        """Bring what an extra of an installed distribution declares."""
+        link_dependencies(self._site, distribution, extra)
 
     def lf(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self._run(str(self._bin / "lf"), *arguments, check=False)
@@ -70,9 +81,8 @@ class Environment:
         return {name: cause for name, cause in failed.items() if not name.startswith("llamafarm.testing.")}
 
     def distributions(self) -> set[str]:
-        """What is installed, but for pip and what it brings."""
-        rows = json.loads(self._run(str(self._bin / "pip"), "list", "--format=json").stdout)
-        return {row["name"] for row in rows} - {"pip", "setuptools"}
+        """What is installed."""
+        return set(json.loads(self._run(str(self._bin / "python"), "-c", LIST_EVERYTHING).stdout))
 
     def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -88,9 +98,8 @@ class Environment:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Iterator[Environment]:
-    yield Environment(tmp_path)
-    shutil.rmtree(tmp_path)  # more than a gigabyte: not kept as other temporary folders are
+def environment(tmp_path: Path) -> Environment:
+    return Environment(tmp_path)
 
 
 @pytest.mark.timeout(600)
@@ -107,7 +116,7 @@ def test_each_distribution_works_with_what_it_and_those_below_it_declare(environ
     environment.install(UNIVERSAL)
     the_universal_client_needs_no_torch(environment)
 
-    environment.install(f"{UNIVERSAL}[server]")
+    environment.add_extra(UNIVERSAL, "server")
     the_server_extra_brings_all_that_the_runtime_needs(environment)
 
 
