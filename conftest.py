@@ -1,7 +1,8 @@
-"""Shared by all tests: async tests run on asyncio, and Ctrl-C reaches the programs that tests start."""
+"""Shared by all tests: async tests run on asyncio, Ctrl-C reaches the programs that tests start, and none takes all cores."""
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 def pytest_configure() -> None:
     """A shell's background job ignores Ctrl-C, and the programs that it starts would inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # others test at the same time: torch's threads would wait for each other
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
