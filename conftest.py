@@ -1,4 +1,4 @@
-"""Shared by all tests: async tests run on asyncio, Ctrl-C reaches the programs that tests start, and none takes all cores."""
+"""Shared by all tests: async ones run on asyncio, Ctrl-C reaches the programs they start, and none takes all cores."""
 
 from __future__ import annotations
 
