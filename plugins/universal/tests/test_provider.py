@@ -30,6 +30,10 @@ class Runtime:
         self.known: set[str] = set()
         self.loads: list[dict] = []
         self.load_events: list[bytes] | None = None
+        self.pulls: list[dict] = []
+        self.pull_events: list[bytes] = []
+        self.deleted: list[str] = []
+        self.deletion: tuple[int, dict] = (200, {"deleted": True})
 
     async def __call__(self, asked: Asked, peer: Peer) -> None:
         if asked.path == "/v1/models/load":
@@ -38,8 +42,18 @@ class Runtime:
             await peer.answer(200, {"status": "ok", "version": "1.2", "host": "ready", "models": []})
         elif asked.path == "/v1/models":
             model = {"id": "m@12345678", "model": "org/model", "loaded": True, "features": ["tools"]}
-            await peer.answer(200, {"data": [{**model, "context_length": 8, "memory_bytes": 9}]})
-        elif asked.body["model"] not in self.known:
+            there = {"downloaded": True, "size_bytes": 5}
+            await peer.answer(200, {"data": [{**model, **there, "context_length": 8, "memory_bytes": 9}]})
+        elif asked.path == "/v1/models/pull":
+            self.pulls.append({**asked.body, "token": asked.headers.get("x-lf-service-token")})
+            await peer.stream(*self.pull_events)
+        elif asked.method == "DELETE":
+            self.deleted.append(asked.path)
+            await peer.answer(*self.deletion)
+        elif asked.path == "/v1/models/org%2Funused":
+            unused = {"id": "org/unused", "model": "org/unused", "loaded": False, "downloaded": False, "size_bytes": 3}
+            await peer.answer(200, unused)
+        elif asked.path.startswith("/v1/models/") or asked.body["model"] not in self.known:
             await peer.answer(404, {"error": {"message": "not here", "code": "model_not_loaded"}})
         else:
             await self.answer(asked, peer)
@@ -210,9 +224,71 @@ async def test_models_are_described_as_the_runtime_says(upstream):
     async with Asking(upstream) as asking:
         info = await asking.provider.describe("org/model")
         assert (info.id, info.features, info.context_length) == ("m@12345678", frozenset({"tools"}), 8)
-        assert (info.size_bytes, info.loaded) == (9, True)
-        with pytest.raises(ModelNotFound, match="has not loaded 'other'"):
+        assert (info.size_bytes, info.loaded, info.memory_bytes, info.downloaded) == (5, True, 9, True)
+        unused = await asking.provider.describe("org/unused")
+        assert (unused.size_bytes, unused.loaded, unused.memory_bytes, unused.downloaded) == (3, False, None, False)
+        with pytest.raises(ModelNotFound, match="neither loaded nor downloaded 'other'"):
             await asking.provider.describe("other")
+
+
+async def test_a_folder_of_this_machine_is_described_from_the_disk(upstream, tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    async with Asking(upstream) as asking:
+        info = await asking.provider.describe("./model")
+        assert (info.id, info.loaded, info.downloaded, info.size_bytes) == ("./model", False, True, 2)
+        with pytest.raises(ModelNotFound, match=r"'\./other'"):
+            await asking.provider.describe("./other")
+
+
+def pulled(**said) -> bytes:
+    return sse.encode({"id": "org/model", "size_bytes": 4, **said}, event="pulled")
+
+
+async def test_a_model_is_pulled_with_what_decides_its_files(runtime, upstream):
+    step = {"stage": "downloading", "text": "Downloading", "done": 1, "total": 4, "file": "w", "index": 1, "count": 2}
+    runtime.pull_events = [b": keep-alive\n\n", sse.encode(step, event="progress"), pulled(fetched=True)]
+    async with Asking(upstream, transformers={"dtype": "fp16", "revision": "v1"}) as asking:
+        await asking.provider.pull(asking.call())
+    assert runtime.pulls == [{"id": "org/model", "settings": {"revision": "v1"}, "stream": True, "token": None}]
+    assert asking.told == [
+        Progress("downloading", "Downloading", 1, 4, "w", 1, 2),
+        Progress("ready", "org/model has been downloaded"),
+    ]
+
+
+async def test_a_model_that_is_there_is_no_error(runtime, upstream):
+    runtime.pull_events = [pulled(fetched=False)]
+    async with Asking(upstream) as asking:
+        await asking.provider.pull(asking.call())
+    assert asking.told == [Progress("ready", "org/model is there already")]
+
+
+@pytest.mark.parametrize(
+    "event, kind, message",
+    [
+        (failed({"message": "is gated", "code": "model_not_found"}), ModelNotFound, "is gated"),
+        (b": nothing\n\n", UpstreamError, "broke off"),
+    ],
+)
+async def test_a_pull_that_fails_says_why(runtime, upstream, event, kind, message):
+    runtime.pull_events = [event]
+    async with Asking(upstream) as asking:
+        with pytest.raises(kind, match=message):
+            await asking.provider.pull(asking.call())
+
+
+async def test_a_model_is_deleted_at_the_runtime(runtime, upstream):
+    async with Asking(upstream) as asking:
+        await asking.provider.remove(asking.call())
+        assert runtime.deleted == ["/v1/models/org%2Fmodel"]
+        runtime.deletion = (404, {"error": {"message": "not downloaded", "code": "model_not_found"}})
+        with pytest.raises(ModelNotFound, match="not downloaded"):
+            await asking.provider.remove(asking.call())
+        runtime.deletion = (409, {"error": {"message": "is being loaded", "code": "model_in_use"}})
+        with pytest.raises(ProviderError, match="is being loaded"):
+            await asking.provider.remove(asking.call())
 
 
 async def test_health_is_asked_at_the_root(upstream):

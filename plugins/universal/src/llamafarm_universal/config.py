@@ -80,9 +80,17 @@ class UniversalEntry(ModelEntry):
     @property
     def model_id(self) -> str:
         """The model as the runtime, which works in another folder, understands it: a local folder as its whole path."""
-        if self.model.startswith(_FOLDERS):
-            return os.path.abspath(os.path.expanduser(self.model))  # noqa: PTH100, PTH111 - no link is resolved
-        return self.model
+        return folder_path(self.model) if is_folder(self.model) else self.model
+
+
+def is_folder(model: str) -> bool:
+    """Whether a model is named by its folder on this machine."""
+    return model.startswith(_FOLDERS)
+
+
+def folder_path(model: str) -> str:
+    """The whole path of a folder; no link is resolved."""
+    return os.path.abspath(os.path.expanduser(model))  # noqa: PTH100, PTH111 - no link is resolved
 
 
 def endpoint(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -> Endpoint:

@@ -6,9 +6,12 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
 from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError
+from llamafarm.providers.address import is_loopback
 from llamafarm.providers.answer import Answer
 from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Progress, Reply
 from llamafarm.services.state import token_of
@@ -20,13 +23,17 @@ from llamafarm.wire.operations import CHAT, COMPLETIONS, Operation
 from llamafarm_openai_compat.provider import OpenAIProvider
 
 from llamafarm_universal.batches import joined, parts
-from llamafarm_universal.config import API_PATH, UniversalEntry, place
+from llamafarm_universal.config import API_PATH, UniversalEntry, folder_path, is_folder, place
 from llamafarm_universal.service import service_name
 
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 HEALTH_SECONDS = 5.0
-LOAD_SILENCE = 600.0
-"""Seconds that the runtime may say nothing while it loads; it sends comments while it works."""
+SILENCE = 600.0
+"""Seconds that the runtime may say nothing while it loads or downloads; it sends comments while it works."""
+FETCHED_BY = ("revision", "trust_remote_code")
+"""The settings that decide which files are fetched."""
+_NEEDED = {"loaded": "model", "pulled": "id"}
+"""What the last event of each kind says at least."""
 NOT_LOADED = "model_not_loaded"
 
 Answered = TypeVar("Answered")
@@ -57,15 +64,55 @@ class UniversalProvider:
         ]
         return joined(answers)
 
+    async def pull(self, call: Call) -> None:
+        """Have the runtime fetch the files of the entry's model. Raises ModelNotFound, and ProviderError."""
+        entry = cast("UniversalEntry", call.entry)
+        settings = entry.transformers.settings()
+        body = {
+            "id": entry.model_id,
+            "settings": {name: settings[name] for name in FETCHED_BY if name in settings},
+            "stream": True,
+        }
+        told = await self._follow("/models/pull", body, call, "pulled")
+        done = "has been downloaded" if told.get("fetched") else "is there already"
+        call.progress(Progress("ready", f"{told.get('id')} {done}"))
+
+    async def remove(self, call: Call) -> None:
+        """Have the runtime delete the files of the entry's model. Raises ModelNotFound, and ProviderError."""
+        model = cast("UniversalEntry", call.entry).model_id
+        path, headers = f"/models/{quote(model, safe='')}", self._token()
+        async with await self._client.upstream.open_stream(
+            path, {}, call, method="DELETE", stream=False, headers=headers
+        ) as answer:
+            await answer.json()
+        self._handles.clear()
+
     async def describe(self, model: str) -> ModelInfo:
-        """What the runtime says of a model that it has loaded. Raises ModelNotFound for others."""
+        """What the runtime says of a model that it has loaded, or whose files it has. Raises ModelNotFound."""
+        name = folder_path(model) if is_folder(model) else model
         for info in await self.list_models():
-            if model in (info.id, info.details.get("model")):
+            if name in (info.id, info.details.get("model")):
                 return info
-        raise ModelNotFound(
-            f"The Universal Runtime at {self._root} has not loaded {model!r}.",
+        if is_folder(model):
+            return self._folder(model)
+        try:
+            return _info(await self._client.upstream.get_json(f"/models/{quote(model, safe='')}"))
+        except ModelNotFound:
+            raise self._missing(model) from None
+
+    def _folder(self, model: str) -> ModelInfo:
+        """A folder, which only a runtime of this machine reads as we do."""
+        path = Path(folder_path(model))
+        if not (is_loopback(self.endpoint.base_url) and path.is_dir()):
+            raise self._missing(model)
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        return ModelInfo(model, loaded=False, downloaded=True, size_bytes=size)
+
+    def _missing(self, model: str) -> ModelNotFound:
+        return ModelNotFound(
+            f"The Universal Runtime at {self._root} has neither loaded nor downloaded {model!r}.",
             provider=self.endpoint.provider,
-            hint="It is loaded on its first use.",
+            hint="Its first use downloads and loads it; `lf models pull` downloads it now.",
         )
 
     async def list_models(self) -> list[ModelInfo]:
@@ -113,20 +160,30 @@ class UniversalProvider:
     async def _load(self, entry: UniversalEntry, call: Call) -> str:
         """Have the model loaded, passing on what the runtime tells, and return its handle. Raises ProviderError."""
         body = {"id": entry.model_id, "settings": entry.transformers.settings(), "stream": True}
-        token = token_of(service_name(place(self._root)[1]), self._root)
-        headers = {TOKEN_HEADER: token} if token else {}
-        upstream = self._client.upstream
-        async with await upstream.open_stream(
-            "/models/load", body, call, headers=headers, between=LOAD_SILENCE
+        told = await self._follow("/models/load", body, call, "loaded")
+        call.progress(Progress("ready", f"{told.get('id')} is loaded on {told.get('device')}"))
+        return str(told["model"])
+
+    async def _follow(self, path: str, body: dict[str, Any], call: Call, last: str) -> dict[str, Any]:
+        """Ask for what takes a while, pass on its progress, and return what its last event says.
+
+        Raises ProviderError.
+        """
+        async with await self._client.upstream.open_stream(
+            path, body, call, headers=self._token(), between=SILENCE
         ) as answer:
             async for event in sse.events(answer):
-                handle = self._read_load_event(event, answer, call)
-                if handle is not None:
-                    return handle
-            raise answer.broken("broke off while the model was being loaded")
+                told = self._read_event(event, answer, call)
+                if event.name == last and _NEEDED[last] in told:
+                    return told
+            raise answer.broken("broke off before it was done")
 
-    def _read_load_event(self, event: sse.Event, answer: Answer, call: Call) -> str | None:
-        """Pass on progress; return the handle of a model that is loaded. Raises the error that an event tells."""
+    def _token(self) -> dict[str, str]:
+        token = token_of(service_name(place(self._root)[1]), self._root)
+        return {TOKEN_HEADER: token} if token else {}
+
+    def _read_event(self, event: sse.Event, answer: Answer, call: Call) -> dict[str, Any]:
+        """Return what an event says; progress is passed on. Raises the error that it tells."""
         try:
             said = json.loads(event.data)
         except ValueError:
@@ -135,29 +192,39 @@ class UniversalProvider:
             raise answer.broken(f"holds an event that is not a JSON object: {event.data[:200]}")
         if event.name == "progress":
             call.progress(_progress(said))
-            return None
-        if event.name == "loaded" and isinstance(said.get("model"), str):
-            call.progress(Progress("ready", f"{said.get('id')} is loaded on {said.get('device')}"))
-            return str(said["model"])
-        if event.name == "error" or "error" in said:
+        elif event.name == "error" or "error" in said:
             raise self._client.upstream.in_band(answer.url, said)
-        return None
+        return said
 
 
 def _progress(said: dict[str, Any]) -> Progress:
     stage = "downloading" if said.get("stage") == "downloading" else "loading"
-    numbers = [said.get(name) if isinstance(said.get(name), int) else None for name in ("done", "total")]
-    return Progress(cast("Any", stage), str(said.get("text") or stage), *numbers)
+    file = said.get("file")
+    return Progress(
+        cast("Any", stage),
+        str(said.get("text") or stage),
+        _whole(said, "done"),
+        _whole(said, "total"),
+        file if isinstance(file, str) else None,
+        _whole(said, "index"),
+        _whole(said, "count"),
+    )
 
 
 def _info(item: dict[str, Any]) -> ModelInfo:
     features = item.get("features")
-    length, size = item.get("context_length"), item.get("memory_bytes")
     return ModelInfo(
         id=str(item.get("id")),
         features=frozenset(map(str, features)) if isinstance(features, list) else None,
-        context_length=length if isinstance(length, int) else None,
-        size_bytes=size if isinstance(size, int) else None,
+        context_length=_whole(item, "context_length"),
+        size_bytes=_whole(item, "size_bytes"),
         loaded=bool(item["loaded"]) if "loaded" in item else None,
+        memory_bytes=_whole(item, "memory_bytes"),
+        downloaded=bool(item["downloaded"]) if "downloaded" in item else None,
         details=item,
     )
+
+
+def _whole(said: dict[str, Any], name: str) -> int | None:
+    value = said.get(name)
+    return value if isinstance(value, int) else None

@@ -29,10 +29,15 @@ from llamafarm_universal.host.messages import (
     Load,
     Loaded,
     LoadedModel,
+    LoadSettings,
     ModelRef,
     Models,
     Piece,
+    Pull,
+    Pulled,
     Ready,
+    Remove,
+    Removed,
     Sampling,
     TextPrompt,
     Unload,
@@ -50,7 +55,7 @@ PROCESSES.set_forkserver_preload(["torch", "transformers", "sentence_transformer
 `fresh` is spawned as the server spawns it, and sees the test's environment."""
 PATIENCE = 90.0  # seconds for one event: a bound against hanging, never a measurement
 
-_LAST = (Loaded, Finished, Embedded, Unloaded, Failed)
+_LAST = (Loaded, Finished, Embedded, Unloaded, Pulled, Removed, Failed)
 
 
 @dataclass
@@ -168,6 +173,16 @@ class HostProcess:
     def unload(self, ref: ModelRef) -> Answer:
         request_id = self.new_id()
         self.send(Unload(request_id, ref))
+        return self.answer(request_id)
+
+    def pull(self, model: str, **settings: Any) -> Answer:
+        request_id = self.new_id()
+        self.send(Pull(request_id, ModelRef(model, LoadSettings(**settings))))
+        return self.answer(request_id)
+
+    def remove(self, model: str) -> Answer:
+        request_id = self.new_id()
+        self.send(Remove(request_id, model))
         return self.answer(request_id)
 
     def cancel(self, request_id: str) -> None:

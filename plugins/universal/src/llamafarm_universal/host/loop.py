@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 
@@ -27,17 +27,24 @@ from llamafarm_universal.host.messages import (
     LoadProgress,
     Models,
     Piece,
+    Pull,
+    Pulled,
     Ready,
+    Remove,
+    Removed,
     Stop,
     Unload,
     Unloaded,
 )
+from llamafarm_universal.host.models.download import Transfer
+from llamafarm_universal.host.models.files import Files
 from llamafarm_universal.host.models.registry import Registry, Resident, Stage
 from llamafarm_universal.host.options import HostOptions
 
 log = logging.getLogger(__name__)
 
-Answer = LoadProgress | Loaded | Accepted | Piece | Finished | Embedded | Unloaded | Failed
+Answer = LoadProgress | Loaded | Accepted | Piece | Finished | Embedded | Unloaded | Pulled | Removed | Failed
+Work = Load | Generate | Embed | Unload | Pull | Remove
 _NOT_LAST = (LoadProgress, Accepted, Piece)
 
 
@@ -45,7 +52,7 @@ _NOT_LAST = (LoadProgress, Accepted, Piece)
 class _Request:
     """A command under way. remaining: how many last events it will still have. resident: the model that works on it."""
 
-    command: Load | Generate | Embed | Unload
+    command: Work
     remaining: int
     resident: Resident | None = None
 
@@ -59,6 +66,7 @@ class Host:
         self._requests: dict[str, _Request] = {}
         self._working: dict[int, Resident] = {}
         self._registry = Registry(options, self._inbox.put, self._report_models)
+        self._files = Files(self._registry, self._inbox.put)
         self._options = options
 
     def serve(self) -> None:
@@ -102,32 +110,41 @@ class Host:
         match item:
             case Cancel(request_id):
                 self._cancel(request_id)
-            case Load() | Generate() | Embed() | Unload():
+            case Load() | Generate() | Embed() | Unload() | Pull() | Remove():
                 self._start(item)
             case Stop():
                 raise AssertionError("the reader ends the process")
             case _:
                 item()
 
-    def _start(self, command: Load | Generate | Embed | Unload) -> None:
+    def _start(self, command: Work) -> None:
         request_id = command.request_id
         if request_id in self._requests:
             log.error("Request id %s is in use: the second command is ignored.", request_id)
             return
         self._requests[request_id] = _Request(command, command.n if isinstance(command, Generate) else 1)
         try:
-            if isinstance(command, Unload):
-                self._registry.unload(command.ref, lambda: self.emit(Unloaded(request_id)))
-            else:
-                self._registry.request(command.ref, _Asker(self, request_id))
+            self._begin(command, _Asker(self, request_id))
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
             self.emit(explained(error, "starting a request").event(request_id))
+
+    def _begin(self, command: Work, asker: _Asker) -> None:
+        match command:
+            case Unload():
+                self._registry.unload(command.ref, lambda: self.emit(Unloaded(asker.request_id)))
+            case Pull():
+                self._files.pull(command.ref, asker)
+            case Remove():
+                self._files.remove(command.model, asker)
+            case _:
+                self._registry.request(command.ref, asker)
 
     def _cancel(self, request_id: str) -> None:
         request = self._requests.get(request_id)
         if request is None:
             return
         self._registry.forget(request_id)
+        self._files.forget(request_id)
         if request.resident:
             request.resident.engine.cancel(request_id)
         self._close(request_id)
@@ -138,7 +155,7 @@ class Host:
         if isinstance(request.command, Load):
             self.emit(Loaded(request_id, resident.engine.model))
             return
-        assert not isinstance(request.command, Unload)
+        assert isinstance(request.command, Generate | Embed)
         request.resident = resident
         self._registry.begin(resident)
         self._working[id(resident)] = resident
@@ -199,14 +216,24 @@ class Host:
 
 
 class _Asker:
-    """A request that waits for its model."""
+    """A request that waits for its model, or for what becomes of its files."""
 
     def __init__(self, host: Host, request_id: str) -> None:
         self._host = host
         self.request_id = request_id
 
-    def progress(self, stage: Stage, text: str, done: int | None = None, total: int | None = None) -> None:
-        self._host.emit(LoadProgress(self.request_id, stage, text, done, total))
+    def progress(self, stage: Stage, text: str, transfer: Transfer | None = None) -> None:
+        numbers = astuple(transfer) if transfer else ()
+        self._host.emit(LoadProgress(self.request_id, stage, text, *numbers))
+
+    def downloading(self, text: str, transfer: Transfer) -> None:
+        self.progress("downloading", text, transfer)
+
+    def pulled(self, fetched: bool, size_bytes: int) -> None:
+        self._host.emit(Pulled(self.request_id, fetched, size_bytes))
+
+    def removed(self, freed_bytes: int) -> None:
+        self._host.emit(Removed(self.request_id, freed_bytes))
 
     def ready(self, resident: Resident) -> None:
         self._host.ready(self.request_id, resident)

@@ -6,12 +6,14 @@ The server sends commands, the host answers each with events that carry the comm
     Generate  -> LoadProgress*, Accepted, Piece*, Finished (one for each of `n` sequences) | Failed, at any point
     Embed     -> LoadProgress*, Accepted, Embedded | Failed
     Unload    -> Unloaded | Failed
+    Pull      -> LoadProgress*, Pulled | Failed
+    Remove    -> Removed | Failed
     Cancel    -> nothing more for that request, and its slot is free within one step
     Stop      -> the host ends
 
-A request's last event is Loaded, Unloaded, Embedded, Failed or its n-th Finished. `Ready` is sent once, at the start,
-and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with an empty request id in
-place of `Ready` says why the host cannot start.
+A request's last event is Loaded, Unloaded, Pulled, Removed, Embedded, Failed or its n-th Finished. `Ready` is sent
+once, at the start, and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with an
+empty request id in place of `Ready` says why the host cannot start.
 """
 
 from __future__ import annotations
@@ -121,6 +123,25 @@ class Unload:
 
 
 @dataclass(frozen=True)
+class Pull:
+    """Have the model's files on this machine, without loading it. Cancelling ends the download; what has come stays."""
+
+    request_id: str
+    ref: ModelRef
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Delete a hub model's files, in all revisions, once its running requests have ended and it is unloaded.
+
+    From then on cancelling does not stop it. A model that is being loaded or fetched is a failure.
+    """
+
+    request_id: str
+    model: str
+
+
+@dataclass(frozen=True)
 class Cancel:
     request_id: str
 
@@ -130,7 +151,7 @@ class Stop:
     pass
 
 
-Command = Load | Generate | Embed | Unload | Cancel | Stop
+Command = Load | Generate | Embed | Unload | Pull | Remove | Cancel | Stop
 
 
 @dataclass(frozen=True)
@@ -143,13 +164,16 @@ class Ready:
 
 @dataclass(frozen=True)
 class LoadProgress:
-    """done and total: bytes, while downloading."""
+    """done and total: bytes of all files, while downloading. file: the one that comes now, the index-th of count."""
 
     request_id: str
     stage: Literal["downloading", "loading"]
     text: str
     done: int | None = None
     total: int | None = None
+    file: str | None = None
+    index: int | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -232,6 +256,23 @@ class Unloaded:
     request_id: str
 
 
+@dataclass(frozen=True)
+class Pulled:
+    """The model's files are there. fetched: whether anything had to be downloaded. size_bytes: of all its files."""
+
+    request_id: str
+    fetched: bool
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Removed:
+    """freed_bytes: what the files took."""
+
+    request_id: str
+    freed_bytes: int
+
+
 FailureKind = Literal[
     "model_not_found",
     "not_supported",
@@ -240,6 +281,7 @@ FailureKind = Literal[
     "load_failed",
     "out_of_memory",
     "busy",
+    "in_use",
     "internal",
 ]
 
@@ -255,4 +297,17 @@ class Failed:
     param: str | None = None
 
 
-Event = Ready | Models | LoadProgress | Loaded | Accepted | Piece | Finished | Embedded | Unloaded | Failed
+Event = (
+    Ready
+    | Models
+    | LoadProgress
+    | Loaded
+    | Accepted
+    | Piece
+    | Finished
+    | Embedded
+    | Unloaded
+    | Pulled
+    | Removed
+    | Failed
+)

@@ -26,6 +26,7 @@ from llamafarm_universal.server.chat import chat
 from llamafarm_universal.server.completions import complete
 from llamafarm_universal.server.embeddings import embed
 from llamafarm_universal.server.errors import on_error
+from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.models import get_model, list_models, load, unload
 from llamafarm_universal.server.runtime import Runtime
@@ -62,7 +63,9 @@ def _routes(limit: int) -> list[Route]:
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/v1/models/load", takes_json(load), methods=["POST"]),
         Route("/v1/models/unload", takes_json(unload), methods=["POST"]),
+        Route("/v1/models/pull", takes_json(pull), methods=["POST"]),
         Route("/v1/models/{name:path}", get_model, methods=["GET"]),
+        Route("/v1/models/{name:path}", remove, methods=["DELETE"]),
     ]
 
 

@@ -44,6 +44,7 @@ _SHAPES: dict[FailureKind, _Shape] = {
     "load_failed": _Shape(EngineError, 500, "load_failed"),
     "out_of_memory": _Shape(EngineError, 503, "out_of_memory"),
     "busy": _Shape(RateLimited, 429, "rate_limit_exceeded"),
+    "in_use": _Shape(RequestError, 409, "model_in_use"),
     "internal": _Shape(EngineError, 500, "internal_error"),
 }
 

@@ -48,12 +48,17 @@ class Handles:
 
         trusted: the request shows the service token. Raises RequestError (403) for privileged settings without it.
         """
+        ref = self.allow(model_id, settings, trusted=trusted)
+        self._remember(self.name(ref), ref)
+        return ref
+
+    def allow(self, model_id: str, settings: LoadSettings, *, trusted: bool) -> ModelRef:
+        """Return the model as `admit` does, without giving it a handle."""
         ref = ModelRef(_checked(model_id), settings)
         if settings == LoadSettings():
             ref = self._operator.models.get(ref.id, ref)
         if not trusted and not self._operator.admits(ref):
             raise _forbidden(ref)
-        self._remember(self.name(ref), ref)
         return ref
 
     def resolve(self, name: str, *, trusted: bool = False) -> ModelRef:

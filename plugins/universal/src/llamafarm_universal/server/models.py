@@ -1,7 +1,11 @@
-"""The models: GET /v1/models and /v1/models/{id}, POST /v1/models/load and /v1/models/unload."""
+"""The models in memory: GET /v1/models and /v1/models/{id}, POST /v1/models/load and /v1/models/unload.
+
+Fetching and deleting their files is in `files.py`.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
@@ -16,6 +20,7 @@ from llamafarm.wire.envelope import envelope
 from starlette.requests import Request
 from starlette.responses import Response
 
+from llamafarm_universal.host.failure import RequestFailed
 from llamafarm_universal.host.messages import (
     Event,
     Load,
@@ -26,22 +31,29 @@ from llamafarm_universal.host.messages import (
     ModelRef,
     Unload,
 )
+from llamafarm_universal.host.models.hub import on_disk
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse
+from llamafarm_universal.server.operator import checked_id, is_folder
 from llamafarm_universal.server.runtime import Runtime, Ticket
 from llamafarm_universal.server.tables import LOAD, UNLOAD
 
 STARTED = int(time.time())
+NOTHING: dict[str, Any] = {"downloaded": False, "size_bytes": None}
 
 
 async def list_models(request: Request) -> Response:
-    return json_answer({"object": "list", "data": list(_known(runtime_of(request)).values())})
+    known = _known(runtime_of(request))
+    rows = await asyncio.to_thread(lambda: [{**row, **disk_facts(row["model"])} for row in known.values()])
+    return json_answer({"object": "list", "data": rows})
 
 
 async def get_model(request: Request) -> Response:
+    """A model that is loaded or has a handle; else one whose files are here, which is neither."""
     name = request.path_params["name"]
-    model = _known(runtime_of(request)).get(name)
-    if model is None:
+    row = _known(runtime_of(request)).get(name) or _unloaded(name)
+    facts = await asyncio.to_thread(disk_facts, row["model"]) if row else NOTHING
+    if row is None or ("settings" not in row and facts == NOTHING):
         raise RequestError(
             f"No model {name[:200]!r} is loaded here.",
             hint="Load it with POST /v1/models/load, or just name it in a request.",
@@ -49,7 +61,7 @@ async def get_model(request: Request) -> Response:
             code="model_not_loaded",
             param="model",
         )
-    return json_answer(model)
+    return json_answer({**row, **facts})
 
 
 async def load(request: Request, body: dict[str, Any]) -> Response:
@@ -96,20 +108,26 @@ async def _stream(runtime: Runtime, ticket: Ticket) -> EventStream:
         _frames(runtime, ticket, first),
         close=ticket.close,
         keep_alive=runtime.settings.keep_alive_seconds,
-        error_frame=_error_frame,
+        error_frame=error_frame,
     )
 
 
 async def _frames(runtime: Runtime, ticket: Ticket, event: Event) -> AsyncGenerator[bytes, None]:
     while not isinstance(event, Loaded):
         if isinstance(event, LoadProgress):
-            progress = {"stage": event.stage, "text": event.text, "done": event.done, "total": event.total}
-            yield sse.encode(progress, event="progress")
+            yield progress_frame(event)
         event = await ticket.events.next()
     yield sse.encode(_loaded(runtime, event.model), event="loaded")
 
 
-def _error_frame(error: LlamaFarmError) -> bytes:
+def progress_frame(event: LoadProgress) -> bytes:
+    told = {"stage": event.stage, "text": event.text, "done": event.done, "total": event.total}
+    if event.file is not None:
+        told |= {"file": event.file, "index": event.index, "count": event.count}
+    return sse.encode(told, event="progress")
+
+
+def error_frame(error: LlamaFarmError) -> bytes:
     return sse.encode(envelope(error), event="error")
 
 
@@ -138,14 +156,36 @@ def _known(runtime: Runtime) -> dict[str, dict[str, Any]]:
     return listed | waiting
 
 
+def _unloaded(name: str) -> dict[str, Any] | None:
+    """A model that has no handle; None for folders, which are read only for those who may, and for what is no id."""
+    if is_folder(name):
+        return None
+    try:
+        return {**_entry(checked_id(name), name), "loaded": False}
+    except RequestFailed:
+        return None
+
+
+def disk_facts(model: str) -> dict[str, Any]:
+    """Whether the model's files are here, and their bytes; reads the disk."""
+    try:
+        found = on_disk(model)
+    except (RequestFailed, OSError):
+        found = None
+    return {"downloaded": found.complete, "size_bytes": found.size_bytes} if found else NOTHING
+
+
 def _row(name: str, ref: ModelRef) -> dict[str, Any]:
-    owner, _, rest = ref.id.partition("/")
+    return {**_entry(name, ref.id), "settings": asdict(ref.settings)}
+
+
+def _entry(name: str, model: str) -> dict[str, Any]:
+    owner, _, rest = model.partition("/")
     is_hub_id = bool(rest and owner) and ":" not in owner
     return {
         "id": name,
         "object": "model",
         "created": STARTED,
         "owned_by": owner if is_hub_id else "local",
-        "model": ref.id,
-        "settings": asdict(ref.settings),
+        "model": model,
     }

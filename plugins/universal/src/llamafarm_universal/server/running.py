@@ -18,15 +18,19 @@ from llamafarm_universal.host.messages import (
     Generate,
     Load,
     Loaded,
+    Pull,
+    Pulled,
+    Remove,
+    Removed,
     Unload,
     Unloaded,
 )
 from llamafarm_universal.server.errors import failure
 
-Request = Load | Generate | Embed | Unload
+Request = Load | Generate | Embed | Unload | Pull | Remove
 REPEAT_SECONDS = 1.0
 """A killed host is noticed within this time."""
-LAST_EVENTS = (Loaded, Unloaded, Embedded, Finished)
+LAST_EVENTS = (Loaded, Unloaded, Pulled, Removed, Embedded, Finished)
 
 
 class Running:

@@ -179,4 +179,10 @@ LOAD: Table = {
     "stream": Done(boolean),
 }
 
+PULL: Table = {
+    "id": Done(text, required=True),
+    "settings": Done(record(revision=text, trust_remote_code=boolean)),
+    "stream": Done(boolean),
+}
+
 UNLOAD: Table = {"model": Done(text, required=True)}

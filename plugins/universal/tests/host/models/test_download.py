@@ -2,127 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
+from hub_server import Hub
 from llamafarm_universal.host.messages import Load, LoadProgress, LoadSettings, ModelRef
-from llamafarm_universal.host.models.download import cache_folder
-
-COMMIT = "a" * 40
-
-
-class Hub(ThreadingHTTPServer):
-    """Serves folders as models. refusals: status and error code to answer with. asked: every path asked for."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.models: dict[str, Path] = {}
-        self.refusals: dict[str, tuple[int, str]] = {}
-        self.tokens: set[str] = set()
-        self.asked: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def files(self, model: str) -> dict[str, bytes]:
-        folder = self.models[model]
-        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Hub
-
-    def do_GET(self) -> None:
-        self._answer(send_body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(send_body=False)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
-        """Not on the terminal."""
-
-    def _answer(self, *, send_body: bool) -> None:
-        path = unquote(self.path.partition("?")[0])
-        self.server.asked.append(path)
-        self.server.tokens.add(self.headers.get("Authorization", ""))
-        model = "/".join(path.removeprefix("/api/models").strip("/").split("/")[:2])
-        if model in self.server.refusals:
-            status, code = self.server.refusals[model]
-            self._send(status, b"{}", {"X-Error-Code": code} if code else {}, send_body)
-        elif model not in self.server.models:
-            self._send(401, b"{}", {"X-Error-Code": "RepoNotFound"}, send_body)
-        elif path.startswith("/api/models/"):
-            self._send(200, self._api(model, path), {"Content-Type": "application/json"}, send_body)
-        else:
-            self._file(model, path, send_body)
-
-    def _api(self, model: str, path: str) -> bytes:
-        if "/tree/" in path:
-            files = self.server.files(model)
-            entries = [_entry(name, data) for name, data in files.items()]
-            return json.dumps(entries).encode()
-        return json.dumps({"id": model, "sha": COMMIT, "siblings": []}).encode()
-
-    def _file(self, model: str, path: str, send_body: bool) -> None:
-        data = self.server.files(model).get(path.partition(f"/resolve/{COMMIT}/")[2])
-        if data is None:
-            self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, send_body)
-        else:
-            headers = {"ETag": f'"{_digest(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
-            self._send(200, data, headers, send_body)
-
-    def _send(self, status: int, body: bytes, headers: dict[str, str], send_body: bool) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if send_body:
-            self.wfile.write(body)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
-
-
-def _entry(name: str, data: bytes) -> dict[str, Any]:
-    return {"type": "file", "path": name, "size": len(data), "oid": _digest(data)}
-
-
-@pytest.fixture(scope="module")
-def hub(llama_folder: Path) -> Iterator[Hub]:
-    server = Hub()
-    server.models["farm/tiny"] = llama_folder
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def hub_host(hub: Hub, start_host: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A host that knows only the stand-in, with an empty cache in TRANSFORMERS_CACHE."""
-    cache = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
-            patch.delenv(name, raising=False)
-        patch.setenv("TRANSFORMERS_CACHE", str(cache))
-        patch.setenv("HF_ENDPOINT", hub.url)
-        patch.setenv("HF_TOKEN", "hf_stand_in")
-        with start_host(fresh=True) as host:
-            host.cache = cache
-            yield host
+from llamafarm_universal.host.models.cache import cache_folder
 
 
 @pytest.fixture

@@ -1,30 +1,46 @@
 """Models of the Hugging Face hub: from the cache where complete, else from the network.
 
-The cache is HF_HUB_CACHE, else HF_HOME/hub, else TRANSFORMERS_CACHE (which current transformers no longer read), else
-the hub library's default. HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE are the library's own.
+HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE are the library's own.
 A complete cached copy is used without asking the network, so a branch that has moved on is fetched again only under a
 new `revision` or once the copy is deleted.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import os
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from llamafarm_universal.host.failure import RequestFailed
-from llamafarm_universal.host.models.plan import CONFIG_FILES
+from llamafarm_universal.host.models.cache import cache_folder, copy_of, folder_of, lock_folder_of
+from llamafarm_universal.host.models.resume import MAX_BYTES, LargeFile, connection_errors, fetch
 
-Progress = Callable[[int, int | None], None]
+
+@dataclass(frozen=True)
+class Transfer:
+    """Bytes that are there and that there will be, of all files; and the file that comes now, the index-th of count."""
+
+    done: int
+    total: int | None
+    file: str | None = None
+    index: int | None = None
+    count: int | None = None
+
+
+Progress = Callable[[Transfer], None]
+"""Told of a download now and then; an exception that it raises ends the download."""
 
 _FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 _CODE = ("*.py",)
 # The same weights once more, in other layouts.
 _DUPLICATES = ("consolidated*.safetensors", "original/*", "onnx/*", "openvino/*", "coreml/*", "*.fp16.safetensors")
 _REPORT_SECONDS = 0.1
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def download(
@@ -36,52 +52,92 @@ def download(
     """
     from huggingface_hub import snapshot_download
 
-    wanted: dict[str, Any] = {
-        "revision": revision,
-        "cache_dir": cache_folder(environ),
-        "allow_patterns": [*_FILES, *(_CODE if code else ())],
-        "ignore_patterns": list(_DUPLICATES),
-    }
-    cached = _cached(model, wanted)
+    wanted = wanted_files(revision, code=code, environ=environ)
+    cached = copy_of(model, wanted)
     if cached is not None:
         return cached
     try:
-        return Path(snapshot_download(model, tqdm_class=_bar(progress), **wanted))
+        rest = _fetch_weights(model, wanted, progress, environ)
+        return Path(snapshot_download(model, tqdm_class=_bar(rest), **wanted))
     except RequestFailed:
         raise
     except Exception as error:
         raise _explained(error, model, revision) from error
 
 
-def cache_folder(environ: Mapping[str, str] = os.environ) -> str | None:
-    """TRANSFORMERS_CACHE where nothing of higher rank is set; None leaves it to the hub library."""
-    if any(environ.get(name) for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")):
-        return None
-    folder = environ.get("TRANSFORMERS_CACHE")
-    return os.path.expandvars(Path(folder).expanduser()) if folder else None
+def wanted_files(revision: str | None, *, code: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Which files of a model, and where: what `snapshot_download` takes beside the model."""
+    return {
+        "revision": revision,
+        "cache_dir": cache_folder(environ),
+        "allow_patterns": [*_FILES, *(_CODE if code else ())],
+        "ignore_patterns": list(_DUPLICATES),
+    }
 
 
-def _cached(model: str, wanted: Mapping[str, Any]) -> Path | None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+def _fetch_weights(model: str, wanted: Mapping[str, Any], progress: Progress, environ: Mapping[str, str]) -> Progress:
+    """Fetch the large files, which can be gone on with. Returns whom to tell of the others."""
+    from huggingface_hub import hf_hub_url
+
+    listed = _listed(model, wanted)
+    if listed is None:
+        return progress
+    before, blobs, locks = 0, folder_of(model, environ) / "blobs", lock_folder_of(model, environ)
+    for index, file in enumerate(listed.large, 1):
+        now = _Now(progress, before, listed.total, file, index, len(listed.large))
+        fetch(file, hf_hub_url(model, file.name, revision=listed.commit), blobs, locks, now.tell)
+        before += file.size
+    return lambda rest: progress(Transfer(before + rest.done, listed.total))
+
+
+@dataclass
+class _Now:
+    """The file that comes now. before: bytes of those that came before it. told: when, in monotonic seconds."""
+
+    progress: Progress
+    before: int
+    total: int
+    file: LargeFile
+    index: int
+    count: int
+    told: float = 0.0
+
+    def tell(self, done: int) -> None:
+        if done == self.file.size or monotonic() - self.told >= _REPORT_SECONDS:
+            self.told = monotonic()
+            self.progress(Transfer(self.before + done, self.total, self.file.name, self.index, self.count))
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """total: bytes of all wanted files."""
+
+    commit: str
+    total: int
+    large: list[LargeFile]
+
+
+def _listed(model: str, wanted: Mapping[str, Any]) -> _Listing | None:
+    """What is to be fetched; None where the hub does not say.
+
+    Why it does not, the library finds out and tells when it is asked for the files.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.utils import filter_repo_objects
 
     try:
-        folder = Path(snapshot_download(model, local_files_only=True, **wanted))
-    except LocalEntryNotFoundError:
+        info = HfApi().model_info(model, revision=wanted["revision"], files_metadata=True)
+    except (HfHubHTTPError, OfflineModeIsEnabled, connection_errors()):
         return None
-    return folder if _complete(folder) else None
-
-
-def _complete(folder: Path) -> bool:
-    """Whether configuration and all weights are there: other programs leave partial copies in the same cache."""
-    if not any((folder / name).is_file() for name in CONFIG_FILES):
-        return False
-    shards = [
-        (index.parent / file).is_file()
-        for index in folder.rglob("*.safetensors.index.json")
-        for file in set(json.loads(index.read_text())["weight_map"].values())
+    patterns = {name: wanted[name] for name in ("allow_patterns", "ignore_patterns")}
+    files = list(filter_repo_objects(info.siblings or [], key=lambda file: file.rfilename, **patterns))
+    large = [
+        LargeFile(file.rfilename, file.lfs.size, file.lfs.sha256)
+        for file in files
+        if file.lfs is not None and file.lfs.size <= MAX_BYTES and _SHA256.fullmatch(file.lfs.sha256)
     ]
-    return all(shards) and any(folder.rglob("*.safetensors"))
+    return _Listing(str(info.sha), sum(file.size or 0 for file in files), large)
 
 
 def _bar(progress: Progress) -> type:
@@ -101,7 +157,7 @@ def _bar(progress: Progress) -> type:
             done = self.n >= self.total
             if done or monotonic() - self.reported >= _REPORT_SECONDS:
                 self.reported = monotonic()
-                progress(int(self.n), int(self.total))
+                progress(Transfer(int(self.n), int(self.total)))
 
         def update(self, n: float | None = 1) -> bool | None:
             self.n += n or 0
@@ -147,6 +203,12 @@ def _explained(error: Exception, model: str, revision: str | None) -> RequestFai
         )
     if isinstance(error, HfHubHTTPError):
         return RequestFailed("load_failed", f"{hub} answered with status {_status(error)} for `{model}`.")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return RequestFailed(
+            "load_failed",
+            f"The disk is full: `{model}` could not be downloaded whole.",
+            hint="Make room (`lf models rm` deletes a model) and ask again: what has come is kept.",
+        )
     return RequestFailed("load_failed", f"`{model}` could not be downloaded: {type(error).__name__}: {error}")
 
 

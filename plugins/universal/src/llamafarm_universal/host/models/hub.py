@@ -10,7 +10,8 @@ from pathlib import Path
 
 from llamafarm_universal.host.failure import RequestFailed, refused
 from llamafarm_universal.host.messages import ModelRef
-from llamafarm_universal.host.models.download import Progress, download
+from llamafarm_universal.host.models.cache import Stored, size_of, stored
+from llamafarm_universal.host.models.download import Progress, download, wanted_files
 from llamafarm_universal.host.models.plan import CONFIG_FILES
 from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check_revision, parse_model_id, under
 
@@ -18,8 +19,7 @@ from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check
 def locate(ref: ModelRef, progress: Progress, environ: Mapping[str, str] = os.environ) -> Path:
     """The folder that holds the model's files. Raises RequestFailed.
 
-    progress: told the bytes that are there and the bytes that there will be, while downloading; an exception that it
-    raises ends the download.
+    progress: told while downloading; an exception that it raises ends the download.
     """
     check_revision(ref.settings.revision)
     source = parse_model_id(ref.id)
@@ -30,6 +30,20 @@ def locate(ref: ModelRef, progress: Progress, environ: Mapping[str, str] = os.en
     if ref.settings.revision is not None:
         raise refused(f"`{ref.id}` is a folder, and a folder has no revisions.", "revision")
     return _packaged(source) if isinstance(source, PackagedFolder) else _local(source)
+
+
+def on_disk(model: str, environ: Mapping[str, str] = os.environ) -> Stored | None:
+    """What this machine has of a model; None where it has nothing. Asks no network. Raises RequestFailed."""
+    source = parse_model_id(model)
+    if isinstance(source, HubId):
+        return stored(source.id, wanted_files(None, code=False, environ=environ), environ)
+    try:
+        folder = _packaged(source) if isinstance(source, PackagedFolder) else _local(source)
+    except RequestFailed as failure:
+        if failure.kind == "model_not_found":
+            return None
+        raise
+    return Stored(True, size_of(folder))
 
 
 def _packaged(source: PackagedFolder) -> Path:

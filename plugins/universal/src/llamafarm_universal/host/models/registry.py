@@ -18,13 +18,16 @@ from llamafarm_universal.host.engines.base import Engine
 from llamafarm_universal.host.engines.catalogue import engine_class, installed
 from llamafarm_universal.host.failure import RequestFailed, explained
 from llamafarm_universal.host.messages import LoadedModel, ModelRef
+from llamafarm_universal.host.models.download import Transfer
 from llamafarm_universal.host.models.hub import locate
 from llamafarm_universal.host.models.loader import make_plan
 from llamafarm_universal.host.models.memory import Budget
 from llamafarm_universal.host.models.plan import LoadPlan
+from llamafarm_universal.host.models.threads import Threads
 from llamafarm_universal.host.options import HostOptions
 
 Post = Callable[[Callable[[], None]], None]
+"""Runs a function on the main thread."""
 Stage = Literal["downloading", "loading"]
 
 
@@ -33,7 +36,7 @@ class Waiter(Protocol):
 
     request_id: str
 
-    def progress(self, stage: Stage, text: str, done: int | None = None, total: int | None = None) -> None: ...
+    def progress(self, stage: Stage, text: str, transfer: Transfer | None = None) -> None: ...
 
     def ready(self, resident: Resident) -> None: ...
 
@@ -60,7 +63,7 @@ class _Load:
     abandoned: bool = False
 
 
-class _Abandoned(Exception):
+class Abandoned(Exception):
     """Nobody waits for this download any more."""
 
 
@@ -73,6 +76,10 @@ class Registry:
         self._changed = changed
         self._residents: dict[ModelRef, Resident] = {}
         self._loads: dict[ModelRef, _Load] = {}
+        self.closed: set[str] = set()
+        """Ids of models that are not to be had: their files are being deleted."""
+        self.threads = Threads()
+        """Those that look for models: one goes on for a moment after nobody waits for it any more."""
         self._blocked: list[_Load] = []  # they wait for memory that busy models hold
         self._budget = Budget(options.memory_budget_bytes)
         self._to_build: SimpleQueue[_Load] = SimpleQueue()
@@ -86,8 +93,17 @@ class Registry:
     def loaded(self) -> tuple[LoadedModel, ...]:
         return tuple(resident.engine.model for resident in self._residents.values())
 
+    def loading(self, model: str) -> bool:
+        """Whether a model of this id is being looked for or loaded."""
+        return any(ref.id == model for ref in self._loads)
+
     def request(self, ref: ModelRef, waiter: Waiter) -> None:
-        """Call the waiter's `ready` or `failed`: at once where the model is loaded, else when it has been."""
+        """Call the waiter's `ready` or `failed`: at once where the model is loaded, else when it has been.
+
+        Raises RequestFailed while its files are being deleted.
+        """
+        if ref.id in self.closed:
+            raise being_deleted(ref.id)
         if resident := self._residents.get(ref):
             resident.idle_since = monotonic()  # asked for: its idle time begins anew
             waiter.ready(resident)
@@ -95,7 +111,7 @@ class Registry:
             load.waiters.append(waiter)
         else:
             load = self._loads[ref] = _Load(ref, [waiter])
-            threading.Thread(target=self._find, args=(load,), name="finder", daemon=True).start()
+            self.threads.start(ref.id, self._find, load)
 
     def forget(self, request_id: str) -> None:
         """A waiter went away. A download that nobody waits for ends; a load goes on, and the model stays a while."""
@@ -155,10 +171,10 @@ class Registry:
     def _find(self, load: _Load) -> None:
         """In a thread: where the model is, fetching it, and what it weighs."""
 
-        def report(done: int, total: int | None) -> None:
+        def report(transfer: Transfer) -> None:
             if load.abandoned:
-                raise _Abandoned
-            self._post(lambda: _tell(load, "downloading", f"Downloading {load.ref.id}", done, total))
+                raise Abandoned
+            self._post(lambda: _tell(load, "downloading", f"Downloading {load.ref.id}", transfer))
 
         try:
             folder = locate(load.ref, report)
@@ -247,9 +263,13 @@ class Registry:
         self._retry_blocked()
 
 
-def _tell(load: _Load, stage: Stage, text: str, done: int | None = None, total: int | None = None) -> None:
+def _tell(load: _Load, stage: Stage, text: str, transfer: Transfer | None = None) -> None:
     for waiter in load.waiters:
-        waiter.progress(stage, text, done, total)
+        waiter.progress(stage, text, transfer)
+
+
+def being_deleted(model: str) -> RequestFailed:
+    return RequestFailed("in_use", f"`{model}` is being deleted.", hint="Ask again in a moment.", param="model")
 
 
 def _gone(load: _Load) -> RequestFailed:

@@ -1,0 +1,133 @@
+"""The hub library's cache on this machine: what it holds of a model, and deleting that.
+
+The cache is HF_HUB_CACHE, else HF_HOME/hub, else TRANSFORMERS_CACHE (which current transformers no longer read), else
+the hub library's default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.host.models.plan import CONFIG_FILES
+from llamafarm_universal.safety import under
+
+PARTIAL = ".llamafarm-partial"
+"""How the name of a file ends that has come in part; what is before it is the name of the whole file."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is on the disk of a model. complete: it can be loaded. size_bytes: of its files, partial ones too."""
+
+    complete: bool
+    size_bytes: int
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> str | None:
+    """TRANSFORMERS_CACHE where nothing of higher rank is set; None leaves it to the hub library."""
+    if any(environ.get(name) for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")):
+        return None
+    folder = environ.get("TRANSFORMERS_CACHE")
+    return os.path.expandvars(Path(folder).expanduser()) if folder else None
+
+
+def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder in which each model has its own."""
+    from huggingface_hub import constants
+
+    return Path(cache_folder(environ) or constants.HF_HUB_CACHE).expanduser()
+
+
+def folder_of(model: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of a hub model in the cache, there or not. Raises RequestFailed where it would lie elsewhere."""
+    from huggingface_hub.file_download import repo_folder_name
+
+    return under(cache_root(environ), repo_folder_name(repo_id=model, repo_type="model"))
+
+
+def lock_folder_of(model: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the hub library, in whichever program, locks the files of a model that it writes."""
+    return under(cache_root(environ), str(Path(".locks", folder_of(model, environ).name)))
+
+
+def copy_of(model: str, wanted: Mapping[str, Any]) -> Path | None:
+    """The complete copy of one revision. wanted: what `snapshot_download` takes beside the model."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(model, local_files_only=True, **wanted))
+    except LocalEntryNotFoundError:
+        return None
+    return folder if _complete(folder) else None
+
+
+def stored(model: str, wanted: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Stored | None:
+    """What the cache holds of a hub model, in whichever revision; None where there is nothing."""
+    folder = folder_of(model, environ)
+    size = size_of(folder)
+    if not size:
+        return None
+    revisions = [path.name for path in folder.glob("snapshots/*")]
+    complete = any(copy_of(model, {**wanted, "revision": revision}) for revision in revisions)
+    return Stored(complete, size)
+
+
+def delete(model: str, environ: Mapping[str, str] = os.environ) -> int:
+    """Delete all revisions of a hub model, partial files too. Returns the bytes that they took.
+
+    Raises RequestFailed where there is nothing, or where the system refuses.
+    """
+    folder = folder_of(model, environ)
+    if not folder.is_dir():
+        raise RequestFailed("model_not_found", f"`{model}` is not downloaded: nothing to delete.", param="model")
+    size = size_of(folder)
+    try:
+        _delete_revisions(folder, cache_root(environ))
+        if folder.exists():  # what belongs to no revision
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise RequestFailed(
+            "internal", f"`{model}` could not be deleted whole: {error}.", hint=f"Delete {folder} yourself."
+        ) from error
+    shutil.rmtree(lock_folder_of(model, environ), ignore_errors=True)
+    return size
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files below a folder, each counted once whatever links lead to it."""
+    files = {path.resolve() for path in folder.rglob("*") if path.is_file() and not _is_notes(path, folder)}
+    return sum(path.stat().st_size for path in files)
+
+
+def _is_notes(path: Path, folder: Path) -> bool:
+    """The library's own notes on branches and listings."""
+    return path.relative_to(folder).parts[0] in ("refs", "trees", ".no_exist")
+
+
+def _delete_revisions(folder: Path, root: Path) -> None:
+    """By the library, which also counts who else uses a file that models share."""
+    from huggingface_hub import scan_cache_dir
+
+    for repo in scan_cache_dir(root).repos:
+        if repo.repo_path == folder:
+            scan_cache_dir(root).delete_revisions(*(one.commit_hash for one in repo.revisions)).execute()
+
+
+def _complete(folder: Path) -> bool:
+    """Whether configuration and all weights are there: other programs leave partial copies in the same cache."""
+    if not any((folder / name).is_file() for name in CONFIG_FILES):
+        return False
+    shards = [
+        (index.parent / file).is_file()
+        for index in folder.rglob("*.safetensors.index.json")
+        for file in set(json.loads(index.read_text())["weight_map"].values())
+    ]
+    return all(shards) and any(folder.rglob("*.safetensors"))
