@@ -18,7 +18,9 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def start(command: Sequence[str], environ: Mapping[str, str], log: BinaryIO) -> subprocess.Popen[bytes]:
-    """Start a process that outlives this one and its terminal."""
+    """Start a process that outlives this one and its terminal; take note of earlier ones that have ended."""
+    for pid in list(_children):
+        collect(pid)
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
