@@ -47,7 +47,7 @@ class Shelf:
         loaded = (SHELF / "loaded").exists()
         return llamafarm.ModelInfo(
             name, frozenset({"chat", "tools"}), 4096, path.stat().st_size, loaded, 2_000_000 if loaded else None, True,
-            details={"family": "oak", "layers": [1, 2]},
+            details={"id": name, "size_bytes": 1500, "family": "oak", "layers": [1, 2]},
         )
 
     async def health(self):

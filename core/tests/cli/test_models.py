@@ -100,6 +100,7 @@ def test_a_model_is_shown_as_far_as_its_runtime_tells(shop):
     shown = shop.run("models", "show", "large").out
     facts = dict(line.split(":", 1) for line in shown.splitlines())
 
+    assert len(facts) == len(shown.splitlines()), "what the runtime says again is not shown again"
     assert {key: value.strip() for key, value in facts.items()} == {
         "name": "large",
         "provider": "shelf",

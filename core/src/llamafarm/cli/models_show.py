@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,7 +59,8 @@ def _rows(info: ModelInfo) -> Iterator[tuple[str, str]]:
     yield "loaded", _yes(info.loaded)
     yield "memory", "none" if info.loaded is False and info.memory_bytes is None else _size(info.memory_bytes)
     yield "downloaded", _yes(info.downloaded)
-    yield from ((key, _text(value)) for key, value in info.details.items())
+    said = {field.name for field in fields(info)}  # some runtimes say these again in their own answer
+    yield from ((key, _text(value)) for key, value in info.details.items() if key not in said)
 
 
 def _size(count: int | None) -> str:
