@@ -102,11 +102,8 @@ def contract(name: str | None) -> str:
 
 def names(homes: str | None) -> str:
     """The public names that come from these modules, each with the first sentence that is said of it."""
-    found = [
-        (name, home)
-        for name, home in {**llamafarm._HOME, **llamafarm._MODULES}.items()
-        if home in str(homes).split(",")
-    ]
+    wanted = str(homes).split(",")
+    found = [(name, home) for home, held in llamafarm._HOMES.items() if home in wanted for name in held]
     rows = [f"| `{name}` | {_first_sentence(name, home)} |" for name, home in found]
     return "\n".join(["| name | what it is |", "|---|---|", *rows])
 

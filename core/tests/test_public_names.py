@@ -168,7 +168,7 @@ def methods(value: type) -> Iterator[str]:
 
 def explained_below(home, name) -> bool:
     """Whether a string follows the assignment of a name, as docstrings of values do."""
-    module = import_module(f"{home.__name__}.{home._HOME[name]}")
+    [module] = [import_module(f"{home.__name__}.{where}") for where, held in home._HOMES.items() if name in held]
     body = ast.parse(Path(module.__file__).read_text(encoding="utf-8")).body
     return any(assigns(one, name) and is_text(after) for one, after in pairwise(body))
 

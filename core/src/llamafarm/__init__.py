@@ -12,8 +12,10 @@ A plugin is a module like this one, named by an entry point of group `llamafarm.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from llamafarm.lazy import importer
+from llamafarm.version import VERSION
 
 if TYPE_CHECKING:
     from llamafarm.errors import (
@@ -90,7 +92,7 @@ if TYPE_CHECKING:
     from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, ScoreResponse
     from llamafarm.wire.upload import Upload
 
-    __version__: str
+__version__ = VERSION
 
 _HOMES = {
     "errors": (
@@ -164,10 +166,9 @@ _HOMES = {
         "TRANSLATIONS",
     ),
     "wire.rerank": ("RerankRequest", "RerankResponse", "ScoreRequest", "ScoreResponse"),
+    "wire.sse": ("sse",),
     "wire.upload": ("Upload",),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = {"sse": "wire.sse"}
 
 __all__ = [
     "CHAT",
@@ -271,17 +272,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import `name` from where it lives (PEP 562)."""
-    if name == "__version__":
-        from llamafarm.version import VERSION
-
-        return VERSION
-    if name not in _HOME and name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = import_module(f"{__name__}.{_MODULES.get(name) or _HOME[name]}")
-    globals()[name] = value if name in _MODULES else getattr(value, name)
-    return globals()[name]
+__getattr__ = importer(__name__, _HOMES, globals())
 
 
 def __dir__() -> list[str]:

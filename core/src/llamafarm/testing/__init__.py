@@ -5,8 +5,9 @@ The contract tests need pytest: `pip install "llamafarm[testing]"`. Nothing is i
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from llamafarm.lazy import importer
 
 if TYPE_CHECKING:
     from llamafarm.testing.handler_contract import AgentHandlerContract
@@ -28,7 +29,6 @@ _HOMES = {
     "scripted": ("ScriptedPlugins", "ScriptedProvider", "ScriptedReply"),
     "upstream": ("Asked", "Peer", "Script", "ScriptedUpstream", "answering", "silent", "streaming"),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AgentHandlerContract",
@@ -52,13 +52,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import `name` from where it lives (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = importer(__name__, _HOMES, globals())
 
 
 def __dir__() -> list[str]:
