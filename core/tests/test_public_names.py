@@ -32,7 +32,7 @@ NAMES = {
         "read_error",
     ],
     "its answers": ["ChunkReply", "Content", "JsonReply", "Reply", "SseReply", "read_content", "read_reply"],
-    "its service": ["ProcessService", "ProcessSpec", "Service", "ServiceStatus"],
+    "its service": ["ProcessService", "ProcessSpec", "Service", "ServiceStatus", "token_of"],
     "an agent handler": ["AgentHandler", "Ask", "Session", "Turn"],
     "the operation table": [
         "CHAT",

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from llamafarm.handlers.base import AgentHandler, Ask, Session, Turn
     from llamafarm.hookspecs import hookimpl
     from llamafarm.paths import data_dir
-    from llamafarm.providers.address import is_loopback
+    from llamafarm.providers.address import host_and_port, is_loopback, normalize_base_url
     from llamafarm.providers.answer import Answer
     from llamafarm.providers.base import (
         Call,
@@ -62,11 +62,11 @@ if TYPE_CHECKING:
     from llamafarm.providers.parameters import Field, Parameters, note_ignored
     from llamafarm.providers.refusal import ReadError, Refusal, error_of
     from llamafarm.providers.reply import JsonReply, SseReply, read_reply
-    from llamafarm.providers.urls import host_and_port, normalize_base_url
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
     from llamafarm.services.base import Service, ServiceStatus
     from llamafarm.services.process import ProcessService
     from llamafarm.services.spec import ProcessSpec
+    from llamafarm.services.state import token_of
     from llamafarm.wire import sse
     from llamafarm.wire.audio import SpeechRequest, Transcription, TranscriptionRequest, TranslationRequest
     from llamafarm.wire.chat import ChatChunk, ChatRequest, Message
@@ -118,7 +118,7 @@ _HOMES = {
     "handlers.base": ("AgentHandler", "Ask", "Session", "Turn"),
     "hookspecs": ("hookimpl",),
     "paths": ("data_dir",),
-    "providers.address": ("is_loopback",),
+    "providers.address": ("host_and_port", "is_loopback", "normalize_base_url"),
     "providers.answer": ("Answer",),
     "providers.base": (
         "Call",
@@ -139,11 +139,11 @@ _HOMES = {
     "providers.parameters": ("Field", "Parameters", "note_ignored"),
     "providers.refusal": ("ReadError", "Refusal", "error_of"),
     "providers.reply": ("JsonReply", "SseReply", "read_reply"),
-    "providers.urls": ("host_and_port", "normalize_base_url"),
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
     "services.base": ("Service", "ServiceStatus"),
     "services.process": ("ProcessService",),
     "services.spec": ("ProcessSpec",),
+    "services.state": ("token_of",),
     "wire.audio": ("SpeechRequest", "Transcription", "TranscriptionRequest", "TranslationRequest"),
     "wire.chat": ("ChatChunk", "ChatRequest", "Message"),
     "wire.completion": ("CompletionRequest",),
@@ -269,6 +269,7 @@ __all__ = [
     "read_error",
     "read_reply",
     "sse",
+    "token_of",
 ]
 
 

@@ -1,9 +1,40 @@
-"""How a base URL is read, and which of them are this machine."""
+"""Addresses of servers: how they are written, and where they lead."""
 
 from __future__ import annotations
 
 import pytest
-from llamafarm.providers.address import is_loopback, normalised
+from llamafarm.providers.address import host_and_port, is_loopback, normalize_base_url
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("http://localhost:8000", "http://localhost:8000/v1"),
+        ("http://localhost:8000/", "http://localhost:8000/v1"),
+        ("http://localhost:8000/v1/", "http://localhost:8000/v1"),
+        ("https://host/api/v1", "https://host/api/v1"),
+        ("https://host/openai", "https://host/openai"),
+    ],
+)
+def test_the_version_is_added_only_where_the_path_is_empty(written, read):
+    assert normalize_base_url(written) == read
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://host?x=1", "http://host:port"])
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(ValueError):
+        normalize_base_url(url)
+
+
+def test_an_address_leads_to_a_host_and_a_port():
+    assert host_and_port("http://LocalHost/v1") == ("localhost", 80)
+    assert host_and_port("https://host:8443") == ("host", 8443)
+    assert host_and_port("http://[::1]:8000/v1") == ("::1", 8000)
+
+
+def test_another_path_can_be_the_one_that_is_added():
+    assert normalize_base_url(" http://h:1/ ", path="") == "http://h:1"
+    assert normalize_base_url("http://h:1/api/", path="/v2") == "http://h:1/api"
 
 
 @pytest.mark.parametrize(
@@ -16,9 +47,3 @@ def test_loopback_addresses(url):
 @pytest.mark.parametrize("url", ["http://192.168.0.1", "http://localhost.example", "https://a.b", "nonsense"])
 def test_other_addresses(url):
     assert not is_loopback(url)
-
-
-def test_a_path_is_added_only_where_there_is_none():
-    assert normalised(" http://h:1/ ", path="/v1") == "http://h:1/v1"
-    assert normalised("http://h:1/api/", path="/v1") == "http://h:1/api"
-    assert normalised("http://h:1/") == "http://h:1"

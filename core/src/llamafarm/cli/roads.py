@@ -51,9 +51,9 @@ class RemoteRoad:
     """Asks an API server; LF_API_KEY is its key."""
 
     def __init__(self, server_url: str) -> None:
+        from llamafarm.providers.address import normalize_base_url
         from llamafarm.providers.base import Endpoint
         from llamafarm.providers.http import HttpUpstream
-        from llamafarm.providers.urls import normalize_base_url
 
         try:
             url = normalize_base_url(server_url)

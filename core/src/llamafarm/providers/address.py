@@ -1,4 +1,4 @@
-"""Addresses of runtimes: how a `base_url` is read."""
+"""Addresses of servers: how they are written, and where they lead."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import ipaddress
 from urllib.parse import urlsplit
 
 
-def normalised(base_url: str, *, path: str = "") -> str:
-    """Return `base_url` without a final slash, and with `path` where it has none of its own.
+def normalize_base_url(url: str, *, path: str = "/v1") -> str:
+    """Return `url` without a final slash, with `path` where its own is empty; any other one is kept as it is.
 
     Raises ValueError where it is not an http or https URL of a host, or carries what a base cannot (`?`, `#`).
     """
-    parts = urlsplit(base_url.strip())
+    parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{base_url!r} is not an address such as http://127.0.0.1:11540")
+        raise ValueError(f"{url!r} is not an address such as http://127.0.0.1:11540")
     if parts.query or parts.fragment:
-        raise ValueError(f"{base_url!r} must end after its path")
+        raise ValueError(f"{url!r} must end after its path")
     _ = parts.port  # reading it raises ValueError where it is not a port number
     own = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{own or path}"
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return where an http or https address leads; the scheme's own port where it names none."""
+    parts = urlsplit(url)
+    return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def is_loopback(url: str) -> bool:

@@ -23,6 +23,9 @@ class ProcessSpec:
     whether that answer holds the environment's LF_SERVICE_NONCE as `nonce`; a program that does not know it is ours
     where the process that was started, or a child of it, listens on the port. api_key: what the health path asks for.
     start_seconds: until it answers. stop_seconds: from the request to end until it is killed.
+
+    The process finds a secret in the file that LF_SERVICE_TOKEN_FILE names, and a client of this machine that same one
+    with `token_of`: what only the user who started the runtime may ask of it can ask for that.
     """
 
     name: str

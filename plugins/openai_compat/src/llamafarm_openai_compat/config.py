@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from llamafarm.providers.address import normalised
+from llamafarm import normalize_base_url
 from llamafarm.providers.base import Endpoint
 from llamafarm.providers.entry import ModelEntry
 from pydantic import AfterValidator, Field
@@ -18,7 +18,7 @@ from llamafarm_openai_compat.profiles import profile_at
 OPENAI = "https://api.openai.com/v1"
 """The address of an entry without `base_url`."""
 
-BaseUrl = Annotated[str, AfterValidator(lambda url: normalised(url, path="/v1"))]
+BaseUrl = Annotated[str, AfterValidator(normalize_base_url)]
 """An address of a server with the OpenAI API; `/v1` is added where the path is empty."""
 
 

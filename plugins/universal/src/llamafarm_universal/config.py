@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from llamafarm.errors import ConfigError
-from llamafarm.providers.address import is_loopback, normalised
-from llamafarm.providers.base import Endpoint
-from llamafarm.providers.entry import ModelEntry
+from llamafarm import ConfigError, Endpoint, ModelEntry, is_loopback, normalize_base_url
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 DEFAULT_HOST = "127.0.0.1"
@@ -68,7 +65,7 @@ class UniversalEntry(ModelEntry):
     `model` is a Hugging Face id, a local folder, or `package:NAME/FOLDER` in an installed distribution.
     """
 
-    base_url: Annotated[str, AfterValidator(lambda url: normalised(url, path=API_PATH))] | None = Field(
+    base_url: Annotated[str, AfterValidator(lambda url: normalize_base_url(url, path=API_PATH))] | None = Field(
         default=None,
         description=f"Address of the runtime, http://{DEFAULT_HOST}:{DEFAULT_PORT} by default "
         "(UNIVERSAL_RUNTIME_HOST, UNIVERSAL_RUNTIME_PORT); `/v1` is added where the path is empty.",
@@ -120,9 +117,3 @@ def _with_number(base_url: str) -> str:
         return base_url
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{DEFAULT_HOST}{port}{parts.path}"
-
-
-def place(base_url: str) -> tuple[str, int]:
-    """Host and port of an address."""
-    parts = urlsplit(base_url)
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from llamafarm.hookspecs import hookimpl
-from llamafarm.records import ProviderSpec
+from llamafarm import ProviderSpec, hookimpl
 
 from llamafarm_universal.config import UniversalEntry, endpoint
 
 if TYPE_CHECKING:
-    from llamafarm.providers.base import Endpoint, Provider
-    from llamafarm.services.base import Service
+    from llamafarm import Endpoint, Provider, Service
 
 
 def connect(endpoint: Endpoint) -> Provider:

@@ -10,20 +10,34 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
-from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError
-from llamafarm.providers.address import is_loopback
-from llamafarm.providers.answer import Answer
-from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Progress, Reply
-from llamafarm.services.state import token_of
-from llamafarm.wire import sse
-from llamafarm.wire.chat import ChatRequest
-from llamafarm.wire.completion import CompletionRequest
-from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
-from llamafarm.wire.operations import CHAT, COMPLETIONS, Operation
+from llamafarm import (
+    CHAT,
+    COMPLETIONS,
+    Answer,
+    Call,
+    ChatRequest,
+    CompletionRequest,
+    ConnectionFailed,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    Endpoint,
+    Health,
+    LlamaFarmError,
+    ModelInfo,
+    ModelNotFound,
+    Operation,
+    Progress,
+    ProviderError,
+    Reply,
+    host_and_port,
+    is_loopback,
+    sse,
+    token_of,
+)
 from llamafarm_openai_compat.provider import OpenAIProvider
 
 from llamafarm_universal.batches import joined, parts
-from llamafarm_universal.config import API_PATH, UniversalEntry, folder_path, is_folder, place
+from llamafarm_universal.config import API_PATH, UniversalEntry, folder_path, is_folder
 from llamafarm_universal.service import service_name
 
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
@@ -179,7 +193,7 @@ class UniversalProvider:
             raise answer.broken("broke off before it was done")
 
     def _token(self) -> dict[str, str]:
-        token = token_of(service_name(place(self._root)[1]), self._root)
+        token = token_of(service_name(host_and_port(self._root)[1]), self._root)
         return {TOKEN_HEADER: token} if token else {}
 
     def _read_event(self, event: sse.Event, answer: Answer, call: Call) -> dict[str, Any]:

@@ -10,12 +10,9 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from llamafarm.errors import ServiceError
-from llamafarm.providers.address import is_loopback
-from llamafarm.services.process import ProcessService
-from llamafarm.services.spec import ProcessSpec
+from llamafarm import ProcessService, ProcessSpec, ServiceError, host_and_port, is_loopback
 
-from llamafarm_universal.config import DEFAULT_PORT, UniversalEntry, endpoint, place
+from llamafarm_universal.config import DEFAULT_PORT, UniversalEntry, endpoint
 
 IDLE_SECONDS = 1800
 START_SECONDS = 120.0
@@ -28,7 +25,7 @@ def service_of(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -
     found = endpoint(entry, environ)
     if not is_loopback(found.base_url) or not found.base_url.startswith("http:"):
         return None
-    host, port = place(found.base_url)
+    host, port = host_and_port(found.base_url)
     spec = ProcessSpec(
         name=service_name(port),
         title="Universal Runtime",
