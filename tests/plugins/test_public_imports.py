@@ -16,7 +16,7 @@ PLUGINS = {
     "universal": ROOT / "plugins" / "universal" / "src",
     **{example.name: example / "src" for example in (ROOT / "examples").iterdir() if (example / "src").is_dir()},
 }
-PUBLISHED = dict.fromkeys(("lemonade", "universal"), {"llamafarm_openai_compat.provider"})
+PUBLISHED = {name: {"llamafarm_openai_compat.provider"} for name in ("lemonade", "universal")}
 """The modules of other distributions that a plugin may build on."""
 PROGRAMS = {"server", "host"}
 """Folders of programs that a plugin starts: the Universal Runtime's server is made of parts of our own API."""
