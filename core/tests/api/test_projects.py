@@ -113,18 +113,30 @@ def test_a_path_out_of_the_folder_of_projects_is_not_found(farm, path):
         assert client.send(request).status_code in (400, 404)
 
 
+def prompt_of(farm) -> str:
+    """The prompt of the project, as the next request of it has it."""
+    body = {"messages": [{"role": "user", "content": "Hi"}]}
+    assert httpx.post(f"{farm.url}/chat/completions", json=body).status_code == 200
+    import acme_scripted
+
+    return acme_scripted.PROVIDER.requests[-1]["messages"][0]["content"]
+
+
 def test_a_file_that_changes_is_read_again(farm):
-    def prompt() -> str:
-        body = {"messages": [{"role": "user", "content": "Hi"}]}
-        assert httpx.post(f"{farm.url}/chat/completions", json=body).status_code == 200
-        import acme_scripted
-
-        return acme_scripted.PROVIDER.requests[-1]["messages"][0]["content"]
-
-    assert prompt() == "Be kind."
+    assert prompt_of(farm) == "Be kind."
     write(farm.file, prompt="Be brief.")
     os.utime(farm.file, ns=(1, 1))
-    assert prompt() == "Be brief."
+    assert prompt_of(farm) == "Be brief."
+
+
+def test_a_file_is_read_again_when_its_variables_change(farm):
+    write(farm.file, prompt="${LF_HOUSE:-Be kind.}")
+    assert prompt_of(farm) == "Be kind."
+    variables = farm.file.parent / ".env"
+    variables.write_text("LF_HOUSE=Be brief.\n")
+    assert prompt_of(farm) == "Be brief."
+    variables.unlink()
+    assert prompt_of(farm) == "Be kind."
 
 
 def test_a_file_that_becomes_wrong_is_told_until_it_is_right_again(farm):

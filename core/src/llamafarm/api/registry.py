@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from llamafarm.config.dotenv import DOTENV
 from llamafarm.config.find import config_in
 from llamafarm.errors import LlamaFarmError, UsageError
 from llamafarm.project import Project
@@ -15,6 +16,7 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 """What a namespace or name in a URL may be; never a way out of the folder of projects."""
 
 Load = Callable[[Path], Project]
+Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class BrokenProject:
 
 
 class Projects:
-    """Finds projects by `namespace/name`. A file that has changed is read again at its next request.
+    """Finds projects by `namespace/name`. A file that has changed, or its `.env`, is read again at the next request.
 
     default: the project of requests without a project in their path. root: the folder that holds the others, as
     `NAMESPACE/NAME/llamafarm.yaml`. load: reads one file.
@@ -37,7 +39,7 @@ class Projects:
         self._default = default
         self._root = root
         self._load = load
-        self._stamps: dict[Path, tuple[int, int]] = {}
+        self._stamps: dict[Path, Stamp] = {}
         self._loaded: dict[Path, Project] = {}
         if default is not None and default.path is not None and default.path.exists():
             self._stamps[default.path] = _stamp(default.path)
@@ -103,10 +105,15 @@ class Projects:
         return self._loaded[path]
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    """What changes when a file is written; (0, 0) where it is gone."""
+def _stamp(path: Path) -> Stamp:
+    """What changes when a configuration is written, or the variables beside it."""
+    return _written(path) + _written(path.with_name(DOTENV))
+
+
+def _written(path: Path) -> Stamp:
+    """What changes when a file is written; nothing where it is gone."""
     try:
         found = path.stat()
-    except FileNotFoundError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
+    except OSError:  # reading it says why
+        return ()
+    return (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -9,6 +9,8 @@ from llamafarm.config.document import read_text
 from llamafarm.config.problems import shown
 from llamafarm.errors import ConfigError
 
+DOTENV = ".env"
+"""Its name."""
 _LINE = re.compile(r"(?:export\s+)?(?P<key>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)\Z")
 _SINGLE = re.compile(r"'([^']*)'\s*(?:#.*)?\Z")
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?\Z')

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from llamafarm.config.document import Document, resolve
-from llamafarm.config.dotenv import read_dotenv
+from llamafarm.config.dotenv import DOTENV, read_dotenv
 from llamafarm.config.problems import KeyPath
 from llamafarm.config.secrets import PUBLIC_KEYS
 
@@ -52,7 +52,7 @@ class _Filler:
 
     @cached_property
     def _dotenv(self) -> dict[str, str]:
-        return read_dotenv(self._document.path.parent / ".env")
+        return read_dotenv(self._document.path.with_name(DOTENV))
 
     def fill(self, value: Any, path: KeyPath) -> tuple[Any, Any]:
         """Return the value filled in, and the value to show."""
