@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = {
+    "openai_compat": ROOT / "plugins" / "openai_compat" / "src",
     "ollama": ROOT / "plugins" / "ollama" / "src",
     "lemonade": ROOT / "plugins" / "lemonade" / "src",
     "universal": ROOT / "plugins" / "universal" / "src",

@@ -57,10 +57,10 @@ if TYPE_CHECKING:
     )
     from llamafarm.providers.chunks import ChunkReply
     from llamafarm.providers.content import Content, read_content
-    from llamafarm.providers.entry import ModelEntry, Timeouts
+    from llamafarm.providers.entry import InstructorMode, ModelEntry, Timeouts
     from llamafarm.providers.http import HttpUpstream
     from llamafarm.providers.parameters import Field, Parameters, note_ignored
-    from llamafarm.providers.refusal import ReadError, Refusal, error_of
+    from llamafarm.providers.refusal import NEVER_RETRIED, ReadError, Refusal, error_of
     from llamafarm.providers.reply import JsonReply, SseReply, read_reply
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
     from llamafarm.services.base import Service, ServiceStatus
@@ -134,10 +134,10 @@ _HOMES = {
     ),
     "providers.chunks": ("ChunkReply",),
     "providers.content": ("Content", "read_content"),
-    "providers.entry": ("ModelEntry", "Timeouts"),
+    "providers.entry": ("InstructorMode", "ModelEntry", "Timeouts"),
     "providers.http": ("HttpUpstream",),
     "providers.parameters": ("Field", "Parameters", "note_ignored"),
-    "providers.refusal": ("ReadError", "Refusal", "error_of"),
+    "providers.refusal": ("NEVER_RETRIED", "ReadError", "Refusal", "error_of"),
     "providers.reply": ("JsonReply", "SseReply", "read_reply"),
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
     "services.base": ("Service", "ServiceStatus"),
@@ -177,6 +177,7 @@ __all__ = [
     "IMAGES",
     "IMAGE_EDITS",
     "IMAGE_VARIATIONS",
+    "NEVER_RETRIED",
     "OPERATIONS",
     "RERANK",
     "SCORE",
@@ -211,6 +212,7 @@ __all__ = [
     "ImageRequest",
     "ImageVariationRequest",
     "ImagesResponse",
+    "InstructorMode",
     "InvalidRequest",
     "JsonReply",
     "LlamaFarmError",

@@ -189,7 +189,7 @@ class Proxy:
             else:
                 kept = [line for line in lines if not line.lower().startswith("proxy-")]
                 away.write("\r\n".join([f"{method} {parts.path} {version}", *kept, "", ""]).encode("latin-1"))
-            await _join(reader, writer, far, away)
+            await join(reader, writer, far, away)
         finally:
             away.close()
 
@@ -203,7 +203,7 @@ class Proxy:
         return b"HTTP/1.1 %d No\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n%s" % (status, len(page), page)
 
 
-async def _join(
+async def join(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, far: asyncio.StreamReader, away: asyncio.StreamWriter
 ) -> None:
     """Carry bytes both ways until one side ends."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 InstructorMode = Literal["tools", "json", "md_json", "json_schema", "parallel_tools"]
+"""How structured output is asked for of a model."""
 
 
 class Timeouts(BaseModel):

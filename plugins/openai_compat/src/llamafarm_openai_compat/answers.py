@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llamafarm.wire.operations import EMBEDDINGS, RERANK, SCORE, Operation
+from llamafarm import EMBEDDINGS, RERANK, SCORE, Operation
 
 Check = Callable[[Mapping[str, Any], dict[str, Any]], str | None]
 """Of a request and its answer: what is wrong with the answer, after "answered with"."""

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from llamafarm import normalize_base_url
-from llamafarm.providers.base import Endpoint
-from llamafarm.providers.entry import ModelEntry
+from llamafarm import Endpoint, ModelEntry, normalize_base_url
 from pydantic import AfterValidator, Field
 
 from llamafarm_openai_compat.profile import ProfileName

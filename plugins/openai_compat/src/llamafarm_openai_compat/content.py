@@ -6,12 +6,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Self
 
-from llamafarm.providers.answer import Answer
-from llamafarm.providers.content import Content, read_content
-from llamafarm.providers.http import HttpUpstream
-from llamafarm.wire import sse
-from llamafarm.wire.envelope import read_error
-from llamafarm.wire.operations import Operation
+from llamafarm import Answer, Content, HttpUpstream, Operation, read_content, read_error, sse
 
 _JSON_OR_PAGE = ("application/json", "text/html")
 """What is read for what it says: an answer, or an error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm.providers.base import ModelInfo
+from llamafarm import ModelInfo
 
 _LENGTHS = (
     "max_model_len",  # vLLM

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from llamafarm.hookspecs import hookimpl
-from llamafarm.providers.parameters import Parameters
-from llamafarm.records import ProviderSpec
+import llamafarm
 
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 
 if TYPE_CHECKING:
-    from llamafarm.providers.base import Endpoint, Provider
+    from llamafarm import Endpoint, Provider
 
-PARAMETERS = Parameters()
+PARAMETERS = llamafarm.Parameters()
 """What holds for all servers: every field is sent as it is. `profiles.PROFILES` says what each server does else."""
 
 
@@ -25,10 +23,10 @@ def connect(endpoint: Endpoint) -> Provider:
     return OpenAIProvider(endpoint)
 
 
-@hookimpl
-def register_providers() -> Iterable[ProviderSpec]:
+@llamafarm.hookimpl
+def register_providers() -> Iterable[llamafarm.ProviderSpec]:
     """One provider, for every server that speaks the OpenAI wire."""
-    yield ProviderSpec(
+    yield llamafarm.ProviderSpec(
         name="openai",
         summary="OpenAI, and every server that speaks its API: vLLM, LM Studio, Together, llama.cpp and others.",
         entry=OpenAIEntry,

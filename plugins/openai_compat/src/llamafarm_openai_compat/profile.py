@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from llamafarm.providers.entry import InstructorMode
-from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters
-from llamafarm.wire.operations import Operation
+from llamafarm import InstructorMode, Operation, Parameters
 
 ProfileName = Literal[
     "openai", "vllm", "lm-studio", "together", "llama.cpp", "anthropic", "transformers-serve", "generic"
@@ -69,7 +67,7 @@ class Profile:
     listed: Callable[[Rows, str], bool] | None = None
     key: str | None = None
     structured: Structured = Structured("json")
-    parameters: Parameters = FORWARD_EVERYTHING
+    parameters: Parameters = field(default_factory=Parameters)
     limits: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
     reasoning: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from llamafarm.providers.parameters import Field, Parameters
+from llamafarm import Field, Parameters
 
 from llamafarm_openai_compat.profile import Hint, Profile, ProfileName, Rows, Structured
 

@@ -6,21 +6,49 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
-from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo, Reply
-from llamafarm.providers.content import Content
-from llamafarm.providers.http import HttpUpstream
-from llamafarm.providers.refusal import ReadError
-from llamafarm.providers.reply import read_reply
-from llamafarm.wire import operations as table
-from llamafarm.wire.audio import SpeechRequest, TranscriptionRequest, TranslationRequest
-from llamafarm.wire.chat import ChatRequest
-from llamafarm.wire.completion import CompletionRequest
-from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
-from llamafarm.wire.envelope import read_error as read_envelope
-from llamafarm.wire.image import ImageEditRequest, ImageRequest, ImageVariationRequest
-from llamafarm.wire.operations import Operation
-from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, ScoreResponse
+from llamafarm import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
+    IMAGES,
+    RERANK,
+    SCORE,
+    SPEECH,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+    Call,
+    ChatRequest,
+    CompletionRequest,
+    ConnectionFailed,
+    Content,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    Endpoint,
+    Health,
+    HttpUpstream,
+    ImageEditRequest,
+    ImageRequest,
+    ImageVariationRequest,
+    LlamaFarmError,
+    ModelInfo,
+    ModelNotFound,
+    Operation,
+    ProviderError,
+    ReadError,
+    Reply,
+    RerankRequest,
+    RerankResponse,
+    ScoreRequest,
+    ScoreResponse,
+    SpeechRequest,
+    TranscriptionRequest,
+    TranslationRequest,
+    UpstreamError,
+    read_reply,
+)
+from llamafarm import read_error as read_envelope
 
 from llamafarm_openai_compat.answers import wrong_with
 from llamafarm_openai_compat.content import content_of
@@ -53,47 +81,47 @@ class OpenAIProvider:
 
     async def chat(self, request: ChatRequest, call: Call) -> Reply:
         """Ask for a chat completion. Raises ProviderError."""
-        return await self._reply(table.CHAT, request, call)
+        return await self._reply(CHAT, request, call)
 
     async def complete(self, request: CompletionRequest, call: Call) -> Reply:
         """Ask for the continuation of a text. Raises ProviderError."""
-        return await self._reply(table.COMPLETIONS, request, call)
+        return await self._reply(COMPLETIONS, request, call)
 
     async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse:
         """Ask for embeddings. Raises ProviderError."""
-        return cast("EmbeddingResponse", await self._value(table.EMBEDDINGS, request, call))
+        return cast("EmbeddingResponse", await self._value(EMBEDDINGS, request, call))
 
     async def rerank(self, request: RerankRequest, call: Call) -> RerankResponse:
         """Ask for documents in the order in which they fit a query. Raises ProviderError."""
-        return cast("RerankResponse", await self._value(table.RERANK, request, call))
+        return cast("RerankResponse", await self._value(RERANK, request, call))
 
     async def score(self, request: ScoreRequest, call: Call) -> ScoreResponse:
         """Ask how well texts fit each other. Raises ProviderError."""
-        return cast("ScoreResponse", await self._value(table.SCORE, request, call))
+        return cast("ScoreResponse", await self._value(SCORE, request, call))
 
     async def generate_image(self, request: ImageRequest, call: Call) -> Content:
         """Ask for pictures. Raises ProviderError."""
-        return await self._content(table.IMAGES, request, call)
+        return await self._content(IMAGES, request, call)
 
     async def edit_image(self, request: ImageEditRequest, call: Call) -> Content:
         """Ask for changed pictures. Raises ProviderError."""
-        return await self._content(table.IMAGE_EDITS, request, call)
+        return await self._content(IMAGE_EDITS, request, call)
 
     async def vary_image(self, request: ImageVariationRequest, call: Call) -> Content:
         """Ask for pictures like another one. Raises ProviderError."""
-        return await self._content(table.IMAGE_VARIATIONS, request, call)
+        return await self._content(IMAGE_VARIATIONS, request, call)
 
     async def transcribe(self, request: TranscriptionRequest, call: Call) -> Content:
         """Ask for a recording as text. Raises ProviderError."""
-        return await self._content(table.TRANSCRIPTIONS, request, call)
+        return await self._content(TRANSCRIPTIONS, request, call)
 
     async def translate(self, request: TranslationRequest, call: Call) -> Content:
         """Ask for a recording as English text. Raises ProviderError."""
-        return await self._content(table.TRANSLATIONS, request, call)
+        return await self._content(TRANSLATIONS, request, call)
 
     async def speak(self, request: SpeechRequest, call: Call) -> Content:
         """Ask for a text as sound. Raises ProviderError."""
-        return await self._content(table.SPEECH, request, call)
+        return await self._content(SPEECH, request, call)
 
     async def ask(self, operation: Operation, request: Mapping[str, Any], call: Call, model: str) -> Reply:
         """Ask `model` for an operation that answers with a text, streamed or not. Raises ProviderError."""
@@ -105,7 +133,7 @@ class OpenAIProvider:
 
     async def ask_vectors(self, request: EmbeddingRequest, call: Call, model: str) -> EmbeddingResponse:
         """Ask `model` for embeddings: as many as there are inputs. Raises ProviderError."""
-        return cast("EmbeddingResponse", await self.ask_value(table.EMBEDDINGS, request, call, model))
+        return cast("EmbeddingResponse", await self.ask_value(EMBEDDINGS, request, call, model))
 
     async def ask_value(
         self, operation: Operation, request: Mapping[str, Any], call: Call, model: str

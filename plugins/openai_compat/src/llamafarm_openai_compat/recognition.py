@@ -6,10 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm.errors import ProviderError
-from llamafarm.providers.base import Call, Endpoint
-from llamafarm.providers.http import HttpUpstream
-from llamafarm.wire.operations import Operation
+from llamafarm import Call, Endpoint, HttpUpstream, Operation, ProviderError
 
 from llamafarm_openai_compat.config import OpenAIEndpoint
 from llamafarm_openai_compat.profile import Profile, Rows

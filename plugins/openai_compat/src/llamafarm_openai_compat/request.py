@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-from llamafarm.errors import InvalidRequest
-from llamafarm.providers.parameters import FORWARD_EVERYTHING, note_ignored
-from llamafarm.wire.operations import Operation
+from llamafarm import InvalidRequest, Operation, note_ignored
 
 from llamafarm_openai_compat.profile import Profile, is_json_object
 
@@ -25,8 +23,6 @@ def fitted(
 
     Raises InvalidRequest for what the server would ignore although it changes the answer.
     """
-    if profile.parameters is FORWARD_EVERYTHING:
-        return request
     fields, ignored = profile.parameters.apply(request, operation, provider)
     note_ignored(headers, ignored)
     if not profile.structured.strict and _wants_strict_tools(fields):
