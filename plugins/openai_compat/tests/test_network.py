@@ -234,7 +234,8 @@ class TestProxiesThatFail:
     @pytest.mark.parametrize(
         "address, hint",
         [
-            ("socks5://ann:secret@127.0.0.1:9", "pip install socksio"),
+            ("socks5://ann:secret@127.0.0.1:port", "socks5://proxy.example:1080"),
+            ("socks4://ann:secret@127.0.0.1:9", "socks5://proxy.example:1080"),
             ("gopher://ann:secret@127.0.0.1:9", "http://proxy.example:3128"),
             ("http://ann:secret@127.0.0.1:port", "http://proxy.example:3128"),
             ("http://ann:sec#ret@127.0.0.1:9", "http://proxy.example:3128"),

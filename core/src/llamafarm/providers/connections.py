@@ -17,18 +17,31 @@ import httpx
 
 MAX_CONNECTIONS = 1000
 KEEP_ALIVE_SECONDS = 30.0
-_FAULTS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
+_FAULTS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+    httpcore.ProxyError,
+)
 
 
 class Connections(httpx.AsyncBaseTransport):
-    """Connections to one origin; `tls` is needed for https only.
+    """Connections to one origin. tls: for https only. network: makes them, where they are not direct.
 
     A request on a reused connection that the server closes before the first byte of its answer is sent once more, on a
     fresh one. Above MAX_CONNECTIONS requests wait for their turn.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None, *, limit: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        *,
+        network: httpcore.AsyncNetworkBackend | None = None,
+        limit: int = MAX_CONNECTIONS,
+    ) -> None:
         self._tls = tls
+        self._network = network
         self._slots = asyncio.Semaphore(limit)
         self._idle: list[httpcore.AsyncHTTPConnection] = []
         self._closed = False
@@ -53,7 +66,10 @@ class Connections(httpx.AsyncBaseTransport):
                 if not _closed_before_answering(error):
                     raise
         fresh = httpcore.AsyncHTTPConnection(
-            origin=request.url.origin, ssl_context=self._tls, keepalive_expiry=KEEP_ALIVE_SECONDS
+            origin=request.url.origin,
+            ssl_context=self._tls,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
+            network_backend=self._network,
         )
         return fresh, await fresh.handle_async_request(request)
 

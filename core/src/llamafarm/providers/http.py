@@ -63,7 +63,7 @@ class HttpUpstream:
         self.read_error = read_error
         self._proxy = proxy_of(endpoint.base_url)
         self._client = _client(endpoint, self._proxy)
-        self._streams_close = streams_close or self._proxy is not None
+        self._streams_close = streams_close or (self._proxy is not None and not self._proxy.is_socks)
 
     async def post_json(self, path: str, body: Mapping[str, Any], call: Call) -> dict[str, Any]:
         """Ask and return the JSON object that is answered. Raises ProviderError."""
@@ -104,7 +104,7 @@ class HttpUpstream:
         content, kind = encoded_form(body) if form else (dump(body), "application/json")
         own = {"x-request-id": call.request_id, "content-type": kind, **call.trace, **(headers or {})}
         if stream and self._streams_close:
-            own["connection"] = "close"  # behind a proxy a reused connection cannot be told from a fresh one
+            own["connection"] = "close"  # in httpx's pool a reused connection cannot be told from a fresh one
         deadline = deadline_of(self.endpoint.timeouts, call)
         for attempt in range(MAX_RETRIES + 1):
             try:

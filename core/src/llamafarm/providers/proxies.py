@@ -7,12 +7,17 @@ import os
 import ssl
 import urllib.request
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
 from llamafarm.errors import ConfigError
 from llamafarm.providers.address import is_loopback
+from llamafarm.providers.connections import Connections
+from llamafarm.providers.socks import Socks
+
+SOCKS_PORT = 1080
+"""Where a SOCKS proxy is whose address has no port (RFC 1928)."""
 
 
 @dataclass(frozen=True)
@@ -32,21 +37,31 @@ class Proxy:
     def has_credentials(self) -> bool:
         return "@" in self.url
 
-    def transport(self, tls: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncHTTPTransport:
+    @property
+    def is_socks(self) -> bool:
+        """Whether it speaks SOCKS5; desktops write plain `socks:` for it."""
+        return self.url.startswith(("socks:", "socks5:", "socks5h:"))
+
+    def transport(self, tls: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
         """Connections through it. Raises ConfigError where it is of a kind that cannot be used here."""
         own = tls if self.url.startswith("https:") else None
         try:
+            if self.is_socks:
+                return Connections(tls, network=self._socks())
             return httpx.AsyncHTTPTransport(verify=tls, proxy=httpx.Proxy(self.url, ssl_context=own), limits=limits)
-        except ImportError:
-            raise ConfigError(
-                f"{self.source} names the proxy {self.shown}, and SOCKS needs a package that is not installed.",
-                hint="pip install socksio",
-            ) from None
         except (ValueError, httpx.InvalidURL):  # its message would show the credentials
             raise ConfigError(
                 f"{self.source} names {self.shown}, which is no address of a proxy.",
-                hint="It is to be like http://proxy.example:3128, a user and a password percent-encoded.",
+                hint="It is to be like http://proxy.example:3128 or socks5://proxy.example:1080, a user and a password "
+                "percent-encoded.",
             ) from None
+
+    def _socks(self) -> Socks:
+        parts = urlsplit(self.url)
+        if not parts.hostname:
+            raise ValueError(self.url)
+        port = parts.port or SOCKS_PORT
+        return Socks(parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
 def proxy_of(url: str) -> Proxy | None:

@@ -9,6 +9,7 @@ import httpx
 from llamafarm.errors import ConnectionFailed
 from llamafarm.providers.base import Endpoint
 from llamafarm.providers.proxies import Proxy
+from llamafarm.providers.socks import UNAUTHENTICATED
 
 TLS = "tls_failed"
 PROXY = "proxy_refused"
@@ -37,13 +38,13 @@ def unreachable(endpoint: Endpoint, proxy: Proxy | None, error: Exception) -> Co
 
 def refused_by(proxy: Proxy, endpoint: Endpoint, said: str) -> ConnectionFailed:
     """The error of a proxy that does not let us through. said: its status, and its own words."""
-    if not said.startswith("407"):
+    if not said.startswith(("407", UNAUTHENTICATED)):
         code = PROXY if said.startswith("4") else None  # a 5xx of a proxy: it cannot reach the runtime now
         return _failed(endpoint, proxy, said, Cause(_allow(proxy), code))
     if proxy.has_credentials:
         hint = f"{proxy.source} names it with a user and a password that it does not accept."
     else:
-        hint = f"It wants credentials. {proxy.source} may hold them, as in http://USER:PASSWORD@proxy.example:3128."
+        hint = f"It wants credentials. {proxy.source} may hold them, as in {_with_credentials(proxy)}."
     return _failed(endpoint, proxy, said, Cause(hint, PROXY))
 
 
@@ -73,6 +74,11 @@ def _cause(error: Exception, said: str, proxy: Proxy | None) -> Cause:
     if isinstance(error, httpx.ConnectTimeout):
         return Cause("Is `base_url` right? `timeouts.connect` of the model entry sets the limit.")
     return Cause("Is it running, and is `base_url` right?")
+
+
+def _with_credentials(proxy: Proxy) -> str:
+    scheme, _, rest = proxy.shown.partition("://")
+    return f"{scheme}://USER:PASSWORD@{rest}"
 
 
 def _allow(proxy: Proxy) -> str:
