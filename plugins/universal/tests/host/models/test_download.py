@@ -95,6 +95,20 @@ def test_a_model_that_is_neither_here_nor_reachable_says_both(unreachable: Any) 
     assert "local copy" in (failed.hint or "")
 
 
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_proxy_that_is_not_there_is_a_hub_that_cannot_be_reached(
+    start_host: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.test")
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:9")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with start_host(fresh=True) as host:
+        failed = host.load(ModelRef("farm/elsewhere")).failed
+    assert failed.kind == "model_not_found"
+    assert "http://hub.test cannot be reached" in failed.message
+
+
 def test_offline_mode_is_named_as_the_cause(
     start_host: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
