@@ -11,6 +11,7 @@ import pytest
 from llamafarm.errors import (
     AuthenticationFailed,
     ConfigError,
+    ConnectionBroken,
     ConnectionFailed,
     ContextLengthExceeded,
     InvalidRequest,
@@ -22,6 +23,8 @@ from llamafarm.errors import (
     UpstreamError,
 )
 from llamafarm.providers import answer as answers
+from llamafarm.providers import connections
+from llamafarm.providers import http as client
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry, Timeouts
 from llamafarm.providers.http import HttpUpstream
@@ -77,7 +80,9 @@ async def test_a_server_is_asked_three_times_at_most():
         assert len(upstream.requests) == 3
 
 
-@pytest.mark.parametrize("headers", [{}, {"retry-after": "3600"}, {"retry-after": "soon"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"retry-after": "3600"}, *({"retry-after": it} for it in ("soon", "inf", "nan"))]
+)
 async def test_without_a_time_to_wait_or_with_a_long_one_the_refusal_is_passed_on(headers):
     async with ScriptedUpstream(answering({"error": "slow down"}, 429, headers)) as upstream:
         with pytest.raises(RateLimited) as caught:
@@ -129,6 +134,12 @@ async def test_a_500_is_not_asked_again():
         (501, {"error": {"message": "no embeddings"}}, UpstreamError, "no embeddings"),
         (502, "<html>Bad Gateway</html>", UpstreamError, "answered with status 502"),
         (500, "plain words", UpstreamError, "plain words"),
+        (401, {"message": "Unauthorized", "request_id": "r"}, AuthenticationFailed, "^Unauthorized\n"),
+        (400, {"message": "the context length of 8 is exceeded"}, ContextLengthExceeded, "of 8 is exceeded$"),
+        (403, {"error": "Forbidden", "message": "not from here"}, AuthenticationFailed, "^Forbidden: not from here$"),
+        (400, [{"error": {"code": 400, "message": "not valid"}}], InvalidRequest, "^not valid$"),
+        (400, {"errors": [{"code": 7003, "message": "no route"}]}, InvalidRequest, "status 400: .*no route"),
+        (500, {}, UpstreamError, "answered with status 500.$"),
         (504, {"error": "too slow"}, ProviderTimeout, "too slow"),
     ],
 )
@@ -147,6 +158,7 @@ async def test_statuses_and_shapes_of_errors(status, body, kind, message):
         ({"message": "model 'x' not found", "type": "not_found_error"}, "model_not_found"),
         ({"message": "gone", "code": "model_not_loaded"}, "model_not_loaded"),
         ({"message": "bad", "type": "invalid_request_error", "code": "own_code"}, "own_code"),
+        ({"message": "bad", "type": "own_type", "code": "400"}, "own_type"),
     ],
 )
 async def test_codes_that_programs_look_for_are_the_same_whoever_answers(error, code):
@@ -154,6 +166,28 @@ async def test_codes_that_programs_look_for_are_the_same_whoever_answers(error, 
         with pytest.raises(ProviderError) as caught:
             await post(upstream)
         assert caught.value.code == code
+
+
+async def test_an_error_page_that_does_not_come_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(client, "ERROR_PAGE_SECONDS", 0.05)
+
+    async def head_only(asked: Asked, peer: Peer) -> None:
+        await peer.head(401, {"content-length": "100"})
+        await peer.gone()
+
+    async with ScriptedUpstream(head_only) as upstream:
+        with pytest.raises(AuthenticationFailed, match="answered with status 401"):
+            await post(upstream)
+
+
+async def test_nor_does_its_silence_hide_the_status_where_the_time_is_shorter():
+    async def head_only(asked: Asked, peer: Peer) -> None:
+        await peer.head(401, {"content-length": "100"})
+        await peer.gone()
+
+    async with ScriptedUpstream(head_only) as upstream:
+        with pytest.raises(AuthenticationFailed, match="answered with status 401"):
+            await post(upstream, first_byte=0.1)
 
 
 async def test_a_redirect_is_not_followed():
@@ -242,6 +276,20 @@ async def test_headers_alone_are_not_the_beginning_of_an_answer():
         assert "first_byte" in (caught.value.hint or "")
 
 
+async def test_a_reader_that_takes_its_time_is_no_silence_of_the_server():
+    async def pours(asked: Asked, peer: Peer) -> None:
+        await peer.stream(*[b"x" * 100_000] * 20)
+
+    async with ScriptedUpstream(pours) as upstream:
+        http = reaching(upstream, between_bytes=0.05)
+        async with await http.open_stream("/x", {}, call()) as answer:
+            size = len(await anext(answer))
+            await asyncio.sleep(0.1)
+            size += sum([len(piece) async for piece in answer])
+        assert size == 2_000_000
+        await http.aclose()
+
+
 async def test_silence_inside_an_answer_is_timed_out():
     async def stops(asked: Asked, peer: Peer) -> None:
         await peer.stream(b"{", end=False)
@@ -315,6 +363,25 @@ async def test_a_reused_connection_that_ends_without_an_answer_is_replaced_once(
         assert await http.post_json("/x", {}, call()) == {"connection": 1}
         assert await http.post_json("/x", {}, call()) == {"connection": 2}
         assert [asked.connection for asked in upstream.requests] == [1, 1, 2]
+        await http.aclose()
+
+
+async def test_a_reused_connection_on_which_the_server_may_have_begun_to_work_is_not_replaced(monkeypatch):
+    monkeypatch.setattr(connections, "CLOSING_SECONDS", 0.05)
+
+    async def dies_at_work_on_the_second(asked: Asked, peer: Peer) -> None:
+        if len(upstream.requests) == 1:
+            await peer.answer(200, {})
+            return
+        await asyncio.sleep(0.2)
+        peer.close()
+
+    async with ScriptedUpstream(dies_at_work_on_the_second) as upstream:
+        http = reaching(upstream)
+        await http.post_json("/x", {}, call())
+        with pytest.raises(ConnectionBroken, match="broke the connection before answering"):
+            await http.post_json("/x", {}, call())
+        assert len(upstream.requests) == 2
         await http.aclose()
 
 

@@ -32,7 +32,7 @@ class Answer:
         self.url = str(response.url)
         self._response = response
         self._limits = limits
-        self._end = limits.first_byte
+        self._begun = False
         encoded = "content-encoding" in response.headers
         self._pieces: AsyncIterator[bytes] = response.aiter_bytes() if encoded else response.aiter_raw()
 
@@ -45,14 +45,15 @@ class Answer:
         return self
 
     async def __anext__(self) -> bytes:
+        end = self._limits.next() if self._begun else self._limits.first_byte  # silence counts while somebody listens
         try:
-            async with asyncio.timeout_at(self._end):
+            async with asyncio.timeout_at(end):
                 piece = await anext(self._pieces)
         except TimeoutError:
-            raise self._late() from None
+            raise self._late(end) from None
         except httpx.HTTPError as error:
             raise self.broken(f"broke off ({str(error) or LOST})") from error
-        self._end = self._limits.next()
+        self._begun = True
         return piece
 
     async def text(self, limit: int) -> str:
@@ -111,8 +112,8 @@ class Answer:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def _late(self) -> ProviderTimeout:
-        what, setting = self._limits.missed(self._end)
+    def _late(self, end: float | None) -> ProviderTimeout:
+        what, setting = self._limits.missed(end)
         return ProviderTimeout(
             f"The answer of {self._named} at {self.url} {what}.",
             provider=self.endpoint.provider,

@@ -17,6 +17,8 @@ import httpx
 
 MAX_CONNECTIONS = 1000
 KEEP_ALIVE_SECONDS = 30.0
+CLOSING_SECONDS = 2.0
+"""How long a server's closing of an idle connection may be on its way to us; a later one comes from its work."""
 _FAULTS = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -29,8 +31,8 @@ _FAULTS = (
 class Connections(httpx.AsyncBaseTransport):
     """Connections to one origin. tls: for https only. network: makes them, where they are not direct.
 
-    A request on a reused connection that the server closes before the first byte of its answer is sent once more, on a
-    fresh one. Above MAX_CONNECTIONS requests wait for their turn.
+    A request on a reused connection that the server closes within CLOSING_SECONDS, before the first byte of its answer,
+    is sent once more, on a fresh one: the two have crossed. Above MAX_CONNECTIONS requests wait for their turn.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class Connections(httpx.AsyncBaseTransport):
     async def _send(self, request: httpcore.Request) -> tuple[httpcore.AsyncHTTPConnection, httpcore.Response]:
         reused = await self._take()
         if reused is not None:
+            sent = asyncio.get_running_loop().time()
             try:
                 return reused, await reused.handle_async_request(request)
             except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
-                if not _closed_before_answering(error):
+                late = asyncio.get_running_loop().time() - sent > CLOSING_SECONDS
+                if late or not _closed_before_answering(error):
                     raise
         fresh = httpcore.AsyncHTTPConnection(
             origin=request.url.origin,

@@ -44,6 +44,8 @@ from llamafarm.providers.unreachable import FINAL, refused_by, unreachable, wher
 from llamafarm.wire.body import dump
 
 MAX_ERROR_BYTES = 64 * 1024
+ERROR_PAGE_SECONDS = 10.0
+"""How long the page of a refusal may take."""
 MAX_RETRIES = 2
 LONGEST_WAIT = 20.0
 """Seconds: a runtime that asks to come back later than that gets its refusal passed on."""
@@ -137,16 +139,17 @@ class HttpUpstream:
         with self._translated(str(request.url), self.endpoint.named(model), limits):
             async with asyncio.timeout_at(limits.first_byte):
                 response = await self._client.send(request, stream=True)
-                answer = Answer(self.endpoint, response, limits, model)
-                if not response.is_success:
-                    await self._refuse(answer)
-                return answer
+        answer = Answer(self.endpoint, response, limits, model)
+        if not response.is_success:
+            await self._refuse(answer)
+        return answer
 
     async def _refuse(self, answer: Answer) -> NoReturn:
         async with answer:
             try:
-                text = await answer.text(MAX_ERROR_BYTES)
-            except ProviderError:  # the status says more than how its page broke off
+                async with asyncio.timeout(ERROR_PAGE_SECONDS):
+                    text = await answer.text(MAX_ERROR_BYTES)
+            except (ProviderError, TimeoutError):  # the status says more than how its page broke off
                 text = ""
         if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and self._proxy is not None:
             raise refused_by(self._proxy, self.endpoint, f"{answer.status} Proxy Authentication Required")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,7 +54,7 @@ ReadError = Callable[[Refusal], ProviderError]
 
 def error_of(refusal: Refusal) -> ProviderError:
     """Return the error that a refusal is, by its code where it says one, else by its status."""
-    message, code, param = read_error(refusal.body) or (_plain(refusal), None, None)
+    message, code, param = read_error(refusal.body) or (_own_words(refusal) or _plain(refusal), None, None)
     kind = _kind(refusal.status, message, code)
     return kind(
         message,
@@ -88,7 +90,8 @@ def retry_after(headers: httpx.Headers) -> float | None:
         if value is None:
             continue
         try:
-            return max(0.0, float(value) * scale)
+            seconds = float(value) * scale
+            return max(0.0, seconds) if math.isfinite(seconds) else None
         except ValueError:
             pass
         try:
@@ -125,9 +128,16 @@ def _code(kind: type[ProviderError], code: str | None) -> str | None:
     return kind.default_code if kind in known and code not in known[kind] else code
 
 
+def _own_words(refusal: Refusal) -> str | None:
+    """The `message` of an object that is an error only by its status, as gateways send it."""
+    message = refusal.body.get("message") if isinstance(refusal.body, dict) else None
+    return message if isinstance(message, str) and message else None
+
+
 def _plain(refusal: Refusal) -> str:
     """The message where the body holds none: what is known, and the beginning of the body's text."""
-    text = refusal.body.strip() if isinstance(refusal.body, str) else ""
+    body = refusal.body or ""
+    text = body.strip() if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     said = f": {text[:300]}" if text and not text.startswith("<") else "."
     return f"{refusal.url} answered with status {refusal.status}{said}"
 
