@@ -13,7 +13,8 @@ from llamafarm.testing.wire_values import values_of
 from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, TRANSCRIPTIONS, Operation
 from llamafarm_openai_compat.profile import Profile, ProfileName
 from llamafarm_openai_compat.profiles import GENERIC, OPENAI, PROFILES, profile_named
-from openai_asking import COMPLETION, Asking
+from llamafarm_openai_compat.request import is_treated
+from openai_asking import COMPLETION, MESSAGES, Asking
 
 pytestmark = pytest.mark.anyio
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "cat", "schema": {"type": "object", "properties": {}}}}
@@ -80,8 +81,9 @@ def test_every_row_says_how_its_facts_are_known(profile):
 def test_a_field_that_a_server_would_drop_is_refused_or_named(profile: Profile, operation: Operation, name: str):
     found = profile.parameters.of(name, operation)
     request = {name: telling(operation, name)}
-    assert profile.concerns(request, operation)
-    assert not profile.concerns({name: None}, operation)
+    assert name in profile.treated
+    assert is_treated(request, operation, profile)
+    assert not is_treated({name: None}, operation, profile)
     if found.fate == "advisory":
         assert profile.parameters.apply(request, operation, "openai") == ({}, [name])
         return
@@ -90,7 +92,7 @@ def test_a_field_that_a_server_would_drop_is_refused_or_named(profile: Profile, 
     assert found.note in caught.value.message
     for value in found.taken:
         assert profile.parameters.apply({name: value}, operation, "openai") == ({name: value}, [])
-        assert not profile.concerns({name: value}, operation)
+        assert not is_treated({name: value}, operation, profile)
 
 
 @pytest.mark.parametrize("profile", [OPENAI, GENERIC], ids=lambda profile: profile.name)
@@ -162,6 +164,15 @@ async def test_a_part_of_a_message_that_would_be_left_out_without_a_word_is_refu
     error = await refusal_of("anthropic", messages=messages)
     assert error.param == "messages.1.content.0"
     assert "input_audio" in error.message
+
+
+async def test_limits_and_parts_of_a_row_hold_whatever_else_it_says():
+    row = Profile("generic", "new", "[run]", limits={"n": 1}, parts={"file": "is not read"})
+    told = {"messages": [{"role": "user", "content": [{"type": "file"}]}]}
+    assert row.treated == {"n", "messages"}
+    assert is_treated({"n": 2}, CHAT, row)
+    assert is_treated(told, CHAT, row)
+    assert not is_treated({"n": 1, "messages": MESSAGES}, CHAT, row)
 
 
 async def test_a_null_asks_for_nothing():

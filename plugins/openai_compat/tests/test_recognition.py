@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from llamafarm.errors import ConnectionFailed, InvalidRequest
 from llamafarm.providers.base import Call, Endpoint
+from llamafarm.providers.parameters import IGNORED_HEADER
 from llamafarm.testing.upstream import Asked, Peer, Script, ScriptedUpstream
 from llamafarm_openai_compat import recognition
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
@@ -137,6 +138,14 @@ async def test_what_a_recognised_server_would_ignore_is_refused():
         with pytest.raises(InvalidRequest, match="structured_outputs"):
             await asking.chat(guided_json={"type": "object"})
         assert (looks(upstream), chats(upstream)) == (1, 0)
+
+
+async def test_strictness_of_tools_that_a_recognised_server_would_ignore_is_named():
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}
+    async with ScriptedUpstream(serving(SERVE, headers={"server": "uvicorn"})) as upstream, Asking(upstream) as asking:
+        await asking.chat(tools=[tool])
+        assert (looks(upstream), chats(upstream)) == (1, 1)
+        assert asking.headers[IGNORED_HEADER] == "tools.function.strict"
 
 
 async def test_requests_at_once_ask_once():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
-from llamafarm import InstructorMode, Operation, Parameters
+from llamafarm import InstructorMode, Parameters
 
 ProfileName = Literal[
     "openai", "vllm", "lm-studio", "together", "llama.cpp", "anthropic", "transformers-serve", "generic"
@@ -89,19 +90,16 @@ class Profile:
             or (self.listed is not None and self.listed(rows, server))
         )
 
-    def concerns(self, request: Mapping[str, Any], operation: Operation) -> bool:
-        """Whether it does anything else with this request than pass it on."""
-        if self.structured.as_schema and is_json_object(request):
-            return True
-        return any(
-            value is not None and self._is_treated(name, value, operation)
-            for name, value in request.items()
-            if name in self.parameters.fields or f"{operation.name}.{name}" in self.parameters.fields
-        )
-
-    def _is_treated(self, name: str, value: Any, operation: Operation) -> bool:
-        found = self.parameters.of(name, operation)
-        return found.fate == "advisory" or (found.fate == "refused" and not found.takes(value))
+    @cached_property
+    def treated(self) -> frozenset[str]:
+        """The fields of a request with which it may do anything else than pass them on."""
+        named = {name.rpartition(".")[2] for name in self.parameters.fields} | {*self.limits}
+        known = {
+            "response_format": self.structured.as_schema,
+            "tools": not self.structured.strict,
+            "messages": bool(self.parts),
+        }
+        return frozenset(named | {name for name, treated in known.items() if treated})
 
 
 def is_json_object(request: Mapping[str, Any]) -> bool:

@@ -1,4 +1,5 @@
-"""The table of servers: what each does differently. A new server is a new row; each row says how its facts are known.
+"""The table of servers: what each does differently. A new server is a new row, and its name in `ProfileName`;
+each row says how its facts are known.
 
 A field that changes the answer and that a server ignores without a word is refused, with the values taken that ask for
 nothing else than what the server does anyway. One that has no effect is left out and named in `X-LF-Ignored`.

@@ -11,15 +11,14 @@ from llamafarm import Call, Endpoint, HttpUpstream, Operation, ProviderError
 from llamafarm_openai_compat.config import OpenAIEndpoint
 from llamafarm_openai_compat.profile import Profile, Rows
 from llamafarm_openai_compat.profiles import ASKED, GENERIC, profile_at, profile_named
+from llamafarm_openai_compat.request import is_treated
 
 ASK_SECONDS = 3.0
 """How long the server may take to list its models."""
 AGAIN_SECONDS = 30.0
 """After an answer that did not come, the server is taken as it is for so long."""
 
-_TREATED = frozenset(name.rpartition(".")[2] for profile in ASKED for name in profile.parameters.fields) | {
-    "response_format"
-}
+_TREATED = frozenset[str]().union(*(profile.treated for profile in ASKED))
 
 
 class Recognition:
@@ -39,7 +38,7 @@ class Recognition:
         """The server's profile, as far as this request needs it: one that every server treats alike asks nobody."""
         if self.known is not None:
             return self.known
-        if _TREATED.isdisjoint(request) or not any(one.concerns(request, operation) for one in ASKED):
+        if _TREATED.isdisjoint(request) or not any(is_treated(request, operation, one) for one in ASKED):
             return GENERIC
         return await self._found_out(call)
 

@@ -34,6 +34,16 @@ def fitted(
     return fields
 
 
+def is_treated(request: Mapping[str, Any], operation: Operation, profile: Profile) -> bool:
+    """Whether a server of that profile gets anything else than the request as it is; null asks for nothing."""
+    asked = {name: value for name, value in request.items() if value is not None}
+    noted: dict[str, str] = {}
+    try:
+        return fitted(asked, operation, profile, noted, "") != asked or bool(noted)
+    except InvalidRequest:
+        return True
+
+
 def _wants_strict_tools(request: Mapping[str, Any]) -> bool:
     functions = [tool.get("function") for tool in request.get("tools") or () if isinstance(tool, Mapping)]
     return any(isinstance(function, Mapping) and function.get("strict") for function in functions)
