@@ -228,6 +228,36 @@ async def test_vectors_come_back_as_the_server_sent_them(encoding):
         assert [asked.body for asked in upstream.requests if asked.method == "POST"] == [sent]
 
 
+@pytest.mark.parametrize(
+    "wanted, came, given",
+    [
+        ("base64", [0.5, -1], "AAAAPwAAgL8="),
+        ("float", "AAAAPwAAgL8=", [0.5, -1.0]),
+        (None, "AAAAPwAAgL8=", [0.5, -1.0]),
+    ],
+)
+async def test_vectors_of_a_server_that_has_one_format_only_come_in_the_one_that_was_asked_for(wanted, came, given):
+    answer = {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": came}]}
+    async with ScriptedUpstream(answering(answer)) as upstream, Asking(upstream) as asking:
+        found = await ask(asking, EMBEDDINGS, input="Hi", encoding_format=wanted)
+        assert found["data"] == [{"object": "embedding", "index": 0, "embedding": given}]
+
+
+@pytest.mark.parametrize(
+    "wanted, came",
+    [
+        *((wanted, came) for wanted in ("float", "base64") for came in (None, [], "", 1)),
+        *(("float", came) for came in ("AAAAPw==AA", "AAA=", "#")),
+        *(("base64", came) for came in ([[0.5]], ["a"], [None])),
+    ],
+)
+async def test_a_vector_that_is_none_is_an_error(wanted, came):
+    answer = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": came}]}
+    async with ScriptedUpstream(answering(answer)) as upstream, Asking(upstream) as asking:
+        with pytest.raises(UpstreamError, match="a vector that is none"):
+            await ask(asking, EMBEDDINGS, input="Hi", encoding_format=wanted)
+
+
 async def test_embeddings_that_are_missing_are_an_error():
     half = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
     failed = {"error": {"message": "no such model", "code": "model_not_found"}}

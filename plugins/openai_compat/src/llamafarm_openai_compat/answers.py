@@ -1,9 +1,14 @@
-"""Answers that are values, checked: as many results as were asked for, each of them what it should be."""
+"""Answers that are values, checked: as many results as were asked for, each of them what it should be.
+
+Source of the two formats of vectors: OpenAI's API reference, "Create embeddings".
+"""
 
 from __future__ import annotations
 
+import base64
+import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from llamafarm import EMBEDDINGS, RERANK, SCORE, Operation
 
@@ -18,7 +23,35 @@ def wrong_with(operation: Operation, request: Mapping[str, Any], answer: dict[st
 
 
 def _embeddings(request: Mapping[str, Any], answer: dict[str, Any]) -> str | None:
-    return _counted(len(_items(answer, "data")), _inputs(request["input"]), "embeddings", "inputs")
+    """As many vectors as inputs; one in the other format than was asked for is written in that one."""
+    rows = _items(answer, "data")
+    write = _as_base64 if request.get("encoding_format") == "base64" else _as_floats
+    try:
+        for row in rows:
+            row["embedding"] = write(row.get("embedding"))
+    except (TypeError, ValueError, struct.error, OverflowError):
+        return "a vector that is none"
+    return _counted(len(rows), _inputs(request["input"]), "embeddings", "inputs")
+
+
+def _as_base64(vector: Any) -> str:
+    """Base64 of the float32 numbers, little-endian."""
+    match vector:
+        case [_, *_]:
+            return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+        case str() if vector:
+            return vector
+    raise TypeError
+
+
+def _as_floats(vector: Any) -> list[float]:
+    match vector:
+        case [_, *_]:
+            return cast("list[float]", vector)
+        case str() if vector:
+            content = base64.b64decode(vector, validate=True)
+            return [*struct.unpack(f"<{len(content) // 4}f", content)]
+    raise TypeError
 
 
 def _inputs(value: Any) -> int:
