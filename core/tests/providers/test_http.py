@@ -195,6 +195,7 @@ async def test_a_redirect_is_not_followed():
         with pytest.raises(UpstreamError, match="307") as caught:
             await post(upstream)
         assert "base_url" in (caught.value.hint or "")
+        assert caught.value.status == 502, "to the client it is no redirect"
         assert len(upstream.requests) == 1
 
 

@@ -137,10 +137,20 @@ async def test_an_error_as_the_first_event_is_an_error_with_a_status_and_no_stre
         assert caught.value.status == status
 
 
-async def test_an_error_event_by_its_name_is_an_error_too():
-    async with asked(streaming(b"event: error\ndata: out of memory\n\n")) as ask:
-        with pytest.raises(UpstreamError, match="out of memory"):
+@pytest.mark.parametrize("data", [b"out of memory", b'{"message": "out of memory"}', b'{"error": "out of memory"}'])
+async def test_an_error_event_by_its_name_is_an_error_too(data):
+    async with asked(streaming(b"event: error\ndata: " + data + b"\n\n")) as ask:
+        with pytest.raises(UpstreamError, match=r"^out of memory$"):
             await ask()
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+async def test_an_error_that_is_no_event_is_an_error_too(end):
+    bare = b'{"error": {"message": "out of memory"}}' + end
+    async with asked(streaming(bare), streaming(HELLO, bare)) as ask:
+        with pytest.raises(UpstreamError, match=r"^out of memory$"):
+            await ask()
+        assert await before_the_error(await ask(), "^out of memory$") == [HELLO]
 
 
 async def test_an_error_in_the_middle_ends_the_stream_with_the_upstreams_words():
@@ -183,9 +193,16 @@ async def test_a_json_object_that_is_neither_answer_nor_error_is_refused():
             await ask()
 
 
-async def test_an_error_in_a_200_is_an_error():
-    async with asked(answering({"error": {"message": "no such model", "code": "model_not_found"}})) as ask:
+@pytest.mark.parametrize("beside", [{}, {"choices": None}, {"choices": []}], ids=repr)
+async def test_an_error_in_a_200_is_an_error(beside):
+    async with asked(answering({**beside, "error": {"message": "no such model", "code": "model_not_found"}})) as ask:
         with pytest.raises(ModelNotFound):
+            await ask()
+
+
+async def test_an_answer_without_choices_is_none():
+    async with asked(answering({"choices": None, "error": None})) as ask:
+        with pytest.raises(UpstreamError, match="neither choices nor an error"):
             await ask()
 
 
@@ -231,7 +248,7 @@ async def test_silence_inside_a_stream_is_timed_out_and_pings_are_no_silence():
             await asyncio.sleep(0.01)
         await peer.gone()
 
-    async with asked(pings, between_bytes=0.15) as ask:
+    async with asked(pings, between_bytes=1.0) as ask:
         got = await before_the_error(await ask(), "was silent", ProviderTimeout)
     assert got == [ROLE] + [b": ping\n\n"] * 20
 

@@ -59,7 +59,7 @@ def error_of(refusal: Refusal) -> ProviderError:
     return kind(
         message,
         provider=refusal.provider,
-        status=refusal.status,
+        status=refusal.status if refusal.status >= 400 else None,  # a redirect would be one of ours to the client
         code=_code(kind, code),
         param=param,
         hint=_hint(kind, refusal),

@@ -36,7 +36,7 @@ async def read_reply(upstream: HttpUpstream, answer: Answer, *, usage: bool = Fa
         if answer.content_type == "text/event-stream":
             return await SseReply.begin(upstream, answer)
         body = await answer.json()
-        if "choices" not in body:
+        if body.get("choices") is None or (read_error(body) and not _has_choices(body)):
             raise _in_band(upstream, answer, body)
         await answer.aclose()
         return JsonReply(body, usage=usage)
@@ -91,9 +91,9 @@ class SseReply:
         """Wait for the first event, so that an error there is an error and no stream. Raises ProviderError."""
         frames = _split(answer)
         async for frame in frames:
+            _check(upstream, answer, frame)
             if _is_comment(frame):
                 continue
-            _check(upstream, answer, frame)
             return cls(upstream, answer, frames, frame)
         raise answer.broken("holds no event")
 
@@ -172,15 +172,15 @@ def _check(upstream: HttpUpstream, answer: Answer, frame: bytes) -> None:
     """Raise the error that a frame holds. Inside a text `"error"` is written with escaped quotes and never found."""
     if not any(mark in frame for mark in _SUSPECT):
         return
-    event = sse.parse(frame)
-    if event is None:
-        return
+    event = sse.parse(frame) or sse.Event(frame.decode("utf-8", "replace"))  # some write their errors as bare JSON
     try:
         body = json.loads(event.data)
     except ValueError:  # `transformers serve` writes its errors without escaping what is in them
         body = {"error": event.data} if event.data.startswith('{"error"') else event.data
-    if event.name == "error" or (not _has_choices(body) and read_error(body)):
-        raise _in_band(upstream, answer, body)
+    if event.name == "error":
+        raise upstream.in_band(answer.url, body if read_error(body) else {"error": body})
+    if not _has_choices(body) and read_error(body):
+        raise upstream.in_band(answer.url, body)
 
 
 def _in_band(upstream: HttpUpstream, answer: Answer, body: Any) -> ProviderError:
