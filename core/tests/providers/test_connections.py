@@ -41,6 +41,36 @@ async def test_a_request_that_is_cancelled_while_it_waits_takes_no_turn():
         assert (await client.get(upstream.base_url)).status_code == 200
 
 
+@pytest.mark.parametrize("reused", [False, True])
+async def test_a_request_that_is_cancelled_at_any_step_leaves_no_connection_open(reused):
+    """steps: how often the loop turns before; the connection is made, waited for and written to in these."""
+    open_ends: set[asyncio.StreamWriter] = set()
+
+    async def answers_the_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ends.add(writer)
+        while b"/first" in await reader.read(65536):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await reader.read()
+        open_ends.discard(writer)
+        writer.close()
+
+    async with await asyncio.start_server(answers_the_first, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for steps in range(60):
+            async with httpx.AsyncClient(transport=Connections()) as client:
+                if reused:
+                    await client.get(f"{url}/first")
+                task = asyncio.create_task(client.get(f"{url}/second"))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+        async with asyncio.timeout(20):
+            while open_ends:  # noqa: ASYNC110 - the ends of others are looked at
+                await asyncio.sleep(0.01)
+
+
 async def test_a_failure_gives_its_turn_back():
     async with ScriptedUpstream(answering({})) as upstream:
         pass

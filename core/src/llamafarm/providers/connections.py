@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 
 import httpcore
 import httpx
+from anyio import CancelScope
 
 MAX_CONNECTIONS = 1000
 KEEP_ALIVE_SECONDS = 30.0
@@ -64,7 +65,7 @@ class Connections(httpx.AsyncBaseTransport):
         if reused is not None:
             sent = asyncio.get_running_loop().time()
             try:
-                return reused, await reused.handle_async_request(request)
+                return reused, await _ask(reused, request)
             except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
                 late = asyncio.get_running_loop().time() - sent > CLOSING_SECONDS
                 if late or not _closed_before_answering(error):
@@ -75,7 +76,7 @@ class Connections(httpx.AsyncBaseTransport):
             keepalive_expiry=KEEP_ALIVE_SECONDS,
             network_backend=self._network,
         )
-        return fresh, await fresh.handle_async_request(request)
+        return fresh, await _ask(fresh, request)
 
     async def _take(self) -> httpcore.AsyncHTTPConnection | None:
         while self._idle:
@@ -128,6 +129,16 @@ class _Body(httpx.AsyncByteStream):
             await self._answer.aclose()
         finally:
             await self._pool.give_back(self._connection)
+
+
+async def _ask(connection: httpcore.AsyncHTTPConnection, request: httpcore.Request) -> httpcore.Response:
+    """Send the request; a connection that is not answered is closed, also where the waiting is cancelled."""
+    try:
+        return await connection.handle_async_request(request)
+    except BaseException:
+        with CancelScope(shield=True):
+            await connection.aclose()
+        raise
 
 
 def _raw(request: httpx.Request) -> httpcore.Request:
