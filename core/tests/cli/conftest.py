@@ -152,8 +152,8 @@ def shop(install, tmp_path, monkeypatch, capsys) -> Shop:
     return Shop(tmp_path, runtime, run)
 
 
-def interrupted(process: subprocess.Popen[str], when: str) -> Ran:
-    """Press Ctrl-C once the process has said `when` on stderr, and wait for its end."""
+def interrupted(process: subprocess.Popen[str], when: str, how: int = signal.SIGINT) -> Ran:
+    """Press Ctrl-C, or send another signal, once the process has said `when` on stderr, and wait for its end."""
     assert process.stderr is not None
     said = ""
     end = time.monotonic() + BOUND
@@ -163,7 +163,7 @@ def interrupted(process: subprocess.Popen[str], when: str) -> Ran:
             piece = os.read(process.stderr.fileno(), 4096).decode()
             assert piece, f"ended without {when!r}: {said}"
             said += piece
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         out, err = process.communicate(timeout=BOUND)
     finally:
         process.kill()
@@ -172,5 +172,5 @@ def interrupted(process: subprocess.Popen[str], when: str) -> Ran:
 
 
 @pytest.fixture
-def interrupt() -> Callable[[subprocess.Popen[str], str], Ran]:
+def interrupt() -> Callable[..., Ran]:
     return interrupted

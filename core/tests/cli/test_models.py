@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
@@ -40,9 +41,10 @@ def test_a_pull_as_json_is_a_line_for_each_step(shop):
     assert ran.err == ""
 
 
-def test_ctrl_c_ends_the_pull_and_the_next_one_goes_on_where_it_was(shop, interrupt):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_pull_and_the_next_one_goes_on_where_it_was(shop, interrupt, how):
     (shop.runtime / "hold").touch()
-    stopped = interrupt(shop.start("models", "pull", "small", "--provider", "shelf"), "pulling small")
+    stopped = interrupt(shop.start("models", "pull", "small", "--provider", "shelf"), "pulling small", how)
 
     assert stopped.code == 130
     assert "Stopped. `lf models pull small --provider shelf` goes on where it was." in stopped.err

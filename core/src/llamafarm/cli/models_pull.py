@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
+import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
 def pull(name: str, provider: str | None, as_json: bool) -> None:
     """Have the runtime of NAME fetch it, where it is not there yet. What was broken off goes on where it was."""
     app = current_app()
+    # Ended by SIGTERM as by Ctrl-C, so that the bar gives the terminal its cursor back.
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         entry = asyncio.run(_pull(app, name, provider, as_json))
     except KeyboardInterrupt:
-        again = f"lf models pull {name}" + (f" --provider {provider}" if provider else "")
+        again = shlex.join(["lf", "models", "pull", name, *(["--provider", provider] if provider else [])])
         click.echo(f"Stopped. `{again}` goes on where it was.", err=True)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if as_json:
         click.echo(json.dumps({"id": name, "object": "model", "pulled": True}, ensure_ascii=False))
     else:
