@@ -54,3 +54,12 @@ def test_a_model_that_is_there_already_is_not_mentioned():
     ProgressLine(log)(Progress("ready", "org/model is loaded"))
 
     assert log.getvalue() == ""
+
+
+def test_foreign_texts_do_not_steer_the_terminal():
+    screen, log = Screen(), io.StringIO()
+    for stream in (screen, log):
+        ProgressLine(stream)(Progress("downloading", "a\x1b[31mb\nc"))
+
+    assert screen.getvalue() == "\r\x1b[2Ka [31mb c …"
+    assert log.getvalue() == "a [31mb c\n"

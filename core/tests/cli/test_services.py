@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from llamafarm.cli import services
+from llamafarm.cli.main import lf
 from llamafarm.errors import UsageError
 
 
@@ -33,3 +35,57 @@ def test_a_name_that_no_service_has_is_an_error_with_those_that_there_are(monkey
     with pytest.raises(UsageError, match="There is no service 'lemon'") as caught:
         named(monkeypatch, "lemonade:11534")("lemon")
     assert "lemonade:11534" in str(caught.value)
+
+
+def test_the_log_of_one_service_is_shown_and_never_that_of_any(monkeypatch):
+    named(monkeypatch, "lemonade:11534", "lemonade:11535")
+    result = CliRunner().invoke(lf, ["logs", "lemonade"], obj={})
+    assert isinstance(result.exception, UsageError)
+    assert "lemonade:11534, lemonade:11535" in str(result.exception)
+
+
+def test_a_log_is_shown_from_so_many_lines_before_its_end(monkeypatch, tmp_path):
+    log = tmp_path / "one.log"
+    log.write_text("first\nsecond\nthird")
+    monkeypatch.setattr(services, "_services", lambda app: [Told("one", log)])
+    assert CliRunner().invoke(lf, ["logs", "-n", "2"], obj={}).output == "second\nthird\n"
+
+
+def test_what_is_written_after_the_last_line_that_was_shown_follows_it(monkeypatch, tmp_path):
+    log = tmp_path / "one.log"
+    log.write_text("first\nsec")
+    rounds = iter(["ond\n", "third\n"])
+
+    def write_more(seconds):
+        text = next(rounds, None)
+        if text is None:
+            raise KeyboardInterrupt
+        with log.open("a") as file:
+            file.write(text)
+
+    monkeypatch.setattr(services, "_services", lambda app: [Told("one", log)])
+    monkeypatch.setattr(services.time, "sleep", write_more)
+    assert CliRunner().invoke(lf, ["logs", "-f"], obj={}).output.startswith("first\nsecond\nthird\n")
+
+
+def test_a_service_that_does_not_start_leaves_no_line_before_its_error(monkeypatch):
+    cleared = []
+    monkeypatch.setattr(services, "_services", lambda app: [Told("one", None)])
+    monkeypatch.setattr("llamafarm.cli.progress.ProgressLine.clear", lambda line: cleared.append(line))
+    result = CliRunner().invoke(lf, ["start"], obj={})
+    assert "no program" in str(result.exception)
+    assert cleared
+
+
+class Told:
+    """A service with this log, which cannot be started."""
+
+    def __init__(self, name, log):
+        self.name = name
+        self.log = log
+
+    async def status(self):
+        return self
+
+    async def start(self, progress):
+        raise UsageError("There is no program of this name.")

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TextIO
 
-from llamafarm.cli.output import size
+from llamafarm.cli.output import plain, size
 from llamafarm.providers.base import Progress
 
 
@@ -23,11 +23,11 @@ class ProgressLine:
     def __call__(self, progress: Progress) -> None:
         """Show one step."""
         if self._live:
-            self._stream.write(f"\r\x1b[2K{self._line(progress)[: _columns() - 1]}")
+            self._stream.write(f"\r\x1b[2K{plain(self._line(progress))[: _columns() - 1]}")
             self._shown = True
         elif progress.stage != "ready" and progress.text != self._said:
             self._said = progress.text
-            self._stream.write(f"{progress.text}\n")
+            self._stream.write(f"{plain(progress.text)}\n")
         self._stream.flush()
 
     def clear(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -24,8 +24,10 @@ def start(service: str | None) -> None:
 
     line = ProgressLine()
     for found in _chosen(current_app(), service):
-        status = asyncio.run(found.start(line))
-        line.clear()
+        try:
+            status = asyncio.run(found.start(line))
+        finally:
+            line.clear()
         click.echo(f"{status.name} is up at {status.address}.")
 
 
@@ -44,13 +46,18 @@ def stop(service: str | None) -> None:
 @click.option("--follow", "-f", is_flag=True, help="Go on showing what is written.")
 def logs(service: str | None, lines: int, follow: bool) -> None:
     """Show the end of the log of SERVICE."""
-    found = _chosen(current_app(), service)[0]
+    found, *others = _chosen(current_app(), service)
+    if others:
+        names = ", ".join(one.name for one in (found, *others))
+        raise UsageError("There are several services: say whose log to show.", hint=f"Services: {names}.")
     path = asyncio.run(found.status()).log
     if path is None or not path.exists():
         raise UsageError(f"{found.name} has no log yet.", hint=f"`lf start {found.name}` starts it.")
-    click.echo("\n".join(_tail(path, lines)))
-    if follow:
-        _follow(path)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in deque(file, maxlen=lines):
+            click.echo(line, nl=line[-1] != "\n" and not follow)
+        if follow:
+            _follow(file)
 
 
 def _services(app: App) -> list[Service]:
@@ -73,20 +80,11 @@ def _chosen(app: App, name: str | None) -> list[Service]:
     return chosen
 
 
-def _tail(path: Path, count: int) -> list[str]:
-    from collections import deque
-
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return [line.rstrip("\n") for line in deque(file, maxlen=count)]
-
-
-def _follow(path: Path) -> None:
-    """Print what is appended until Ctrl-C."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        file.seek(0, 2)
-        while True:
-            text = file.read()
-            if text:
-                click.echo(text, nl=False)
-            else:
-                time.sleep(0.2)
+def _follow(file: TextIO) -> None:
+    """Print what is appended after what was read, until Ctrl-C."""
+    while True:
+        text = file.read()
+        if text:
+            click.echo(text, nl=False)
+        else:
+            time.sleep(0.2)
