@@ -69,7 +69,9 @@ async def test_a_model_is_pulled_gone_on_with_used_and_deleted(hub, runtime, lla
     await provider.remove(call)
     with pytest.raises(ModelNotFound):
         await provider.remove(call)
-    assert (await provider.describe("farm/tiny")).loaded is False
+    with pytest.raises(ModelNotFound):
+        await provider.describe("farm/tiny")
+    assert all(info.id != "farm/tiny" for info in await provider.list_models())
     hub.refusals["farm/tiny"] = (403, "GatedRepo")
     with pytest.raises(ProviderError, match="gated"):
         await provider.pull(call)

@@ -78,6 +78,11 @@ class Handles:
             raise _not_loaded(f"{name[:200]!r} is a local folder, and this server was not told to read it.", ref.id)
         return ref
 
+    def forget(self, model_id: str) -> None:
+        """Drop the handles of a model whose files were deleted; who loads it again is given them again."""
+        for name in [name for name, ref in self._known.items() if ref.id == model_id]:
+            del self._known[name]
+
     def _remember(self, name: str, ref: ModelRef) -> None:
         self._known[name] = ref
         self._known.move_to_end(name)
