@@ -6,6 +6,8 @@ import json
 import signal
 
 import pytest
+from llamafarm.cli import main
+from llamafarm.errors import UpstreamError
 
 ENTRIES = ["small", "large"]
 
@@ -196,3 +198,10 @@ def test_an_unknown_command_of_the_group_is_wrong_usage_with_the_nearest_name(sh
 
     assert ran.code == 2
     assert "Did you mean pull?" in ran.err
+
+
+def test_an_error_does_not_steer_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    main._report(UpstreamError("no \x1b[2J model\x07", hint="Fetch it."), debug=False)
+
+    assert capsys.readouterr().err.endswith(" no  [2J model \nFetch it.\n")

@@ -86,7 +86,10 @@ def _report(error: Exception, *, debug: bool) -> int:
 
         traceback.print_exception(error)
         return 1
-    click.echo(f"{click.style('Error:', fg='red')} {_text(error)}", err=True, color=COLOR)
+    from llamafarm.cli.output import plain
+
+    text = "\n".join(map(plain, _text(error).split("\n")))  # a server's own words may be in it
+    click.echo(f"{click.style('Error:', fg='red')} {text}", err=True, color=COLOR)
     return 1
 
 

@@ -45,7 +45,7 @@ def stop(service: str | None) -> None:
 @click.option("--lines", "-n", default=100, show_default=True, type=click.IntRange(1), help="How many lines to show.")
 @click.option("--follow", "-f", is_flag=True, help="Go on showing what is written.")
 def logs(service: str | None, lines: int, follow: bool) -> None:
-    """Show the end of the log of SERVICE."""
+    """Show the end of the log of SERVICE, which may be left out where there is only one."""
     found, *others = _chosen(current_app(), service)
     if others:
         names = ", ".join(one.name for one in (found, *others))
