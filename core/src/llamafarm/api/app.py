@@ -14,8 +14,6 @@ from starlette.routing import BaseRoute
 from llamafarm.api import health, models, operations, projects, sessions
 from llamafarm.api.settings import ALLOWED_HOSTS, ALLOWED_ORIGINS, Limits, Settings
 from llamafarm.errors import LlamaFarmError
-from llamafarm.gateway import SESSION_HEADER
-from llamafarm.providers.parameters import IGNORED_HEADER
 from llamafarm.web.api_key import ApiKeyMiddleware
 from llamafarm.web.errors import on_error, on_http_error
 from llamafarm.web.origin import OriginMiddleware
@@ -58,7 +56,7 @@ def _middleware(limits: Limits) -> list[Middleware]:
         allow_origins=sorted(limits.origins),
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["X-Request-ID", "X-LF-Request-ID", SESSION_HEADER, IGNORED_HEADER, "Retry-After"],
+        expose_headers=["*"],  # the limits that a runtime tells are among them, by names of its own
     )
     return [
         Middleware(RequestIdMiddleware),
