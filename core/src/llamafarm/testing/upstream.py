@@ -192,14 +192,15 @@ async def silent(_: Asked, peer: Peer) -> None:
 
 
 async def _read(reader: asyncio.StreamReader, connection: int) -> Asked | None:
+    """The next request; None where the client leaves before it is whole."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").strip().split("\r\n")
+        method, path, _ = first.split(" ")
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        content = await reader.readexactly(int(headers.get("content-length", "0")))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
-    first, *lines = head.decode("latin-1").strip().split("\r\n")
-    method, path, _ = first.split(" ")
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    content = await reader.readexactly(int(headers.get("content-length", "0")))
     return Asked(method, path, headers, content, connection)
 
 
