@@ -174,6 +174,13 @@ def failing(error: str) -> Exchange:
     return Exchange.any(200, lines + line({"error": error}), "application/x-ndjson")
 
 
+async def test_a_pull_that_is_refused_as_not_found_does_not_say_to_pull():
+    async with asking(Exchange.any(404, b'{"error": "model \'nope\' not found"}', "application/json")) as ollama:
+        with pytest.raises(ModelNotFound, match="model 'nope' not found") as caught:
+            await ollama.provider.pull(ollama.call)
+        assert "ollama.com/library" in (caught.value.hint or "")
+
+
 async def test_a_model_is_deleted():
     fake = FakeOllama()
     async with asking(fake, model="tiny") as ollama:

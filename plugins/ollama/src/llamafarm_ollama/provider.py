@@ -113,17 +113,12 @@ class OllamaProvider:
         Cancelling it closes the connection, which ends the server's work; what has come stays there. Raises
         ModelNotFound, and ProviderError.
         """
-        model = call.entry.model
-        pull = Pull(model)
-        async with await self._open(
-            "/api/pull", {"model": model, "stream": True}, call, between=PULL_SILENCE
-        ) as answer:
-            async for line in lines(answer):
-                if line.get("error"):
-                    raise self._not_pulled(answer, line, model)
-                call.progress(pull.read(line))
-            if not pull.complete:
-                raise answer.broken(f"broke off before {model} was complete")
+        pull = Pull(call.entry.model)
+        try:
+            await self._pull(pull, call)
+        except ModelNotFound as error:
+            error.hint = not_in_registry(call.entry.model)
+            raise
 
     async def remove(self, call: Call) -> None:
         """Delete the model of the entry from the server. Raises ModelNotFound, and ProviderError."""
@@ -157,12 +152,15 @@ class OllamaProvider:
             error.hint = to_pull(call.entry)
             raise
 
-    def _not_pulled(self, answer: Answer, line: Mapping[str, Any], model: str) -> ProviderError:
-        """The error that a line of a pull is."""
-        error = self.upstream.in_band(answer.url, line)
-        if isinstance(error, ModelNotFound):
-            error.hint = not_in_registry(model)
-        return error
+    async def _pull(self, pull: Pull, call: Call) -> None:
+        body = {"model": pull.model, "stream": True}
+        async with await self._open("/api/pull", body, call, between=PULL_SILENCE) as answer:
+            async for line in lines(answer):
+                if line.get("error"):
+                    raise self.upstream.in_band(answer.url, line)
+                call.progress(pull.read(line))
+            if not pull.complete:
+                raise answer.broken(f"broke off before {pull.model} was complete")
 
     async def _show(self, model: str) -> dict[str, Any]:
         async with await self._open("/api/show", {"model": model}, self._own(model)) as answer:

@@ -20,7 +20,7 @@ class Pull:
     """Counts the layers of one pull, and the bytes of each."""
 
     def __init__(self, model: str) -> None:
-        self._model = model
+        self.model = model
         self._done: dict[str, int] = {}
         self.complete = False
 
@@ -29,8 +29,8 @@ class Pull:
         status = str(line.get("status") or "pulling")
         if status == "success":
             self.complete = True
-            return Progress("ready", f"{self._model} is there")
-        digest, text = line.get("digest"), f"{self._model}: {status}"
+            return Progress("ready", f"{self.model} is there")
+        digest, text = line.get("digest"), f"{self.model}: {status}"
         return self._layer(str(digest), line, text) if digest else Progress("downloading", text)
 
     def _layer(self, digest: str, line: Mapping[str, Any], text: str) -> Progress:
