@@ -77,6 +77,32 @@ def test_a_service_that_does_not_start_leaves_no_line_before_its_error(monkeypat
     assert cleared
 
 
+def test_a_service_that_does_not_start_keeps_no_other_from_starting(monkeypatch):
+    monkeypatch.setattr(services, "_services", lambda app: [Told("one", None), Up("two")])
+    result = CliRunner().invoke(lf, ["start"], obj={})
+    assert "two is up at http://here." in result.output
+    assert "no program" in str(result.exception)
+
+
+def test_all_services_that_do_not_start_are_named_with_their_reasons(monkeypatch):
+    monkeypatch.setattr(services, "_services", lambda app: [Told("one", None), Told("two", None), Up("three")])
+    result = CliRunner().invoke(lf, ["start"], obj={})
+    assert "three is up" in result.output
+    assert "2 services did not start" in str(result.exception)
+    assert "one: There is no program" in str(result.exception)
+    assert "two: There is no program" in str(result.exception)
+
+
+class Up(SimpleNamespace):
+    """A service that starts."""
+
+    def __init__(self, name):
+        super().__init__(name=name, address="http://here")
+
+    async def start(self, progress):
+        return self
+
+
 class Told:
     """A service with this log, which cannot be started."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.errors import UsageError
+from llamafarm.errors import LlamaFarmError, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from llamafarm.services.base import Service
@@ -19,16 +19,25 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("service", required=False)
 def start(service: str | None) -> None:
-    """Start SERVICE, or all services of this project."""
+    """Start SERVICE, or all services of this project; one that does not start keeps none of the others from it."""
     from llamafarm.cli.progress import ProgressLine
 
     line = ProgressLine()
+    failed: dict[str, LlamaFarmError] = {}
     for found in _chosen(current_app(), service):
         try:
             status = asyncio.run(found.start(line))
+        except LlamaFarmError as error:
+            failed[found.name] = error
+            continue
         finally:
             line.clear()
         click.echo(f"{status.name} is up at {status.address}.")
+    if len(failed) == 1:
+        raise failed.popitem()[1]
+    if failed:
+        texts = "\n".join(f"{name}: {error}" for name, error in failed.items())
+        raise ServiceError(f"{len(failed)} services did not start.\n{texts}")
 
 
 @click.command()
