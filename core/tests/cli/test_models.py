@@ -43,6 +43,14 @@ def test_a_pull_as_json_is_a_line_for_each_step(shop):
     assert ran.err == ""
 
 
+def test_the_command_that_goes_on_names_the_same_project(shop, interrupt):
+    (shop.runtime / "hold").touch()
+    command = ("models", "pull", "small", "--config", "llamafarm.yaml")
+    stopped = interrupt(shop.start(*command), "pulling small", signal.SIGINT)
+
+    assert "Stopped. `lf models pull small --config llamafarm.yaml` goes on" in stopped.err
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_pull_and_the_next_one_goes_on_where_it_was(shop, interrupt, how):
     (shop.runtime / "hold").touch()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shlex
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -29,8 +30,7 @@ def pull(name: str, provider: str | None, as_json: bool) -> None:
     try:
         entry = asyncio.run(_pull(app, name, provider, as_json))
     except KeyboardInterrupt:
-        again = shlex.join(["lf", "models", "pull", name, *(["--provider", provider] if provider else [])])
-        click.echo(f"Stopped. `{again}` goes on where it was.", err=True)
+        click.echo(f"Stopped. `{_again(app, name, provider)}` goes on where it was.", err=True)
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -40,6 +40,15 @@ def pull(name: str, provider: str | None, as_json: bool) -> None:
         of = "" if entry.name == entry.model else f" ({entry.model})"
         click.echo(f"{entry.name}{of} is there.")
     app.warn()
+
+
+def _again(app: App, name: str, provider: str | None) -> str:
+    """The command line that goes on, typed in the same folder, with the options that chose the model."""
+    words = ["lf", "models", "pull", name]
+    words += ["--provider", provider] if provider else []
+    words += ["--config", str(app.config)] if app.config else []
+    words += ["--cwd", str(app.cwd)] if app.cwd.resolve() != Path.cwd() else []
+    return shlex.join(words)
 
 
 async def _pull(app: App, name: str, provider: str | None, as_json: bool) -> ModelEntry:
