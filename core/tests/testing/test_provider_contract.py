@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from llamafarm.testing import ProviderContract
+from llamafarm.errors import UpstreamError
+from llamafarm.testing import ProviderContract, Scene
 from llamafarm.testing.contract import contract_tests
+from llamafarm.testing.provider_failures import _check_class
 
 SOUND = ("TestAcme", "TestAcmeMedia", "TestAcmeThatRefusesMuch", "TestAcmeThatOnlyEmbeds")
 BROKEN = {
@@ -83,3 +85,17 @@ def test_a_broken_provider_fails_its_contract_test_and_no_other(outcomes, provid
 def test_every_contract_test_has_a_provider_that_fails_it(outcomes):
     assert set(BROKEN.values()) == contract_tests(ProviderContract).keys()
     assert BROKEN.keys() == outcomes.keys() - {*SOUND}
+
+
+@pytest.mark.parametrize(
+    ("scene", "subject"), [(Scene.MODEL_MISSING, "a model"), (Scene.TOO_LONG, "the context's length")]
+)
+def test_an_author_is_told_where_words_decide_and_not_the_status_alone(scene, subject):
+    with pytest.raises(AssertionError, match=f"words of the refusal speak of {subject}"):
+        _check_class(UpstreamError("no, says the server"), scene)
+
+
+def test_an_author_is_told_nothing_of_words_where_the_status_decides():
+    with pytest.raises(AssertionError) as caught:
+        _check_class(UpstreamError("no, says the server"), Scene.UNAUTHORIZED)
+    assert "words of the refusal" not in str(caught.value)

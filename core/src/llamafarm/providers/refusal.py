@@ -53,7 +53,11 @@ ReadError = Callable[[Refusal], ProviderError]
 
 
 def error_of(refusal: Refusal) -> ProviderError:
-    """Return the error that a refusal is, by its code where it says one, else by its status."""
+    """Return the error that a refusal is, by its code where it says one, else by its status.
+
+    Words count where a status means several things: a 404 is a ModelNotFound where they speak of a model, else an
+    UpstreamError (a wrong address); a 400, 413 or 422 that speaks of the context's length is a ContextLengthExceeded.
+    """
     message, code, param = read_error(refusal.body) or (_own_words(refusal) or _plain(refusal), None, None)
     kind = _kind(refusal.status, message, code)
     return kind(

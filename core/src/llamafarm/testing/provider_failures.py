@@ -129,9 +129,17 @@ class ProviderFailures(ProviderSetup):
 
 def _check_class(error: LlamaFarmError, scene: Scene) -> None:
     wanted = MEANING[scene]
-    assert isinstance(error, wanted), f"{scene} is {wanted.__name__}, not {type(error).__name__}: {error}"
+    assert isinstance(error, wanted), f"{scene} is {wanted.__name__}, not {type(error).__name__}: {error}{_told(scene)}"
     reached = scene is not Scene.UNAVAILABLE or not isinstance(error, ConnectionFailed)
     assert reached, f"ConnectionFailed means that nothing was sent; {scene} is an answer: {error}"
+
+
+def _told(scene: Scene) -> str:
+    """What the author is told where a runtime's words decide, and not its status alone."""
+    speaking = {Scene.MODEL_MISSING: "a model", Scene.TOO_LONG: "the context's length"}.get(scene)
+    if speaking is None:
+        return ""
+    return f"\nerror_of knows it where code or words of the refusal speak of {speaking}: see `scenes` and `read_error`."
 
 
 async def _error_of(asking: Asking, read: str) -> LlamaFarmError:

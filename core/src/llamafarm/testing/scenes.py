@@ -39,7 +39,7 @@ class Scene(StrEnum):
     FORBIDDEN = "forbidden"
     """These credentials may not do that: status 403."""
     MODEL_MISSING = "model_missing"
-    """It does not have the model: status 404."""
+    """It does not have the model: status 404, with words or a code that say so."""
     INVALID = "invalid"
     """A parameter is wrong: status 400."""
     TOO_LONG = "too_long"
