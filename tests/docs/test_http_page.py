@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from llamafarm import ProviderSpec
+from llamafarm import ProviderSpec, ServiceError
 from llamafarm.testing import Asked, Exchange, Peer, ProviderContract, Scene
 from pages import blocks
 
@@ -80,15 +81,30 @@ def entry(**fields: Any) -> Any:
     return ACME.AcmeEntry(**{"name": "mine", "provider": "acme", "model": "tiny", **fields})
 
 
-def test_the_service_of_the_page_is_for_this_machine_and_an_installed_program(
+def test_the_service_of_the_page_says_that_its_program_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert ACME.service(entry()) is None
+    missing = ACME.service(entry()).spec.obstacle()
+    assert isinstance(missing, ServiceError)
+    assert "acme-server" in missing.message
     program = tmp_path / "acme-server"
     program.write_text(f"#!{sys.executable}\n")
     program.chmod(0o755)
+    assert ACME.service(entry()).spec.obstacle() is None
+
+
+def test_the_service_of_the_page_is_for_this_machine() -> None:
     assert ACME.service(entry(base_url="http://elsewhere:7070")) is None
     found = ACME.service(entry(base_url="http://localhost:7071/"))
     assert (found.name, found.spec.address) == ("acme:7071", "http://127.0.0.1:7071")
-    assert found.spec.command() == [str(program), "--port", "7071"]
+    assert found.spec.command() == ["acme-server", "--port", "7071"]
+
+
+@pytest.mark.anyio
+async def test_a_question_of_the_pages_provider_has_a_limit_and_an_id_of_its_own() -> None:
+    now = asyncio.get_running_loop().time()
+    first, second = (ACME.question(ACME.endpoint(entry()), "tiny", within=3) for _ in range(2))
+    assert (first.entry.model, first.entry.provider) == ("tiny", "acme")
+    assert first.deadline is not None and first.deadline >= now + 3
+    assert first.request_id != second.request_id

@@ -98,9 +98,10 @@ class Reply(Protocol):
 class ModelInfo:
     """What is known of a model; None is unknown, never a guess.
 
-    id: the runtime's own. features: names such as `tools`, `vision`, `embeddings`. context_length: tokens. size_bytes:
-    of its files. loaded: whether it is in memory now; memory_bytes: how much of it it takes there. downloaded: whether
-    its files are where the runtime is. details: whatever else the runtime says, for people to read.
+    id: the runtime's own. features: names such as `chat`, `tools`, `vision`, `embeddings`, which people read.
+    context_length: tokens. size_bytes: of its files. loaded: whether it is in memory now; memory_bytes: how much of it
+    it takes there. downloaded: whether its files are where the runtime is. details: whatever else the runtime says, for
+    people to read.
     """
 
     id: str
