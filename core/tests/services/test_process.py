@@ -274,8 +274,10 @@ async def test_a_data_directory_that_cannot_be_used_is_an_error_for_the_user(far
 async def test_a_port_that_another_program_uses_is_named_with_that_program(farm):
     async with ScriptedUpstream(answering({"hello": "world"})) as other:
         farm.port = other.port
-        with pytest.raises(ServiceError, match=f"port {other.port} is in use by .*process {os.getpid()}"):
+        with pytest.raises(ServiceError, match=f"port {other.port} is in use by .*process {os.getpid()}") as caught:
             await farm.service().ensure(ignore_progress)
+        status = await farm.service(obstacle=lambda: ServiceError("It is not installed.")).status()
+    assert (status.state, status.obstacle) == ("stopped", str(caught.value))
     assert farm.started() == []
 
 
@@ -284,6 +286,7 @@ async def test_a_server_that_refuses_the_key_is_not_taken_for_another_program(fa
         farm.port = other.port
         with pytest.raises(AuthenticationFailed, match="The key is wrong") as caught:
             await farm.service().ensure(ignore_progress)
+        assert (await farm.service().status()).obstacle == str(caught.value)
     assert "`api_key`" in caught.value.hint
     assert farm.started() == []
 
@@ -392,8 +395,8 @@ async def test_one_whose_starter_was_cancelled_goes_on_and_is_used(farm):
 
 async def test_only_addresses_of_this_machine_are_started(farm):
     service = farm.service(host="192.0.2.1")
-    with pytest.raises(ServiceError, match="only local addresses are started"):
-        service._check_address(await probe(f"http://127.0.0.1:{farm.port}", "/health"))
+    obstacle = service._in_the_way(await probe(f"http://127.0.0.1:{farm.port}", "/health"))
+    assert "only local addresses are started" in str(obstacle)
     assert farm.started() == []
 
 

@@ -19,7 +19,7 @@ class ServiceStatus:
     state: `running` is ours, `foreign` answers but was started by somebody else, `stopped` does not answer.
 
     since: seconds since 1970. log: the file that the process writes. obstacle: why one that is stopped cannot be
-    started here: its program is not installed, for instance.
+    started here: its program is not installed, for instance, or another one uses the port.
     """
 
     name: str

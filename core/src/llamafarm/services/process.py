@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from llamafarm.errors import AuthenticationFailed, ServiceError
+from llamafarm.errors import AuthenticationFailed, LlamaFarmError, ServiceError
 from llamafarm.paths import data_dir
 from llamafarm.providers.address import is_loopback
 from llamafarm.providers.base import Progress, ignore_progress
@@ -77,10 +77,19 @@ class ProcessService:
 
     async def status(self) -> ServiceStatus:
         """What is there now."""
-        return await self._running(any_version=True) or await self._foreign() or self._stopped()
+        if (running := await self._running(any_version=True)) is not None:
+            return running
+        answer = await self._probe()
+        return self._foreign(answer) if self._is_ours(answer) else self._stopped(answer)
 
-    def _stopped(self) -> ServiceStatus:
-        obstacle = self.spec.obstacle()
+    def _foreign(self, answer: Probe) -> ServiceStatus:
+        return self._status("foreign", body=answer.body)
+
+    def _stopped(self, answer: Probe) -> ServiceStatus:
+        """With what `ensure` would say where it could not start it."""
+        state = self._files.read()
+        begun = state is not None and state.alive  # it is on its way, or will be replaced
+        obstacle = None if begun else self._in_the_way(answer) or self.spec.obstacle()
         return replace(self._status("stopped"), obstacle=str(obstacle) if obstacle else None)
 
     async def _running(self, *, any_version: bool = False) -> ServiceStatus | None:
@@ -91,10 +100,6 @@ class ProcessService:
         answer = await self._probe()
         return self._status("running", state, answer.body) if self._is_of(answer, state) else None
 
-    async def _foreign(self) -> ServiceStatus | None:
-        answer = await self._probe()
-        return self._status("foreign", body=answer.body) if self._is_ours(answer) else None
-
     async def _bring_up(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         state = self._files.read()
         if state is not None and state.alive:
@@ -104,8 +109,9 @@ class ProcessService:
         self._files.clear()
         answer = await self._probe() if state is None else await self._probe_after_its_end()
         if self._is_ours(answer):
-            return self._status("foreign", body=answer.body)
-        self._check_address(answer)
+            return self._foreign(answer)
+        if (obstacle := self._in_the_way(answer)) is not None:
+            raise obstacle
         return await self._launch(progress)
 
     async def _probe_after_its_end(self) -> Probe:
@@ -118,25 +124,27 @@ class ProcessService:
             answer = await self._probe()
         return answer
 
-    def _check_address(self, answer: Probe) -> None:
+    def _in_the_way(self, answer: Probe) -> LlamaFarmError | None:
+        """Why nothing can be started at the address."""
         spec = self.spec
         if answer.refused is not None:
-            raise AuthenticationFailed(
+            return AuthenticationFailed(
                 answer.refused.message,
                 provider=spec.name,
                 hint=f"What listens at {spec.address} wants another key: check `api_key` of the model entry.",
             )
         if answer.reached:
-            raise ServiceError(
+            return ServiceError(
                 f"The {spec.title} cannot start: port {spec.port} is in use by {listener(spec.port)}, "
                 f"which does not answer as {spec.title}.",
                 hint="Stop that program, or give the model entry a `base_url` with another port.",
             )
         if not is_loopback(spec.address):
-            raise ServiceError(
+            return ServiceError(
                 f"The {spec.title} does not answer at {spec.address}, and only local addresses are started.",
                 hint="Start it there, or check `base_url`.",
             )
+        return None
 
     async def _launch(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         command = list(self.spec.command())
