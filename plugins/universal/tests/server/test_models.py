@@ -68,6 +68,15 @@ def test_a_load_that_is_refused_is_a_status(shared, stream):
     assert load(shared, "refuse/model_not_found", stream=stream).status_code == 404
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_that_does_not_exist_is_not_listed_once_that_is_known(own, stream):
+    for settings in ({}, {"dtype": "bf16"}):
+        assert load(own, "refuse/model_not_found", settings=settings, stream=stream).status_code == 404
+    assert load(own, "refuse/out_of_memory", stream=stream).status_code == 503
+    listed = [model["id"] for model in own.http.get("/v1/models").json()["data"]]
+    assert [name for name in listed if name.startswith("refuse/")] == ["refuse/out_of_memory"]
+
+
 def test_models_are_listed_loaded_or_not(own):
     handle = load(own, "echo/model", settings={"dtype": "bf16"}).json()["model"]
     own.chat("a")

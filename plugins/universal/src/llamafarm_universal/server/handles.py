@@ -83,6 +83,10 @@ class Handles:
         for name in [name for name, ref in self._known.items() if ref.id == model_id]:
             del self._known[name]
 
+    def drop(self, ref: ModelRef) -> None:
+        """Drop the handle of a model that turned out not to exist."""
+        self._known.pop(self.name(ref), None)
+
     def _remember(self, name: str, ref: ModelRef) -> None:
         self._known[name] = ref
         self._known.move_to_end(name)

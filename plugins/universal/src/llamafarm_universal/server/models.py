@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Any
 
-from llamafarm.errors import LlamaFarmError, RequestError
+from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError
 from llamafarm.web.answers import json_answer
 from llamafarm.web.request_id import request_id_of
 from llamafarm.web.stream import EventStream
@@ -72,10 +72,10 @@ async def load(request: Request, body: dict[str, Any]) -> Response:
     ticket = await runtime.submit((Load(request_id_of(request), ref),), slots=1)
     if not parsed.get("stream"):
         try:
-            return json_answer(_loaded(runtime, await _until_loaded(ticket)))
+            return json_answer(_loaded(runtime, await _until_loaded(runtime, ticket, ref)))
         finally:
             ticket.close()
-    return await _stream(runtime, ticket)
+    return await _stream(runtime, ticket, ref)
 
 
 async def unload(request: Request, body: dict[str, Any]) -> Response:
@@ -90,33 +90,42 @@ async def unload(request: Request, body: dict[str, Any]) -> Response:
     return json_answer({"model": name, "unloaded": True})
 
 
-async def _until_loaded(ticket: Ticket) -> LoadedModel:
+async def _next(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> Event:
+    """What comes next of a load; a model that does not exist keeps no handle."""
+    try:
+        return await ticket.events.next()
+    except ModelNotFound:
+        runtime.handles.drop(ref)
+        raise
+
+
+async def _until_loaded(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> LoadedModel:
     while True:
-        event = await ticket.events.next()
+        event = await _next(runtime, ticket, ref)
         if isinstance(event, Loaded):
             return event.model
 
 
-async def _stream(runtime: Runtime, ticket: Ticket) -> EventStream:
+async def _stream(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> EventStream:
     """A stream from the first thing that the host says: what it refuses at once is a status."""
     try:
-        first = await ticket.events.next()
+        first = await _next(runtime, ticket, ref)
     except BaseException:
         ticket.close()
         raise
     return EventStream(
-        _frames(runtime, ticket, first),
+        _frames(runtime, ticket, ref, first),
         close=ticket.close,
         keep_alive=runtime.settings.keep_alive_seconds,
         error_frame=error_frame,
     )
 
 
-async def _frames(runtime: Runtime, ticket: Ticket, event: Event) -> AsyncGenerator[bytes, None]:
+async def _frames(runtime: Runtime, ticket: Ticket, ref: ModelRef, event: Event) -> AsyncGenerator[bytes, None]:
     while not isinstance(event, Loaded):
         if isinstance(event, LoadProgress):
             yield progress_frame(event)
-        event = await ticket.events.next()
+        event = await _next(runtime, ticket, ref)
     yield sse.encode(_loaded(runtime, event.model), event="loaded")
 
 
