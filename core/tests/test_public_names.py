@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise
@@ -176,6 +177,16 @@ def methods(value: type) -> Iterator[str]:
             kinds = (classmethod, staticmethod, property)
             own = [one for one, what in vars(home).items() if inspect.isfunction(what) or isinstance(what, kinds)]
             yield from (one for one in own if not one.startswith(("_", "test_")))
+
+
+@pytest.mark.parametrize("home", [llamafarm, testing])
+def test_help_does_not_show_the_environment_which_holds_secrets(home):
+    for name in home.__all__:
+        value = getattr(home, name)
+        called = [value, *vars(value).values()] if inspect.isclass(value) else [value]
+        for one in filter(inspect.isfunction, called):
+            defaults = [parameter.default for parameter in inspect.signature(one).parameters.values()]
+            assert not any(default is os.environ for default in defaults), name
 
 
 def explained_below(home, name) -> bool:

@@ -36,12 +36,15 @@ TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
 
 
 class ProcessService:
-    """The service of one `ProcessSpec`. Making one costs nothing; all that is known is in the files and the system."""
+    """The service of one `ProcessSpec`. Making one costs nothing; all that is known is in the files and the system.
 
-    def __init__(self, spec: ProcessSpec, environ: Mapping[str, str] = os.environ) -> None:
+    environ: None for that of this process.
+    """
+
+    def __init__(self, spec: ProcessSpec, environ: Mapping[str, str] | None = None) -> None:
         self.spec = spec
-        self._environ = environ
-        self._files = ServiceFiles(spec.name, data_dir(environ))
+        self._environ = os.environ if environ is None else environ
+        self._files = ServiceFiles(spec.name, data_dir(self._environ))
 
     @property
     def name(self) -> str:

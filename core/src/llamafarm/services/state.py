@@ -125,12 +125,12 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def token_of(name: str, address: str, environ: Mapping[str, str] = os.environ) -> str | None:
+def token_of(name: str, address: str, environ: Mapping[str, str] | None = None) -> str | None:
     """The token of the process that LlamaFarm started as service `name` at `address` and that is running, else None.
 
-    It is for that process alone: whoever else answers there must not be sent it.
+    It is for that process alone: whoever else answers there must not be sent it. environ: None for our own.
     """
-    files = ServiceFiles(name, data_dir(environ))
+    files = ServiceFiles(name, data_dir(os.environ if environ is None else environ))
     state = files.read()
     if state is None or not state.alive:
         return None
