@@ -17,11 +17,12 @@ def no_obstacle() -> None:
 class ProcessSpec:
     """How to start a runtime and how to know it.
 
-    title: what it is called in messages, without an article. command: makes the command line; it raises ServiceError
-    where something is missing. obstacle: says what is missing without doing anything else, or None. version: a process
-    of another one is replaced; empty where it does not matter. environ: added to the environment. recognises: whether a health answer comes from this kind of runtime. echoes_nonce:
-    whether that answer holds the environment's LF_SERVICE_NONCE as `nonce`; a program that does not know it is ours
-    where the process that was started, or a child of it, listens on the port. api_key: what the health path asks for.
+    title: what it is called in messages, without an article. command: makes the command line; it raises
+    ServiceError where something is missing. obstacle: says what is missing without doing anything else, or None.
+    version: a process of another one is replaced; empty where it does not matter. environ: added to the
+    environment. recognises: whether a health answer comes from this kind of runtime. echoes_nonce: whether that
+    answer holds the environment's LF_SERVICE_NONCE as `nonce`; a program that does not know it is ours where the
+    process that was started, or a child of it, listens on the port. api_key: what the health path asks for.
     start_seconds: until it answers. stop_seconds: from the request to end until it is killed.
 
     The process finds a secret in the file that LF_SERVICE_TOKEN_FILE names, and a client of this machine that same one
