@@ -6,6 +6,7 @@ import json
 
 import pytest
 from llamafarm.cli.answer import Printer, print_usage
+from llamafarm.errors import UpstreamError
 from llamafarm.testing.scripted import ScriptedReply
 
 pytestmark = pytest.mark.anyio
@@ -17,6 +18,13 @@ def completion(message: dict, reason: str = "stop") -> dict:
 
 async def test_a_stream_is_printed_as_it_comes_and_ends_with_a_line_end(capsys):
     await Printer().stream(ScriptedReply("Hello there."))
+
+    assert capsys.readouterr() == ("Hello there.\n", "")
+
+
+async def test_an_error_in_the_middle_of_an_answer_begins_a_line_of_its_own(capsys):
+    with pytest.raises(UpstreamError):
+        await Printer().stream(ScriptedReply("Hello there.", error=UpstreamError("It broke off.", provider="x")))
 
     assert capsys.readouterr() == ("Hello there.\n", "")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from llamafarm.errors import LlamaFarmError
 from llamafarm.providers.base import Reply
 from llamafarm.wire.chat import Usage
 
@@ -23,12 +24,16 @@ class Printer:
         self._thinking = False
 
     async def stream(self, reply: Reply) -> None:
-        """Print the chunks as they come."""
-        async for chunk in reply.chunks():
-            self.usage = chunk.get("usage") or self.usage
-            for choice in chunk["choices"][:1]:
-                self.finish_reason = choice.get("finish_reason") or self.finish_reason
-                self._delta(choice.get("delta", {}))
+        """Print the chunks as they come. Raises ProviderError, with what came before it on a line of its own."""
+        try:
+            async for chunk in reply.chunks():
+                self.usage = chunk.get("usage") or self.usage
+                for choice in chunk["choices"][:1]:
+                    self.finish_reason = choice.get("finish_reason") or self.finish_reason
+                    self._delta(choice.get("delta", {}))
+        except LlamaFarmError:
+            self._end_line()
+            raise
         self._end()
 
     def whole(self, completion: dict[str, Any]) -> None:
@@ -64,8 +69,7 @@ class Printer:
 
     def _end(self) -> None:
         """Finish the line, and say what the text does not: calls of tools, an answer that was cut."""
-        if self.text and not self.text.endswith("\n"):
-            click.echo()
+        self._end_line()
         for call in self._calls.values():
             click.echo(json.dumps({"tool_call": call}, ensure_ascii=False))
         if self.finish_reason == "length":
@@ -74,6 +78,10 @@ class Printer:
             click.echo("The answer was cut by the runtime's content filter.", err=True)
         elif not self.text and not self._calls:
             click.echo("The model answered with an empty text.", err=True)
+
+    def _end_line(self) -> None:
+        if self.text and not self.text.endswith("\n"):
+            click.echo()
 
 
 def print_usage(usage: Usage | None) -> None:
