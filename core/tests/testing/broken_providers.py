@@ -129,6 +129,16 @@ class AcmeMedia(Acme):
         return await read_content(self.upstream, answer)
 
 
+class AcmeFiles(Acme):
+    """The same where the runtime can fetch and delete models."""
+
+    async def pull(self, call):
+        await self.upstream.post_json("/pull", {"model": call.entry.model}, call)
+
+    async def remove(self, call):
+        await self.upstream.post_json("/delete", {"model": call.entry.model}, call)
+
+
 class AcmeContract(ProviderContract):
     provider = "acme"
     scenes = OpenAIScenes()
@@ -155,6 +165,12 @@ class TestAcmeMedia(AcmeContract):
     """Nor here."""
 
     made = AcmeMedia
+
+
+class TestAcmeFiles(AcmeContract):
+    """Nor here."""
+
+    made = AcmeFiles
 
 
 class TestAcmeThatRefusesMuch(AcmeContract):
@@ -463,6 +479,31 @@ class HasTime(Acme):
         return await super().ask(path, body, replace(call, deadline=None))
 
 
+class TakesItForDone(AcmeFiles):
+    async def remove(self, call):
+        with suppress(UpstreamError):
+            await super().remove(call)
+
+
+class FetchesForAsLongAsItTakes(AcmeFiles):
+    async def pull(self, call):
+        await super().pull(replace(call, deadline=None))
+
+
+class FetchesOn(AcmeFiles):
+    task = None
+
+    async def pull(self, call):
+        self.task = asyncio.ensure_future(super().pull(call))
+        await asyncio.shield(self.task)
+
+    async def aclose(self):
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+        await super().aclose()
+
+
 class Patient(Acme):
     def __init__(self, endpoint):
         patient = Timeouts(first_byte=endpoint.timeouts.first_byte, between_bytes=None)
@@ -538,9 +579,10 @@ class ForgetsZeros(Acme):
         return await super().ask(path, {name: value for name, value in body.items() if value != 0}, call)
 
 
-for broken in [*Acme.__subclasses__(), *AcmeMedia.__subclasses__()]:
-    if broken is not AcmeMedia and broken.__module__ == __name__ and broken.__qualname__ == broken.__name__:
+KEEPS = (Acme, AcmeMedia, AcmeFiles)
+for broken in [one for sound in KEEPS for one in sound.__subclasses__() if one not in KEEPS]:
+    if broken.__module__ == __name__ and broken.__qualname__ == broken.__name__:
         parts = {"made": broken, "__module__": __name__}
-        if broken in (HasTime, Patient):
+        if broken in (HasTime, Patient, FetchesForAsLongAsItTakes):
             parts["bound"] = 5.0  # they hang where they are broken
         globals()[f"Test{broken.__name__}"] = type(f"Test{broken.__name__}", (AcmeContract,), parts)

@@ -8,9 +8,9 @@ import pytest
 from llamafarm.errors import UpstreamError
 from llamafarm.testing import ProviderContract, Scene
 from llamafarm.testing.contract import contract_tests
-from llamafarm.testing.provider_failures import _check_class
+from llamafarm.testing.provider_failures import check_class
 
-SOUND = ("TestAcme", "TestAcmeMedia", "TestAcmeThatRefusesMuch", "TestAcmeThatOnlyEmbeds")
+SOUND = ("TestAcme", "TestAcmeMedia", "TestAcmeFiles", "TestAcmeThatRefusesMuch", "TestAcmeThatOnlyEmbeds")
 BROKEN = {
     "TestReplacesATest": "test_no_contract_test_is_replaced_or_skipped",
     "TestNoUsage": "test_a_whole_answer_has_text_stop_reason_and_usage",
@@ -48,6 +48,9 @@ BROKEN = {
     "TestAnonymous": "test_an_error_is_for_the_person_who_reads_it",
     "TestNamesNoModel": "test_an_error_is_for_the_person_who_reads_it",
     "TestShowsItsInside": "test_an_error_is_for_the_person_who_reads_it",
+    "TestTakesItForDone": "test_a_model_that_cannot_be_fetched_or_deleted_is_an_error",
+    "TestFetchesForAsLongAsItTakes": "test_the_deadline_of_a_pull_and_of_a_removal_is_kept",
+    "TestFetchesOn": "test_cancelling_a_pull_ends_the_runtimes_work",
     "TestNeverWell": "test_health_says_that_the_runtime_is_up",
     "TestHealthRaises": "test_health_says_what_is_wrong_and_never_raises",
     "TestListsNothing": "test_it_lists_the_models_that_the_runtime_has",
@@ -92,10 +95,10 @@ def test_every_contract_test_has_a_provider_that_fails_it(outcomes):
 )
 def test_an_author_is_told_where_words_decide_and_not_the_status_alone(scene, subject):
     with pytest.raises(AssertionError, match=f"words of the refusal speak of {subject}"):
-        _check_class(UpstreamError("no, says the server"), scene)
+        check_class(UpstreamError("no, says the server"), scene)
 
 
 def test_an_author_is_told_nothing_of_words_where_the_status_decides():
     with pytest.raises(AssertionError) as caught:
-        _check_class(UpstreamError("no, says the server"), Scene.UNAUTHORIZED)
+        check_class(UpstreamError("no, says the server"), Scene.UNAUTHORIZED)
     assert "words of the refusal" not in str(caught.value)

@@ -49,7 +49,7 @@ class ProviderClosing(ProviderSetup):
         async with self.asking(Scene.SILENT) as asking:
             for operation in asking.operations[:1]:
                 task = asyncio.create_task(asking.ask(operation))
-                await _until_working(asking, task)
+                await until_working(asking, task)
                 task.cancel()
                 await asyncio.wait([task])
                 assert task.cancelled(), f"the request went on when it was cancelled: {task}"
@@ -78,7 +78,7 @@ class ProviderClosing(ProviderSetup):
             await asking.provider.aclose()
 
 
-async def _until_working(asking: Asking, task: asyncio.Task[object]) -> None:
+async def until_working(asking: Asking, task: asyncio.Task[object]) -> None:
     """Wait, within the bound of the test, until the runtime has the request."""
     while not asking.stage.working():
         assert not task.done(), f"the request ended before the runtime answered: {task}"

@@ -20,6 +20,7 @@ from llamafarm.providers.base import Health, ModelInfo
 from llamafarm.testing.provider_answers import ProviderAnswers
 from llamafarm.testing.provider_closing import ProviderClosing
 from llamafarm.testing.provider_failures import ProviderFailures
+from llamafarm.testing.provider_files import ProviderFiles
 from llamafarm.testing.provider_setup import Asking
 from llamafarm.testing.scenes import Scene
 from llamafarm.testing.wire_values import values_of
@@ -37,7 +38,7 @@ _TOGETHER = {
 """Fields that mean something only beside others."""
 
 
-class ProviderContract(ProviderAnswers, ProviderClosing, ProviderFailures):
+class ProviderContract(ProviderAnswers, ProviderClosing, ProviderFailures, ProviderFiles):
     """Subclass it in a test module; ProviderSetup says what to give."""
 
     async def test_health_says_that_the_runtime_is_up(self) -> None:

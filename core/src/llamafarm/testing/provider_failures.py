@@ -56,7 +56,7 @@ class ProviderFailures(ProviderSetup):
     @each_refusal
     async def test_a_refusal_is_its_own_error(self, scene: Scene) -> None:
         for error in await self._errors(scene):
-            _check_class(error, scene)
+            check_class(error, scene)
 
     @each_refusal
     async def test_the_runtimes_own_words_reach_the_reader(self, scene: Scene) -> None:
@@ -76,36 +76,36 @@ class ProviderFailures(ProviderSetup):
 
     async def test_a_runtime_that_is_not_there_is_a_connection_that_failed(self) -> None:
         for error in await self._errors(Scene.DOWN):
-            _check_class(error, Scene.DOWN)
+            check_class(error, Scene.DOWN)
 
     async def test_an_answer_that_is_not_the_wires_is_the_runtimes_fault(self) -> None:
         for error in await self._errors(Scene.GARBAGE):
-            _check_class(error, Scene.GARBAGE)
+            check_class(error, Scene.GARBAGE)
 
     async def test_a_runtime_that_does_not_begin_to_answer_is_a_timeout(self) -> None:
         async with self.asking(Scene.SILENT, timeouts={"first_byte": SOON}) as asking:
-            _check_class(await asking.failure(asking.operations[0]), Scene.SILENT)
+            check_class(await asking.failure(asking.operations[0]), Scene.SILENT)
 
     async def test_the_deadline_of_a_call_is_kept(self) -> None:
         async with self.asking(Scene.SILENT) as asking:
             deadline = asyncio.get_running_loop().time() + SOON
-            _check_class(await asking.failure(asking.operations[0], deadline=deadline), Scene.SILENT)
+            check_class(await asking.failure(asking.operations[0], deadline=deadline), Scene.SILENT)
 
     async def test_an_answer_that_stops_in_the_middle_is_a_timeout(self) -> None:
         async with self.asking(Scene.ENDLESS, timeouts={"between_bytes": SOON}) as asking:
             for operation in asking.textual[:1]:
-                _check_class(await asking.failure(operation, stream=True), Scene.SILENT)
+                check_class(await asking.failure(operation, stream=True), Scene.SILENT)
 
     @pytest.mark.parametrize("read", ["chunks", "frames"])
     async def test_a_stream_that_breaks_off_is_never_taken_for_a_whole_one(self, read: str) -> None:
         async with self.asking(Scene.BROKEN) as asking:
             if asking.textual:
-                _check_class(await _error_of(asking, read), Scene.BROKEN)
+                check_class(await _error_of(asking, read), Scene.BROKEN)
 
     async def test_a_sound_that_breaks_off_is_never_taken_for_a_whole_one(self) -> None:
         async with self.asking(Scene.BROKEN) as asking:
             if SPEECH in asking.operations:
-                _check_class(await asking.failure(SPEECH), Scene.BROKEN)
+                check_class(await asking.failure(SPEECH), Scene.BROKEN)
 
     @each_fault
     async def test_an_error_is_for_the_person_who_reads_it(self, scene: Scene) -> None:
@@ -127,7 +127,8 @@ class ProviderFailures(ProviderSetup):
             return [await asking.failure(operation, **way) for way in (ways if asking.textual else ({},))]
 
 
-def _check_class(error: LlamaFarmError, scene: Scene) -> None:
+def check_class(error: LlamaFarmError, scene: Scene) -> None:
+    """Raises AssertionError where a scene is told by an error of another class."""
     wanted = MEANING[scene]
     assert isinstance(error, wanted), f"{scene} is {wanted.__name__}, not {type(error).__name__}: {error}{_told(scene)}"
     reached = scene is not Scene.UNAVAILABLE or not isinstance(error, ConnectionFailed)

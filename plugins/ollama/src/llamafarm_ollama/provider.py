@@ -124,8 +124,10 @@ class OllamaProvider:
         """Delete the model of the entry from the server. Raises ModelNotFound, and ProviderError."""
         limited = replace(call, deadline=_earlier(call.deadline, ABOUT_SECONDS))
         try:
-            async with await self._open("/api/delete", {"model": call.entry.model}, limited, method="DELETE"):
-                pass
+            body = {"model": call.entry.model}
+            async with await self._open("/api/delete", body, limited, method="DELETE") as answer:
+                if said := await answer.content():  # Ollama says nothing; a page comes from somebody else
+                    answer.parsed_object(said)
         except ModelNotFound as error:
             error.hint = "Nothing was deleted; `ollama list` shows what is there."
             raise
