@@ -12,7 +12,7 @@ from pathlib import Path
 
 import llamafarm
 import pytest
-from llamafarm import testing
+from llamafarm import http, testing
 
 NAMES = {
     "a plugin": ["__version__", "data_dir", "hookimpl"],
@@ -107,6 +107,13 @@ NAMES = {
     ],
 }
 
+HTTP_NAMES = {
+    "asking": ["HttpUpstream"],
+    "what comes back": ["Answer", "JsonReply", "SseReply", "read_content", "read_reply"],
+    "what goes wrong": ["NEVER_RETRIED", "ReadError", "Refusal", "error_of"],
+    "addresses": ["host_and_port", "is_loopback", "normalize_base_url"],
+}
+
 TESTING_NAMES = {
     "contracts": ["AgentHandlerContract", "PluginContract", "ProviderContract"],
     "what a runtime does": ["OpenAIScenes", "Scene", "Stage"],
@@ -135,6 +142,15 @@ def test_these_are_the_names_of_llamafarm():
 
 def test_these_are_the_names_of_llamafarm_testing():
     assert sorted(testing.__all__) == flat(TESTING_NAMES)
+
+
+def test_these_are_the_names_of_llamafarm_http():
+    assert sorted(http.__all__) == flat(HTTP_NAMES)
+
+
+@pytest.mark.parametrize("name", flat(HTTP_NAMES))
+def test_each_name_of_http_says_what_it_is(name):
+    assert [*unexplained(http, name)] == []
 
 
 @pytest.mark.parametrize("name", flat(NAMES))
@@ -179,7 +195,7 @@ def methods(value: type) -> Iterator[str]:
             yield from (one for one in own if not one.startswith(("_", "test_")))
 
 
-@pytest.mark.parametrize("home", [llamafarm, testing])
+@pytest.mark.parametrize("home", [llamafarm, http, testing])
 def test_help_does_not_show_the_environment_which_holds_secrets(home):
     for name in home.__all__:
         value = getattr(home, name)

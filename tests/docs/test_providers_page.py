@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from llamafarm.http.certificates import VARIABLES as CERTIFICATES
 from llamafarm.plugins.manager import PluginManager
-from llamafarm.providers.certificates import VARIABLES as CERTIFICATES
 from llamafarm.providers.entry import Timeouts
 from llamafarm.providers.parameters import FORWARD_EVERYTHING
 from llamafarm_openai_compat.profiles import PROFILES

@@ -40,9 +40,13 @@ if TYPE_CHECKING:
     )
     from llamafarm.handlers.base import AgentHandler, Ask, Session, Turn
     from llamafarm.hookspecs import hookimpl
+    from llamafarm.http.address import host_and_port, is_loopback, normalize_base_url
+    from llamafarm.http.answer import Answer
+    from llamafarm.http.content import read_content
+    from llamafarm.http.refusal import NEVER_RETRIED, ReadError, Refusal, error_of
+    from llamafarm.http.reply import JsonReply, SseReply, read_reply
+    from llamafarm.http.upstream import HttpUpstream
     from llamafarm.paths import data_dir
-    from llamafarm.providers.address import host_and_port, is_loopback, normalize_base_url
-    from llamafarm.providers.answer import Answer
     from llamafarm.providers.base import (
         Call,
         Endpoint,
@@ -56,12 +60,9 @@ if TYPE_CHECKING:
         ignore_progress,
     )
     from llamafarm.providers.chunks import ChunkReply
-    from llamafarm.providers.content import Content, read_content
+    from llamafarm.providers.content import Content
     from llamafarm.providers.entry import InstructorMode, ModelEntry, Timeouts
-    from llamafarm.providers.http import HttpUpstream
     from llamafarm.providers.parameters import Field, Parameters, note_ignored
-    from llamafarm.providers.refusal import NEVER_RETRIED, ReadError, Refusal, error_of
-    from llamafarm.providers.reply import JsonReply, SseReply, read_reply
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
     from llamafarm.services.base import Service, ServiceStatus
     from llamafarm.services.process import ProcessService
@@ -117,9 +118,13 @@ _HOMES = {
     ),
     "handlers.base": ("AgentHandler", "Ask", "Session", "Turn"),
     "hookspecs": ("hookimpl",),
+    "http.address": ("host_and_port", "is_loopback", "normalize_base_url"),
+    "http.answer": ("Answer",),
+    "http.content": ("read_content",),
+    "http.refusal": ("NEVER_RETRIED", "ReadError", "Refusal", "error_of"),
+    "http.reply": ("JsonReply", "SseReply", "read_reply"),
+    "http.upstream": ("HttpUpstream",),
     "paths": ("data_dir",),
-    "providers.address": ("host_and_port", "is_loopback", "normalize_base_url"),
-    "providers.answer": ("Answer",),
     "providers.base": (
         "Call",
         "Endpoint",
@@ -133,12 +138,9 @@ _HOMES = {
         "ignore_progress",
     ),
     "providers.chunks": ("ChunkReply",),
-    "providers.content": ("Content", "read_content"),
+    "providers.content": ("Content",),
     "providers.entry": ("InstructorMode", "ModelEntry", "Timeouts"),
-    "providers.http": ("HttpUpstream",),
     "providers.parameters": ("Field", "Parameters", "note_ignored"),
-    "providers.refusal": ("NEVER_RETRIED", "ReadError", "Refusal", "error_of"),
-    "providers.reply": ("JsonReply", "SseReply", "read_reply"),
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
     "services.base": ("Service", "ServiceStatus"),
     "services.process": ("ProcessService",),

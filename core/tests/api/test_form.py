@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from llamafarm.api.form import fields_of
 from llamafarm.errors import RequestError
-from llamafarm.providers.form import encoded_form
+from llamafarm.http.form import encoded_form
 from llamafarm.testing.provider_setup import REQUESTS
 from llamafarm.testing.wire_values import values_of
 from llamafarm.wire.operations import IMAGE_EDITS, IMAGE_VARIATIONS, OPERATIONS, TRANSCRIPTIONS

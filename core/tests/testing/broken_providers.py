@@ -19,12 +19,13 @@ from llamafarm.errors import (
     ProviderUnavailable,
     UpstreamError,
 )
+from llamafarm.http.content import read_content
+from llamafarm.http.reply import read_reply
+from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Endpoint, Health, ModelInfo
-from llamafarm.providers.content import Content, read_content
+from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry, Timeouts
-from llamafarm.providers.http import HttpUpstream
 from llamafarm.providers.parameters import Parameters
-from llamafarm.providers.reply import read_reply
 from llamafarm.records import ProviderSpec
 from llamafarm.testing import OpenAIScenes, ProviderContract, provider_failures
 

@@ -14,8 +14,8 @@ from llamafarm.errors import (
     RateLimited,
     UpstreamError,
 )
+from llamafarm.http.refusal import Refusal
 from llamafarm.providers.base import Call
-from llamafarm.providers.refusal import Refusal
 from llamafarm.testing.upstream import ScriptedUpstream, answering
 from llamafarm_openai_compat.config import endpoint
 from llamafarm_openai_compat.errors import read_error
@@ -224,7 +224,7 @@ async def test_a_server_elsewhere_that_cannot_be_reached_is_tried_again_and_one_
         raise OSError("Connection refused")
 
     monkeypatch.setattr("anyio.connect_tcp", refused)
-    monkeypatch.setattr("llamafarm.providers.http.CONNECT_BACKOFF", 0.001)
+    monkeypatch.setattr("llamafarm.http.upstream.CONNECT_BACKOFF", 0.001)
     for base_url in ("http://models.test/v1", "http://127.0.0.1:9/v1"):
         entry = entry_at(base_url)
         provider = OpenAIProvider(endpoint(entry))

@@ -28,7 +28,7 @@ WRITTEN = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
     without_settings(monkeypatch)
-    monkeypatch.setattr("llamafarm.providers.http.CONNECT_BACKOFF", 0.001)
+    monkeypatch.setattr("llamafarm.http.upstream.CONNECT_BACKOFF", 0.001)
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ TOLD = {
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
     without_settings(monkeypatch)
-    monkeypatch.setattr("llamafarm.providers.http.CONNECT_BACKOFF", 0.001)
+    monkeypatch.setattr("llamafarm.http.upstream.CONNECT_BACKOFF", 0.001)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class At:
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
     without_settings(monkeypatch)
-    monkeypatch.setattr("llamafarm.providers.http.CONNECT_BACKOFF", 0.001)
+    monkeypatch.setattr("llamafarm.http.upstream.CONNECT_BACKOFF", 0.001)
 
 
 async def said(base_url: str) -> str:

@@ -12,7 +12,7 @@ DEFAULT_SERVER = "http://127.0.0.1:8000"
 
 def curl(request: dict[str, Any], *, server_url: str | None, session: str | None) -> str:
     """Return a curl command that sends `request` to the API; the key stays in its variable."""
-    from llamafarm.providers.address import normalize_base_url
+    from llamafarm.http.address import normalize_base_url
 
     words = ["curl", "--no-buffer", normalize_base_url(server_url or DEFAULT_SERVER) + "/chat/completions"]
     words += ["-H", "Content-Type: application/json"]

@@ -51,9 +51,9 @@ class RemoteRoad:
     """Asks an API server; LF_API_KEY is its key."""
 
     def __init__(self, server_url: str) -> None:
-        from llamafarm.providers.address import normalize_base_url
+        from llamafarm.http.address import normalize_base_url
+        from llamafarm.http.upstream import HttpUpstream
         from llamafarm.providers.base import Endpoint
-        from llamafarm.providers.http import HttpUpstream
 
         try:
             url = normalize_base_url(server_url)
@@ -64,9 +64,9 @@ class RemoteRoad:
     async def ask(self, request: dict[str, Any], session: str | None, _progress: Callable[[Progress], None]) -> Reply:
         from llamafarm.gateway import SESSION_HEADER
         from llamafarm.gateway.reply import TurnReply
+        from llamafarm.http.reply import read_reply
         from llamafarm.providers.base import Call
         from llamafarm.providers.entry import ModelEntry
-        from llamafarm.providers.reply import read_reply
 
         entry = ModelEntry(name=request.get("model", "default"), provider="llamafarm", model="default")
         call = Call(entry, request_id=uuid4().hex)

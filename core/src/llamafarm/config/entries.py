@@ -14,8 +14,8 @@ from llamafarm.config.normalize import Part
 from llamafarm.config.problems import KeyPath, did_you_mean
 from llamafarm.config.settings import chain
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
+from llamafarm.http.address import normalize_base_url
 from llamafarm.project import BrokenEntry
-from llamafarm.providers.address import normalize_base_url
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import EntryBlock, ProviderSpec
 

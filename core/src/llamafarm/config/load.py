@@ -117,7 +117,7 @@ def _with_masked_error(entry: entries.Entry, secrets: frozenset[str]) -> entries
 
 def refuse_own_address(project: Project, host: str, port: int) -> None:
     """Raise ConfigError where an entry's `base_url` is the address that this very server listens on."""
-    from llamafarm.providers.address import host_and_port
+    from llamafarm.http.address import host_and_port
 
     for entry in project.models:
         url = getattr(entry, "base_url", None)

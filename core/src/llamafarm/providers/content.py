@@ -8,10 +8,7 @@ from contextlib import aclosing
 from typing import Any, Self
 
 from llamafarm.errors import UpstreamError
-from llamafarm.providers.answer import Answer
-from llamafarm.providers.http import HttpUpstream
 from llamafarm.wire.body import dump
-from llamafarm.wire.envelope import read_error
 
 
 class Content:
@@ -70,30 +67,6 @@ class Content:
         for close in (getattr(self._pieces, "aclose", None), self._close):
             if close is not None:
                 await close()
-
-
-async def read_content(
-    upstream: HttpUpstream, answer: Answer, check: Callable[[dict[str, Any]], None] | None = None
-) -> Content:
-    """Return the content that an accepted answer is. JSON is read whole, since it may hold an error.
-
-    check: raises ProviderError for a JSON answer that is not what was asked for. Raises ProviderError, the answer
-    closed, where it does, and for a web page, which answers no request.
-    """
-    if answer.content_type == "text/html":
-        async with answer:
-            raise answer.broken(f"is a web page: {await answer.text(200)}")
-    media_type = answer.headers.get("content-type", "application/octet-stream")
-    if answer.content_type != "application/json":
-        return Content(media_type, answer)
-    async with answer:
-        content = await answer.content()
-        body = answer.parsed_object(content)
-        if read_error(body):
-            raise upstream.in_band(answer.url, body)
-        if check is not None:
-            check(body)
-        return Content.whole(content, media_type)
 
 
 async def _once(content: bytes) -> AsyncGenerator[bytes, None]:

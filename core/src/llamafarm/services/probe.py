@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 
 from llamafarm.errors import AuthenticationFailed, ConnectionFailed, ProviderError
+from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Endpoint
-from llamafarm.providers.http import HttpUpstream
 
 
 @dataclass(frozen=True)

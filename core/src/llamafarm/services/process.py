@@ -14,8 +14,8 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from llamafarm.errors import AuthenticationFailed, LlamaFarmError, ServiceError
+from llamafarm.http.address import is_loopback
 from llamafarm.paths import data_dir
-from llamafarm.providers.address import is_loopback
 from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services import child
 from llamafarm.services.base import ServiceStatus

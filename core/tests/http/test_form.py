@@ -6,10 +6,10 @@ from email.parser import BytesParser
 from email.policy import HTTP
 
 import pytest
+from llamafarm.http.form import encoded_form
+from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.form import encoded_form
-from llamafarm.providers.http import HttpUpstream
 from llamafarm.testing.upstream import ScriptedUpstream, answering
 from llamafarm.wire.upload import Upload
 

@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from llamafarm.errors import ConfigError
-from llamafarm.providers.address import is_loopback
-from llamafarm.providers.connections import Connections
-from llamafarm.providers.socks import Socks
+from llamafarm.http.address import is_loopback
+from llamafarm.http.connections import Connections
+from llamafarm.http.socks import Socks
 
 SOCKS_PORT = 1080
 """Where a SOCKS proxy is whose address has no port (RFC 1928)."""

@@ -22,12 +22,12 @@ from llamafarm.errors import (
     RateLimited,
     UpstreamError,
 )
-from llamafarm.providers import answer as answers
-from llamafarm.providers import connections
-from llamafarm.providers import http as client
+from llamafarm.http import answer as answers
+from llamafarm.http import connections
+from llamafarm.http import upstream as client
+from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry, Timeouts
-from llamafarm.providers.http import HttpUpstream
 from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering
 
 pytestmark = pytest.mark.anyio
@@ -461,7 +461,7 @@ async def test_a_failure_to_connect_elsewhere_is_tried_again(monkeypatch):
         raise OSError("Connection refused")
 
     monkeypatch.setattr("anyio.connect_tcp", refused)
-    monkeypatch.setattr("llamafarm.providers.http.CONNECT_BACKOFF", 0.001)
+    monkeypatch.setattr("llamafarm.http.upstream.CONNECT_BACKOFF", 0.001)
     http = HttpUpstream(Endpoint("acme", "http://runtime.example/v1"))
     with pytest.raises(ConnectionFailed):
         await http.post_json("/x", {}, call())

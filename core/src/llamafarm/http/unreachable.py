@@ -7,9 +7,9 @@ from typing import NamedTuple
 import httpx
 
 from llamafarm.errors import ConnectionFailed
+from llamafarm.http.proxies import Proxy
+from llamafarm.http.socks import UNAUTHENTICATED
 from llamafarm.providers.base import Endpoint
-from llamafarm.providers.proxies import Proxy
-from llamafarm.providers.socks import UNAUTHENTICATED
 
 TLS = "tls_failed"
 PROXY = "proxy_refused"

@@ -6,8 +6,8 @@ import asyncio
 
 import httpx
 import pytest
-from llamafarm.providers import connections
-from llamafarm.providers.connections import Connections
+from llamafarm.http import connections
+from llamafarm.http.connections import Connections
 from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering
 
 pytestmark = pytest.mark.anyio

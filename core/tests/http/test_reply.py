@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llamafarm.errors import ContextLengthExceeded, ModelNotFound, ProviderError, ProviderTimeout, UpstreamError
+from llamafarm.http.reply import JsonReply, SseReply, read_reply
+from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry, Timeouts
-from llamafarm.providers.http import HttpUpstream
-from llamafarm.providers.reply import JsonReply, SseReply, read_reply
 from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
 

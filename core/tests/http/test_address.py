@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.providers.address import host_and_port, is_loopback, normalize_base_url
+from llamafarm.http.address import host_and_port, is_loopback, normalize_base_url
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from llamafarm.errors import ProviderError
-from llamafarm.providers.answer import Answer
+from llamafarm.http.answer import Answer
+from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.assemble import put_together, taken_apart
 from llamafarm.providers.base import Reply
-from llamafarm.providers.http import HttpUpstream
 from llamafarm.wire import sse
 from llamafarm.wire.envelope import read_error
 

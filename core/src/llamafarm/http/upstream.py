@@ -22,16 +22,13 @@ from llamafarm.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from llamafarm.providers.address import is_loopback
-from llamafarm.providers.answer import LOST, Answer
-from llamafarm.providers.base import Call, Endpoint
-from llamafarm.providers.certificates import trusted
-from llamafarm.providers.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
-from llamafarm.providers.form import encoded_form
-from llamafarm.providers.limits import Limits, deadline_of
-from llamafarm.providers.parameters import ignored_by, note_ignored
-from llamafarm.providers.proxies import Proxy, proxy_of
-from llamafarm.providers.refusal import (
+from llamafarm.http.address import is_loopback
+from llamafarm.http.answer import LOST, Answer
+from llamafarm.http.certificates import trusted
+from llamafarm.http.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
+from llamafarm.http.form import encoded_form
+from llamafarm.http.proxies import Proxy, proxy_of
+from llamafarm.http.refusal import (
     NEVER_RETRIED,
     ReadError,
     Refusal,
@@ -40,7 +37,10 @@ from llamafarm.providers.refusal import (
     limits_told,
     retry_after,
 )
-from llamafarm.providers.unreachable import FINAL, refused_by, unreachable, where
+from llamafarm.http.unreachable import FINAL, refused_by, unreachable, where
+from llamafarm.providers.base import Call, Endpoint
+from llamafarm.providers.limits import Limits, deadline_of
+from llamafarm.providers.parameters import ignored_by, note_ignored
 from llamafarm.wire.body import dump
 
 MAX_ERROR_BYTES = 64 * 1024

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.providers.proxies import Proxy, proxy_of
+from llamafarm.http.proxies import Proxy, proxy_of
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
