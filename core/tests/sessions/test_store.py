@@ -15,7 +15,7 @@ from llamafarm.sessions import SessionStore
 
 pytestmark = pytest.mark.anyio
 
-FARM = "default/shop"
+FARM = "/home/ann/shop"
 HI = {"role": "user", "content": "Hi"}
 HELLO = {"role": "assistant", "content": "Hello."}
 
@@ -56,6 +56,36 @@ async def test_ids_cannot_be_guessed_and_differ(path):
     assert all(len(key) >= 24 for key in ids)
 
 
+async def test_an_id_is_never_taken_for_an_option_and_selected_as_one_word(path):
+    store = open_store(path)
+    ids = [(await store.create(FARM)).id for _ in range(20)]
+    assert [key for key in ids if not (key[0].isalpha() and key.isalnum() and key == key.lower())] == []
+
+
+async def test_a_session_is_found_by_a_beginning_that_no_other_has(path, monkeypatch):
+    store = open_store(path)
+    monkeypatch.setattr("llamafarm.sessions.store._new_id", iter(["abc1", "abd2", "ab", "abc9"]).__next__)
+    for project in (FARM, FARM, FARM, "/home/bob/shop"):
+        await store.create(project)
+    assert await store.find(FARM, "abc") == "abc1"
+    assert await store.find(FARM, "ab") == "ab"  # the whole id of one wins over being the beginning of others
+    with pytest.raises(UsageError, match="3 sessions of this project begin with 'a'") as several:
+        await store.find(FARM, "a")
+    assert several.value.status == 400
+    for unknown in ("abc9", "%", ""):
+        with pytest.raises(UsageError, match="has no session"):
+            await store.find(FARM, unknown)
+
+
+async def test_what_was_kept_by_a_name_stays_apart_until_a_project_adopts_it(path):
+    store = open_store(path)
+    old = await store.create("default/shop")
+    assert await store.list(FARM) == []
+    assert await store.adopt("default/shop", FARM) == 1
+    assert [row.id for row in await store.list(FARM)] == [old.id]
+    assert await store.adopt("default/shop", FARM) == 0
+
+
 async def test_the_file_is_for_its_owner_alone(path):
     store = open_store(path)
     await filled(store, HI)
@@ -68,10 +98,10 @@ async def test_a_session_is_found_by_its_own_project_only(path):
     store = open_store(path)
     key = await filled(store, HI)
     for act in (store.open, store.messages, store.delete):
-        with pytest.raises(UsageError, match="There is no session") as refusal:
-            await act("other/shop", key)
+        with pytest.raises(UsageError, match="has no session") as refusal:
+            await act("/home/bob/shop", key)
         assert (refusal.value.status, refusal.value.code) == (404, "session_not_found")
-    assert await store.list("other/shop") == []
+    assert await store.list("/home/bob/shop") == []
 
 
 async def test_the_list_shows_the_latest_first_with_count_and_first_words(path):
@@ -88,12 +118,12 @@ async def test_one_session_is_deleted_or_all_of_a_project(path):
     store = open_store(path)
     one = await filled(store, HI)
     await filled(store, HI)
-    elsewhere = await store.create("other/shop")
+    elsewhere = await store.create("/home/bob/shop")
     await store.delete(FARM, one)
     with pytest.raises(UsageError):
         await store.messages(FARM, one)
     assert await store.delete_all(FARM) == 1
-    assert [row.id for row in await store.list("other/shop")] == [elsewhere.id]
+    assert [row.id for row in await store.list("/home/bob/shop")] == [elsewhere.id]
 
 
 async def test_two_turns_at_once_cannot_hold_one_session(path):
@@ -170,7 +200,7 @@ async def test_a_process_that_is_killed_loses_nothing_and_holds_nothing(path):
         from llamafarm.sessions import SessionStore
 
         async def main():
-            session = await SessionStore(Path(sys.argv[1])).create("default/shop")
+            session = await SessionStore(Path(sys.argv[1])).create("/home/ann/shop")
             await session.hold()
             await session.append([{"role": "user", "content": "Hi"}])
             print(session.id, flush=True)

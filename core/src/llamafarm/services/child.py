@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 import psutil
 
+from llamafarm.services.processes import is_running
+
 POLL_SECONDS = 0.05
 ORPHAN_SECONDS = 2.0
 """How long the children of a process that has ended may take to follow it."""
@@ -29,14 +31,6 @@ def start(command: Sequence[str], environ: Mapping[str, str], log: BinaryIO) -> 
     )
     _children[process.pid] = process
     return process
-
-
-def created(pid: int) -> float:
-    """When a process began, in seconds since 1970; 0 where it has ended already."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return 0.0
 
 
 async def end(process: psutil.Process, seconds: float) -> None:
@@ -79,15 +73,8 @@ async def _all_ended(processes: Sequence[psutil.Process], seconds: float) -> boo
     while True:
         for process in processes:
             collect(process.pid)
-        if not any(_is_running(process) for process in processes):
+        if not any(is_running(process) for process in processes):
             return True
         if loop.time() > end:
             return False
         await asyncio.sleep(POLL_SECONDS)
-
-
-def _is_running(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False

@@ -20,6 +20,7 @@ from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services import child
 from llamafarm.services.base import ServiceStatus
 from llamafarm.services.probe import Probe, listener, listens, probe
+from llamafarm.services.processes import created
 from llamafarm.services.spec import ProcessSpec
 from llamafarm.services.state import ServiceFiles, ServiceState
 
@@ -170,7 +171,7 @@ class ProcessService:
         state = ServiceState(
             name=self.name,
             pid=process.pid,
-            created=child.created(process.pid),
+            created=created(process.pid),
             nonce=nonce,
             host=self.spec.host,
             port=self.spec.port,

@@ -14,10 +14,9 @@ import psutil
 from filelock import FileLock
 
 from llamafarm.paths import data_dir
+from llamafarm.services.processes import find, is_running
 
 KEPT_LOGS = 3
-CLOCK_SLACK = 2.0
-"""Seconds by which two readings of a process's creation time may differ: they follow the system clock."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +37,11 @@ class ServiceState:
     @property
     def alive(self) -> bool:
         """Whether this very process is running."""
-        process = self.process()
-        if process is None:
-            return False
-        try:
-            return bool(process.status() != psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return False
+        return is_running(self.process())
 
     def process(self) -> psutil.Process | None:
         """The process; None where it has ended, even if another one has its pid now."""
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) <= CLOCK_SLACK
-        except psutil.Error:
-            return None
-        return process if same else None
+        return find(self.pid, self.created)
 
 
 class ServiceFiles:

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import sqlite3
+import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
 
 from llamafarm.errors import RequestError, UsageError
+from llamafarm.services import processes
 from llamafarm.sessions.database import Database, Kind
-from llamafarm.sessions.processes import lives, this_process
 from llamafarm.wire.chat import Message
 
 PATIENCE = 2.0
@@ -50,7 +53,7 @@ Messages = list[Message]
 
 
 class SessionStore:
-    """The sessions of all projects. project: `namespace/name`; a session is only found by its own project's key."""
+    """The sessions of all projects. project: its place; a session is only found by the project that it belongs to."""
 
     def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
         self._database = Database(path)
@@ -58,12 +61,12 @@ class SessionStore:
 
     async def create(self, project: str) -> StoredSession:
         """A new, empty session."""
-        session = secrets.token_urlsafe(18)
+        session = _new_id()
         now = time.time()
         row = (session, project, now, now)
         statement = "INSERT INTO sessions (id, project, created, updated) VALUES (?, ?, ?, ?)"
         try:
-            await self._write(lambda db: db.execute(statement, row))
+            await self.write(lambda db: db.execute(statement, row))
         except asyncio.CancelledError:
             await self.delete(project, session)  # nobody will ever know its id
             raise
@@ -77,6 +80,23 @@ class SessionStore:
     async def list(self, project: str) -> Summaries:
         """The sessions of a project, the latest first."""
         return await self._read(lambda db: _summaries(db, project))
+
+    async def find(self, project: str, beginning: str) -> str:
+        """The id of the one session of a project that begins so, or is called so. Raises UsageError (404, 400)."""
+        statement = "SELECT id FROM sessions WHERE project = ? AND substr(id, 1, ?) = ?"
+        asked = (project, len(beginning), beginning)
+        found = [key for (key,) in await self._read(lambda db: db.execute(statement, asked).fetchall())]
+        if not beginning or not found:
+            raise _unknown(beginning)
+        if len(found) > 1 and beginning not in found:
+            message = f"{len(found)} sessions of this project begin with {beginning!r}."
+            raise UsageError(message, hint="Give more of the id: `lf sessions list` shows them.", status=400)
+        return beginning if beginning in found else found[0]
+
+    async def adopt(self, name: str, project: str) -> int:
+        """Give a project what was kept when `namespace/name` was the key of a session; returns how many there were."""
+        statement = "UPDATE sessions SET project = ? WHERE project = ?"
+        return await self.write(lambda db: db.execute(statement, (project, name)).rowcount)
 
     async def messages(self, project: str, session: str) -> Messages:
         """All messages of a session, in order. Raises UsageError (404)."""
@@ -92,10 +112,10 @@ class SessionStore:
         """Delete a session and its messages. Raises UsageError (404), and RequestError (409) while a turn holds it."""
 
         def delete(db: sqlite3.Connection) -> None:
-            self._refuse_held(session, _require(db, project, session))
+            _refuse_held(session, _require(db, project, session))
             db.execute("DELETE FROM sessions WHERE id = ?", (session,))
 
-        await self._write(delete)
+        await self.write(delete)
 
     async def delete_all(self, project: str) -> int:
         """Delete all sessions of a project, or none while a turn holds one; returns how many there were."""
@@ -103,75 +123,21 @@ class SessionStore:
         def delete(db: sqlite3.Connection) -> int:
             rows = db.execute("SELECT id, holder FROM sessions WHERE project = ?", (project,)).fetchall()
             for session, holder in rows:
-                self._refuse_held(session, holder)
+                _refuse_held(session, holder)
             return db.execute("DELETE FROM sessions WHERE project = ?", (project,)).rowcount
 
-        return await self._write(delete)
-
-    async def hold(self, project: str, session: str) -> str:
-        """Hold a session for one turn; returns the token that `release` takes.
-
-        Waits for a turn that is about to end. Raises RequestError (409) where that one goes on.
-        """
-        token = f"{this_process()}:{secrets.token_hex(8)}"
-        patient_until = time.monotonic() + self.patience
-        try:
-            while not await self._write(lambda db: self._try_hold(db, project, session, token), "write"):
-                if time.monotonic() >= patient_until:
-                    raise _busy(session)
-                await asyncio.sleep(POLL_SECONDS)
-        except asyncio.CancelledError:
-            await self.release(session, token)
-            raise
-        return token
-
-    async def release(self, session: str, token: str) -> None:
-        """Let the next turn have the session; calling twice does nothing."""
-        if token in _held:
-            _held.discard(token)
-            statement = "UPDATE sessions SET holder = NULL WHERE id = ? AND holder = ?"
-            await self._write(lambda db: db.execute(statement, (session, token)), "write")
-
-    async def append(self, project: str, session: str, messages: Messages, token: str | None) -> None:
-        """Append messages in one transaction. Raises RequestError (409) where somebody else holds the session."""
-
-        def append(db: sqlite3.Connection) -> None:
-            if _require(db, project, session) != token:
-                raise _busy(session)
-            (count,) = db.execute("SELECT count(*) FROM messages WHERE session = ?", (session,)).fetchone()
-            rows = [(session, count + at, json.dumps(message)) for at, message in enumerate(messages)]
-            db.executemany("INSERT INTO messages (session, position, message) VALUES (?, ?, ?)", rows)
-            db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (time.time(), session))
-
-        await self._write(append)
-
-    def _try_hold(self, db: sqlite3.Connection, project: str, session: str, token: str) -> bool:
-        if self._is_alive(_require(db, project, session)):
-            return False
-        db.execute("UPDATE sessions SET holder = ? WHERE id = ?", (token, session))
-        _held.add(token)
-        return True
-
-    def _refuse_held(self, session: str, holder: str | None) -> None:
-        if self._is_alive(holder):
-            raise _busy(session)
-
-    def _is_alive(self, holder: str | None) -> bool:
-        """Whether a turn still runs that wrote this holder: one of ours, or any of another living process."""
-        if holder is None:
-            return False
-        process = holder.rpartition(":")[0]
-        return holder in _held if process == this_process() else lives(process)
+        return await self.write(delete)
 
     async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         return await anyio.to_thread.run_sync(self._database.run, work, "read")
 
-    async def _write(self, work: Callable[[sqlite3.Connection], Result], kind: Kind = "keep") -> Result:
+    async def write(self, work: Callable[[sqlite3.Connection], Result], kind: Kind = "keep") -> Result:
+        """What `work` returns, committed. One that is cancelled has been done or not by then, and knows which."""
         writing = asyncio.ensure_future(anyio.to_thread.run_sync(self._database.run, work, kind))
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
-            await asyncio.wait({writing})  # a turn that is cancelled here must know whether it holds the session
+            await asyncio.wait({writing})
             raise
 
 
@@ -189,53 +155,104 @@ class StoredSession:
         return self._id
 
     async def history(self) -> list[Message]:
+        """All messages so far, in order. Raises UsageError (404)."""
         return await self._store.messages(self._project, self._id)
 
     async def append(self, messages: list[Message]) -> None:
-        await self._store.append(self._project, self._id, messages, self._token)
+        """Append messages in one transaction. Raises RequestError (409) where this turn does not hold the session."""
+
+        def append(db: sqlite3.Connection) -> None:
+            if _require(db, self._project, self._id) != self._token:
+                raise _busy(self._id)
+            (count,) = db.execute("SELECT count(*) FROM messages WHERE session = ?", (self._id,)).fetchone()
+            rows = [(self._id, count + at, json.dumps(message)) for at, message in enumerate(messages)]
+            db.executemany("INSERT INTO messages (session, position, message) VALUES (?, ?, ?)", rows)
+            db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (time.time(), self._id))
+
+        await self._store.write(append)
 
     async def hold(self) -> None:
-        """Hold it for this turn. Raises RequestError (409, `session_busy`)."""
-        self._token = await self._store.hold(self._project, self._id)
+        """Hold it for this turn. Waits for a turn that is about to end; raises RequestError (409) where it goes on."""
+        self._token = f"{_this_process(os.getpid())}:{secrets.token_hex(8)}"
+        patient_until = time.monotonic() + self._store.patience
+        try:
+            while not await self._store.write(self._try_hold, "write"):
+                if time.monotonic() >= patient_until:
+                    raise _busy(self._id)
+                await asyncio.sleep(POLL_SECONDS)
+        except asyncio.CancelledError:
+            await self.release()
+            raise
 
     async def release(self) -> None:
-        if self._token is not None:
-            await self._store.release(self._id, self._token)
+        """Let the next turn have the session; calling twice does nothing."""
+        if self._token in _held:
+            _held.discard(self._token)
+            statement, row = "UPDATE sessions SET holder = NULL WHERE id = ? AND holder = ?", (self._id, self._token)
+            await self._store.write(lambda db: db.execute(statement, row), "write")
 
     async def delete(self) -> None:
         """Release and delete it."""
         await self.release()
         await self._store.delete(self._project, self._id)
 
+    def _try_hold(self, db: sqlite3.Connection) -> bool:
+        if _is_held(_require(db, self._project, self._id)):
+            return False
+        assert self._token is not None
+        db.execute("UPDATE sessions SET holder = ? WHERE id = ?", (self._token, self._id))
+        _held.add(self._token)
+        return True
+
+
+def _new_id() -> str:
+    """Cannot be guessed (128 bits), begins with a letter, and a double click on a terminal selects all of it."""
+    rest = (secrets.choice(string.ascii_lowercase + string.digits) for _ in range(24))
+    return secrets.choice(string.ascii_lowercase) + "".join(rest)
+
 
 def _require(db: sqlite3.Connection, project: str, session: str) -> str | None:
     """The holder of a session. Raises UsageError where the project has no such session."""
     row = db.execute("SELECT holder FROM sessions WHERE id = ? AND project = ?", (session, project)).fetchone()
     if row is None:
-        raise UsageError(
-            f"There is no session {session!r} in {project}.",
-            hint="`X-Session-ID: new` begins one; `lf sessions list` shows those that are kept.",
-            code="session_not_found",
-        )
+        raise _unknown(session)
     holder: str | None = row[0]
     return holder
 
 
+def _refuse_held(session: str, holder: str | None) -> None:
+    if _is_held(holder):
+        raise _busy(session)
+
+
+def _is_held(holder: str | None) -> bool:
+    """Whether a turn still runs that wrote this holder: one of ours, or any of another living process."""
+    if holder is None:
+        return False
+    process, _, _ = holder.rpartition(":")
+    if process == _this_process(os.getpid()):
+        return holder in _held
+    pid, _, began = process.partition(":")
+    return processes.is_running(processes.find(int(pid), float(began)))
+
+
+@cache
+def _this_process(pid: int) -> str:
+    return f"{pid}:{processes.created(pid):.2f}"
+
+
 def _summaries(db: sqlite3.Connection, project: str) -> list[SessionSummary]:
     statement = """
-        SELECT id, created, updated, (SELECT count(*) FROM messages WHERE session = id)
+        SELECT id, created, updated, (SELECT count(*) FROM messages WHERE session = id), (
+            SELECT message FROM messages
+            WHERE session = id AND json_extract(message, '$.role') = 'user' ORDER BY position LIMIT 1
+        )
         FROM sessions WHERE project = ? ORDER BY updated DESC, id
     """
-    rows = db.execute(statement, (project,)).fetchall()
-    return [SessionSummary(key, created, updated, count, _title(db, key)) for key, created, updated, count in rows]
-
-
-def _title(db: sqlite3.Connection, session: str) -> str | None:
-    statement = "SELECT message FROM messages WHERE session = ? ORDER BY position"
-    messages = (json.loads(text) for (text,) in db.execute(statement, (session,)))
-    return next(
-        (text for message in messages if message["role"] == "user" and (text := _text(message["content"]))), None
-    )
+    return [
+        SessionSummary(key, created, updated, count, _text(json.loads(first)["content"]) or None if first else None)
+        for key, created, updated, count, first in db.execute(statement, (project,))
+    ]
 
 
 def _text(content: Any) -> str:
@@ -246,10 +263,18 @@ def _text(content: Any) -> str:
     return "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
 
 
+def _unknown(session: str) -> UsageError:
+    return UsageError(
+        f"This project has no session {session!r}.",
+        hint="`new` in its place begins one; `lf sessions list` shows those that are kept.",
+        code="session_not_found",
+    )
+
+
 def _busy(session: str) -> RequestError:
     return RequestError(
         f"Another turn of the session {session!r} is running.",
-        hint="Wait for its answer, or begin another session with `X-Session-ID: new`.",
+        hint="Wait for its answer, or begin another session: `new` in its place.",
         status=409,
         code="session_busy",
     )
