@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from llamafarm.providers.entry import ModelEntry
+
+FILE_NAMES = ("llamafarm.yaml", "llamafarm.yml", "llamafarm.json")
+"""What a configuration is called where nobody names its file."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,24 @@ class Project:
 
     @property
     def key(self) -> str:
-        """`namespace/name`."""
+        """`namespace/name`: what the project is called, which two folders may claim alike."""
         return f"{self.namespace}/{self.name}"
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells the project from every other: the folder of its file, or the file where it has no usual name."""
+        if self.path is None:
+            return self.key
+        folder = self.path.parent.resolve()
+        return str(folder if self.path.name in FILE_NAMES else folder / self.path.name)
+
+    def options_of(self, entry: ModelEntry, handler: str) -> BaseModel | None:
+        """The validated options of an agent handler for one entry: the entry's own over the project's.
+
+        None where neither gives any.
+        """
+        own = entry.validated_options.get(handler)
+        return self.handler_options.get(handler) if own is None else own
 
     @property
     def default(self) -> str | None:

@@ -56,6 +56,17 @@ FARM = """
     def register_providers():
         return [spec("cow", CowEntry), spec("hen", Entry)]
 
+    class Shearing(Strict):
+        blades: int = Field(ge=1)
+        wool: Barn = Barn()
+
+    @llamafarm.hookimpl
+    def register_agent_handlers():
+        return [
+            llamafarm.AgentHandlerSpec("shear", "made for a test", lambda options: None, options=Shearing),
+            llamafarm.AgentHandlerSpec("plain", "made for a test", lambda options: None),
+        ]
+
     @llamafarm.hookimpl
     def register_config_fragments():
         return [

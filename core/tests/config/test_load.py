@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from llamafarm.config import load_project, refuse_own_address
 from llamafarm.config.settings import Settings
@@ -114,6 +116,76 @@ def test_handlers_and_default_model_are_kept(load):
     assert (project.handler, project.default) == (("simple",), "b")
 
 
+def test_options_of_a_handler_are_the_entrys_over_the_projects(load):
+    project = load(
+        f"handlers: {{shear: {{blades: 2}}}}\nruntime: {{models: [{{{COW}, handler_options: "
+        "{shear: {wool: {colour: white}}}}, {name: b, provider: cow, model: m}]}"
+    )
+    own, other = (project.options_of(project.entry(name), "shear") for name in "ab")
+    assert (own.blades, own.wool.colour) == (2, "white")
+    assert (other.blades, other.wool.colour) == (2, "red")
+    assert project.options_of(project.entry("a"), "simple") is None
+
+
+def test_an_entry_names_the_handlers_that_a_request_may_choose(load):
+    entry = load(f"runtime: {{models: [{{{COW}, allow_handlers: [plain]}}]}}").entry("a")
+    assert entry.allow_handlers == ["plain"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("handler_options: {shear: {blads: 1}}", "handler_options.shear.blads: unknown key; did you mean 'blades'?"),
+        ("handler_options: {shear: {blades: 0}}", "handler_options.shear.blades: must be greater than or equal to 1"),
+        ("handler_options: {shear: {}}", "handler_options.shear.blades: is missing"),
+        ("handler_options: {shaer: {}}", "handler_options.shaer: No plugin brings an agent handler 'shaer'."),
+        ("handler_options: {plain: {a: 1}}", "handler_options.plain: the agent handler 'plain' takes no options"),
+        ("allow_handlers: [plain, plain]", "allow_handlers[1]: the agent handler 'plain' is named twice"),
+        ("allow_handlers: [plian]", "allow_handlers[0]: No plugin brings an agent handler 'plian'."),
+    ],
+)
+def test_what_is_wrong_with_an_entrys_handlers_is_told_at_its_place(refused, fields, message):
+    lines = refused(f"runtime: {{models: [{{{COW}, {fields}}}]}}")
+    assert any(f"runtime.models[0].{message}" in line for line in lines), lines
+
+
+def test_a_wrong_option_of_the_project_is_told_once_where_it_stands(refused):
+    lines = refused(
+        f"handlers: {{shear: {{blades: 0}}}}\nruntime: {{models: [{{{COW}, "
+        "handler_options: {shear: {wool: {}}}}]}"
+    )
+    assert [line.split(": ")[1] for line in lines] == ["handlers.shear.blades"]
+
+
+# Whose project it is
+
+
+def test_two_folders_that_claim_one_name_are_two_projects(plugins, tmp_path):
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "llamafarm.yaml").write_text("name: farm\n")
+    one, two = (load_project(tmp_path / place / "llamafarm.yaml", plugins, environ={}) for place in ("one", "two"))
+    assert one.key == two.key
+    assert one.identity != two.identity
+
+
+def test_a_folder_is_one_project_by_whatever_road_it_is_reached(plugins, tmp_path, monkeypatch):
+    folder = tmp_path / "farm"
+    folder.mkdir()
+    (folder / "llamafarm.yaml").write_text("name: farm\n")
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    paths = [folder / "llamafarm.yaml", tmp_path / "link" / "llamafarm.yaml", Path("llamafarm.yaml")]
+    assert {load_project(path, plugins, environ={}).identity for path in paths} == {str(folder.resolve())}
+
+
+def test_a_second_file_of_a_folder_is_a_project_of_its_own(plugins, folder):
+    for name in ("llamafarm.yaml", "other.yaml"):
+        (folder / name).write_text("name: farm\n")
+    first, second = (load_project(folder / name, plugins, environ={}) for name in ("llamafarm.yaml", "other.yaml"))
+    assert first.identity != second.identity
+
+
 def test_an_unknown_model_gets_the_nearest_names(load):
     with pytest.raises(UsageError, match="Did you mean powerful"):
         load("runtime: {models: {powerful: {provider: cow, model: m}}}").entry("powerfull")
@@ -197,7 +269,7 @@ def test_all_problems_are_told_together_in_the_order_of_the_file(refused):
         ("api_key: 123456", "api_key: must be text, not a number; put it in quotes"),
         ("base_url: 'ftp://x'", "base_url: 'ftp://x' is not an address such as"),
         ("handler: smple", "handler: No plugin brings an agent handler 'smple'. Did you mean 'simple'?"),
-        ("handler: [simple, simple]", "handler[1]: the agent handler 'simple' stands in the chain twice"),
+        ("handler: [simple, simple]", "handler[1]: the agent handler 'simple' is named twice"),
         ("prompts: [x]", "prompts[0]: there is no prompt set 'x'. Sets: none"),
     ],
 )

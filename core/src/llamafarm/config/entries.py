@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from llamafarm.config import handlers
 from llamafarm.config.check import Wrong
 from llamafarm.config.context import Loading
 from llamafarm.config.document import kind
 from llamafarm.config.normalize import Part
 from llamafarm.config.problems import KeyPath, did_you_mean
-from llamafarm.config.settings import chain
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.http.address import normalize_base_url
 from llamafarm.project import BrokenEntry
@@ -36,7 +36,7 @@ def build(part: Part, loading: Loading) -> Entry | None:
         spec = loading.plugins.provider(provider)
         entry = _validated(part, spec, loading, missing)
         if entry is not None:
-            _check_handlers(entry, part, loading)
+            handlers.check(entry, part.path, loading)
         return entry
     except (PluginError, _VariableMissing) as error:
         return BrokenEntry(part.name, provider, str(part.data.get("model", "")), _located(error, part, loading))
@@ -140,25 +140,6 @@ def _check_base_url(entry: ModelEntry, part: Part, loading: Loading) -> None:
         normalize_base_url(entry.base_url)
     except ValueError as error:
         loading.problems.add((*part.path, "base_url"), str(error))
-
-
-def _check_handlers(entry: ModelEntry, part: Part, loading: Loading) -> None:
-    check_chain(entry.handler, (*part.path, "handler"), loading)
-
-
-def check_chain(handler: str | list[str] | None, path: KeyPath, loading: Loading) -> None:
-    """Note a handler of a chain that is unknown or stands in it twice. Raises PluginError for one that is broken."""
-    names = chain(handler)
-    for number, name in enumerate(names):
-        place = path if isinstance(handler, str) else (*path, number)
-        if name in names[:number]:
-            loading.problems.add(place, f"the agent handler {name!r} stands in the chain twice")
-        try:
-            loading.plugins.agent_handler(name)
-        except PluginError as error:
-            if error.code != "plugin_not_installed":
-                raise
-            loading.problems.add(place, " ".join(str(error).split("\n")))
 
 
 def check_prompts(entries: Iterable[tuple[Part, Entry]], sets: set[str], loading: Loading) -> None:

@@ -6,9 +6,10 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-from llamafarm.config.find import NAMES, config_in
+from llamafarm.config.find import config_in
 from llamafarm.config.problems import shown
 from llamafarm.errors import ConfigError
+from llamafarm.project import FILE_NAMES
 
 
 def init_text() -> str:
@@ -26,7 +27,7 @@ def write_example(path: Path) -> Path:
     found = path if is_file and path.exists() else (None if is_file else config_in(folder))
     if found is not None:
         raise _exists(found)
-    target = path if is_file else folder / NAMES[0]
+    target = path if is_file else folder / FILE_NAMES[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _create(target, init_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-NAMES = ("llamafarm.yaml", "llamafarm.yml", "llamafarm.json")
+from llamafarm.project import FILE_NAMES
 
 
 def find_config(start: Path) -> Path | None:
@@ -18,4 +18,4 @@ def find_config(start: Path) -> Path | None:
 
 def config_in(folder: Path) -> Path | None:
     """Return the configuration file of this folder alone, or None."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    return next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)

@@ -20,7 +20,6 @@ from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, Prov
 Schema = dict[str, Any]
 
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
-_NAMES: Schema = {"type": "array", "items": {"type": "string"}}
 
 
 def schema(plugins: PluginManager) -> Schema:
@@ -42,7 +41,7 @@ class _Builder:
             "runtime": {"$ref": "#/$defs/runtime"},
             "prompts": self._prompts(),
             "handler": _chain(self._handlers),
-            "handlers": self._options(),
+            "handlers": self._options("Options of agent handlers, by the handler's name."),
             **self._sections(),
         }
         order = sorted(properties, key=lambda key: CORE_SECTIONS.index(key) if key in CORE_SECTIONS else 99)
@@ -91,18 +90,22 @@ class _Builder:
             ],
         }
 
-    def _options(self) -> Schema:
-        known = {name: self._handler_options(spec) for name, spec in self._handlers.items()}
+    def _options(self, description: str, *, partial: bool = False) -> Schema:
+        """Options by the names of handlers. partial: only some of each, since the others come from the project."""
         return {
-            "description": "Options of agent handlers, by the handler's name.",
-            "type": ["object", "null"],
-            "properties": known,
+            "description": description,
+            "type": "object" if partial else ["object", "null"],
+            "properties": {name: self._handler_options(spec, partial) for name, spec in self._handlers.items()},
             "additionalProperties": False,
         }
 
-    def _handler_options(self, spec: AgentHandlerSpec) -> Schema:
-        nothing = {"type": ["object", "null"], "maxProperties": 0}
-        return nothing if spec.options is None else {"anyOf": [self._ref(spec.options), nothing]}
+    def _handler_options(self, spec: AgentHandlerSpec, partial: bool) -> Schema:
+        nothing = {"type": "object" if partial else ["object", "null"], "maxProperties": 0}
+        if spec.options is None:
+            return nothing
+        if partial:
+            return {key: value for key, value in self._definition(spec.options).items() if key != "required"}
+        return {"anyOf": [self._ref(spec.options), nothing]}
 
     def _runtime(self) -> Schema:
         entry = {"$ref": "#/$defs/entry"}
@@ -144,9 +147,15 @@ class _Builder:
         """The fields of one provider's entries, open, so that each form of `runtime` can close them its own way."""
         own = self._definition(spec.entry)
         blocks = {one.at.key: self._ref(one.model) for one in self._fragments if _is_block(one, spec)}
-        handler = {**_chain(self._handlers), "description": "Agent handler, or a chain of them."}
+        fields = spec.entry.model_fields
+        own_options = str(fields["handler_options"].description)
+        handlers = {
+            "handler": {**_chain(self._handlers), "description": fields["handler"].description},
+            "handler_options": self._options(own_options, partial=True),
+            "allow_handlers": {**_names(self._handlers), "description": fields["allow_handlers"].description},
+        }
         required = [key for key in own.get("required", ()) if key not in ("name", "provider")]
-        properties = {**own["properties"], "provider": {"const": spec.name}, "handler": handler, **blocks}
+        properties = {**own["properties"], "provider": {"const": spec.name}, **handlers, **blocks}
         return {"description": spec.summary, "type": "object", "properties": properties, "required": required}
 
 
@@ -166,8 +175,13 @@ def _is_block(fragment: ConfigFragment, spec: ProviderSpec) -> bool:
 
 
 def _chain(handlers: Mapping[str, AgentHandlerSpec]) -> Schema:
+    several = _names(handlers)
+    return {"anyOf": [several["items"], several, {"type": "null"}]}
+
+
+def _names(handlers: Mapping[str, AgentHandlerSpec]) -> Schema:
     name: Schema = {"enum": list(handlers)} if handlers else {"not": {}}
-    return {"anyOf": [name, {"type": "array", "items": name, "uniqueItems": True}, {"type": "null"}]}
+    return {"type": "array", "items": name, "uniqueItems": True}
 
 
 def _with_variables(node: Any, *, closed: bool = False) -> Any:

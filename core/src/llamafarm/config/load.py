@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from llamafarm.config import entries, sections
+from llamafarm.config import entries, handlers, sections
 from llamafarm.config.context import Loading
 from llamafarm.config.document import Document, read
 from llamafarm.config.interpolate import Interpolated, interpolate
@@ -16,7 +16,7 @@ from llamafarm.config.normalize import entries as entry_parts
 from llamafarm.config.problems import KeyPath, Problems
 from llamafarm.config.secrets import literal_secrets, mask
 from llamafarm.config.settings import chain
-from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
+from llamafarm.errors import ConfigError, LlamaFarmError
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import BrokenEntry, Project
 
@@ -58,8 +58,8 @@ def _project(
     models = _models(parts, loading)
     entries.check_prompts(models, {one.name for one in prompts}, loading)
     default = entries.check_default(parts, data.get("runtime"), loading)
-    options = sections.handler_options(data.get("handlers"), loading)
-    _check_default_chain(settings.handler, loading)
+    options = handlers.project_options(data.get("handlers"), loading)
+    handlers.check_project_chain(settings.handler, loading)
     found = sections.plugin_sections(data, loading)
     _note_missing_elsewhere(parts, loading)
     loading.problems.raise_if_any()
@@ -81,13 +81,6 @@ def _project(
 def _models(parts: list[Part], loading: Loading) -> list[tuple[Part, entries.Entry]]:
     built = [(part, entries.build(part, loading)) for part in parts]
     return [(part, entry) for part, entry in built if entry is not None]
-
-
-def _check_default_chain(handler: str | list[str] | None, loading: Loading) -> None:
-    try:
-        entries.check_chain(handler, ("handler",), loading)
-    except PluginError as error:
-        loading.problems.add(("handler",), " ".join(str(error).split("\n")))
 
 
 def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:

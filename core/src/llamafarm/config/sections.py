@@ -1,4 +1,4 @@
-"""The top level beside `runtime`: the core's settings, prompt sets, options of handlers, the sections of plugins."""
+"""The top level beside `runtime`: the core's settings, prompt sets, the sections of plugins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from llamafarm.config.context import Loading
-from llamafarm.config.document import kind
 from llamafarm.config.normalize import prompt_sets
 from llamafarm.config.problems import did_you_mean
 from llamafarm.config.settings import Prompts, Settings
@@ -59,30 +58,6 @@ def prompts(data: Any, loading: Loading) -> tuple[PromptSet, ...]:
 def _message(fields: Any) -> Message:
     message: Message = fields
     return message
-
-
-def handler_options(data: Any, loading: Loading) -> dict[str, BaseModel]:
-    """`handlers`: the options of each handler that is named there."""
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        loading.problems.add(("handlers",), f"must be a mapping from names of handlers to options, not {kind(data)}")
-        return {}
-    found = {name: _options(name, options, loading) for name, options in data.items()}
-    return {name: options for name, options in found.items() if options is not None}
-
-
-def _options(name: str, data: Any, loading: Loading) -> BaseModel | None:
-    try:
-        spec = loading.plugins.agent_handler(name)
-    except PluginError as error:
-        loading.problems.add(("handlers", name), " ".join(str(error).split("\n")))
-        return None
-    if spec.options is None:
-        if data:
-            loading.problems.add(("handlers", name), f"the agent handler {name!r} takes no options")
-        return None
-    return loading.checked(spec.options, {} if data is None else data, ("handlers", name))
 
 
 def plugin_sections(data: dict[str, Any], loading: Loading) -> dict[str, BaseModel]:

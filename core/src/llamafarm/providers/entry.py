@@ -39,6 +39,13 @@ class ModelEntry(BaseModel):
     )
     api_key: SecretStr | None = None
     handler: str | list[str] | None = Field(default=None, description="Agent handler, or a chain of them.")
+    handler_options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Options of agent handlers for this entry, by the handler's name, over those in `handlers`.",
+    )
+    allow_handlers: list[str] = Field(
+        default_factory=list, description="Agent handlers that a request may choose instead of the entry's own."
+    )
     prompts: list[str] = Field(default_factory=list, description="Names of prompt sets; none means all.")
     prompt_format: Literal["unstructured", "structured"] | None = None
     instructor_mode: InstructorMode | None = Field(default=None, description="How structured output is asked for.")
@@ -51,11 +58,17 @@ class ModelEntry(BaseModel):
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts())
 
     _blocks: dict[str, BaseModel] = PrivateAttr(default_factory=dict)
+    _options: dict[str, BaseModel] = PrivateAttr(default_factory=dict)
 
     @property
     def blocks(self) -> Mapping[str, BaseModel]:
         """The blocks that plugins add to an entry (`EntryBlock`), by their key, validated."""
         return self._blocks
+
+    @property
+    def validated_options(self) -> Mapping[str, BaseModel]:
+        """`handler_options` over those of the project, by the handler's name, validated: see `Project.options_of`."""
+        return self._options
 
     @property
     def handlers(self) -> tuple[str, ...]:

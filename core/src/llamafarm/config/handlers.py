@@ -1,0 +1,103 @@
+"""Agent handlers in a configuration: chains of them, those that a request may choose, and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from llamafarm.config.context import Loading
+from llamafarm.config.document import kind
+from llamafarm.config.problems import KeyPath
+from llamafarm.config.settings import chain
+from llamafarm.errors import PluginError
+from llamafarm.providers.entry import ModelEntry
+
+SECTION: KeyPath = ("handlers",)
+"""Where the project's options of handlers stand."""
+
+
+def project_options(data: Any, loading: Loading) -> dict[str, BaseModel]:
+    """`handlers`: the validated options of each handler that is named there."""
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        loading.problems.add(SECTION, f"must be a mapping from names of handlers to options, not {kind(data)}")
+        return {}
+    found: dict[str, BaseModel] = {}
+    for name, options in data.items():
+        place = (*SECTION, name)
+        model = _options_model(name, options, place, loading)
+        if model and (validated := loading.checked(model, {} if options is None else options, place)) is not None:
+            found[name] = validated
+    return found
+
+
+def check_project_chain(handler: str | list[str] | None, loading: Loading) -> None:
+    """Note what is wrong with the chain of every entry that names none."""
+    try:
+        _check_names(handler, ("handler",), loading)
+    except PluginError as error:
+        loading.problems.add(("handler",), _in_one_line(error))
+
+
+def check(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
+    """Note what is wrong with the handlers of an entry, and keep their validated options in it.
+
+    Raises PluginError for a handler of its chain that is broken.
+    """
+    _check_names(entry.handler, (*path, "handler"), loading)
+    _check_names(entry.allow_handlers, (*path, "allow_handlers"), loading)
+    project = loading.values.data.get(SECTION[0])
+    defaults = project if isinstance(project, dict) else {}
+    for name, own in entry.handler_options.items():
+        place = (*path, "handler_options", name)
+        model = _options_model(name, own, place, loading)
+        if model and (validated := _over(defaults.get(name), own, model, place, loading)) is not None:
+            entry._options[name] = validated
+
+
+def _over(
+    project: Any, own: Mapping[str, Any], model: type[BaseModel], place: KeyPath, loading: Loading
+) -> BaseModel | None:
+    """The entry's options over the project's. What is wrong with an option of the project is told in its own place."""
+    inherited = project if isinstance(project, dict) else {}
+    validated = loading.check(model, {**inherited, **own}, place)
+    if not isinstance(validated, list):
+        return validated
+    for wrong in validated:
+        if not wrong.place or wrong.place[0] in own or wrong.place[0] not in inherited:
+            loading.problems.add((*place, *wrong.place), wrong.message)
+    return None
+
+
+def _check_names(handler: str | Sequence[str] | None, path: KeyPath, loading: Loading) -> None:
+    """Note a handler that is unknown or named twice. Raises PluginError for one that is broken."""
+    names = chain(handler)
+    for number, name in enumerate(names):
+        place = path if isinstance(handler, str) else (*path, number)
+        if name in names[:number]:
+            loading.problems.add(place, f"the agent handler {name!r} is named twice")
+        try:
+            loading.plugins.agent_handler(name)
+        except PluginError as error:
+            if error.code != "plugin_not_installed":
+                raise
+            loading.problems.add(place, _in_one_line(error))
+
+
+def _options_model(name: str, options: Any, place: KeyPath, loading: Loading) -> type[BaseModel] | None:
+    """What the options of a handler are validated by; None where it has none, or is not there, which is noted."""
+    try:
+        spec = loading.plugins.agent_handler(name)
+    except PluginError as error:
+        loading.problems.add(place, _in_one_line(error))
+        return None
+    if spec.options is None and options:
+        loading.problems.add(place, f"the agent handler {name!r} takes no options")
+    return spec.options
+
+
+def _in_one_line(error: PluginError) -> str:
+    return " ".join(str(error).splitlines())
