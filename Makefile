@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip --disable-pip-version-check
-DISTRIBUTIONS = -e "core[fast]" -e plugins/openai_compat -e plugins/ollama -e plugins/lemonade -e "plugins/universal[server]"
+DISTRIBUTIONS = -e "core[fast]" -e plugins/openai_compat -e plugins/ollama -e plugins/lemonade -e plugins/kit \
+	-e "plugins/universal[server]"
 DECLARED = constraints.txt requirements-dev.txt core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
 .DEFAULT_GOAL := help

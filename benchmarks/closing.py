@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "providers"))
 
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 from upstreams import MODEL, api, project
 from waiting import WIRES, Waiting
 

@@ -18,18 +18,19 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import click
-import llamafarm.testing
+import llamafarm
+import llamafarm_kit.testing
 import provider_tables
 from llamafarm.cli.main import lf
 from llamafarm.config import schema
 from llamafarm.plugins.discovery import candidates
 from llamafarm.plugins.manager import PluginManager
-from llamafarm.testing.contract import GUARD, contract_tests
-from llamafarm.testing.scenes import Scene
 from llamafarm.wire.operations import OPERATIONS
+from llamafarm_kit.testing.contract import GUARD, contract_tests
+from llamafarm_kit.testing.scenes import Scene
 
 DOCS = Path(__file__).parent
-OFFICIAL = ("llamafarm", *(f"llamafarm-{name}" for name in ("openai-compat", "ollama", "lemonade", "universal")))
+OFFICIAL = ("llamafarm", *(f"llamafarm-{name}" for name in ("openai-compat", "ollama", "lemonade", "universal", "kit")))
 WIDTH = 100
 RETURNED = {"reply": "Reply", "content": "Content"}
 
@@ -95,7 +96,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 def contract(name: str | None) -> str:
     """The tests of a contract as sentences, by where they come from."""
-    found = contract_tests(getattr(llamafarm.testing, str(name)))
+    found = contract_tests(getattr(llamafarm_kit.testing, str(name)))
     tests = [test for test in found if test != GUARD]
     return "\n".join(f"- {test.removeprefix('test_').replace('_', ' ')}" for test in tests)
 

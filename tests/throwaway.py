@@ -1,8 +1,8 @@
 """Throw-away environments: really installed distributions, and nothing of the workspace but what is asked for.
 
-The core's own third-party dependencies are copied once for the whole test run from what the workspace has installed
-(the closure of what core/pyproject.toml declares, no more), so that an environment is made without the network in the
-blink of an eye. Everything else is installed by pip, from wheels.
+The third-party dependencies of our distributions are copied once for the whole test run from what the workspace has
+installed (the closure of what their pyproject.toml declare, no more), so that an environment is made without the
+network in the blink of an eye. Everything else is installed by pip, from wheels.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "core"
 OPENAI = ROOT / "plugins" / "openai_compat"
+KIT = ROOT / "plugins" / "kit"
 
 SITE = (
     ("lib", f"python{sysconfig.get_python_version()}", "site-packages") if os.name != "nt" else ("Lib", "site-packages")
@@ -39,8 +40,8 @@ KEPT_OUT = ("LF_", "UNIVERSAL_", "PYTHON", "PYTEST_", "VIRTUAL_ENV", "PIP_TARGET
 class Environment:
     """A virtual environment of its own and an empty folder to work in, both below `home`.
 
-    It holds the dependencies of the core, and those of the core's `extras` (such as "testing"), and what `also` names
-    of the workspace (such as a build backend); the core itself is installed like everything else::
+    It holds the third-party dependencies of the source folders in `of`, and what `also` names of the workspace (such as
+    a build backend); the core itself is installed like everything else::
 
         environment = Environment(tmp_path)
         environment.install(CORE, OPENAI, wheel)
@@ -49,7 +50,7 @@ class Environment:
     folder: where commands run. environ: variables on top of those of the tests.
     """
 
-    def __init__(self, home: Path, *, extras: Iterable[str] = (), also: Iterable[str] = ()) -> None:
+    def __init__(self, home: Path, *, of: Iterable[Path] = (CORE,), also: Iterable[str] = ()) -> None:
         self.home = home
         self.folder = home / "work"
         self.folder.mkdir(parents=True)
@@ -57,7 +58,7 @@ class Environment:
         self._venv = home / "venv"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(self._venv)], check=True, timeout=100)
         self.site = self._venv.joinpath(*SITE)
-        (self.site / "_dependencies.pth").write_text(f"{dependencies(tuple(sorted(extras)), tuple(also))}\n")
+        (self.site / "_dependencies.pth").write_text(f"{dependencies(tuple(of), tuple(also))}\n")
 
     @property
     def python(self) -> Path:
@@ -133,9 +134,7 @@ def link_dependencies(site: Path, folder: Path, *extras: str) -> None:
 
     They lead to what the workspace has installed, so gigabytes cost nothing. Our own distributions are left out.
     """
-    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    optional = [line for extra in extras for line in project["optional-dependencies"][extra]]
-    for one in _closure([*project["dependencies"], *optional]).values():
+    for one in _closure(declared(folder, *extras)).values():
         for name in {file.parts[0] for file in one.files or () if ".." not in file.parts}:
             link, target = site / name, Path(str(one.locate_file(name)))
             if target.exists() and not link.exists():
@@ -143,14 +142,18 @@ def link_dependencies(site: Path, folder: Path, *extras: str) -> None:
 
 
 @cache
-def dependencies(extras: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> Path:
-    """A folder with the core's third-party dependencies, and `also`, copied from what is installed in the workspace."""
+def dependencies(of: tuple[Path, ...], also: tuple[str, ...] = ()) -> Path:
+    """A folder with what these source folders declare, and `also`, copied from what is installed in the workspace."""
     into = _made("dependencies-")
-    project = tomllib.loads((CORE / "pyproject.toml").read_text())["project"]
-    optional = [line for extra in extras for line in project["optional-dependencies"][extra]]
-    for one in _closure([*project["dependencies"], *optional, *also]).values():
+    for one in _closure([*(line for folder in of for line in declared(folder)), *also]).values():
         _copy(one, into)
     return into
+
+
+def declared(folder: Path, *extras: str) -> list[str]:
+    """The requirements of the distribution in a source folder, with those of its extras."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    return [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
 
 
 def _closure(lines: Iterable[str]) -> dict[str, Distribution]:

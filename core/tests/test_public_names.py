@@ -12,7 +12,7 @@ from pathlib import Path
 
 import llamafarm
 import pytest
-from llamafarm import http, testing
+from llamafarm import http
 
 NAMES = {
     "a plugin": ["__version__", "data_dir", "hookimpl"],
@@ -114,23 +114,6 @@ HTTP_NAMES = {
     "addresses": ["host_and_port", "is_loopback", "normalize_base_url"],
 }
 
-TESTING_NAMES = {
-    "contracts": ["AgentHandlerContract", "PluginContract", "ProviderContract"],
-    "what a runtime does": ["OpenAIScenes", "Scene", "Stage"],
-    "a runtime that is played": [
-        "Asked",
-        "Exchange",
-        "Peer",
-        "ReplayUpstream",
-        "Script",
-        "ScriptedUpstream",
-        "answering",
-        "silent",
-        "streaming",
-    ],
-    "a provider that is played": ["ScriptedPlugins", "ScriptedProvider", "ScriptedReply"],
-}
-
 
 def flat(names):
     return sorted(name for group in names.values() for name in group)
@@ -138,10 +121,6 @@ def flat(names):
 
 def test_these_are_the_names_of_llamafarm():
     assert sorted(llamafarm.__all__) == flat(NAMES)
-
-
-def test_these_are_the_names_of_llamafarm_testing():
-    assert sorted(testing.__all__) == flat(TESTING_NAMES)
 
 
 def test_these_are_the_names_of_llamafarm_http():
@@ -156,11 +135,6 @@ def test_each_name_of_http_says_what_it_is(name):
 @pytest.mark.parametrize("name", flat(NAMES))
 def test_each_name_says_what_it_is(name):
     assert [*unexplained(llamafarm, name)] == []
-
-
-@pytest.mark.parametrize("name", flat(TESTING_NAMES))
-def test_each_name_of_testing_says_what_it_is(name):
-    assert [*unexplained(testing, name)] == []
 
 
 def unexplained(home, name) -> Iterator[str]:
@@ -187,15 +161,15 @@ def is_own(module, value) -> bool:
 
 
 def methods(value: type) -> Iterator[str]:
-    """The public methods and properties of a class that are ours; the names of tests are sentences already."""
+    """The public methods and properties of a class that are ours."""
     for home in value.__mro__:
         if home.__module__.startswith("llamafarm"):
             kinds = (classmethod, staticmethod, property)
             own = [one for one, what in vars(home).items() if inspect.isfunction(what) or isinstance(what, kinds)]
-            yield from (one for one in own if not one.startswith(("_", "test_")))
+            yield from (one for one in own if not one.startswith("_"))
 
 
-@pytest.mark.parametrize("home", [llamafarm, http, testing])
+@pytest.mark.parametrize("home", [llamafarm, http])
 def test_help_does_not_show_the_environment_which_holds_secrets(home):
     for name in home.__all__:
         value = getattr(home, name)

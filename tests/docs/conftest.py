@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from pages import with_pip
-from throwaway import CORE, OPENAI, Environment, wheel_of
+from throwaway import CORE, KIT, OPENAI, Environment, wheel_of
 
 
 @pytest.fixture
 def author(tmp_path: Path) -> Iterator[Environment]:
-    """What a plugin author has after `pip install "llamafarm[testing]"`, and a `pip` without the network."""
-    made = Environment(tmp_path / "author", extras=["testing"], also=["hatchling", "editables"])
-    made.install(CORE)
-    yield with_pip(made, wheel_of(CORE), wheel_of(OPENAI))
+    """What a plugin author has after `pip install llamafarm-kit`, and a `pip` without the network."""
+    made = Environment(tmp_path / "author", of=[CORE, KIT], also=["hatchling", "editables"])
+    made.install(CORE, KIT)
+    yield with_pip(made, *map(wheel_of, (CORE, KIT, OPENAI)))
     shutil.rmtree(tmp_path)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from llamafarm import ProviderSpec, ServiceError
-from llamafarm.testing import Asked, Exchange, Peer, ProviderContract, Scene
+from llamafarm_kit.testing import Asked, Exchange, Peer, ProviderContract, Scene
 from pages import blocks
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins" / "http.md"

@@ -15,7 +15,7 @@ from types import FunctionType
 from typing import Any
 
 import llamafarm
-import llamafarm.testing
+import llamafarm_kit.testing
 import pytest
 import yaml
 from llamafarm import hookspecs, records
@@ -89,7 +89,7 @@ def test_every_variable_about_plugins_is_described() -> None:
 @pytest.mark.parametrize("contract", ["PluginContract", "ProviderContract", "AgentHandlerContract"])
 def test_everything_that_an_author_says_to_a_contract_is_described(contract: str) -> None:
     text = (ROOT / "docs" / "plugins" / "testing.md").read_text()
-    homes = getattr(llamafarm.testing, contract).__mro__
+    homes = getattr(llamafarm_kit.testing, contract).__mro__
     said = {name for home in homes for name, kind in inspect.get_annotations(home).items() if "ClassVar" in str(kind)}
     assert said
     assert [name for name in sorted(said) if f"`{name}`" not in text] == []

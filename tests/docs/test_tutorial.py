@@ -22,4 +22,4 @@ def test_the_tutorial_leads_from_nothing_to_a_chat_through_a_provider_of_ones_ow
 def test_the_tutorial_begins_with_an_environment_of_its_own() -> None:
     typed = [command.typed for block in blocks(PAGE, "console") for command in block.commands]
     assert tuple(typed[: len(MADE)]) == MADE
-    assert typed[len(MADE)] == 'pip install "llamafarm[testing]"'
+    assert typed[len(MADE)] == "pip install llamafarm-kit"

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 from commands import Running, wait_until
-from throwaway import CORE, ROOT, Environment
+from throwaway import CORE, KIT, ROOT, Environment
 
 EXAMPLES = ROOT / "examples"
 BOUND = 400.0
@@ -35,8 +35,8 @@ runtime:
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment with the core and both examples, installed as from an index."""
-    made = Environment(tmp_path_factory.mktemp("examples"), extras=("testing",))
-    made.install(CORE, EXAMPLES / "echo_process", EXAMPLES / "polish_handler")
+    made = Environment(tmp_path_factory.mktemp("examples"), of=[CORE, KIT])
+    made.install(CORE, KIT, EXAMPLES / "echo_process", EXAMPLES / "polish_handler")
     return made
 
 
@@ -73,13 +73,13 @@ def test_a_wheel_carries_type_hints_and_its_licence(stranger: Environment, packa
 
 @pytest.mark.parametrize("package", ["llamafarm_echo_process", "llamafarm_polish_handler"])
 def test_an_example_is_written_from_public_names_alone(package: str) -> None:
-    """`import llamafarm` and `llamafarm.testing`, and never a module inside."""
+    """`import llamafarm` and `llamafarm_kit.testing`, and never a module inside."""
     [folder] = [path.parents[1] for path in EXAMPLES.glob(f"*/src/{package}")]
     lines = [line for path in folder.rglob("*.py") for line in path.read_text().splitlines()]
     imports = {line for line in lines if line.startswith(("from llamafarm", "import llamafarm"))}
-    inside = {line for line in imports if line.startswith("from llamafarm.")}
     assert "import llamafarm" in imports
-    assert {line.split(" import ")[0] for line in inside} <= {"from llamafarm.testing"}
+    inside = {line for line in imports if line.startswith(("from llamafarm.", "from llamafarm_kit"))}
+    assert {line.split(" import ")[0] for line in inside} <= {"from llamafarm_kit.testing"}
 
 
 def test_a_chat_goes_through_the_provider(stranger: Environment) -> None:

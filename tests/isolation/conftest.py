@@ -1,4 +1,4 @@
-"""Environments with the core, the plugin `openai`, and strangers: installed once, and each test looks on."""
+"""Environments with the core, the plugin `openai`, the kit, and strangers: installed once, and each test looks on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ sys.path[:0] = [str(Path(__file__).parent)]  # for the helpers that lie here
 
 from echo_server import Echo, Serving, echo_app  # noqa: E402
 from strangers import Stranger  # noqa: E402
-from throwaway import CORE, OPENAI, Environment  # noqa: E402
+from throwaway import CORE, KIT, OPENAI, Environment  # noqa: E402
 
 Farm = Callable[..., Environment]
 
@@ -32,8 +32,8 @@ def farm_of(tmp_path_factory: pytest.TempPathFactory, one_echo: Echo) -> Farm:
 
     def make(*strangers: Stranger, unnamed: Stranger | None = None) -> Environment:
         home = tmp_path_factory.mktemp("isolation")
-        environment = Environment(home)
-        environment.install(CORE, OPENAI, *(one.wheel(home / "wheels") for one in strangers))
+        environment = Environment(home, of=[CORE, KIT])
+        environment.install(CORE, OPENAI, KIT, *(one.wheel(home / "wheels") for one in strangers))
         entries = [f"    - {{name: echo, provider: openai, model: echo-1, base_url: {one_echo.url}}}"]
         entries += [
             f"    - {{name: {one.name}, provider: {one.provider}, model: none}}" for one in strangers if one != unnamed

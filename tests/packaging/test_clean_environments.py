@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from throwaway import CORE, ROOT, SITE, link_dependencies, wheel_of
+from throwaway import CORE, KIT, ROOT, SITE, link_dependencies, wheel_of
 
 PLUGINS = ROOT / "plugins"
 OPENAI = PLUGINS / "openai_compat"
@@ -51,8 +51,8 @@ class Environment:
     def __init__(self, home: Path) -> None:
         self._bin = home / "venv" / ("Scripts" if os.name == "nt" else "bin")
         self._site = home.joinpath("venv", *SITE)
-        self._cwd = home / "empty"
-        self._cwd.mkdir()
+        self.cwd = home / "empty"
+        self.cwd.mkdir()
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             port = str(found.getsockname()[1])
@@ -76,9 +76,11 @@ class Environment:
         return self._run(str(self._bin / "lf"), *arguments, check=False)
 
     def unimportable(self, *packages: str) -> dict[str, str]:
-        """The modules of `packages` that cannot be imported, with the cause; but contract tests, which are an extra."""
-        failed = json.loads(self._run(str(self._bin / "python"), "-c", IMPORT_EVERYTHING, *packages).stdout)
-        return {name: cause for name, cause in failed.items() if not name.startswith("llamafarm.testing.")}
+        """The modules of `packages` that cannot be imported, with the cause."""
+        failed: dict[str, str] = json.loads(
+            self._run(str(self._bin / "python"), "-c", IMPORT_EVERYTHING, *packages).stdout
+        )
+        return failed
 
     def distributions(self) -> set[str]:
         """What is installed."""
@@ -87,7 +89,7 @@ class Environment:
     def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
-            cwd=self._cwd,
+            cwd=self.cwd,
             env=self._environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -113,6 +115,9 @@ def test_each_distribution_works_with_what_it_and_those_below_it_declare(environ
     environment.install(OLLAMA, LEMONADE)
     two_more_are_two_more_providers(environment)
 
+    environment.install(KIT)
+    the_kit_adds_two_commands(environment)
+
     environment.install(UNIVERSAL)
     the_universal_client_needs_no_torch(environment)
 
@@ -124,6 +129,9 @@ def the_core_alone_gives_a_working_lf(core: Environment) -> None:
     assert core.unimportable("llamafarm") == {}
     assert len(core.distributions()) <= 30
     assert core.lf("--help").returncode == 0
+    missing = core.lf("plugins", "new", "acme")
+    assert missing.returncode == 1
+    assert "pip install llamafarm-kit" in missing.stderr
     assert core.lf("init").returncode == 0
     listed = core.lf("models", "list")
     assert listed.returncode == 0
@@ -143,6 +151,13 @@ def two_more_are_two_more_providers(four: Environment) -> None:
     assert four.unimportable("llamafarm_ollama", "llamafarm_lemonade") == {}
     plugins = json.loads(four.lf("plugins", "list", "--json").stdout)
     assert {row["name"] for row in plugins if row["status"] == "active"} == {"simple", "openai", "ollama", "lemonade"}
+
+
+def the_kit_adds_two_commands(author: Environment) -> None:
+    assert author.unimportable("llamafarm_kit") == {}
+    assert author.lf("plugins", "check").returncode == 0
+    written = author.lf("plugins", "new", "acme", "--path", str(author.cwd / "acme"))
+    assert written.returncode == 0, written.stderr
 
 
 def the_universal_client_needs_no_torch(client: Environment) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llamafarm.plugins.check import check_all
 from llamafarm.plugins.manager import PluginManager
+from llamafarm_kit.check import check_all
 
 
 def test_every_official_plugin_passes_the_check():

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 from lemonade_server import LemonadeServer
-from llamafarm.testing import Asked, Exchange, OpenAIScenes, Peer, Scene, Script, ScriptedUpstream
-from llamafarm.testing.upstream import answering, silent
+from llamafarm_kit.testing import Asked, Exchange, OpenAIScenes, Peer, Scene, Script, ScriptedUpstream
+from llamafarm_kit.testing.upstream import answering, silent
 from llamafarm_universal.server.settings import Settings as RuntimeSettings
 from runtime_servers import serving
 

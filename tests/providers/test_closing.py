@@ -14,8 +14,8 @@ import pytest
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.providers.base import Reply
 from llamafarm.records import AgentHandlerSpec
-from llamafarm.testing import ScriptedUpstream
-from llamafarm.testing.scripted import ScriptedPlugins
+from llamafarm_kit.testing import ScriptedUpstream
+from llamafarm_kit.testing.scripted import ScriptedPlugins
 from runtime_servers import serving, wait_until
 from upstreams import MODEL, PLUGINS, api, project
 from waiting import SPEECH, WIRES, Waiting

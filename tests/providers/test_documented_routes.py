@@ -22,9 +22,9 @@ from llamafarm.gateway import Context, Gateway
 from llamafarm.project import Project
 from llamafarm.providers.base import operations
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.testing import Asked, OpenAIScenes, Peer, Scene, Script, ScriptedUpstream
 from llamafarm.wire import sse
 from llamafarm.wire.operations import CHAT, EMBEDDINGS, IMAGES, Operation
+from llamafarm_kit.testing import Asked, OpenAIScenes, Peer, Scene, Script, ScriptedUpstream
 from ollama_fake import FakeOllama
 from ollama_models import FakeModel
 from upstreams import PLUGINS

@@ -14,8 +14,8 @@ from llamafarm.gateway import Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.sessions import SessionStore
-from llamafarm.testing.served import served
 from llamafarm.web.run import Server
+from llamafarm_kit.testing.served import served
 
 MODEL = "entry"
 PLUGINS = PluginManager(environ={})

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from llamafarm.testing import Asked, Peer
 from llamafarm.wire import sse
+from llamafarm_kit.testing import Asked, Peer
 
 SSE = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
 NDJSON = {"content-type": "application/x-ndjson", "transfer-encoding": "chunked"}

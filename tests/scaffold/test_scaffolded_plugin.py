@@ -1,7 +1,7 @@
 """What `lf plugins new` writes is a whole plugin: it installs, passes its tests unedited, and a chat goes through it.
 
-Each kind is written by the `lf` of an environment of its own, and installed there from its wheel, beside the core with
-its extra for tests and nothing else.
+Each kind is written by the `lf` of an environment of its own, and installed there from its wheel, beside the core and
+the kit and nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from echo_server import Echo, Serving, echo_app
-from throwaway import CORE, OPENAI, ROOT, Environment
+from throwaway import CORE, KIT, OPENAI, ROOT, Environment
 
 BRINGS = {"provider": (["acme"], []), "handler": ([], ["acme"]), "both": (["acme"], ["acme"])}
 """What each kind of plugin brings: providers and agent handlers."""
@@ -45,8 +45,8 @@ def plugin_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Plugi
 
     @cache
     def make(kind: str) -> Plugin:
-        environment = Environment(tmp_path_factory.mktemp(kind), extras=["testing"])
-        environment.install(CORE)
+        environment = Environment(tmp_path_factory.mktemp(kind), of=[CORE, KIT])
+        environment.install(CORE, KIT)
         written = environment.lf("plugins", "new", "acme", f"--{kind}")
         assert written.returncode == 0, written.stderr
         folder = environment.folder / "llamafarm-acme"

@@ -152,7 +152,7 @@ def test_a_body_limit_that_is_no_number_is_an_error(text):
 
 
 def test_two_requests_of_one_client_id_are_told_apart_upstream(serve):
-    from llamafarm.testing.scripted import ScriptedProvider
+    from llamafarm_kit.testing.scripted import ScriptedProvider
 
     provider = ScriptedProvider()
     server = serve(provider)

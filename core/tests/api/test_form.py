@@ -6,10 +6,10 @@ import pytest
 from llamafarm.api.form import fields_of
 from llamafarm.errors import RequestError
 from llamafarm.http.form import encoded_form
-from llamafarm.testing.provider_setup import REQUESTS
-from llamafarm.testing.wire_values import values_of
 from llamafarm.wire.operations import IMAGE_EDITS, IMAGE_VARIATIONS, OPERATIONS, TRANSCRIPTIONS
 from llamafarm.wire.upload import Upload
+from llamafarm_kit.testing.provider_setup import REQUESTS
+from llamafarm_kit.testing.wire_values import values_of
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 

@@ -12,7 +12,7 @@ from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import Health
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.services.base import ServiceStatus
-from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider
+from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider
 
 DOWN = ScriptedProvider(health=Health(False, "connection refused"))
 UP = ScriptedProvider(health=Health(True, "It answers.", latency=0.0123))

@@ -12,9 +12,9 @@ from llamafarm.errors import RateLimited, UpstreamError
 from llamafarm.project import Project
 from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider
 from llamafarm.wire import sse
 from llamafarm.wire.upload import Upload
+from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider
 
 PICTURE = bytes(range(256)) * 8
 ENCODED = base64.b64encode(PICTURE).decode()

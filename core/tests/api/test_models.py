@@ -17,8 +17,8 @@ from llamafarm.errors import ConfigError, ModelNotFound, UpstreamError
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import ModelInfo, Progress
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.testing.scripted import ScriptedProvider
 from llamafarm.wire import sse
+from llamafarm_kit.testing.scripted import ScriptedProvider
 
 BOUND = 20.0
 PREFIXES = ["", "/projects/default/shop"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai
 import pytest
-from llamafarm.testing.scripted import ScriptedProvider
+from llamafarm_kit.testing.scripted import ScriptedProvider
 
 PREFIXES = ["", "/projects/default/shop"]
 

@@ -25,7 +25,7 @@ runtime:
 """
 SOURCE = """
 import llamafarm
-from llamafarm.testing.scripted import ScriptedProvider
+from llamafarm_kit.testing.scripted import ScriptedProvider
 
 PROVIDER = ScriptedProvider("Hello.")
 

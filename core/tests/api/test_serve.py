@@ -25,7 +25,7 @@ import os
 from pathlib import Path
 
 import llamafarm
-from llamafarm.testing.scripted import ScriptedProvider, ScriptedReply
+from llamafarm_kit.testing.scripted import ScriptedProvider, ScriptedReply
 
 class FileGate:
     def is_set(self):

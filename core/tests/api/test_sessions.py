@@ -6,7 +6,7 @@ import threading
 
 import httpx
 import pytest
-from llamafarm.testing.scripted import ScriptedProvider, ScriptedReply
+from llamafarm_kit.testing.scripted import ScriptedProvider, ScriptedReply
 
 HI = {"role": "user", "content": "Hi"}
 

@@ -13,8 +13,8 @@ import pytest
 from llamafarm.api.settings import Limits
 from llamafarm.errors import ContextLengthExceeded, RateLimited, UpstreamError
 from llamafarm.providers.base import Progress
-from llamafarm.testing.scripted import ScriptedProvider, ScriptedReply
 from llamafarm.wire import sse
+from llamafarm_kit.testing.scripted import ScriptedProvider, ScriptedReply
 
 BOUND = 20.0
 ASKED = {"messages": [{"role": "user", "content": "Hi"}], "stream": True}

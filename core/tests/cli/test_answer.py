@@ -7,7 +7,7 @@ import json
 import pytest
 from llamafarm.cli.answer import Printer, print_usage
 from llamafarm.errors import UpstreamError
-from llamafarm.testing.scripted import ScriptedReply
+from llamafarm_kit.testing.scripted import ScriptedReply
 
 pytestmark = pytest.mark.anyio
 

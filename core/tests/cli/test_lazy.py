@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from llamafarm.cli import main
+from llamafarm.errors import PluginError
 
 LF = str(Path(sys.executable).parent / "lf")
 
@@ -95,3 +97,30 @@ def test_metadata_that_cannot_be_read_hides_no_command_of_others(lf, tmp_path):
 
     assert "brew  from tea-plugin 2.1" in lf("--help").stdout
     assert lf("brew").stdout == "tea\n"
+
+
+@pytest.mark.parametrize("group", ["config", "models", "plugins", "sessions"])
+def test_a_name_with_a_dot_is_a_command_of_that_group_listed_without_importing_it(lf, tmp_path, group):
+    put(tmp_path, COMMAND + "\nprint('imported')\n", command=f"{group}.brew")
+
+    shown = lf(group, "--help")
+    assert "brew" in shown.stdout
+    assert "from tea-plugin 2.1" in shown.stdout
+    assert "imported" not in shown.stdout
+    assert lf(group, "brew").stdout == "imported\ntea\n"
+    assert "brew" not in lf("--help").stdout
+
+
+def test_a_command_of_a_group_with_a_name_of_its_own_is_hidden_and_said_to_be(lf, tmp_path):
+    put(tmp_path, COMMAND, command="plugins.list")
+
+    shown = " ".join(lf("plugins", "--help").stdout.split())
+    assert "list from tea-plugin 2.1; `lf plugins` has a command of its own with this name" in shown
+    assert "tea-plugin" not in lf("plugins", "list").stdout
+
+
+def test_an_official_command_that_is_not_installed_comes_with_what_brings_it(monkeypatch):
+    monkeypatch.setattr("llamafarm.cli.lazy.plugin_commands", dict)
+    with pytest.raises(PluginError, match="The command `lf plugins new` is not installed") as refused:
+        main.lf.main(["plugins", "new", "acme"], prog_name="lf", standalone_mode=False)
+    assert refused.value.hint == "Install it: pip install llamafarm-kit"

@@ -32,8 +32,8 @@ from llamafarm.providers.parameters import Parameters
 from llamafarm.records import AgentHandlerSpec
 from llamafarm.services.base import ServiceStatus
 from llamafarm.sessions import SessionStore
-from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider, ScriptedReply
 from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, SPEECH
+from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider, ScriptedReply
 
 pytestmark = pytest.mark.anyio
 

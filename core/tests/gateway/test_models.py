@@ -19,7 +19,7 @@ from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import ModelInfo, Progress
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.services.base import ServiceStatus
-from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider
+from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider
 
 pytestmark = pytest.mark.anyio
 

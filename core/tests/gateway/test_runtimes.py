@@ -12,7 +12,7 @@ from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import Health, ModelInfo
 from llamafarm.providers.entry import ModelEntry, Timeouts
 from llamafarm.services.base import ServiceStatus
-from llamafarm.testing.scripted import ScriptedPlugins, ScriptedProvider
+from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider
 
 pytestmark = pytest.mark.anyio
 

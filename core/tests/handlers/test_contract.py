@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llamafarm.testing.handler_contract import AgentHandlerContract
+from llamafarm_kit.testing.handler_contract import AgentHandlerContract
 
 
 class TestSimple(AgentHandlerContract):

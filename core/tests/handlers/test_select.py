@@ -11,7 +11,7 @@ from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import AgentHandlerSpec
-from llamafarm.testing.scripted import ScriptedPlugins
+from llamafarm_kit.testing.scripted import ScriptedPlugins
 from pydantic import BaseModel
 
 

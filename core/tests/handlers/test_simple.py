@@ -9,8 +9,8 @@ from llamafarm.handlers.simple import SimpleHandler
 from llamafarm.project import Project, PromptSet
 from llamafarm.providers.base import Call
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.testing.scripted import ScriptedReply
 from llamafarm.wire import sse
+from llamafarm_kit.testing.scripted import ScriptedReply
 
 pytestmark = pytest.mark.anyio
 

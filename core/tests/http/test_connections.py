@@ -8,7 +8,7 @@ import httpx
 import pytest
 from llamafarm.http import connections
 from llamafarm.http.connections import Connections
-from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering
+from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from llamafarm.http.content import read_content
 from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry, Timeouts
-from llamafarm.testing.upstream import ScriptedUpstream, answering
+from llamafarm_kit.testing.upstream import ScriptedUpstream, answering
 
 pytestmark = pytest.mark.anyio
 ENTRY = ModelEntry(name="m", provider="p", model="m")

@@ -10,8 +10,8 @@ from llamafarm.http.form import encoded_form
 from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.testing.upstream import ScriptedUpstream, answering
 from llamafarm.wire.upload import Upload
+from llamafarm_kit.testing.upstream import ScriptedUpstream, answering
 
 SOUND = Upload("talk.wav", bytes(range(256)) * 4, "audio/wav")
 

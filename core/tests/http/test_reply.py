@@ -15,8 +15,8 @@ from llamafarm.http.reply import JsonReply, SseReply, read_reply
 from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry, Timeouts
-from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
+from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 
 pytestmark = pytest.mark.anyio
 CALL = Call(entry=ModelEntry(name="m", provider="p", model="m"), request_id="r")

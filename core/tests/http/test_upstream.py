@@ -28,7 +28,7 @@ from llamafarm.http import upstream as client
 from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry, Timeouts
-from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering
+from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering
 
 pytestmark = pytest.mark.anyio
 ENTRY = ModelEntry(name="m", provider="p", model="m")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llamafarm.testing.plugin_contract import PluginContract
+from llamafarm_kit.testing.plugin_contract import PluginContract
 
 
 class TestSimple(PluginContract):

@@ -20,7 +20,7 @@ from llamafarm.services.probe import probe
 from llamafarm.services.process import ProcessService
 from llamafarm.services.spec import ProcessSpec
 from llamafarm.services.state import ServiceFiles, token_of
-from llamafarm.testing.upstream import ScriptedUpstream, answering
+from llamafarm_kit.testing.upstream import ScriptedUpstream, answering
 
 pytestmark = pytest.mark.anyio
 RUNTIME = Path(__file__).with_name("runtime.py")

@@ -9,12 +9,12 @@ from contextlib import ExitStack
 import httpx
 import pytest
 from llamafarm.errors import LlamaFarmError
-from llamafarm.testing.served import served
 from llamafarm.web.answers import json_answer
 from llamafarm.web.errors import on_error, on_http_error
 from llamafarm.web.live import live_route
 from llamafarm.web.request_id import RequestIdMiddleware, request_id_of
 from llamafarm.web.run import Server
+from llamafarm_kit.testing.served import served
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware

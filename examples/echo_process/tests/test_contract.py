@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeProgram
-from llamafarm.testing import PluginContract, ProviderContract, Scene, Stage
+from llamafarm_kit.testing import PluginContract, ProviderContract, Scene, Stage
 
 MODELS = (
     'question["ask"] == "models" and (say(model="contract-model", context_length=1000), say(end="stop"), sys.exit())\n'

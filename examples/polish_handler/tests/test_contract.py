@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llamafarm.testing import AgentHandlerContract, PluginContract
+from llamafarm_kit.testing import AgentHandlerContract, PluginContract
 
 
 class TestPlugin(PluginContract):

@@ -6,7 +6,7 @@ from typing import Any
 
 import llamafarm
 import pytest
-from llamafarm.testing import ScriptedProvider, ScriptedReply
+from llamafarm_kit.testing import ScriptedProvider, ScriptedReply
 from llamafarm_polish_handler.options import Polish, PolishOptions
 from llamafarm_polish_handler.plugin import build
 from pydantic import ValidationError

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from llamafarm.testing import Peer
 from llamafarm.wire import sse
+from llamafarm_kit.testing import Peer
 
 RECORDINGS = Path(__file__).with_name("recordings")
 TEXT = "Hello! I am a tiny test model."

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from lemonade_server import MODEL
 from llamafarm.providers.base import Call, Progress, Reply
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 from llamafarm_lemonade.config import LemonadeEntry, endpoint
 from llamafarm_lemonade.provider import LemonadeProvider
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from email.parser import BytesParser
 from typing import Any
 
-from llamafarm.testing import Asked
+from llamafarm_kit.testing import Asked
 
 PICTURE = "aGVsbG8="
 SOUND = bytes(range(256))

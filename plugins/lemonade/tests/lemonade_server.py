@@ -35,8 +35,8 @@ from lemonade_answers import (
     whole,
 )
 from lemonade_media import SOUND, SOUND_HEAD, form_of, heard, pictures, ranked
-from llamafarm.testing import Asked, Peer
 from llamafarm.wire import sse
+from llamafarm_kit.testing import Asked, Peer
 
 MODEL = "Tool-Tiny-F16"
 EMBEDDER = "Embed-Tiny-F16"

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from lemonade_server import MODEL, LemonadeServer, Model
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 
 flags = argparse.ArgumentParser(prog="lemond")
 flags.add_argument("folders", nargs="+")

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from lemonade_asking import Asking
 from lemonade_server import LemonadeServer
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 
 pytestmark = pytest.mark.anyio
 STREAMS = 200

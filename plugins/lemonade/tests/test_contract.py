@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lemonade_answers import TEXT, TOKENS, recorded, refuse
 from lemonade_server import MODEL, LemonadeServer, Model
-from llamafarm.testing import Asked, OpenAIScenes, Peer, ProviderContract, Scene, Script
-from llamafarm.testing.openai_scenes import WORDS
+from llamafarm_kit.testing import Asked, OpenAIScenes, Peer, ProviderContract, Scene, Script
+from llamafarm_kit.testing.openai_scenes import WORDS
 
 REFUSALS = {
     Scene.UNAUTHORIZED: (401, {"error": f"Invalid or missing API key, {WORDS}"}),  # auth-wrong-key.json: a text

@@ -11,7 +11,7 @@ from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import BrokenEntry
 from llamafarm.providers.base import Call
 from llamafarm.services.of import services_of
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 
 ONE = """
 runtime:

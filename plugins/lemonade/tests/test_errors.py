@@ -16,7 +16,7 @@ from llamafarm.errors import (
     ProviderError,
     UpstreamError,
 )
-from llamafarm.testing import ScriptedUpstream, answering
+from llamafarm_kit.testing import ScriptedUpstream, answering
 
 pytestmark = pytest.mark.anyio
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

@@ -15,8 +15,8 @@ from llamafarm.errors import (
     ProviderUnavailable,
     UpstreamError,
 )
-from llamafarm.testing import Asked, Peer, Script, ScriptedUpstream
 from llamafarm.wire import sse
+from llamafarm_kit.testing import Asked, Peer, Script, ScriptedUpstream
 
 pytestmark = pytest.mark.anyio
 FIRST, *REST = chunks({"model": MODEL, "messages": MESSAGES}, "Grüß Gott aus der Farm", "stop")

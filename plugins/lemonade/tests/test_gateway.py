@@ -13,7 +13,7 @@ from llamafarm import CHAT, IMAGES, InvalidRequest
 from llamafarm.gateway import Context, Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 from llamafarm_lemonade.config import LemonadeEntry
 
 pytestmark = pytest.mark.anyio

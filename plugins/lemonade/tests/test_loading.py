@@ -9,8 +9,8 @@ from lemonade_asking import Asking
 from lemonade_server import EMBEDDER, MODEL, LemonadeServer, Model
 from llamafarm.errors import ConnectionFailed, ModelNotFound, ProviderTimeout, UpstreamError
 from llamafarm.providers.base import Progress
-from llamafarm.testing import Asked, Peer, ScriptedUpstream
 from llamafarm.wire import sse
+from llamafarm_kit.testing import Asked, Peer, ScriptedUpstream
 
 pytestmark = pytest.mark.anyio
 SMALL = {"context_size": 1024}

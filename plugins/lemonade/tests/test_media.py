@@ -10,7 +10,7 @@ from lemonade_asking import Asking
 from lemonade_media import PICTURE, SOUND
 from lemonade_server import LemonadeServer, Model
 from llamafarm import InvalidRequest, ModelNotFound, Upload, UpstreamError
-from llamafarm.testing import Exchange, ReplayUpstream, ScriptedUpstream
+from llamafarm_kit.testing import Exchange, ReplayUpstream, ScriptedUpstream
 
 pytestmark = pytest.mark.anyio
 LAKE = Upload("lake.png", b"\x89PNG", "image/png")

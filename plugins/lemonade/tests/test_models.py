@@ -7,7 +7,7 @@ from lemonade_answers import recorded
 from lemonade_asking import Asking
 from lemonade_server import EMBEDDER, MODEL, LemonadeServer
 from llamafarm.errors import ModelNotFound
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 from llamafarm_lemonade.models import bare, model_info
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ from lemonade_answers import RECORDINGS
 from lemonade_asking import Asking
 from lemonade_server import MODEL, LemonadeServer, Model
 from llamafarm import ModelNotFound, Progress, Pulls, Removes, UpstreamError, sse
-from llamafarm.testing import Asked, Exchange, Peer, ReplayUpstream, ScriptedUpstream
+from llamafarm_kit.testing import Asked, Exchange, Peer, ReplayUpstream, ScriptedUpstream
 
 pytestmark = pytest.mark.anyio
 READY = Progress("ready", f"{MODEL} is there")

@@ -8,8 +8,8 @@ import pytest
 from lemonade_answers import RECORDINGS, recorded
 from lemonade_asking import Asking
 from llamafarm.errors import ContextLengthExceeded, InvalidRequest, ModelNotFound, ProviderError, UpstreamError
-from llamafarm.testing import Exchange, ReplayUpstream
 from llamafarm.wire import sse
+from llamafarm_kit.testing import Exchange, ReplayUpstream
 
 pytestmark = pytest.mark.anyio
 PRESENT = Exchange.load(RECORDINGS / "model-by-id.json")

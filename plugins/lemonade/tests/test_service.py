@@ -15,7 +15,7 @@ from lemonade_asking import MESSAGES
 from lemonade_server import MODEL, LemonadeServer
 from llamafarm.errors import ServiceError
 from llamafarm.providers.base import Call, Progress, ignore_progress
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 from llamafarm_lemonade.config import LemonadeEntry, endpoint
 from llamafarm_lemonade.provider import LemonadeProvider
 from llamafarm_lemonade.service import LemonadeService, is_lemonade, server_config, service_of, write_config

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm import CHAT, COMPLETIONS, EMBEDDINGS, Call, Operation, Progress
-from llamafarm.testing import Exchange, Script, ScriptedUpstream
+from llamafarm_kit.testing import Exchange, Script, ScriptedUpstream
 from llamafarm_ollama.config import OllamaEntry, endpoint
 from llamafarm_ollama.parameters import PARAMETERS
 from llamafarm_ollama.provider import OllamaProvider

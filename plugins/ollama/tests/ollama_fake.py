@@ -22,7 +22,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llamafarm.testing import Asked, Peer
+from llamafarm_kit.testing import Asked, Peer
 from ollama_checks import HINT, STRUCTS, Refused, body_of, check_name, check_schema, check_think, inner
 from ollama_models import MODELS, WHEN, FakeModel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from llamafarm.testing import Asked, Exchange, Peer, ProviderContract, Scene
+from llamafarm_kit.testing import Asked, Exchange, Peer, ProviderContract, Scene
 from ollama_fake import FakeOllama, line
 
 WORDS = "as the runtime says"

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 from ollama_asking import RECORDINGS
 from ollama_fake import FakeOllama
 from ollama_models import MODELS

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from llamafarm import ConnectionBroken, ProviderTimeout, ProviderUnavailable, UpstreamError
-from llamafarm.testing import Asked, Exchange, Peer, Script
+from llamafarm_kit.testing import Asked, Exchange, Peer, Script
 from ollama_asking import HELLO, asking
 from ollama_fake import FakeOllama, line
 

@@ -11,7 +11,7 @@ from llamafarm import CHAT, EMBEDDINGS, InvalidRequest, ModelNotFound, Operation
 from llamafarm.gateway import Context, Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
-from llamafarm.testing import ScriptedUpstream
+from llamafarm_kit.testing import ScriptedUpstream
 from llamafarm_ollama.config import OllamaEntry
 from ollama_asking import HELLO
 from ollama_fake import FakeOllama

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from llamafarm import ConnectionFailed, InvalidRequest, ModelNotFound, UpstreamError
-from llamafarm.testing import Asked, Exchange, Peer
-from llamafarm.testing.replay import fitting
+from llamafarm_kit.testing import Asked, Exchange, Peer
+from llamafarm_kit.testing.replay import fitting
 from llamafarm_ollama.config import endpoint
 from llamafarm_ollama.provider import OllamaProvider
 from ollama_asking import RECORDINGS, asking, recorded

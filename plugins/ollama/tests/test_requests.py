@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 from llamafarm import CHAT, COMPLETIONS, EMBEDDINGS, InvalidRequest, UpstreamError
-from llamafarm.testing import Exchange
+from llamafarm_kit.testing import Exchange
 from llamafarm_ollama.parameters import PARAMETERS
 from ollama_asking import HELLO, LAMP, asking
 from ollama_fake import FakeOllama

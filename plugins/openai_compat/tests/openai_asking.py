@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from llamafarm.providers.base import Call
-from llamafarm.testing.upstream import ScriptedUpstream
+from llamafarm_kit.testing.upstream import ScriptedUpstream
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 from llamafarm_openai_compat.provider import OpenAIProvider
 

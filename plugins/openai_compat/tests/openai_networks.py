@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from cryptography import x509
-from llamafarm.testing.upstream import Script, ScriptedUpstream
+from llamafarm_kit.testing.upstream import Script, ScriptedUpstream
 
 NAME = "models.test"
 """A host that is not this machine, as far as anybody can tell by its name (RFC 6761 keeps `.test` for that)."""

@@ -22,8 +22,8 @@ from llamafarm.gateway import Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.providers.base import Call, Reply
-from llamafarm.testing.served import served
 from llamafarm.web.run import Server
+from llamafarm_kit.testing.served import served
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 from llamafarm_openai_compat.provider import OpenAIProvider
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.testing import OpenAIScenes, ProviderContract
 from llamafarm.wire.operations import OPERATIONS
+from llamafarm_kit.testing import OpenAIScenes, ProviderContract
 from llamafarm_openai_compat.profiles import PROFILES
 
 

@@ -16,7 +16,7 @@ from llamafarm.errors import (
 )
 from llamafarm.http.refusal import Refusal
 from llamafarm.providers.base import Call
-from llamafarm.testing.upstream import ScriptedUpstream, answering
+from llamafarm_kit.testing.upstream import ScriptedUpstream, answering
 from llamafarm_openai_compat.config import endpoint
 from llamafarm_openai_compat.errors import read_error
 from llamafarm_openai_compat.provider import OpenAIProvider

@@ -8,8 +8,8 @@ from llamafarm.gateway import Context, Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.providers.parameters import IGNORED_HEADER
-from llamafarm.testing.upstream import ScriptedUpstream, answering
 from llamafarm.wire.operations import CHAT, EMBEDDINGS, IMAGES, RERANK
+from llamafarm_kit.testing.upstream import ScriptedUpstream, answering
 from openai_asking import COMPLETION, MESSAGES, entry_at
 
 pytestmark = pytest.mark.anyio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from llamafarm.errors import ModelNotFound, UpstreamError
-from llamafarm.testing.upstream import Asked, Peer, Script, ScriptedUpstream, answering
+from llamafarm_kit.testing.upstream import Asked, Peer, Script, ScriptedUpstream, answering
 from llamafarm_openai_compat.models import model_info
 from openai_asking import Asking
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from llamafarm.errors import ConfigError, ConnectionFailed, ProviderError
 from llamafarm.providers.base import Call
-from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
+from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 from llamafarm_openai_compat.provider import OpenAIProvider
 from openai_networks import NAME, Authority, Plain, Proxy, TlsUpstream, resolve, without_settings

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from llamafarm.errors import ConnectionFailed, ProviderTimeout, ProviderUnavailable
-from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, silent
 from llamafarm.wire import sse
+from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering, silent
 from openai_asking import COMPLETION, MESSAGES, Asking, entry_at
 from openai_networks import NAME, Proxy, resolve, without_settings
 from openai_peers import in_front

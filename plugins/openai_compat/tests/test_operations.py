@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from llamafarm.errors import ModelNotFound, ProviderError, RateLimited, UpstreamError
-from llamafarm.testing.upstream import Asked, Peer, Script, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
 from llamafarm.wire.operations import (
     EMBEDDINGS,
@@ -24,6 +23,7 @@ from llamafarm.wire.operations import (
     Operation,
 )
 from llamafarm.wire.upload import Upload
+from llamafarm_kit.testing.upstream import Asked, Peer, Script, ScriptedUpstream, answering, streaming
 from openai_asking import Asking
 
 pytestmark = pytest.mark.anyio

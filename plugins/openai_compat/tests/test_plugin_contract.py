@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llamafarm.testing import PluginContract
+from llamafarm_kit.testing import PluginContract
 
 
 class TestPlugin(PluginContract):

@@ -8,9 +8,9 @@ from typing import get_args
 import pytest
 from llamafarm.errors import InvalidRequest
 from llamafarm.providers.parameters import IGNORED_HEADER, Parameters
-from llamafarm.testing.upstream import ScriptedUpstream, answering
-from llamafarm.testing.wire_values import values_of
 from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, TRANSCRIPTIONS, Operation
+from llamafarm_kit.testing.upstream import ScriptedUpstream, answering
+from llamafarm_kit.testing.wire_values import values_of
 from llamafarm_openai_compat.profile import Profile, ProfileName
 from llamafarm_openai_compat.profiles import GENERIC, OPENAI, PROFILES, profile_named
 from llamafarm_openai_compat.request import is_treated

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from llamafarm.errors import UpstreamError
 from llamafarm.providers.base import operations
-from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm.wire import sse
 from llamafarm.wire.operations import OPERATIONS
+from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm_openai_compat.provider import OpenAIProvider
 from openai_asking import COMPLETION, MESSAGES, Asking
 

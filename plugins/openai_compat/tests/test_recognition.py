@@ -8,7 +8,7 @@ import pytest
 from llamafarm.errors import ConnectionFailed, InvalidRequest
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.parameters import IGNORED_HEADER
-from llamafarm.testing.upstream import Asked, Peer, Script, ScriptedUpstream
+from llamafarm_kit.testing.upstream import Asked, Peer, Script, ScriptedUpstream
 from llamafarm_openai_compat import recognition
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 from llamafarm_openai_compat.profiles import profile_at

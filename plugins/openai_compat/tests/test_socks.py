@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 from llamafarm.errors import ConnectionFailed
-from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering
 from llamafarm.wire import sse
+from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering
 from openai_asking import COMPLETION, Asking
 from openai_networks import NAME, Authority, Plain, TlsUpstream, without_settings
 from openai_socks import SocksProxy

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llamafarm.testing import Asked, OpenAIScenes, Peer, ProviderContract, Scene, Script
-from llamafarm.testing.openai_scenes import MODEL
 from llamafarm.wire import sse
+from llamafarm_kit.testing import Asked, OpenAIScenes, Peer, ProviderContract, Scene, Script
+from llamafarm_kit.testing.openai_scenes import MODEL
 
 LISTED = {"object": "list", "data": [{"id": MODEL, "model": MODEL, "loaded": True, "features": ["tools"]}]}
 

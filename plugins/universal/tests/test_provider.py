@@ -9,8 +9,8 @@ import pytest
 from llamafarm.errors import ConnectionFailed, ModelNotFound, ProviderError, UpstreamError
 from llamafarm.providers.base import Call, Progress, operations
 from llamafarm.services.state import ServiceFiles, ServiceState
-from llamafarm.testing.upstream import Asked, Peer, ScriptedUpstream, answering
 from llamafarm.wire import sse
+from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering
 from llamafarm_universal.config import UniversalEntry, endpoint
 from llamafarm_universal.provider import UniversalProvider
 from llamafarm_universal.service import service_name

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from llamafarm.cli.app import current_app
+from llamafarm.cli.lazy import PluginGroup
 from llamafarm.cli.output import print_json
 
 
-@click.group()
+@click.group(cls=PluginGroup, prefix="config.")
 def config() -> None:
     """Check and show the configuration."""
 

@@ -30,59 +30,94 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self.rows = rows or {}
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
-        return list(self.rows)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.rows, *super().list_commands(ctx)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click's signature
-        return with_common_options(_load(self.rows[cmd_name].target)) if cmd_name in self.rows else None
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.rows:
+            return with_common_options(_load(self.rows[cmd_name].target))
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        self._suggest(ctx, args[0])
+        if not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            self.refuse(ctx, args[0])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's signature
+        rows = [(name, row.help) for name, row in self.rows.items()]
+        rows += [(name, self.commands[name].get_short_help_str(100)) for name in sorted(self.commands)]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, row.help) for name, row in self.rows.items()])
+            formatter.write_dl(rows)
 
-    def _suggest(self, ctx: click.Context, name: str) -> None:
+    def refuse(self, ctx: click.Context, name: str) -> None:
+        """Raise click's UsageError for a command that there is not, with the names that are near."""
         import difflib
 
-        if name.startswith("-") or name in self.list_commands(ctx):
-            return
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=2)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
 
 
 class PluginGroup(LazyGroup):
-    """A lazy group with the commands of plugins behind its own, shown from their metadata."""
+    """A lazy group with the commands of plugins behind its own, shown from their metadata.
+
+    prefix: what the names of their entry points begin with, `plugins.` for those of `lf plugins`.
+    """
+
+    def __init__(self, *args: Any, prefix: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prefix = prefix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *sorted(name for name in plugin_commands() if name not in self.rows)]
+        own = super().list_commands(ctx)
+        return [*own, *sorted(self._added().keys() - set(own))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         own = super().get_command(ctx, cmd_name)
-        if own is not None or cmd_name not in plugin_commands():
+        if own is not None or cmd_name not in self._added():
             return own
-        return with_common_options(_load_plugin(cmd_name))
+        return with_common_options(_load_plugin(cmd_name, self._added()[cmd_name]))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_commands(ctx, formatter)
-        hidden = "; `lf` has a command of its own with this name"
+        own = super().list_commands(ctx)
+        hidden = f"; `{ctx.command_path}` has a command of its own with this name"
         extra = [
-            (name, f"from {_origin(found)}{hidden if name in self.rows else ''}")
-            for name, found in sorted(plugin_commands().items())
+            (name, f"from {_origin(found)}{hidden if name in own else ''}")
+            for name, found in sorted(self._added().items())
         ]
         if extra:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(extra)
 
+    def refuse(self, ctx: click.Context, name: str) -> None:
+        from llamafarm.errors import PluginError
+        from llamafarm.plugins import catalogue
+
+        if install := catalogue.pip_command("command", self._prefix + name):
+            raise PluginError(
+                f"The command `{ctx.command_path} {name}` is not installed.", hint=f"Install it: {install}"
+            )
+        super().refuse(ctx, name)
+
+    def _added(self) -> dict[str, tuple[Candidate, ...]]:
+        """The commands that plugins add to this group, by the name that a user types."""
+        below = {
+            name.removeprefix(self._prefix): found
+            for name, found in plugin_commands().items()
+            if name.startswith(self._prefix)
+        }
+        return {name: found for name, found in below.items() if "." not in name}
+
 
 @cache
 def plugin_commands() -> dict[str, tuple[Candidate, ...]]:
-    """The commands that plugins add, from their metadata alone; two of one name are in conflict."""
+    """The commands that plugins add, from their metadata alone, by the name of the entry point.
+
+    Two of one name are in conflict. `NAME` is a command of `lf`, `GROUP.NAME` one of `lf GROUP`.
+    """
     from llamafarm.plugins.discovery import candidates
 
     found = candidates(COMMANDS_GROUP)
@@ -99,11 +134,10 @@ def _load(target: str) -> click.Command:
     return command
 
 
-def _load_plugin(name: str) -> click.Command:
+def _load_plugin(name: str, found: tuple[Candidate, ...]) -> click.Command:
     from llamafarm.errors import PluginError
     from llamafarm.plugins import trace
 
-    found = plugin_commands()[name]
     if len(found) > 1:
         raise PluginError(f"The command {name!r} is brought by {_origin(found)}.", hint="Uninstall one of them.")
     try:

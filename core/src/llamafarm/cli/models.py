@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import click
 
-from llamafarm.cli.lazy import LazyGroup, Row
+from llamafarm.cli.lazy import PluginGroup, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ provider_option = click.option(
 )
 
 
-@click.group(cls=LazyGroup, rows=ROWS)
+@click.group(cls=PluginGroup, rows=ROWS, prefix="models.")
 def models() -> None:
     """The models of this project, and those that its runtimes have.
 

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from llamafarm.cli.app import current_app
+from llamafarm.cli.lazy import PluginGroup
 from llamafarm.cli.output import print_json, print_table
-from llamafarm.cli.plugins_new import new
 from llamafarm.errors import UsageError
 
 if TYPE_CHECKING:
     from llamafarm.plugins.loader import PluginStatus
 
 
-@click.group()
+@click.group(cls=PluginGroup, prefix="plugins.")
 def plugins() -> None:
     """What is installed, and whether it works."""
-
-
-plugins.add_command(new)
 
 
 @plugins.command("list")
@@ -47,19 +44,6 @@ def show(name: str) -> None:
         for key, value in asdict(row).items():
             if value:
                 click.echo(f"{key}: {', '.join(value) if isinstance(value, list | tuple) else value}")
-
-
-@plugins.command()
-@click.option("--timeout", default=20.0, show_default=True, help="Seconds that each plugin may take.")
-def check(timeout: float) -> None:
-    """Load each plugin in a process of its own, with a time limit. Exit code 1 where one fails."""
-    from llamafarm.plugins.check import check_all
-
-    results = check_all(current_app().plugins, timeout=timeout)
-    rows = [[row.name, row.distribution, row.version, row.status, row.cause or ""] for row in results]
-    print_table(["PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", ""], rows)
-    if any(result.status not in ("active", "disabled") for result in results):
-        raise click.exceptions.Exit(1)
 
 
 def _brings(row: PluginStatus) -> str:

@@ -8,10 +8,11 @@ import time
 import click
 
 from llamafarm.cli.app import current_app
+from llamafarm.cli.lazy import PluginGroup
 from llamafarm.cli.output import ago, print_json, print_table
 
 
-@click.group()
+@click.group(cls=PluginGroup, prefix="sessions.")
 def sessions() -> None:
     """Conversations that are kept: `lf chat --session new` begins one."""
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-Kind = Literal["provider", "agent handler", "section"]
+Kind = Literal["provider", "agent handler", "section", "command"]
 
 
 def requirement(kind: Kind, name: str) -> str | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import httpx
 import openai
 import psutil
-from llamafarm.testing.served import served
+from llamafarm_kit.testing.served import served
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.serve import Server
 from llamafarm_universal.server.settings import Settings

@@ -1,0 +1,118 @@
+"""What an author says of an agent handler, and the places that the contract tries it in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from llamafarm.config.load import load_project
+from llamafarm.gateway import Context, Gateway
+from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import Project
+from llamafarm.providers.base import Reply
+from llamafarm.records import AgentHandlerSpec
+from llamafarm.sessions import SessionStore
+from llamafarm.wire.operations import CHAT
+from pydantic import TypeAdapter
+
+from llamafarm_kit.testing.bench import Bench, Model
+from llamafarm_kit.testing.contract import Contract
+from llamafarm_kit.testing.examples import values
+from llamafarm_kit.testing.scripted import ScriptedPlugins
+
+
+@dataclass(frozen=True)
+class Road:
+    """The whole road to the model: gateway, handler chain, sessions."""
+
+    gateway: Gateway
+    sessions: SessionStore
+    project: Project
+    model: Model
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    async def ask(self, question: str, *, session: str | None = None, **fields: Any) -> Reply:
+        """Send one request, as the API and the command line do."""
+        request = {"messages": [{"role": "user", "content": question}], **self.fields, **fields}
+        reply: Any = await self.gateway.ask(self.project, CHAT, request, Context("request-1", session=session))
+        return reply  # type: ignore[no-any-return]
+
+    async def history(self, session: str) -> list[Any]:
+        """What the session keeps."""
+        return [*await (await self.sessions.open(self.project.key, session)).history()]
+
+
+class HandlerCase(Contract):
+    """An agent handler as its author describes it; see AgentHandlerContract."""
+
+    handler: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+    config: ClassVar[Mapping[str, Any]] = {}
+    fields: ClassVar[Mapping[str, Any]] = {}
+    sends: ClassVar[Mapping[str, Any]] = {}
+    question: ClassVar[str] = "How are the cows today?"
+    changes: ClassVar[str | None] = None
+    patience: ClassVar[float] = 20.0
+
+    pytestmark = pytest.mark.anyio
+
+    @property
+    def spec(self) -> AgentHandlerSpec:
+        """The handler's record, from the plugin that is installed."""
+        return PluginManager().agent_handler(self.handler)
+
+    def answer(self, request: Mapping[str, Any]) -> str:
+        """What the model says to a request: by default what it was asked last."""
+        return str(request["messages"][-1]["content"])
+
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> Project:
+        """A project with one model entry that goes through the handler."""
+        return self.load(tmp_path, self.options)
+
+    @pytest.fixture
+    def bench(self, project: Project) -> Bench:
+        """The handler by itself, built from its options."""
+        spec = self.spec
+        options = project.handler_options.get(spec.name)
+        if options is None and spec.options is not None:
+            options = spec.options()
+        sent = {name: TypeAdapter(spec.fields[name]).validate_python(value) for name, value in self.sends.items()}
+        return Bench(spec.build(options), project, self.question, self.answer, self.patience, sent)
+
+    @pytest.fixture
+    async def road(self, bench: Bench, tmp_path: Path) -> AsyncIterator[Road]:
+        """The handler in its place, between a request and a model."""
+        model = bench.model()
+        sessions = SessionStore(tmp_path / "sessions.db")
+        gateway = Gateway(self.plugins(model), sessions=sessions)
+        yield Road(gateway, sessions, bench.project, model, self.sends)
+        await gateway.aclose()
+
+    def plugins(self, model: Model | None = None) -> Any:
+        """What is installed, and the provider `scripted` with the model behind it."""
+        provider = (model or Model()).provider
+        return ScriptedPlugins(provider, handlers=(self.spec,), installed=PluginManager())
+
+    def load(self, folder: Path, options: Mapping[str, Any]) -> Project:
+        """Read a llamafarm.yaml with these options. Raises ConfigError."""
+        name = self.spec.name
+        entry = {"name": "cow", "provider": "scripted", "model": "scripted-cow", "handler": [name]}
+        content = {"runtime": {"models": [entry]}, **({"handlers": {name: options}} if options else {}), **self.config}
+        path = folder / "llamafarm.yaml"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return load_project(path, self.plugins())
+
+    def example_fields(self) -> dict[str, Any]:
+        """A value for each of the handler's request fields: the author's, or one that its type allows."""
+        made = {name: _example(kind) for name, kind in self.spec.fields.items() if name not in self.fields}
+        return {**made, **self.fields}
+
+
+def _example(kind: Any) -> Any:
+    schema = TypeAdapter(kind).json_schema()
+    return values(schema, schema.get("$defs", {}))[0]

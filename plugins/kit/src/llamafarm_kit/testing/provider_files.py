@@ -1,0 +1,62 @@
+"""The part of the provider contract that is about a model's files, for providers that can fetch or delete them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from llamafarm.errors import LlamaFarmError
+from llamafarm.providers.base import Call
+
+from llamafarm_kit.testing.provider_closing import until_working
+from llamafarm_kit.testing.provider_failures import SOON, check_class
+from llamafarm_kit.testing.provider_setup import Asking, ProviderSetup
+from llamafarm_kit.testing.scenes import Scene
+
+Work = Callable[[Call], Awaitable[None]]
+FAILING = (Scene.DOWN, Scene.GARBAGE, Scene.UNAUTHORIZED, Scene.FAILED)
+
+
+class ProviderFiles(ProviderSetup):
+    """`pull` and `remove`, where the provider has them: each is done, or it is an error."""
+
+    @pytest.mark.parametrize("scene", FAILING, ids=str)
+    async def test_a_model_that_cannot_be_fetched_or_deleted_is_an_error(self, scene: Scene) -> None:
+        async with self.asking(scene) as asking:
+            for work in _works(asking):
+                check_class(await _failure(work(_call(asking))), scene)
+
+    async def test_the_deadline_of_a_pull_and_of_a_removal_is_kept(self) -> None:
+        async with self.asking(Scene.SILENT) as asking:
+            for work in _works(asking):
+                deadline = asyncio.get_running_loop().time() + SOON
+                check_class(await _failure(work(_call(asking, deadline))), Scene.SILENT)
+
+    async def test_cancelling_a_pull_ends_the_runtimes_work(self) -> None:
+        async with self.asking(Scene.SILENT) as asking:
+            for work in _works(asking)[:1]:
+                task = asyncio.ensure_future(work(_call(asking)))
+                await until_working(asking, task)
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled(), f"the pull went on when it was cancelled: {task}"
+                assert asking.stage.working() == 0, "the runtime is still working for a pull that was cancelled"
+
+
+def _works(asking: Asking) -> list[Work]:
+    """What the provider can do of the two; fetching first."""
+    found = [getattr(asking.provider, name, None) for name in ("pull", "remove")]
+    return [work for work in found if callable(work)]
+
+
+def _call(asking: Asking, deadline: float | None = None) -> Call:
+    return Call(asking.entry, "contract-request", deadline)
+
+
+async def _failure(work: Awaitable[None]) -> LlamaFarmError:
+    try:
+        await work
+    except LlamaFarmError as error:
+        return error
+    raise AssertionError("it was taken for done, where the runtime has done nothing")
