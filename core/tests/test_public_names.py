@@ -109,7 +109,7 @@ NAMES = {
 
 HTTP_NAMES = {
     "asking": ["HttpUpstream"],
-    "what comes back": ["Answer", "JsonReply", "SseReply", "read_content", "read_reply"],
+    "what comes back": ["Answer", "SseReply", "read_content", "read_reply"],
     "what goes wrong": ["NEVER_RETRIED", "ReadError", "Refusal", "error_of"],
     "addresses": ["host_and_port", "is_loopback", "normalize_base_url"],
 }

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from llamafarm.handlers.base import Ask, Turn
-from llamafarm.providers.base import Reply
+from llamafarm.providers.reply import Reply
 from llamafarm.records import AgentHandlerSpec
 from llamafarm_kit.testing import ScriptedUpstream
 from llamafarm_kit.testing.scripted import ScriptedPlugins

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from llamafarm.http.answer import Answer
     from llamafarm.http.content import read_content
     from llamafarm.http.refusal import NEVER_RETRIED, ReadError, Refusal, error_of
-    from llamafarm.http.reply import JsonReply, SseReply, read_reply
+    from llamafarm.http.reply import SseReply, read_reply
     from llamafarm.http.upstream import HttpUpstream
     from llamafarm.paths import data_dir
     from llamafarm.providers.base import (
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
         Provider,
         Pulls,
         Removes,
-        Reply,
         ignore_progress,
     )
     from llamafarm.providers.chunks import ChunkReply
     from llamafarm.providers.content import Content
     from llamafarm.providers.entry import InstructorMode, ModelEntry, Timeouts
     from llamafarm.providers.parameters import Field, Parameters, note_ignored
+    from llamafarm.providers.reply import JsonReply, Reply
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
     from llamafarm.services.base import Service, ServiceStatus
     from llamafarm.services.process import ProcessService
@@ -122,7 +122,7 @@ _HOMES = {
     "http.answer": ("Answer",),
     "http.content": ("read_content",),
     "http.refusal": ("NEVER_RETRIED", "ReadError", "Refusal", "error_of"),
-    "http.reply": ("JsonReply", "SseReply", "read_reply"),
+    "http.reply": ("SseReply", "read_reply"),
     "http.upstream": ("HttpUpstream",),
     "paths": ("data_dir",),
     "providers.base": (
@@ -134,13 +134,13 @@ _HOMES = {
         "Provider",
         "Pulls",
         "Removes",
-        "Reply",
         "ignore_progress",
     ),
     "providers.chunks": ("ChunkReply",),
     "providers.content": ("Content",),
     "providers.entry": ("InstructorMode", "ModelEntry", "Timeouts"),
     "providers.parameters": ("Field", "Parameters", "note_ignored"),
+    "providers.reply": ("JsonReply", "Reply"),
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
     "services.base": ("Service", "ServiceStatus"),
     "services.process": ("ProcessService",),

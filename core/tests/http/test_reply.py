@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llamafarm.errors import ContextLengthExceeded, ModelNotFound, ProviderError, ProviderTimeout, UpstreamError
-from llamafarm.http.reply import JsonReply, SseReply, read_reply
+from llamafarm.http.reply import SseReply, read_reply
 from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.entry import ModelEntry, Timeouts
+from llamafarm.providers.reply import JsonReply
 from llamafarm.wire import sse
 from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 
@@ -93,6 +94,56 @@ async def test_a_missing_done_is_added_where_a_finish_reason_came():
 
 async def test_done_without_a_finish_reason_is_an_end():
     assert await frames_of(ROLE, HELLO, sse.DONE) == [ROLE, HELLO, sse.DONE]
+
+
+async def test_chunks_without_empty_lines_between_them_all_arrive():
+    lines = b"".join(frame[:-1] for frame in (ROLE, HELLO, STOP, sse.DONE))
+    assert await frames_of(lines) == [ROLE, HELLO, STOP, sse.DONE]
+
+
+async def test_what_stands_before_done_in_one_event_is_sent():
+    assert await frames_of(HELLO, STOP[:-1] + sse.DONE) == [HELLO, STOP, sse.DONE]
+
+
+@pytest.mark.parametrize("silence", [b"data:\n\n", b"data: \n\n", b"data\n\n", b"event: ping\ndata: \n\n"], ids=repr)
+async def test_empty_data_is_no_event_and_is_not_passed_on(silence):
+    assert await frames_of(silence, HELLO, silence, STOP, sse.DONE) == [HELLO, STOP, sse.DONE]
+
+
+async def test_an_empty_finish_reason_is_no_finish():
+    going_on = chunk("half a w", finish="")
+    with pytest.raises(UpstreamError, match="without a finish reason"):
+        await frames_of(ROLE, going_on)
+    async with asked(streaming(going_on, STOP)) as ask:
+        assert [c["choices"][0]["finish_reason"] async for c in (await ask()).chunks()] == [None, "stop"]
+
+
+async def test_done_alone_is_no_answer():
+    async with asked(streaming(sse.DONE)) as ask:
+        with pytest.raises(UpstreamError, match="holds no event"):
+            await ask()
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", ""])
+async def test_a_stream_is_read_whatever_type_its_server_says(kind):
+    async def untyped(_: Asked, peer: Peer) -> None:
+        await peer.head(200, {"transfer-encoding": "chunked", **({"content-type": kind} if kind else {})})
+        await peer.pieces(ROLE, HELLO, STOP, sse.DONE, b"")
+
+    async with asked(untyped) as ask:
+        assert [frame async for frame in (await ask()).frames()] == [ROLE, HELLO, STOP, sse.DONE]
+
+
+async def test_a_whole_answer_of_no_type_is_read_too():
+    body = json.loads(HELLO[6:]) | {"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]}
+    async with asked(answering(json.dumps(body))) as ask:
+        assert await (await ask()).completion() == body
+
+
+async def test_the_bytes_of_a_whole_answer_pass_through():
+    content = b'{ "choices": [{"message": {"content": "Hi"}}] }'
+    async with asked(answering(content.decode())) as ask:
+        assert await (await ask()).body() == content
 
 
 async def test_usage_after_the_finish_reason_still_comes():

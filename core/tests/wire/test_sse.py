@@ -67,7 +67,9 @@ def test_what_follows_the_last_empty_line_is_given_as_it_is():
         (b"data: a\ndata: b\n\n", sse.Event("a\nb")),
         (b"data:a\n\n", sse.Event("a")),
         (b"data:  a\n\n", sse.Event(" a")),
-        (b"data\n\n", sse.Event("")),
+        (b"data\n\n", None),
+        (b"data:\n\n", None),
+        (b"data: \n\n", None),
         (b"event: error\ndata: a\nid: 3\nretry: 9\n\n", sse.Event("a", "error")),
         (b"data: a: b\n\n", sse.Event("a: b")),
         (b"data: \xff\n\n", sse.Event("�")),
@@ -78,6 +80,42 @@ def test_what_follows_the_last_empty_line_is_given_as_it_is():
 )
 def test_one_frame_is_read_as_the_specification_says(frame, event):
     assert sse.parse(frame) == event
+
+
+ENDS = [b"\n", b"\r", b"\r\n"]
+
+
+@pytest.mark.parametrize("second", ENDS)
+@pytest.mark.parametrize("first", ENDS)
+def test_an_event_ends_at_two_line_ends_of_any_kind_wherever_they_are_cut(first, second):
+    if (first, second) == (b"\r", b"\n"):
+        pytest.skip("together they are one line end")
+    data = b"data: a" + first + second + b"data: b" + first + second
+    for place in range(len(data)):
+        assert [event.data for event in asyncio.run(events(data, place))] == ["a", "b"]
+
+
+def test_a_line_of_complete_json_is_an_event_of_its_own_where_the_empty_line_is_missing():
+    data = b'data: {"a": 1}\ndata: {"a": 2}\ndata: [DONE]\n'
+    for place in range(len(data)):
+        read = asyncio.run(events(data, place))
+        assert [event.data for event in read] == ['{"a": 1}', '{"a": 2}', "[DONE]"]
+
+
+def test_the_last_chunk_and_done_in_one_event_are_two():
+    read = asyncio.run(frames(b'data: {"a": 1}\ndata: [DONE]\n\n'))
+    assert read == [b'data: {"a": 1}\n\n', sse.DONE]
+
+
+def test_json_over_several_data_lines_stays_one_event():
+    data = b'data: {\ndata: "a": {}\ndata: }\n\n'
+    assert asyncio.run(events(data)) == [sse.Event('{\n"a": {}\n}')]
+
+
+def test_a_byte_order_mark_at_the_beginning_is_no_part_of_the_first_event():
+    data = b"\xef\xbb\xbfdata: a\n\n"
+    for place in range(len(data)):
+        assert asyncio.run(frames(data, place)) == [b"data: a\n\n"]
 
 
 def test_an_event_without_end_is_refused():

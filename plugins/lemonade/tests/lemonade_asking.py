@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Self
 
 from lemonade_server import MODEL
-from llamafarm.providers.base import Call, Progress, Reply
+from llamafarm.providers.base import Call, Progress
+from llamafarm.providers.reply import Reply
 from llamafarm_kit.testing import ScriptedUpstream
 from llamafarm_lemonade.config import LemonadeEntry, endpoint
 from llamafarm_lemonade.provider import LemonadeProvider

@@ -21,7 +21,8 @@ from llamafarm.api.settings import Limits, Settings
 from llamafarm.gateway import Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
-from llamafarm.providers.base import Call, Reply
+from llamafarm.providers.base import Call
+from llamafarm.providers.reply import Reply
 from llamafarm.web.run import Server
 from llamafarm_kit.testing.served import served
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint

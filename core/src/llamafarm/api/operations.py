@@ -15,8 +15,9 @@ from llamafarm.api.form import fields_of
 from llamafarm.api.settings import MAX_BODY_BYTES, Settings
 from llamafarm.api.validate import check
 from llamafarm.gateway import SESSION_HEADER, Context
-from llamafarm.providers.base import Progress, Reply
+from llamafarm.providers.base import Progress
 from llamafarm.providers.content import Content
+from llamafarm.providers.reply import Reply
 from llamafarm.web.answers import json_answer
 from llamafarm.web.endpoint import FormEndpoint, JsonEndpoint
 from llamafarm.web.passing import PassingAnswer

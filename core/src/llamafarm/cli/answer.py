@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from llamafarm.errors import LlamaFarmError
-from llamafarm.providers.base import Reply
+from llamafarm.providers.reply import Reply
 from llamafarm.wire.chat import Usage
 
 

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import click
 
-from llamafarm.providers.base import Progress, Reply
+from llamafarm.providers.base import Progress
+from llamafarm.providers.reply import Reply
 from llamafarm.wire.operations import CHAT
 
 if TYPE_CHECKING:

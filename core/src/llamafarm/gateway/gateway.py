@@ -17,8 +17,9 @@ from llamafarm.gateway.reply import TurnReply, turn_content
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.select import Link, build_chain
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.base import Call, Health, Reply
+from llamafarm.providers.base import Call, Health
 from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.reply import Reply
 from llamafarm.services.base import Service
 from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.model import Model

@@ -8,12 +8,12 @@ from typing import Any
 
 from llamafarm.errors import UpstreamError
 from llamafarm.gateway.blame import blaming
-from llamafarm.providers.base import Reply
 from llamafarm.providers.content import Content
+from llamafarm.providers.reply import Reply, WrappedReply
 from llamafarm.wire import sse
 
 
-class TurnReply:
+class TurnReply(WrappedReply):
     """Passes everything on and changes no byte.
 
     Adds headers, turns what a plugin should not have raised into an UpstreamError that names `what`, and calls `ended`
@@ -23,20 +23,22 @@ class TurnReply:
     def __init__(
         self, reply: Reply, what: str, *, headers: Mapping[str, str], ended: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        self._reply = reply
+        super().__init__(reply)
+        self.headers.update(headers)
         self._what = what
-        self._headers = headers
         self._ended = ended
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return {**self._reply.headers, **self._headers}
 
     async def completion(self) -> Any:
         with blaming(self._what, UpstreamError):
             answer = await self._reply.completion()
         await self._end()
         return answer
+
+    async def body(self) -> bytes:
+        with blaming(self._what, UpstreamError):
+            content = await self._reply.body()
+        await self._end()
+        return content
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         with blaming(self._what, UpstreamError):

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from llamafarm.providers.base import Call, Reply
+from llamafarm.providers.base import Call
+from llamafarm.providers.reply import Reply
 from llamafarm.wire.chat import ChatRequest, Message
 
 if TYPE_CHECKING:

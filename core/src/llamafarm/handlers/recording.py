@@ -14,7 +14,7 @@ from typing import Any
 
 from llamafarm.handlers.base import Session
 from llamafarm.providers.assemble import Assembler
-from llamafarm.providers.base import Reply
+from llamafarm.providers.reply import Reply, WrappedReply
 from llamafarm.wire import sse
 from llamafarm.wire.chat import ChatChunk, ChatCompletion, Message
 
@@ -22,17 +22,13 @@ KEPT_FIELDS = ("role", "content", "tool_calls", "refusal")
 """What of an answer goes into the history. Reasoning does not: runtimes advise against, or refuse, sending it back."""
 
 
-class RecordedReply:
+class RecordedReply(WrappedReply):
     """Wraps the reply to `new` in `session`. Only the first choice of an answer is kept."""
 
     def __init__(self, reply: Reply, session: Session, new: list[Message]) -> None:
-        self._reply = reply
+        super().__init__(reply)
         self._session = session
         self._new = new
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._reply.headers
 
     async def completion(self) -> ChatCompletion:
         answer: ChatCompletion = await self._reply.completion()
@@ -57,9 +53,6 @@ class RecordedReply:
                     await self._keep_streamed(answer)
                 yield frame
         await self._keep_streamed(answer)
-
-    async def aclose(self) -> None:
-        await self._reply.aclose()
 
     async def _keep_streamed(self, answer: StreamedAnswer) -> None:
         message = answer.message() if answer.ended_well and not answer.kept else None
@@ -108,7 +101,11 @@ class StreamedAnswer:
         if not isinstance(chunk, dict) or chunk.get("error"):
             self._failed = True
             return
-        self._assembler.add(chunk)
+        try:
+            self._assembler.add(chunk)
+        except ValueError:
+            self._failed = True
+            return
         ends = [choice.get("finish_reason") for choice in chunk.get("choices") or ()]
         self._finished = self._finished or any(ends)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.prompts import prompt_messages, put_before
 from llamafarm.handlers.recording import RecordedReply
-from llamafarm.providers.base import Reply
+from llamafarm.providers.reply import Reply
 
 
 class SimpleHandler:

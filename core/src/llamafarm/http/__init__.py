@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from llamafarm.http.answer import Answer
     from llamafarm.http.content import read_content
     from llamafarm.http.refusal import NEVER_RETRIED, ReadError, Refusal, error_of
-    from llamafarm.http.reply import JsonReply, SseReply, read_reply
+    from llamafarm.http.reply import SseReply, read_reply
     from llamafarm.http.upstream import HttpUpstream
 
 _HOMES = {
@@ -19,7 +19,7 @@ _HOMES = {
     "answer": ("Answer",),
     "content": ("read_content",),
     "refusal": ("NEVER_RETRIED", "ReadError", "Refusal", "error_of"),
-    "reply": ("JsonReply", "SseReply", "read_reply"),
+    "reply": ("SseReply", "read_reply"),
     "upstream": ("HttpUpstream",),
 }
 
@@ -27,7 +27,6 @@ __all__ = [
     "NEVER_RETRIED",
     "Answer",
     "HttpUpstream",
-    "JsonReply",
     "ReadError",
     "Refusal",
     "SseReply",

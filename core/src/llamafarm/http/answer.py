@@ -33,6 +33,7 @@ class Answer:
         self._response = response
         self._limits = limits
         self._begun = False
+        self._peeked: bytes | None = None
         encoded = "content-encoding" in response.headers
         self._pieces: AsyncIterator[bytes] = response.aiter_bytes() if encoded else response.aiter_raw()
 
@@ -45,6 +46,9 @@ class Answer:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._peeked:
+            piece, self._peeked = self._peeked, b""
+            return piece
         end = self._limits.next() if self._begun else self._limits.first_byte  # silence counts while somebody listens
         try:
             async with asyncio.timeout_at(end):
@@ -55,6 +59,12 @@ class Answer:
             raise self.broken(f"broke off ({str(error) or LOST})") from error
         self._begun = True
         return piece
+
+    async def peek(self) -> bytes:
+        """The first piece, which whoever reads gets again; empty where there is none."""
+        if self._peeked is None:
+            self._peeked = await anext(self, b"")
+        return self._peeked
 
     async def text(self, limit: int) -> str:
         """The body as text, cut off at `limit` bytes."""

@@ -11,80 +11,66 @@ from typing import Any
 from llamafarm.errors import ProviderError
 from llamafarm.http.answer import Answer
 from llamafarm.http.upstream import HttpUpstream
-from llamafarm.providers.assemble import put_together, taken_apart
-from llamafarm.providers.base import Reply
+from llamafarm.providers.reply import JsonReply, Reply
 from llamafarm.wire import sse
 from llamafarm.wire.envelope import read_error
+from llamafarm.wire.reading import ChunkReader, read_completion
 
+EVENT_STREAM, JSON = "text/event-stream", "application/json"
 DRAIN_SECONDS = 0.5
 """How long to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
 
 _SUSPECT = (b'"error"', b'"detail"', b"event:")
 """One of them is in every frame that holds an error, and in hardly any other."""
-_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE = re.compile(rb"^data:\s*\[DONE\]", re.MULTILINE)
+_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?:data|event|id|retry)?:")
 _WHOLE = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
 async def read_reply(upstream: HttpUpstream, answer: Answer, *, usage: bool = False) -> Reply:
-    """Return the reply that an accepted answer is, by its content type and its first event.
+    """Return the reply that an accepted answer is, by its content type, or what it begins with, and its first event.
 
     usage: whether a streamed answer was asked to end with its token counts. Raises ProviderError, the answer closed,
     where it is of another kind, or holds an error.
     """
     try:
-        if answer.content_type == "text/event-stream":
+        if answer.content_type == EVENT_STREAM or (answer.content_type != JSON and await _begins_as_stream(answer)):
             return await SseReply.begin(upstream, answer)
-        body = await answer.json()
-        if body.get("choices") is None or (read_error(body) and not _has_choices(body)):
-            raise _in_band(upstream, answer, body)
+        content = await answer.content()
+        reply = _whole(upstream, answer, content, usage=usage)
         await answer.aclose()
-        return JsonReply(body, usage=usage)
+        return reply
     except BaseException:
         await answer.aclose()
         raise
 
 
-class JsonReply:
-    """A whole answer, there already: nothing is open, and it can be read more than once.
-
-    body: the answer object of a chat or a text completion. usage: whether its chunks end with the token counts.
-    """
-
-    def __init__(self, body: dict[str, Any], *, usage: bool = False) -> None:
-        self.headers: dict[str, str] = {}
-        self._body = body
-        self._usage = usage
-
-    async def completion(self) -> Any:
-        """The answer object as it came."""
-        return self._body
-
-    async def chunks(self) -> AsyncGenerator[Any, None]:
-        """The answer in pieces, for a client that asked for a stream of a runtime that sent none."""
-        for chunk in taken_apart(self._body, usage=self._usage):
-            yield chunk
-
-    async def frames(self) -> AsyncGenerator[bytes, None]:
-        """The pieces as SSE, ending with `data: [DONE]`."""
-        for chunk in taken_apart(self._body, usage=self._usage):
-            yield sse.encode(chunk)
-        yield sse.DONE
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
+def _whole(upstream: HttpUpstream, answer: Answer, content: bytes, *, usage: bool) -> JsonReply:
+    body = answer.parsed_object(content)
+    if not body.get("choices"):
+        raise _in_band(upstream, answer, body)
+    try:
+        return JsonReply(read_completion(body), usage=usage, content=content)
+    except ValueError as error:
+        raise answer.broken(f"cannot be read: {error}") from None
 
 
-class SseReply:
+async def _begins_as_stream(answer: Answer) -> bool:
+    """Whether an answer of another type, or of none, consists of events all the same."""
+    return _FIELD.match(await answer.peek()) is not None
+
+
+class SseReply(Reply):
     """A streamed answer, made by `read_reply`. Frames are looked at only for an error, the finish and the end."""
 
     def __init__(self, upstream: HttpUpstream, answer: Answer, frames: AsyncIterator[bytes], first: bytes) -> None:
-        self.headers: dict[str, str] = {}
         self._upstream = upstream
         self._answer = answer
         self._rest = frames
         self._first = first
         self._finished = False
+        self._reader = ChunkReader()
 
     @classmethod
     async def begin(cls, upstream: HttpUpstream, answer: Answer) -> SseReply:
@@ -94,18 +80,16 @@ class SseReply:
             _check(upstream, answer, frame)
             if _is_comment(frame):
                 continue
+            if _is_done(frame):
+                break
             return cls(upstream, answer, frames, frame)
-        raise answer.broken("holds no event")
-
-    async def completion(self) -> Any:
-        """The chunks put together. Raises ProviderError as `frames` does."""
-        return put_together([chunk async for chunk in self.chunks()])
+        raise answer.broken("holds no event with an answer")
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         """The parsed chunks. Raises ProviderError as `frames` does, and for data that is not JSON."""
         async for frame in self.frames():
             event = sse.parse(frame)
-            if event is not None and event.data != "[DONE]":
+            if event is not None and event.data.strip() != "[DONE]":
                 yield self._parsed(event.data)
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
@@ -139,7 +123,7 @@ class SseReply:
             yield first
         async for frame in self._rest:
             _check(self._upstream, self._answer, frame)
-            if (whole := _completed(frame)) is not None:
+            if (whole := _completed(frame)) is not None and not _is_blank(whole):
                 yield whole
 
     async def _drain(self) -> None:
@@ -153,11 +137,14 @@ class SseReply:
     def _parsed(self, data: str) -> dict[str, Any]:
         try:
             chunk = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             chunk = None
         if not isinstance(chunk, dict):
             raise self._answer.broken(f"holds an event that is not a JSON object: {data[:200]}")
-        return chunk
+        try:
+            return self._reader.read(chunk)
+        except ValueError as error:
+            raise self._answer.broken(f"holds an event that cannot be read: {error}") from None
 
 
 async def _split(answer: Answer) -> AsyncIterator[bytes]:
@@ -198,7 +185,13 @@ def _is_done(frame: bytes) -> bool:
 
 
 def _is_comment(frame: bytes) -> bool:
-    return b"data:" not in frame and sse.parse(frame) is None
+    """Whether a frame says nothing: a comment, or no data, as servers send it to keep a connection open."""
+    return not frame.startswith(b"data: {") and sse.parse(frame) is None
+
+
+def _is_blank(frame: bytes) -> bool:
+    """Whether a frame is an event without data, at which clients stumble, and not a comment."""
+    return not frame.startswith(b":") and _is_comment(frame)
 
 
 def _is_json(frame: bytes) -> bool:

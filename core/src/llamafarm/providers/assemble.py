@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from llamafarm.wire.reading import ChunkReader
+
 _NAMES = frozenset({"role", "id", "type", "index", "name"})
 
 
@@ -18,13 +20,15 @@ class Assembler:
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
+        self._reader = ChunkReader()
 
     def add(self, chunk: Mapping[str, Any]) -> None:
-        """Take the next chunk; fields that are not known are kept."""
-        for key, value in chunk.items():
+        """Take the next chunk; fields that are not known are kept. Raises ValueError where its choices are none."""
+        read = self._reader.read(dict(chunk))
+        for key, value in read.items():
             if key != "choices" and (value is not None or key not in self._head):
                 self._head[key] = value
-        for choice in chunk.get("choices") or ():
+        for choice in read["choices"]:
             self._add_choice(choice)
 
     def whole(self) -> dict[str, Any]:
@@ -35,7 +39,7 @@ class Assembler:
         return {**self._head, "object": kind, "choices": choices}
 
     def _add_choice(self, choice: Mapping[str, Any]) -> None:
-        whole = self._choices.setdefault(choice.get("index", 0), {"index": choice.get("index", 0)})
+        whole = self._choices.setdefault(choice["index"], {"index": choice["index"]})
         _merge(whole, {key: value for key, value in choice.items() if key not in ("index", "finish_reason")})
         if choice.get("finish_reason") is not None:
             whole["finish_reason"] = choice["finish_reason"]

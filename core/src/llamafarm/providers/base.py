@@ -1,8 +1,8 @@
-"""The provider contract: what goes in (`Call`), what comes back (`Reply`), and the methods in between."""
+"""The provider contract: what surrounds a request (`Call`), and the methods that answer it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -68,30 +68,6 @@ class Call:
     progress: Callable[[Progress], None] = ignore_progress
     trace: Mapping[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
-
-
-class Reply(Protocol):
-    """An answer that the upstream has accepted: it exists only after that.
-
-    Exactly one of `completion`, `chunks` and `frames` is used, once. Whoever holds a reply closes it; closing twice
-    does nothing.
-    """
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Headers for the client, for instance `X-LF-Ignored`."""
-
-    async def completion(self) -> Any:
-        """The whole answer: the upstream's own object, nothing lost; of a streamed one, its chunks put together."""
-
-    def chunks(self) -> AsyncGenerator[Any, None]:
-        """The chunks of a streamed answer, parsed. Raises ProviderError where the stream breaks."""
-
-    def frames(self) -> AsyncGenerator[bytes, None]:
-        """The same as SSE frames, ending with `data: [DONE]`; untouched bytes where nobody looked inside."""
-
-    async def aclose(self) -> None:
-        """Close the connection to the upstream now, whatever has been read."""
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
 from typing import Any, Self
 
 from llamafarm.errors import ProviderTimeout, UpstreamError
-from llamafarm.providers.assemble import put_together
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.limits import Limits, deadline_of
-from llamafarm.wire import sse
+from llamafarm.providers.reply import Reply
+from llamafarm.wire.reading import ChunkReader
 
 
-class ChunkReply:
+class ChunkReply(Reply):
     """Streams the chunks of an asynchronous generator, each within the time limits of the endpoint and the call.
 
     A stream that ends without a finish reason is an error. Made by `begin`; `headers` may be added to before the reply
@@ -29,7 +28,6 @@ class ChunkReply:
         close: Callable[[], Awaitable[None]] | None = None,
         model: str | None = None,
     ) -> None:
-        self.headers: dict[str, str] = {}
         self._chunks = chunks
         self._endpoint = endpoint
         self._named = endpoint.named(model)
@@ -38,6 +36,7 @@ class ChunkReply:
         self._first: Any = None
         self._waiting = False
         self._finished = False
+        self._reader = ChunkReader()
 
     @classmethod
     async def begin(
@@ -68,10 +67,6 @@ class ChunkReply:
             raise
         return reply
 
-    async def completion(self) -> Any:
-        """The chunks put together. Raises ProviderError as `chunks` does."""
-        return put_together([chunk async for chunk in self.chunks()])
-
     async def chunks(self) -> AsyncGenerator[Any, None]:
         """The generator's chunks; everything is closed after the last one.
 
@@ -90,13 +85,6 @@ class ChunkReply:
                 raise self._broken("broke off, without a finish reason")
         finally:
             await self.aclose()
-
-    async def frames(self) -> AsyncGenerator[bytes, None]:
-        """The chunks as SSE, ending with `data: [DONE]`. Raises as `chunks` does."""
-        async with aclosing(self.chunks()) as chunks:
-            async for chunk in chunks:
-                yield sse.encode(chunk)
-        yield sse.DONE
 
     async def aclose(self) -> None:
         """Free what the chunks come from, now."""
@@ -121,8 +109,12 @@ class ChunkReply:
             self._waiting = False
 
     def _seen(self, chunk: Any) -> Any:
-        self._finished = self._finished or any(choice.get("finish_reason") for choice in chunk.get("choices") or ())
-        return chunk
+        try:
+            read = self._reader.read(chunk)
+        except ValueError as error:
+            raise self._broken(f"holds a chunk that cannot be read: {error}") from None
+        self._finished = self._finished or any(choice.get("finish_reason") for choice in read["choices"])
+        return read
 
     def _broken(self, what: str) -> UpstreamError:
         return UpstreamError(f"The answer of {self._named} {what}.", provider=self._endpoint.provider)

@@ -1,12 +1,16 @@
 """Server-sent events, as the OpenAI wire uses them.
 
-Source: WHATWG HTML, "Server-sent events". An event ends at an empty line; `data:` lines are joined; comments are
-skipped.
+Source: WHATWG HTML, "Server-sent events". An event ends at an empty line, whatever ends its lines (LF, CR, CRLF, also
+mixed); `data:` lines are joined; comments and events without data are skipped. Beyond the specification, a `data:` line
+that is complete JSON, or `[DONE]`, ends its event where another field follows at once: some servers leave the empty
+line out.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+import json
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +19,9 @@ from llamafarm.wire.body import dump
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 MAX_EVENT_BYTES = 16 * 1024 * 1024
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_EMPTY_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+_DATA_THEN_FIELD = re.compile(rb"(?:^|[\r\n])data:([^\r\n]*)(?:\r\n|\n|\r)(?=(?:data|event|id):)")
 
 
 @dataclass(frozen=True)
@@ -38,17 +45,20 @@ def encode(value: Any, *, event: str = "") -> bytes:
 async def split(pieces: AsyncIterable[bytes], *, limit: int = MAX_EVENT_BYTES) -> AsyncIterator[bytes]:
     """Cut a byte stream into whole frames, each with its final empty line; comment frames are kept.
 
-    Line ends may be LF, CRLF or CR, pieces may be cut anywhere. What follows the last empty line is yielded as it is.
-    Raises EventTooLarge.
+    Pieces may be cut anywhere. A byte order mark at the beginning and empty lines between frames are left out. What
+    follows the last frame is yielded as it is. Raises EventTooLarge.
     """
     buffer = bytearray()
+    begun = False
     async for piece in pieces:
         searched = max(0, len(buffer) - 3)
         buffer += piece
-        while (end := _frame_end(buffer, searched)) is not None:
-            yield bytes(buffer[:end])
-            del buffer[:end]
-            searched = 0
+        if not begun and len(buffer) >= len(BYTE_ORDER_MARK):
+            begun = True
+            if buffer.startswith(BYTE_ORDER_MARK):
+                del buffer[: len(BYTE_ORDER_MARK)]
+        for frame in _cut_frames(buffer, searched):
+            yield frame
         if len(buffer) > limit:
             raise EventTooLarge(f"one event is larger than {limit} bytes")
     if buffer:
@@ -56,7 +66,7 @@ async def split(pieces: AsyncIterable[bytes], *, limit: int = MAX_EVENT_BYTES) -
 
 
 def parse(frame: bytes) -> Event | None:
-    """Return the event in one whole frame; None for comments and frames without data.
+    """Return the event in one whole frame; None for comments and frames whose data is empty or blank.
 
     Bytes that are not UTF-8 become U+FFFD, as the specification says.
     """
@@ -69,7 +79,8 @@ def parse(frame: bytes) -> Event | None:
             data.append(value)
         elif field == "event":
             name = value
-    return Event("\n".join(data), name) if data else None
+    text = "\n".join(data)
+    return Event(text, name) if text.strip() else None
 
 
 async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[Event]:
@@ -80,9 +91,45 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[Event]:
             yield event
 
 
-def _frame_end(buffer: bytearray, start: int) -> int | None:
-    end = buffer.find(b"\n\n", start)
-    if buffer.find(b"\r", start, end if end >= 0 else len(buffer)) < 0:  # nearly always
-        return end + 2 if end >= 0 else None
-    ends = [at + len(mark) for mark in (b"\n\n", b"\r\n\r\n", b"\r\r") if (at := buffer.find(mark, start)) >= 0]
-    return min(ends) if ends else None
+def _cut_frames(buffer: bytearray, searched: int) -> Iterator[bytes]:
+    """Take the whole frames out of the buffer. searched: how much of it is known to hold no end of a frame."""
+    while buffer:
+        while buffer.startswith((b"\n", b"\r")):
+            del buffer[:1]
+        end = _end_of_event(buffer, searched)
+        inner = _end_of_unseparated(buffer, len(buffer) if end is None else end)
+        if inner is not None:
+            yield bytes(buffer[:inner]) + b"\n"
+            end = inner
+        elif end is not None:
+            yield bytes(buffer[:end])
+        else:
+            return
+        del buffer[:end]
+        searched = 0
+
+
+def _end_of_event(buffer: bytearray, start: int) -> int | None:
+    """Where the first empty line ends; None where there is none yet."""
+    if b"\r" not in buffer:  # nearly always
+        end = buffer.find(b"\n\n", start)
+        return None if end < 0 else end + 2
+    found = _EMPTY_LINE.search(buffer, start)
+    return found.end() if found else None
+
+
+def _end_of_unseparated(buffer: bytearray, bound: int) -> int | None:
+    """Where an event ends that another follows without an empty line; None where the first event has its own end."""
+    if buffer.find(b"\ndata:", 0, bound) < 0 and buffer.find(b"\r", 0, bound) < 0:  # nearly always
+        return None
+    found = _DATA_THEN_FIELD.search(buffer, 0, bound)
+    return found.end() if found and _is_complete(found[1].strip()) else None
+
+
+def _is_complete(data: bytes) -> bool:
+    if data == b"[DONE]":
+        return True
+    try:
+        return data[:1] == b"{" and data[-1:] == b"}" and isinstance(json.loads(data), dict)
+    except (ValueError, RecursionError):
+        return False

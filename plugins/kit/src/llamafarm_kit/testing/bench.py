@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeVar
 from llamafarm.handlers.base import AgentHandler, Turn
 from llamafarm.project import Project
 from llamafarm.providers.assemble import put_together
-from llamafarm.providers.base import Call, Reply
+from llamafarm.providers.base import Call
+from llamafarm.providers.reply import Reply
 from llamafarm.wire import sse
 
 from llamafarm_kit.testing.scripted import POLL_SECONDS, ScriptedProvider, ScriptedReply, Step

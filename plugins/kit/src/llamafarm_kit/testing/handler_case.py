@@ -13,7 +13,7 @@ from llamafarm.config.load import load_project
 from llamafarm.gateway import Context, Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
-from llamafarm.providers.base import Reply
+from llamafarm.providers.reply import Reply
 from llamafarm.records import AgentHandlerSpec
 from llamafarm.sessions import SessionStore
 from llamafarm.wire.operations import CHAT

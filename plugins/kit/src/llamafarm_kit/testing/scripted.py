@@ -17,6 +17,7 @@ from llamafarm.errors import PluginError
 from llamafarm.providers.assemble import put_together
 from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo
 from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.reply import Reply
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 from llamafarm.wire import sse
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.005
 
 
-class ScriptedReply:
+class ScriptedReply(Reply):
     """Streams `text` word by word, or `chunks`, or `frames` as they are.
 
     gate: where given, the words after the first `before_gate` wait until it is set. error: raised in the place of the
@@ -45,7 +46,6 @@ class ScriptedReply:
         error: Exception | None = None,
         kind: str = "chat.completion.chunk",
     ) -> None:
-        self.headers: dict[str, str] = {}
         self.closed = False
         self.waiting = False
         self.reads = 0

@@ -1,0 +1,117 @@
+"""What a chat or a text completion answers: one base class, of which `chunks` alone must be written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from llamafarm.providers.assemble import put_together, taken_apart
+from llamafarm.wire import sse
+from llamafarm.wire.body import dump
+
+if TYPE_CHECKING:
+    from llamafarm.providers.changed import ChangeText
+
+ChangeChunks = Callable[[AsyncIterator[Any]], AsyncGenerator[Any, None]]
+"""Reads the chunks of an answer and yields those that take their place."""
+
+
+class Reply:
+    """An answer that the upstream has accepted: it exists only after that.
+
+    A provider or a handler writes `chunks`, and overrides what it can do better. Exactly one of `completion`, `body`,
+    `chunks` and `frames` is used, once. Whoever holds a reply closes it; closing twice does nothing.
+    """
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Headers for the client, for instance `X-LF-Ignored`; they may be added to before the reply is returned."""
+        return {}
+
+    def chunks(self) -> AsyncGenerator[Any, None]:
+        """The chunks of a streamed answer, parsed. Raises ProviderError where the stream breaks."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its chunks are")
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The same as SSE frames, ending with `data: [DONE]`; untouched bytes where nobody looked inside."""
+        async with aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                yield sse.encode(chunk)
+        yield sse.DONE
+
+    async def completion(self) -> Any:
+        """The whole answer: the upstream's own object, nothing lost; of a streamed one, its chunks put together."""
+        async with aclosing(self.chunks()) as chunks:
+            return put_together([chunk async for chunk in chunks])
+
+    async def body(self) -> bytes:
+        """The whole answer as JSON; untouched bytes where nobody looked inside."""
+        return dump(await self.completion())
+
+    async def aclose(self) -> None:
+        """Close the connection to the upstream now, whatever has been read."""
+
+    def after(self, chunk: Mapping[str, Any]) -> Reply:
+        """This answer with one more chunk at its end; what comes before it passes through untouched.
+
+        chunk: the fields that are added, such as `{"sources": [...]}`; id, model and the like are filled in. A whole
+        answer gets them as fields of its own. An answer that breaks off gets none.
+        """
+        from llamafarm.providers.changed import AppendedReply
+
+        return AppendedReply(self, chunk)
+
+    def map_chunks(self, change: ChangeChunks) -> Reply:
+        """This answer with the chunks that `change`, an asynchronous generator over its chunks, yields instead."""
+        from llamafarm.providers.changed import ChangedReply
+
+        return ChangedReply(self, change)
+
+    def map_text(self, change: ChangeText) -> Reply:
+        """This answer with another text.
+
+        change: called once for each choice; what it returns is called with each piece of the text, and whether that is
+        the last, and returns what is sent instead. It may hold text back until it has seen more.
+        """
+        from llamafarm.providers.changed import ChangedReply, changed_texts
+
+        return ChangedReply(self, changed_texts(change))
+
+
+class WrappedReply(Reply):
+    """A reply around another one, whose headers it has, and which it closes."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self.headers.update(reply.headers)
+
+    async def aclose(self) -> None:
+        await self._reply.aclose()
+
+
+class JsonReply(Reply):
+    """A whole answer, there already: nothing is open, and it can be read more than once.
+
+    answer: the object of a chat or a text completion. usage: whether its chunks end with the token counts. content: the
+    bytes that it was read from, where they may be passed on.
+    """
+
+    def __init__(self, answer: dict[str, Any], *, usage: bool = False, content: bytes | None = None) -> None:
+        self._answer = answer
+        self._usage = usage
+        self._content = content
+
+    async def completion(self) -> Any:
+        """The answer object as it came."""
+        return self._answer
+
+    async def body(self) -> bytes:
+        """The bytes as they came, where they are known."""
+        return dump(self._answer) if self._content is None else self._content
+
+    async def chunks(self) -> AsyncGenerator[Any, None]:
+        """The answer in pieces, for a client that asked for a stream of a runtime that sent none."""
+        for chunk in taken_apart(self._answer, usage=self._usage):
+            yield chunk
