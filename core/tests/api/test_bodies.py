@@ -9,6 +9,7 @@ import pytest
 from llamafarm.api.settings import Limits
 
 HI = [{"role": "user", "content": "Hi"}]
+BROKEN_CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"city": '}}
 
 
 def post(
@@ -67,7 +68,7 @@ def test_a_body_that_is_too_large_is_a_413_that_names_the_variable(serve):
         ("top_p", 1.5, "'top_p' must be a number from 0 to 1"),
         ("max_tokens", -5, "'max_tokens' must be a whole number of at least 1"),
         ("max_tokens", 0, "'max_tokens' must be a whole number of at least 1"),
-        ("max_tokens", 1.5, "'max_tokens' must be a whole number of at least 1"),
+        ("max_tokens", 1.5, "'max_tokens' must be a whole number"),
         ("max_completion_tokens", -5, "'max_completion_tokens' must be a whole number of at least 1"),
         ("n", 0, "'n' must be a whole number of at least 1"),
         ("seed", "x", "'seed' must be a whole number"),
@@ -122,6 +123,9 @@ def test_the_fields_of_the_other_operations_are_checked_too(shop, path, body, pa
         ("/chat/completions", {"messages": HI, "mirostat": 2, "stop": ["a", "b"], "seed": -1, "logprobs": True}),
         ("/completions", {"prompt": ["a", "b"], "logprobs": 3}),
         ("/completions", {"prompt": [1, 2, 3]}),
+        ("/completions", {"prompt": "x", "max_tokens": 0, "echo": True, "logprobs": 1}),
+        ("/chat/completions", {"messages": HI, "stop": [], "stream_options": {"include_obfuscation": False}}),
+        ("/chat/completions", {"messages": [{"role": "assistant", "tool_calls": [BROKEN_CALL]}]}),
         ("/embeddings", {"input": [[1, 2], [3]]}),
     ],
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.errors import InvalidRequest
+from llamafarm.errors import InvalidRequest, RequestError
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, IGNORED_HEADER, Field, Parameters, note_ignored
-from llamafarm.wire.operations import CHAT, EMBEDDINGS, IMAGES, SPEECH
+from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, IMAGES, SPEECH
 
 
 def refusal(parameters: Parameters, request, operation=CHAT) -> InvalidRequest:
@@ -32,6 +32,27 @@ def test_a_refused_field_is_an_error_that_names_the_field_the_provider_and_the_o
     error = refusal(Parameters(refused=frozenset({"n"})), {"n": 2})
     assert (error.status, error.param, error.provider) == (400, "n", "acme")
     assert error.message == "The provider acme cannot do 'n' for chat."
+
+
+@pytest.mark.parametrize(
+    ("operation", "name", "value"),
+    [(CHAT, "max_tokens", 0), (CHAT, "max_completion_tokens", -1), (COMPLETIONS, "max_tokens", -1)],
+)
+def test_a_number_below_what_the_wire_allows_is_refused(operation, name, value):
+    with pytest.raises(RequestError, match=f"The field '{name}' must be a whole number of at least") as caught:
+        Parameters().check({name: value}, operation)
+    assert caught.value.param == name
+
+
+def test_a_completion_of_no_tokens_is_right_since_it_may_ask_for_the_prompts_probabilities():
+    Parameters().check({"max_tokens": 0, "echo": True, "logprobs": 1}, COMPLETIONS)
+
+
+def test_a_provider_says_where_its_runtime_takes_smaller_numbers():
+    parameters = Parameters(fields={"max_tokens": Field(least=-1)})
+    parameters.check({"max_tokens": -1}, CHAT)
+    with pytest.raises(RequestError, match="at least -1"):
+        parameters.check({"max_tokens": -2}, CHAT)
 
 
 def test_a_refused_null_asks_for_nothing():

@@ -60,6 +60,28 @@ async def test_what_the_entry_says_reaches_the_server_and_the_request_wins():
         assert shop.context.headers["X-LF-Ignored"] == "user"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_tokens": -1},
+        {"max_completion_tokens": -1},
+        {"stop": []},
+        {"stream_options": {"include_obfuscation": True}},
+    ],
+)
+async def test_what_the_server_takes_reaches_it(fields):
+    async with farm() as shop:
+        sent = await shop.chat(**fields)
+        assert fields.items() <= sent.items()
+
+
+async def test_broken_arguments_of_an_earlier_call_reach_the_server_as_the_text_that_they_are():
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"city": '}}
+    async with farm() as shop:
+        sent = await shop.chat(messages=[*MESSAGES, {"role": "assistant", "tool_calls": [call]}, *MESSAGES])
+        assert sent["messages"][1]["tool_calls"] == [call]
+
+
 async def test_what_the_server_would_ignore_is_refused_by_its_name():
     async with farm() as shop:
         with pytest.raises(InvalidRequest, match="'n' for images: Lemonade makes one picture of a prompt"):

@@ -100,7 +100,7 @@ async def test_a_field_is_said_in_ollamas_words(fields, sent):
             {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}]}]}),
         ("messages.0.content.0", {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}),
         ("messages.0.tool_calls.0.function.arguments", {"messages": [{"role": "assistant", "tool_calls": [
-            {"id": "c", "function": {"name": "set_lamp", "arguments": "{oops"}}]}]}),
+            {"id": "c", "function": {"name": "set_lamp", "arguments": 7}}]}]}),
     ],
 )  # fmt: skip
 async def test_what_ollama_would_ignore_or_misread_is_refused_before_it_is_asked(param, fields):
@@ -114,6 +114,20 @@ async def test_a_misspelt_field_is_told_the_right_one():
     async with asking(FakeOllama()) as ollama:
         with pytest.raises(InvalidRequest, match="'num_ctx'"):
             await ollama.chat(num_ctxt=512)
+
+
+@pytest.mark.parametrize("written", ["{oops", "[1]", "true"])
+async def test_arguments_of_an_earlier_call_that_are_no_object_are_carried_on_as_text(written):
+    call = {"id": "c", "type": "function", "function": {"name": "set_lamp", "arguments": written}}
+    async with asking(FakeOllama(), model="contract") as ollama:
+        await ollama.chat([{"role": "assistant", "tool_calls": [call]}])
+        (sent,) = ollama.sent["messages"][0]["tool_calls"]
+        assert sent["function"]["arguments"] == {"INVALID_JSON": written}
+
+
+async def test_an_empty_list_of_stops_and_obfuscation_ask_for_nothing():
+    async with asking(FakeOllama(), model="contract") as ollama:
+        await ollama.chat(stop=[], stream_options={"include_obfuscation": True})
 
 
 async def test_messages_with_pictures_tools_and_thoughts_get_ollamas_form():

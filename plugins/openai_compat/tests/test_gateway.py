@@ -8,7 +8,7 @@ from llamafarm.gateway import Context, Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.providers.parameters import IGNORED_HEADER
-from llamafarm.wire.operations import CHAT, EMBEDDINGS, IMAGES, RERANK
+from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, IMAGES, RERANK
 from llamafarm_kit.testing.upstream import ScriptedUpstream, answering
 from openai_asking import COMPLETION, MESSAGES, entry_at
 
@@ -47,6 +47,32 @@ async def test_a_chat_gets_the_entrys_parameters_and_further_fields():
         "min_p": 0.1,
         **CONFIGURED["extra_body"],
     }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_tokens": -1},
+        {"max_completion_tokens": -1},
+        {"stop": []},
+        {"stream_options": {"include_obfuscation": True}},
+    ],
+)
+async def test_what_only_the_server_can_judge_reaches_it(fields):
+    body, _ = await sent(COMPLETION, CHAT, {"messages": MESSAGES, **fields})
+    assert fields.items() <= body.items()
+
+
+async def test_a_completion_of_no_tokens_reaches_the_server():
+    asked = {"prompt": "a", "max_tokens": 0, "echo": True, "logprobs": 1}
+    body, _ = await sent({**COMPLETION, "object": "text_completion"}, COMPLETIONS, asked)
+    assert asked.items() <= body.items()
+
+
+async def test_broken_arguments_of_an_earlier_call_reach_the_server_as_the_text_that_they_are():
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"city": '}}
+    body, _ = await sent(COMPLETION, CHAT, {"messages": [*MESSAGES, {"role": "assistant", "tool_calls": [call]}]})
+    assert body["messages"][-1]["tool_calls"] == [call]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 
 from llamafarm.api.form import fields_of
 from llamafarm.api.settings import MAX_BODY_BYTES, Settings
-from llamafarm.api.validate import check
 from llamafarm.gateway import SESSION_HEADER, Context
 from llamafarm.providers.base import Progress
 from llamafarm.providers.content import Content
@@ -25,6 +24,7 @@ from llamafarm.web.request_id import request_id_of
 from llamafarm.web.stream import EventStream
 from llamafarm.wire.operations import OPERATIONS, Operation
 from llamafarm.wire.upload import Upload
+from llamafarm.wire.validate import check
 
 log = logging.getLogger(__name__)
 

@@ -66,6 +66,7 @@ class Dispatcher:
         if not callable(method):
             raise self._not_supported(project, entry, operation)
         parameters = self._plugins.provider(entry.provider).parameters or FORWARD_EVERYTHING
+        parameters.check(body, operation)
         fields, ignored = parameters.apply(body, operation, entry.provider)
         note_ignored(context.headers, ignored)
         request = {**fields, "model": entry.model}

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from llamafarm.errors import InvalidRequest
+from llamafarm.errors import InvalidRequest, RequestError
 from llamafarm.wire.operations import Operation
+from llamafarm.wire.validate import LEAST, least
 
 IGNORED_HEADER = "X-LF-Ignored"
 """Names the fields that were left out because they have no effect on the answer."""
@@ -35,12 +36,14 @@ class Field:
 
     mapped: it reaches the runtime. advisory: it has no effect on the answer, so it is left out and named in
     `X-LF-Ignored`. refused: a 400. note: where it goes, or why not. taken: values of a refused field that are taken all
-    the same, since they ask for nothing else than what the runtime does anyway.
+    the same, since they ask for nothing else than what the runtime does anyway. least: the smallest number that the
+    runtime takes, where it is another one than the wire's (`llamafarm.wire.validate.LEAST`).
     """
 
     fate: Fate = "mapped"
     note: str = ""
     taken: tuple[Any, ...] = ()
+    least: float | None = None
 
     def takes(self, value: Any) -> bool:
         """Whether the value is one of `taken`; a number is no flag, though Python has 1 equal True."""
@@ -77,6 +80,19 @@ class Parameters:
         if name in self.refused or not known:
             return _REFUSED
         return _ADVISORY if name in self.advisory else _MAPPED
+
+    def check(self, request: Mapping[str, Any], operation: Operation) -> None:
+        """Raise RequestError for a number that is smaller than the runtime takes."""
+        for name in LEAST.keys() & request.keys():
+            if (smallest := self.too_small(name, request[name], operation)) is not None:
+                message = f"The field {name!r} must be a whole number of at least {smallest:g}."
+                raise RequestError(message, code="invalid_value", param=name)
+
+    def too_small(self, name: str, value: Any, operation: Operation) -> float | None:
+        """The smallest number that the runtime takes, where `value` is a smaller one; else None."""
+        told = self.of(name, operation).least
+        smallest = least(name, operation) if told is None else told
+        return smallest if smallest is not None and isinstance(value, int) and value < smallest else None
 
     def apply(
         self, request: Mapping[str, Any], operation: Operation, provider: str

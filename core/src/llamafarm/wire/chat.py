@@ -61,6 +61,7 @@ class Tool(TypedDict):
 
 class StreamOptions(TypedDict, total=False):
     include_usage: bool
+    include_obfuscation: bool
 
 
 class ChatRequest(TypedDict):

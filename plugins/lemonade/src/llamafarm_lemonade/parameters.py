@@ -8,6 +8,7 @@ there it ignores, so a field that it does not list is refused, but for values th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from llamafarm import (
@@ -29,7 +30,8 @@ _TEXTS = {
     "model": Field("mapped", "the entry's; the server loads it where it is not loaded"),
     "stream": Field("mapped", "comments come while the model thinks; errors may come inside a 200"),
     "stream_options": Field("mapped", "the last chunk carries the backend's `timings` too"),
-    "max_tokens": Field("mapped", "a negative number is no limit"),
+    "max_tokens": Field("mapped", "a negative number is no limit", least=-math.inf),
+    "max_completion_tokens": Field("mapped", "the same", least=-math.inf),
     "response_format": Field("mapped", "`json_object` and `json_schema`"),
     "reasoning_effort": Field("mapped", "the model's template decides"),
     "dimensions": Field("refused", "the vectors come in the model's own length, whatever is asked"),

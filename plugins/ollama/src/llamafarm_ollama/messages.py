@@ -13,6 +13,8 @@ from typing import Any
 from llamafarm import InvalidRequest
 
 _ROLES = {"developer": "system"}
+BROKEN_ARGUMENTS = "INVALID_JSON"
+"""The argument that holds a call's arguments where they are no JSON object: the conversation must be able to go on."""
 _KNOWN = frozenset({"role", "content", "tool_calls", "tool_call_id", "reasoning", "reasoning_content"})
 
 
@@ -90,14 +92,15 @@ def _call(call: Mapping[str, Any], where: str, provider: str) -> dict[str, Any]:
 
 
 def _arguments(function: Mapping[str, Any], where: str, provider: str) -> dict[str, Any]:
-    said = function.get("arguments") or "{}"
+    """The arguments as an object, as Ollama takes them. What a model wrote wrongly is carried on as text."""
+    written = function.get("arguments") or "{}"
+    if not isinstance(written, str | dict):
+        raise _wrong(f"{where}.function.arguments", "must be a JSON text that holds an object", provider)
     try:
-        arguments = json.loads(said) if isinstance(said, str) else said
+        arguments = json.loads(written) if isinstance(written, str) else written
     except ValueError:
         arguments = None
-    if not isinstance(arguments, dict):
-        raise _wrong(f"{where}.function.arguments", "must be a JSON text that holds an object", provider)
-    return arguments
+    return arguments if isinstance(arguments, dict) else {BROKEN_ARGUMENTS: written}
 
 
 def _wrong(where: str, what: str, provider: str) -> InvalidRequest:

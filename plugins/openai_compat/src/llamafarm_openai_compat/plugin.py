@@ -12,7 +12,11 @@ from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 if TYPE_CHECKING:
     from llamafarm import Endpoint, Provider
 
-PARAMETERS = llamafarm.Parameters()
+NO_LIMIT = -1
+"""What llama.cpp's server, LM Studio and others take as a `max_tokens` for none; the others refuse it themselves."""
+PARAMETERS = llamafarm.Parameters(
+    fields={name: llamafarm.Field(least=NO_LIMIT) for name in ("max_tokens", "max_completion_tokens")}
+)
 """What holds for all servers: every field is sent as it is. `profiles.PROFILES` says what each server does else."""
 
 

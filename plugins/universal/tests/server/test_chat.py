@@ -265,11 +265,17 @@ def test_a_wrong_field_is_named(shared, fields, param, says):
     assert error["type"] == "invalid_request_error"
 
 
-def test_arguments_that_are_no_json_are_refused(shared):
-    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{city"}}]
-    body = {"model": "echo/model", "messages": [{"role": "assistant", "tool_calls": calls}]}
-    error = shared.http.post("/v1/chat/completions", json=body).json()["error"]
-    assert error["param"] == "messages[0].tool_calls[0].function.arguments"
+@pytest.mark.parametrize("written", ["{city", "[1]", '{"a": 1, "a": 2}'])
+def test_arguments_of_an_earlier_call_that_are_no_object_are_carried_on_as_text(shared, written):
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": written}}]
+    messages = [{"role": "assistant", "tool_calls": calls}, {"role": "user", "content": "<show>"}]
+    answer = shown(shared.http.post("/v1/chat/completions", json={"model": "echo/model", "messages": messages}))
+    assert answer["prompt"]["messages"][0]["tool_calls"][0]["function"]["arguments"] == {"INVALID_JSON": written}
+
+
+def test_an_empty_list_of_stops_and_obfuscation_ask_for_nothing(shared):
+    answer = shared.chat("Hi", stop=[], stream=True, stream_options={"include_obfuscation": True})
+    assert answer.status_code == 200
 
 
 def test_values_that_ask_for_nothing_are_let_through(shared):

@@ -18,6 +18,8 @@ FIELDS = {
     "assistant": {"role", "content", "name", "tool_calls", "reasoning", "reasoning_content"},
     "tool": {"role", "content", "name", "tool_call_id"},
 }
+BROKEN_ARGUMENTS = "INVALID_JSON"
+"""The argument that holds a call's arguments where they are no JSON object: the conversation must be able to go on."""
 FIELDS["developer"] = FIELDS["system"]
 TOOL_FIELDS = record(name=text, description=lambda value, path: _string(value, path), parameters=as_object)
 
@@ -113,14 +115,13 @@ def _call(value: Any, path: str) -> Mapping[str, Any]:
 
 
 def _arguments(value: Any, path: str) -> dict[str, Any]:
-    """Templates want an object; the wire has a JSON text."""
+    """Templates want an object; the wire has a JSON text. What a model wrote wrongly is carried on as text."""
     if value in (None, ""):
         return {}
     try:
         return parse_object(_string(value, path))
-    except BodyError as error:
-        reason = str(error).replace("The body", "it")
-        raise RequestError(f"{path} must be a JSON object in a text: {reason}", param=path) from None
+    except BodyError:
+        return {BROKEN_ARGUMENTS: value}
 
 
 def _tool(value: Any, path: str) -> Mapping[str, Any]:

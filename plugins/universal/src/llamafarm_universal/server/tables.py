@@ -39,7 +39,9 @@ COMPLETION_TOKENS = 16
 
 
 def stop(value: Any, path: str) -> tuple[str, ...]:
-    """One text, or a list of up to MAX_STOPS."""
+    """One text, or a list of up to MAX_STOPS; an empty list asks for nothing."""
+    if value == []:
+        return ()
     texts = [value] if isinstance(value, str) else as_list(value, path, most=MAX_STOPS)
     for item in texts:
         if not isinstance(item, str) or not 1 <= len(item) <= MAX_STOP_LENGTH:
@@ -115,7 +117,7 @@ SAMPLING: Table = {
     "max_tokens": Done(integer(1)),
     "n": Done(integer(1, MAX_CHOICES)),
     "stream": Done(boolean),
-    "stream_options": Done(record(include_usage=boolean)),
+    "stream_options": Done(record(include_usage=boolean, include_obfuscation=boolean)),
     "user": Advisory(),
 }
 

@@ -1,7 +1,7 @@
 """The types of a request's fields, as a table: what is wrong is a 400 that names the field, before anybody is asked.
 
 Null stands for absent in every field that may be left out. Fields that are not in the table pass: the provider knows
-them, or says that it does not.
+them, or says that it does not. How small a number may be is in `LEAST` where providers differ.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from llamafarm.errors import RequestError
 from llamafarm.wire.operations import (
     CHAT,
+    COMPLETIONS,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
@@ -34,15 +35,24 @@ def check(request: Mapping[str, Any], operation: Operation) -> None:
     for name in operation.required:
         if request.get(name) is None:
             raise RequestError(f"The field {name!r} is missing.", code="missing_required_parameter", param=name)
-    checks = {**CHECKS, **OWN_CHECKS.get(operation.name, {})}
     for name, value in request.items():
-        rule = checks.get(name) if name in operation.fields else None
-        expected = rule(value) if rule is not None and value is not None else None
-        if expected is not None:
-            message = f"The field {name!r} must be {expected}."
-            raise RequestError(message, code="invalid_value", param=name)
+        if (expected := expectation(name, value, operation)) is not None:
+            raise _wrong(name, expected)
     if operation is CHAT:
         _check_messages(request["messages"])
+
+
+def expectation(name: str, value: Any, operation: Operation) -> str | None:
+    """What the value of a field should be, or None where it is that, or where the operation has no such field."""
+    if value is None or name not in operation.fields:
+        return None
+    rule = OWN_CHECKS.get(operation.name, {}).get(name) or CHECKS.get(name)
+    return rule(value) if rule is not None else None
+
+
+def least(name: str, operation: Operation) -> int | None:
+    """The smallest number that the wire allows in a field where a provider may allow smaller ones."""
+    return 0 if (name, operation) == ("max_tokens", COMPLETIONS) else LEAST.get(name)
 
 
 def _check_messages(messages: list[Any]) -> None:
@@ -178,8 +188,8 @@ CHECKS: Mapping[str, Check] = {
     "stream_options": _object,
     "temperature": _number(0),
     "top_p": _number(0, 1),
-    "max_tokens": _integer(1),
-    "max_completion_tokens": _integer(1),
+    "max_tokens": _integer(),
+    "max_completion_tokens": _integer(),
     "n": _integer(1),
     "best_of": _integer(1),
     "stop": _text_or_texts,
@@ -238,6 +248,9 @@ CHECKS: Mapping[str, Check] = {
     "text_2": _text_or_texts,
 }
 """The rule of a field wherever it stands."""
+
+LEAST: Mapping[str, int] = {"max_tokens": 1, "max_completion_tokens": 1}
+"""Smallest numbers. Some runtimes take -1 for no limit; with `echo`, a completion of no tokens asks for `logprobs`."""
 
 _PICTURE: Mapping[str, Check] = {"prompt": _text, "response_format": _one_of("url", "b64_json")}
 _SOUND: Mapping[str, Check] = {"prompt": _text, "response_format": _text}
