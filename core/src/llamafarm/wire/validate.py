@@ -17,6 +17,7 @@ from llamafarm.wire.operations import (
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
+    OPERATIONS,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
@@ -28,6 +29,8 @@ Check = Callable[[Any], str | None]
 """Returns what a value should be, or None where it is that."""
 
 MAX_BIAS = 100
+TOO_LARGE = 2**64
+"""No runtime holds a whole number of this size."""
 
 
 def check(request: Mapping[str, Any], operation: Operation) -> None:
@@ -35,8 +38,10 @@ def check(request: Mapping[str, Any], operation: Operation) -> None:
     for name in operation.required:
         if request.get(name) is None:
             raise RequestError(f"The field {name!r} is missing.", code="missing_required_parameter", param=name)
+    rules = RULES[operation.name]
     for name, value in request.items():
-        if (expected := expectation(name, value, operation)) is not None:
+        rule = rules.get(name)
+        if rule is not None and value is not None and (expected := rule(value)) is not None:
             raise _wrong(name, expected)
     if operation is CHAT:
         _check_messages(request["messages"])
@@ -44,10 +49,8 @@ def check(request: Mapping[str, Any], operation: Operation) -> None:
 
 def expectation(name: str, value: Any, operation: Operation) -> str | None:
     """What the value of a field should be, or None where it is that, or where the operation has no such field."""
-    if value is None or name not in operation.fields:
-        return None
-    rule = OWN_CHECKS.get(operation.name, {}).get(name) or CHECKS.get(name)
-    return rule(value) if rule is not None else None
+    rule = RULES[operation.name].get(name)
+    return rule(value) if rule is not None and value is not None else None
 
 
 def least(name: str, operation: Operation) -> int | None:
@@ -84,11 +87,11 @@ def _is_parts(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return (isinstance(value, float) and math.isfinite(value)) or _is_integer(value)
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < TOO_LARGE
 
 
 def _text(value: Any) -> str | None:
@@ -263,3 +266,13 @@ OWN_CHECKS: Mapping[str, Mapping[str, Check]] = {
     SPEECH.name: {"input": _text, "response_format": _text},
 }
 """The rules of operations in which a name means something else."""
+
+RULES: Mapping[str, Mapping[str, Check]] = {
+    operation.name: {
+        name: rule
+        for name, rule in {**CHECKS, **OWN_CHECKS.get(operation.name, {})}.items()
+        if name in operation.fields
+    }
+    for operation in OPERATIONS
+}
+"""The rules of each operation, by its name."""
