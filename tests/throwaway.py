@@ -134,7 +134,7 @@ def link_dependencies(site: Path, folder: Path, *extras: str) -> None:
 
     They lead to what the workspace has installed, so gigabytes cost nothing. Our own distributions are left out.
     """
-    for one in _closure(declared(folder, *extras)).values():
+    for one in closure(declared(folder, *extras)).values():
         for name in {file.parts[0] for file in one.files or () if ".." not in file.parts}:
             link, target = site / name, Path(str(one.locate_file(name)))
             if target.exists() and not link.exists():
@@ -145,7 +145,7 @@ def link_dependencies(site: Path, folder: Path, *extras: str) -> None:
 def dependencies(of: tuple[Path, ...], also: tuple[str, ...] = ()) -> Path:
     """A folder with what these source folders declare, and `also`, copied from what is installed in the workspace."""
     into = _made("dependencies-")
-    for one in _closure([*(line for folder in of for line in declared(folder)), *also]).values():
+    for one in closure([*(line for folder in of for line in declared(folder)), *also]).values():
         _copy(one, into)
     return into
 
@@ -156,7 +156,7 @@ def declared(folder: Path, *extras: str) -> list[str]:
     return [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
 
 
-def _closure(lines: Iterable[str]) -> dict[str, Distribution]:
+def closure(lines: Iterable[str]) -> dict[str, Distribution]:
     """The third-party distributions that these requirements mean, and what those declare, by name."""
     wanted = [Requirement(line) for line in lines]
     found: dict[str, Distribution] = {}
