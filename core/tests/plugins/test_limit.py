@@ -35,15 +35,6 @@ def test_without_a_limit_work_runs_where_it_is_called():
     assert Limit(None).run(threading.current_thread) is threading.current_thread()
 
 
-def test_work_shares_one_thread_which_ends_with_the_limit():
-    limit = Limit(20)
-    thread = limit.run(threading.current_thread)
-    assert limit.run(threading.current_thread) is thread
-    del limit
-    thread.join(20)
-    assert not thread.is_alive()
-
-
 def test_work_that_does_not_end_in_time_is_left_behind_and_the_next_is_done(gate):
     limit = Limit(0.05)
     stuck = []

@@ -93,9 +93,7 @@ def test_a_plugin_disabled_in_the_environment_is_never_imported(install):
 
 def test_a_plugin_is_disabled_by_its_distribution_too(install, provider_source):
     install("acme-cow", provider_source("cow"))
-    plugins = manager()
-    plugins.disable(["acme-cow"])
-    assert status(plugins, "cow").status == "disabled"
+    assert status(manager().without(["acme-cow"]), "cow").status == "disabled"
 
 
 def test_the_cores_own_plugin_cannot_be_disabled():

@@ -46,12 +46,6 @@ class PluginManager:
         self._chosen: dict[Candidate, None] | None = None  # those that are enabled, in their order
         self._strict = environ.get(STRICT, "") not in ("", "0")
 
-    def disable(self, names: Iterable[str]) -> None:
-        """Load these plugins no more; one that is loaded already is treated as if it were not there."""
-        self._disabled |= frozenset(names)
-        self._found.clear()
-        self._chosen = None
-
     def without(self, names: Iterable[str]) -> PluginManager:
         """The same plugins, each still loaded only once, but for these: how one project disables a plugin."""
         return PluginManager(disabled=self._disabled | frozenset(names), environ=self._environ, loader=self._loader)
