@@ -9,6 +9,7 @@ from llamafarm.errors import ConfigError, RequestError
 from llamafarm.gateway.fields import merged, take_handler_fields
 from llamafarm.handlers.select import Link
 from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.parameters import Parameters
 from llamafarm.records import AgentHandlerSpec
 from llamafarm.wire.operations import (
     CHAT,
@@ -42,10 +43,47 @@ def test_a_null_in_the_request_undoes_a_parameter_and_travels_on():
     assert merged({}, entry({"temperature": 0.2}), CHAT) == {"temperature": 0.2}
 
 
+@pytest.mark.parametrize(
+    ("configured", "requested"),
+    [
+        ({"max_tokens": 64}, {"max_completion_tokens": 128}),
+        ({"max_completion_tokens": 64}, {"max_tokens": 128}),
+        ({"max_completion_tokens": 64}, {"max_tokens": None}),
+        ({"tools": [{"type": "function"}]}, {"functions": []}),
+        ({"stop": ["a", "b"]}, {"stop": "c"}),
+    ],
+)
+def test_what_a_request_says_replaces_what_the_entry_says_of_the_same_under_another_name(configured, requested):
+    assert merged(requested, entry(configured), CHAT) == requested
+    assert merged(requested, entry(None, configured), CHAT) == requested
+
+
+def test_the_extra_body_replaces_a_parameter_under_another_name():
+    assert merged({}, entry({"max_tokens": 64}, {"max_completion_tokens": 128}), CHAT) == {"max_completion_tokens": 128}
+
+
+def test_a_request_that_takes_a_field_away_takes_away_what_needs_it():
+    mine = entry({"logprobs": True, "top_logprobs": 3, "tools": [{"type": "function"}], "tool_choice": "auto"})
+    assert merged({"logprobs": False, "tools": None}, mine, CHAT) == {"logprobs": False, "tools": None}
+    assert merged({"logprobs": True}, mine, CHAT)["top_logprobs"] == 3
+
+
+def test_a_provider_names_fields_of_its_runtime_that_say_the_same():
+    parameters = Parameters(synonyms=(frozenset({"reasoning_effort", "think"}),), holders=("options",))
+    mine = entry({"reasoning_effort": "low", "temperature": 0.1, "seed": 1})
+    request = {"think": True, "options": {"temperature": 0.9}}
+    assert merged(request, mine, CHAT, parameters) == {"seed": 1, **request}
+
+
+def test_a_limit_of_chats_is_one_of_completions_under_their_name():
+    assert merged({}, entry({"max_completion_tokens": 9}), COMPLETIONS) == {"max_tokens": 9}
+    assert merged({}, entry({"max_completion_tokens": 9, "max_tokens": 5}), COMPLETIONS) == {"max_tokens": 5}
+
+
 def test_parameters_of_another_operation_are_left_out():
     mine = entry({"temperature": 0.2, "max_completion_tokens": 9, "echo": True, "top_k": 4})
     assert merged({}, mine, CHAT) == {"temperature": 0.2, "max_completion_tokens": 9, "top_k": 4}
-    assert merged({}, mine, COMPLETIONS) == {"temperature": 0.2, "echo": True, "top_k": 4}
+    assert merged({}, mine, COMPLETIONS) == {"temperature": 0.2, "echo": True, "top_k": 4, "max_tokens": 9}
 
 
 def test_embeddings_get_the_parameters_that_they_define_and_the_extra_body():

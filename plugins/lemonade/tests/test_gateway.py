@@ -60,6 +60,12 @@ async def test_what_the_entry_says_reaches_the_server_and_the_request_wins():
         assert shop.context.headers["X-LF-Ignored"] == "user"
 
 
+async def test_the_limit_of_a_request_replaces_the_entrys_under_whichever_name():
+    async with farm(model_api_parameters={"max_tokens": 64}) as shop:
+        sent = await shop.chat(max_completion_tokens=128)
+        assert (sent["max_completion_tokens"], "max_tokens" in sent) == (128, False)
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -57,6 +57,27 @@ async def test_what_the_entry_says_reaches_ollama_in_its_words_and_the_request_w
         assert (sent["think"], sent["keep_alive"], sent["truncate"]) == (True, "1h", False)
 
 
+@pytest.mark.parametrize(
+    ("entry", "request_", "sent"),
+    [
+        ({"max_tokens": 64}, {"max_completion_tokens": 128}, {"num_predict": 128}),
+        ({"max_tokens": 64}, {"num_predict": 128}, {"num_predict": 128}),
+        ({"num_predict": 64}, {"max_tokens": 128}, {"num_predict": 128}),
+        ({"max_tokens": 64}, {"options": {"num_predict": 128}}, {"num_predict": 128}),
+        ({"temperature": 0.2}, {"options": {"temperature": 0.9}}, {"temperature": 0.9}),
+        ({"stop": ["a", "b"]}, {"stop": "c"}, {"stop": ["c"]}),
+    ],
+)
+async def test_what_a_request_says_replaces_what_the_entry_says_under_whichever_name(entry, request_, sent):
+    async with farm(model_api_parameters=entry) as shop:
+        assert (await shop.ask(**request_))["options"] == sent
+
+
+async def test_an_effort_that_a_request_asks_for_replaces_the_entrys_thinking():
+    async with farm(model_api_parameters={"think": False}) as shop:
+        assert (await shop.ask(reasoning_effort="high"))["think"] == "high"
+
+
 async def test_what_ollama_has_no_use_for_is_named_to_the_client():
     async with farm() as shop:
         assert "user" not in await shop.ask(user="ann", store=False)

@@ -49,6 +49,18 @@ async def test_a_chat_gets_the_entrys_parameters_and_further_fields():
     }
 
 
+async def test_the_limit_of_a_request_replaces_the_entrys_under_whichever_name():
+    request = {"messages": MESSAGES, "max_completion_tokens": 128}
+    body, _ = await sent(COMPLETION, CHAT, request, model_api_parameters={"max_tokens": 64}, extra_body={})
+    assert body == {**request, "model": "gpt-x"}
+
+
+async def test_the_shape_that_a_request_asks_for_replaces_the_entrys_grammar():
+    request = {"messages": MESSAGES, "response_format": {"type": "json_object"}}
+    body, _ = await sent(COMPLETION, CHAT, request, model_api_parameters={}, extra_body={"grammar": "root ::= 'a'"})
+    assert body == {**request, "model": "gpt-x"}
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -15,47 +15,50 @@ from pydantic import TypeAdapter, ValidationError
 from llamafarm.errors import ConfigError, RequestError
 from llamafarm.handlers.select import Link
 from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters
 from llamafarm.records import AgentHandlerSpec
-from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, Operation
-
-OWN_FIELDS = frozenset({"model", "stream", "stream_options", "stream_format"}).union(
-    *(operation.required for operation in OPERATIONS)
-)
-"""Fields that only a request can set: what is asked, of whom, and how the answer travels."""
+from llamafarm.wire.operations import ALL_FIELDS, OTHER_NAMES, OWN_FIELDS, TEXT_FIELDS, Operation
 
 
-def _fields_of(operations: Iterable[Operation]) -> frozenset[str]:
-    return frozenset[str]().union(*(operation.fields for operation in operations))
-
-
-ALL_FIELDS = _fields_of(OPERATIONS)
-TEXT_FIELDS = _fields_of([CHAT, COMPLETIONS, EMBEDDINGS])
-"""Those of what one language model may be asked: its server may well have a `style` or a `language` of its own."""
-
-
-def merged(request: Mapping[str, Any], entry: ModelEntry, operation: Operation) -> dict[str, Any]:
+def merged(
+    request: Mapping[str, Any],
+    entry: ModelEntry,
+    operation: Operation,
+    parameters: Parameters = FORWARD_EVERYTHING,
+) -> dict[str, Any]:
     """The request over the entry's parameters.
 
+    What a request says replaces what the entry says of the same, under whichever name: see `Parameters.replaced_by`.
     A parameter of the configuration that belongs to another operation is left out, so that one entry can serve several:
     a `temperature` says nothing about embeddings. Of `model_api_parameters`, an operation that generates nothing gets
     only the fields that it defines. Raises ConfigError for a parameter that only a request can set.
     """
+    if not entry.model_api_parameters and not entry.extra_body:
+        return dict(request)
     for name in OWN_FIELDS.intersection([*entry.model_api_parameters, *entry.extra_body]):
         raise ConfigError(
             f"The parameters of the model entry {entry.name!r} set {name!r}, which only a request can set.",
             hint="Remove it from `model_api_parameters` and `extra_body`.",
         )
-    parameters = _fitting(entry.model_api_parameters, operation, ALL_FIELDS)
-    known = {
-        name: value for name, value in parameters.items() if name in operation.fields or operation.returns != "value"
-    }
+    fitting = _fitting(entry.model_api_parameters, operation, ALL_FIELDS)
+    known = {name: value for name, value in fitting.items() if name in operation.fields or operation.returns != "value"}
     extra = _fitting(entry.extra_body, operation, TEXT_FIELDS if operation.returns == "reply" else ALL_FIELDS)
-    return {**known, **extra, **request}
+    return _over(request, _over(extra, known, parameters), parameters)
+
+
+def _over(upper: Mapping[str, Any], lower: Mapping[str, Any], parameters: Parameters) -> dict[str, Any]:
+    replaced = parameters.replaced_by(upper) if lower else frozenset()
+    return {**{name: value for name, value in lower.items() if name not in replaced}, **upper}
 
 
 def _fitting(parameters: Mapping[str, Any], operation: Operation, wire: frozenset[str]) -> dict[str, Any]:
-    """Those that do not belong to another operation of the wire."""
-    return {name: value for name, value in parameters.items() if name in operation.fields or name not in wire}
+    """Those that do not belong to another operation of the wire; a limit under the name that this one has for it."""
+    fitting = {name: value for name, value in parameters.items() if name in operation.fields or name not in wire}
+    for name, value in parameters.items():
+        other = OTHER_NAMES.get(name)
+        if name not in fitting and other in operation.fields and other not in parameters:
+            fitting[other] = value
+    return fitting
 
 
 def take_handler_fields(

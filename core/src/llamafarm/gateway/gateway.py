@@ -19,6 +19,7 @@ from llamafarm.handlers.select import Link, build_chain
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import Call, Health
 from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.parameters import FORWARD_EVERYTHING
 from llamafarm.providers.reply import Reply
 from llamafarm.services.base import Service
 from llamafarm.wire.chat import ChatRequest
@@ -70,7 +71,7 @@ class Gateway:
         entry = project.entry(request.get("model"))
         chain = self.chain(project, entry) if operation is CHAT else ()
         body, fields = take_handler_fields(
-            merged(request, entry, operation), operation, chain, lambda: self._of(project).handlers
+            self._merged(project, request, entry, operation), operation, chain, lambda: self._of(project).handlers
         )
         if operation is CHAT:
             return await self._chat(project, entry, chain, body, fields, context)
@@ -162,6 +163,12 @@ class Gateway:
             raise
         return _turn_reply(reply, entry, context, session)
 
+    def _merged(
+        self, project: Project, request: Mapping[str, Any], entry: ModelEntry, operation: Operation
+    ) -> dict[str, Any]:
+        spec = self._of(project).plugins.provider(entry.provider)
+        return merged(request, entry, operation, spec.parameters or FORWARD_EVERYTHING)
+
     def _last(self, project: Project, context: Context) -> Ask:
         """The end of every chain: the provider of the turn's entry."""
 
@@ -177,7 +184,8 @@ class Gateway:
 
         async def other(name: str, request: ChatRequest) -> Reply:
             entry = project.entry(name)
-            reply: Reply = await self._dispatcher.ask(project, entry, CHAT, merged(request, entry, CHAT), context)
+            body = self._merged(project, request, entry, CHAT)
+            reply: Reply = await self._dispatcher.ask(project, entry, CHAT, body, context)
             return reply
 
         return other

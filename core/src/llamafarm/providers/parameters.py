@@ -50,6 +50,20 @@ class Field:
         return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in self.taken)
 
 
+SYNONYMS = (
+    frozenset({"max_tokens", "max_completion_tokens"}),
+    frozenset({"tools", "functions"}),
+    frozenset({"tool_choice", "function_call"}),
+)
+"""Fields of the wire that say the same: whoever sets one replaces the others."""
+NEEDED = {
+    "top_logprobs": "logprobs",
+    "tool_choice": "tools",
+    "function_call": "functions",
+    "parallel_tool_calls": "tools",
+}
+"""Fields that say nothing, and are refused by some servers, where another one is taken away."""
+
 _MAPPED, _ADVISORY, _REFUSED = Field(), Field("advisory"), Field("refused")
 
 
@@ -60,7 +74,8 @@ class Parameters:
     advisory, refused: names of fields. fields: the same with more to say, by the field's name, or by `OPERATION.NAME`
     where it is treated differently there or is none of the wire. forward_unknown: whether fields that the wire does not
     define go upstream as they are. native: those that do where the others do not, by the operation's name: the
-    runtime's own.
+    runtime's own. synonyms: groups of fields that say the same, beside `SYNONYMS`. holders: fields whose objects hold
+    further fields.
     """
 
     advisory: frozenset[str] = frozenset()
@@ -68,6 +83,8 @@ class Parameters:
     forward_unknown: bool = True
     fields: Mapping[str, Field] = field(default_factory=dict)
     native: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    synonyms: tuple[frozenset[str], ...] = ()
+    holders: tuple[str, ...] = ()
 
     def of(self, name: str, operation: Operation) -> Field:
         """What becomes of a field of an operation."""
@@ -80,6 +97,17 @@ class Parameters:
         if name in self.refused or not known:
             return _REFUSED
         return _ADVISORY if name in self.advisory else _MAPPED
+
+    def replaced_by(self, fields: Mapping[str, Any]) -> set[str]:
+        """The names of what these fields say, under whichever names, and of what they make meaningless."""
+        names = set(fields)
+        for holder in self.holders:
+            inner = fields.get(holder)
+            names.update(inner if isinstance(inner, Mapping) else ())
+        for group in (*SYNONYMS, *self.synonyms):
+            if not names.isdisjoint(group):
+                names |= group
+        return names | {name for name, needed in NEEDED.items() if needed in fields and not fields[needed]}
 
     def check(self, request: Mapping[str, Any], operation: Operation) -> None:
         """Raise RequestError for a number that is smaller than the runtime takes."""

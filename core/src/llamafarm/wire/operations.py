@@ -115,3 +115,19 @@ OPERATIONS: tuple[Operation, ...] = (
     SCORE,
 )
 """All rows of the table."""
+
+
+def _fields_of(*operations: Operation) -> frozenset[str]:
+    return frozenset[str]().union(*(operation.fields for operation in operations))
+
+
+ALL_FIELDS = _fields_of(*OPERATIONS)
+"""What can be said of any operation."""
+TEXT_FIELDS = _fields_of(CHAT, COMPLETIONS, EMBEDDINGS)
+"""Those of what one language model may be asked: its server may well have a `style` or a `language` of its own."""
+OWN_FIELDS = frozenset({"model", "stream", "stream_options", "stream_format"}).union(
+    *(operation.required for operation in OPERATIONS)
+)
+"""Fields that only a request can set: what is asked, of whom, and how the answer travels."""
+OTHER_NAMES = {"max_completion_tokens": "max_tokens"}
+"""What a field of chats is called in the other operations that have it."""

@@ -102,5 +102,9 @@ PARAMETERS = Parameters(
         **dict(_only(_RERANK, RERANK)),
     },
     forward_unknown=True,
+    synonyms=(
+        frozenset({"max_tokens", "max_completion_tokens", "n_predict"}),
+        frozenset({"response_format", "json_schema", "grammar"}),
+    ),
 )
 """Fields that are not named are mapped; those that the wire does not define go to the server as they are."""

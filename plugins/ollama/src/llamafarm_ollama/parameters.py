@@ -50,5 +50,10 @@ PARAMETERS = Parameters(
         EMBEDDINGS.name: NAMES | {"options", "keep_alive", "truncate"},
     },
     forward_unknown=False,
+    synonyms=(
+        frozenset({"max_tokens", "max_completion_tokens", "num_predict"}),
+        frozenset({"reasoning_effort", "think"}),
+    ),
+    holders=("options",),
 )
 """The wire's fields, and Ollama's own, which a request or `extra_body` may hold beside them: options by their names."""

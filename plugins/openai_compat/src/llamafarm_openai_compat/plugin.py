@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 NO_LIMIT = -1
 """What llama.cpp's server, LM Studio and others take as a `max_tokens` for none; the others refuse it themselves."""
 PARAMETERS = llamafarm.Parameters(
-    fields={name: llamafarm.Field(least=NO_LIMIT) for name in ("max_tokens", "max_completion_tokens")}
+    fields={name: llamafarm.Field(least=NO_LIMIT) for name in ("max_tokens", "max_completion_tokens")},
+    synonyms=(
+        frozenset({"max_tokens", "max_completion_tokens", "n_predict"}),
+        frozenset({"repeat_penalty", "repetition_penalty"}),
+        frozenset({"response_format", "json_schema", "grammar", "structured_outputs"}),
+    ),
 )
 """What holds for all servers: every field is sent as it is. `profiles.PROFILES` says what each server does else."""
 
