@@ -43,18 +43,25 @@ FARM = """
     class Entry(llamafarm.ModelEntry):
         pass
 
-    def spec(name, entry):
+    STRICT = llamafarm.Parameters(
+        fields={"n": llamafarm.Field("refused", "one egg a day", (1,)), "max_tokens": llamafarm.Field(least=-1)},
+        native={"chat": frozenset({"grain"})},
+        forward_unknown=False,
+    )
+
+    def spec(name, entry, parameters=None):
         return llamafarm.ProviderSpec(
             name=name,
             summary="made for a test",
             entry=entry,
             endpoint=lambda one: llamafarm.Endpoint(name, one.base_url or "http://127.0.0.1:9/v1"),
             connect=lambda endpoint: None,
+            parameters=parameters,
         )
 
     @llamafarm.hookimpl
     def register_providers():
-        return [spec("cow", CowEntry), spec("hen", Entry)]
+        return [spec("cow", CowEntry), spec("hen", Entry, STRICT)]
 
     class Shearing(Strict):
         blades: int = Field(ge=1)
@@ -63,7 +70,9 @@ FARM = """
     @llamafarm.hookimpl
     def register_agent_handlers():
         return [
-            llamafarm.AgentHandlerSpec("shear", "made for a test", lambda options: None, options=Shearing),
+            llamafarm.AgentHandlerSpec(
+                "shear", "made for a test", lambda options: None, options=Shearing, fields={"wool": int}
+            ),
             llamafarm.AgentHandlerSpec("plain", "made for a test", lambda options: None),
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from llamafarm.config import handlers
+from llamafarm.config import handlers, parameters
 from llamafarm.config.check import Wrong
 from llamafarm.config.context import Loading
 from llamafarm.config.document import kind
@@ -82,6 +82,7 @@ def _text(part: Part, key: str, loading: Loading) -> str | None:
 def _validated(part: Part, spec: ProviderSpec, loading: Loading, missing: dict[KeyPath, str]) -> ModelEntry | None:
     own = _keys(spec.entry)
     blocks, data = _blocks(part, spec, own, loading)
+    parameters.check(part, spec, loading)
     found = loading.check(spec.entry, data, part.path, _block_keys(spec, set(data) - own, loading))
     if missing:
         _note(

@@ -123,6 +123,12 @@ def _choice_meant(errors: list[Any], value: Any) -> str:
     return did_you_mean(value, [choice for one in errors for choice in _choices(one)]) if isinstance(value, str) else ""
 
 
+def shown_value(value: Any) -> str:
+    """A value that is wrong, as a message shows it: a short one as it is, else its kind."""
+    short_number = isinstance(value, int | float) and not isinstance(value, bool) and len(str(value)) <= LONGEST_SHOWN
+    return str(value) if short_number else _found((), value, [])
+
+
 def _found(place: KeyPath, value: Any, expected: list[str]) -> str:
     """What stands there: its value where that is short and no secret, else its kind; and what to do about it."""
     if isinstance(value, dict | list) or value is None:

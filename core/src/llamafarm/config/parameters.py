@@ -1,0 +1,100 @@
+"""`model_api_parameters` and `extra_body` of a model entry, held to the rules of requests when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llamafarm.config.context import Loading
+from llamafarm.config.normalize import Part
+from llamafarm.config.problems import KeyPath, did_you_mean, nearest
+from llamafarm.config.settings import chain
+from llamafarm.config.words import shown_value
+from llamafarm.errors import PluginError
+from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters
+from llamafarm.records import ProviderSpec
+from llamafarm.wire.operations import ALL_FIELDS, OPERATIONS, OWN_FIELDS, TEXT_FIELDS, Operation
+from llamafarm.wire.validate import expectation
+
+SPELT_WRONG = 0.88
+"""How alike two names are where one is taken for the other, misspelt: `temprature`, but not `reasoning_format`."""
+
+
+def check(part: Part, spec: ProviderSpec, loading: Loading) -> None:
+    """Note each parameter of an entry that every request would be refused for."""
+    parameters = spec.parameters or FORWARD_EVERYTHING
+    for key, wire in (("model_api_parameters", ALL_FIELDS), ("extra_body", TEXT_FIELDS)):
+        given = part.data.get(key)
+        for name, value in given.items() if isinstance(given, dict) else ():
+            path: KeyPath = (*part.path, key, name)
+            if path in loading.values.missing or loading.missing_below(path):
+                continue
+            if name in OWN_FIELDS:
+                loading.problems.add(path, "can be set by a request only; leave it out")
+            elif name in wire:
+                _note_value(name, value, path, parameters, spec, loading)
+            elif name not in ALL_FIELDS:
+                _note_unknown(name, path, parameters, part, spec, loading)
+
+
+def _note_value(
+    name: str, value: Any, path: KeyPath, parameters: Parameters, spec: ProviderSpec, loading: Loading
+) -> None:
+    """Note a value that no operation takes: one name may mean different things in two of them."""
+    operations = [operation for operation in OPERATIONS if name in operation.fields]
+    wrong = [_wrong(name, value, operation, parameters, spec) for operation in operations]
+    if all(wrong):
+        from_variable = " (from a variable)" if path in loading.values.texts else ""
+        loading.problems.add(path, f"{wrong[0]}{from_variable}")
+
+
+def _wrong(name: str, value: Any, operation: Operation, parameters: Parameters, spec: ProviderSpec) -> str | None:
+    """What is wrong with a value in requests of one operation, or None."""
+    if value is None:
+        return None
+    if (expected := expectation(name, value, operation)) is not None:
+        return f"must be {expected}, not {shown_value(value)}"
+    if (smallest := parameters.too_small(name, value, operation)) is not None:
+        return f"must be a whole number of at least {smallest:g}, not {value}"
+    fate = parameters.of(name, operation)
+    if fate.fate == "refused" and not fate.takes(value):
+        return f"the provider {spec.name} cannot do this{f': {fate.note}' if fate.note else ''}"
+    return None
+
+
+def _note_unknown(
+    name: str, path: KeyPath, parameters: Parameters, part: Part, spec: ProviderSpec, loading: Loading
+) -> None:
+    message = _unknown(name, parameters, spec)
+    if message is not None and name not in _fields_of_handlers(part, loading):
+        loading.problems.add(path, message)
+
+
+def _unknown(name: str, parameters: Parameters, spec: ProviderSpec) -> str | None:
+    """What is wrong with a name that the wire does not define; None where it may be the runtime's own."""
+    native = frozenset[str]().union(*parameters.native.values())
+    known = sorted((ALL_FIELDS | native) - OWN_FIELDS)
+    if name in native or any(row.rpartition(".")[2] == name for row in parameters.fields):
+        return None
+    if not parameters.forward_unknown:
+        return f"the provider {spec.name} knows no such parameter{did_you_mean(name, known)}"
+    near = nearest(name, known, SPELT_WRONG)
+    return f"unknown parameter; did you mean {near!r}?" if near else None
+
+
+def _fields_of_handlers(part: Part, loading: Loading) -> set[str]:
+    """The request fields of the agent handlers that the entry goes through."""
+    return {field for name in _chain(part, loading) for field in _fields(name, loading)}
+
+
+def _chain(part: Part, loading: Loading) -> Iterator[str]:
+    handler = part.data.get("handler") or loading.values.data.get("handler")
+    if isinstance(handler, str | list):
+        yield from (name for name in chain(handler) if isinstance(name, str))
+
+
+def _fields(handler: str, loading: Loading) -> set[str]:
+    try:
+        return set(loading.plugins.agent_handler(handler).fields)
+    except PluginError:
+        return set()  # told where the handler is named
