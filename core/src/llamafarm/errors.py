@@ -38,6 +38,8 @@ class LlamaFarmError(Exception):
     default_status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     default_code: ClassVar[str | None] = None
+    lasting: ClassVar[bool] = False
+    """Whether asking the same again gives the same, which the status of a server's fault does not tell a client."""
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class ConfigError(LlamaFarmError):
 
     type = "configuration_error"
     default_code = "invalid_configuration"
+    lasting = True
 
 
 class PluginError(LlamaFarmError):
@@ -84,6 +87,7 @@ class PluginError(LlamaFarmError):
 
     type = "plugin_error"
     default_code = "plugin_failed"
+    lasting = True
 
 
 class OperationNotSupported(LlamaFarmError):
@@ -92,6 +96,7 @@ class OperationNotSupported(LlamaFarmError):
     default_status = 501
     type = "invalid_request_error"
     default_code = "operation_not_supported"
+    lasting = True
 
 
 class ServiceError(LlamaFarmError):

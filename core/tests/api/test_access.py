@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from llamafarm.api.app import create_app
+from llamafarm.api.app import routes
 from llamafarm.api.settings import Limits
 from llamafarm.errors import UsageError
-from starlette.routing import Route
+from llamafarm.version import VERSION
 
 KEY = "s3cret-key"
 HI = {"messages": [{"role": "user", "content": "Hi"}]}
@@ -16,8 +16,7 @@ HI = {"messages": [{"role": "user", "content": "Hi"}]}
 def every_route(server) -> list[tuple[str, str]]:
     """Each method and path of the application, with names filled in, and one that does not exist."""
     found = [("GET", "/v1/nothing"), ("POST", "/")]
-    for route in create_app(server.settings).routes:
-        assert isinstance(route, Route)
+    for route in routes(server.settings):
         values = {"namespace": "default", "project": "shop", "model": "small", "session": "x"}
         path = route.path.replace(":path", "").format(**values)
         found += [(method, path) for method in sorted(route.methods or ()) if method != "HEAD"]
@@ -160,3 +159,12 @@ def test_two_requests_of_one_client_id_are_told_apart_upstream(serve):
         httpx.post(f"{server.url}/chat/completions", json=HI, headers={"x-request-id": "same"})
     assert len({call.request_id for call in provider.calls}) == 2
     assert "same" not in {call.request_id for call in provider.calls}
+
+
+def test_whoever_opens_the_address_is_told_what_is_there(shop):
+    answer = httpx.get(f"{shop.root}/")
+    assert answer.status_code == 200
+    index = answer.json()
+    assert index["version"] == VERSION
+    assert {"/v1/models", "/v1/projects", "/health"} <= set(index["routes"])
+    assert "docs/" in index["documents"]

@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
-from llamafarm.errors import LlamaFarmError
 from llamafarm.web.answers import json_answer
-from llamafarm.web.errors import on_error, on_http_error
+from llamafarm.web.guard import Guard
 from llamafarm.web.live import live_route
-from llamafarm.web.request_id import RequestIdMiddleware, request_id_of
+from llamafarm.web.request_id import request_id_of
+from llamafarm.web.routes import Routes
 from llamafarm.web.run import Server
 from llamafarm_kit.testing.served import served
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
 BOUND = 20.0
@@ -29,20 +27,15 @@ async def whoami(request):
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., httpx.Client]]:
-    """serve(*middleware, routes=…, grace=…) starts a server with `GET /whoami`, and gives a client of it.
+    """serve(routes=…, grace=…, key=…, names=…) starts a server with `GET /whoami`, and gives a client of it.
 
     `client.server` is the server, to tell it to stop.
     """
     with ExitStack() as running:
 
-        def start(*middleware: Middleware, routes: tuple[Route, ...] = (), grace: float = 5) -> httpx.Client:
-            app = Starlette(
-                routes=[Route("/whoami", whoami), live_route(), *routes],
-                middleware=[Middleware(RequestIdMiddleware), *middleware],
-                exception_handlers={LlamaFarmError: on_error, HTTPException: on_http_error},
-            )
-            app.router.redirect_slashes = False
-            server = Server(app, grace=grace, announce=lambda url: None)
+        def start(*, routes: tuple[Route, ...] = (), grace: float = 5, **guard: Any) -> httpx.Client:
+            inside = Routes([Route("/whoami", whoami), live_route(), *routes])
+            server = Server(Guard(inside, **guard), grace=grace, announce=lambda url: None)
             url = running.enter_context(served(server))
             client = running.enter_context(httpx.Client(base_url=url, timeout=BOUND))
             client.server = server

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.web.api_key import ApiKeyMiddleware
-from starlette.middleware import Middleware
 
 KEY = "s3cret key"
 PATHS = ["/whoami", "/nowhere", "//whoami", "/health/live/", "//health/live", "/health/live%2f..", "/a?/health/live"]
@@ -12,7 +10,7 @@ PATHS = ["/whoami", "/nowhere", "//whoami", "/health/live/", "//health/live", "/
 
 @pytest.fixture
 def locked(serve):
-    return serve(Middleware(ApiKeyMiddleware, key=KEY))
+    return serve(key=KEY)
 
 
 @pytest.mark.parametrize(
@@ -47,4 +45,4 @@ def test_liveness_needs_no_key(locked):
 
 
 def test_without_a_key_of_its_own_a_server_asks_for_none(serve):
-    assert serve(Middleware(ApiKeyMiddleware, key=None)).get("/whoami").status_code == 200
+    assert serve(key=None).get("/whoami").status_code == 200

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.errors import AuthenticationFailed, RateLimited, UpstreamError
+from llamafarm.errors import (
+    AuthenticationFailed,
+    ConfigError,
+    OperationNotSupported,
+    PluginError,
+    RateLimited,
+    UpstreamError,
+)
 from starlette.routing import Route
 
 
@@ -50,9 +57,26 @@ def test_the_limits_that_a_runtime_told_stand_beside_when_to_come_back(serve):
     assert (answer.headers["retry-after"], answer.headers["x-ratelimit-remaining-requests"]) == ("2", "0")
 
 
-def test_a_401_says_how_to_authenticate(serve):
+def test_a_401_of_a_runtime_does_not_ask_for_this_servers_key(serve):
     answer = serve(routes=raising(AuthenticationFailed("no", status=401))).get("/fail")
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert answer.status_code == 401
+    assert "www-authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OperationNotSupported("no"), "false"),
+        (ConfigError("no"), "false"),
+        (PluginError("no"), "false"),
+        (UpstreamError("no", status=501), "false"),
+        (UpstreamError("no"), None),
+        (RateLimited("later"), None),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_will_not_change_is_not_to_be_asked_again(serve, error, said):
+    assert serve(routes=raising(error)).get("/fail").headers.get("x-should-retry") == said
 
 
 def test_a_crash_says_nothing_of_its_inside_and_is_not_to_be_asked_again(serve, caplog):

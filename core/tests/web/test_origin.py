@@ -7,16 +7,15 @@ from functools import partial
 
 import pytest
 from llamafarm.web.listen import is_loopback
-from llamafarm.web.origin import OriginMiddleware
-from starlette.middleware import Middleware
+from llamafarm.web.origin import Names
 
 PAGE = "http://localhost:3000"
 
 
 @pytest.fixture
 def guarded(serve):
-    middleware = partial(Middleware, OriginMiddleware, host_hint="Use localhost.", origin_hint="Allow it.")
-    return lambda **given: serve(middleware(**{"hosts": is_loopback, "origins": PAGE.__eq__, **given}))
+    names = partial(Names, host_hint="Use localhost.", origin_hint="Allow it.")
+    return lambda **given: serve(names=names(**{"hosts": is_loopback, "origins": PAGE.__eq__, **given}))
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def _streamed(reply: Reply, keep_alive: float) -> Response:
 
 async def _whole(reply: Reply) -> Response:
     try:
-        return json_answer(await reply.completion(), headers=reply.headers)
+        return json_answer(await reply.body(), headers=reply.headers)
     finally:
         await reply.aclose()
 

@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from llamafarm.errors import RequestError
 from llamafarm.wire.body import BodyError, parse_object
 
 PARSE_IN_THREAD_BYTES = 64 * 1024
 """Larger bodies are parsed beside the event loop."""
+PIECE_SECONDS = 30.0
+"""How long a client may take to send the next piece of a body."""
 Parse = Callable[[bytes], dict[str, Any]]
 
 
@@ -49,16 +52,33 @@ def check_encoding(request: Request) -> None:
 
 
 async def bounded(request: Request, limit: int, limit_hint: str | None) -> AsyncGenerator[bytes, None]:
-    """The pieces of the body. Raises RequestError (413) for one of more than `limit` bytes."""
+    """The pieces of the body.
+
+    Raises RequestError: 413 for one of more than `limit` bytes, 408 where the next piece does not come in time.
+    """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit, limit_hint)
-    size = 0
-    async for piece in request.stream():
+    size, more = 0, True
+    while more:
+        message = await _next(request)
+        piece, more = message.get("body", b""), message.get("more_body", False)
         size += len(piece)
         if size > limit:
             raise _too_large(limit, limit_hint)
         yield piece
+
+
+async def _next(request: Request) -> Message:
+    try:
+        async with asyncio.timeout(PIECE_SECONDS):
+            message = await request.receive()
+    except TimeoutError:
+        stopped = f"The body stopped coming for {PIECE_SECONDS:g} s."
+        raise RequestError(stopped, status=408, code="request_timeout") from None
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message
 
 
 def _check_type(request: Request) -> None:

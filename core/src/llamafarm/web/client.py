@@ -13,6 +13,9 @@ from llamafarm.errors import ServiceError
 
 T = TypeVar("T")
 
+WATCHED_AFTER_SECONDS = 0.01
+"""Work that is done sooner is not watched: watching costs a task, and such an answer is lost on nobody for long."""
+
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` returns, and cancel it once the client has gone. The request's body must have been read.
@@ -20,18 +23,13 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     Raises ClientDisconnect where the client has gone. Cancelled itself, because the server stops, it cancels the work
     too; raises ServiceError (503) where that had not answered yet.
     """
-    working = asyncio.create_task(work)
-    watching = asyncio.create_task(_gone(receive))
-    stopping = False
+    watch = _Watch(receive)
     try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        return await work
     except asyncio.CancelledError:
-        stopping = True
-    await _stop(watching)
-    await _stop(working)
-    if not working.cancelled():
-        return working.result()
-    raise server_stopping() if stopping else ClientDisconnect
+        raise (ClientDisconnect if watch.gone else server_stopping()) from None
+    finally:
+        watch.end()
 
 
 def server_stopping() -> ServiceError:
@@ -39,11 +37,27 @@ def server_stopping() -> ServiceError:
     return ServiceError("The server is stopping.", hint="Ask again once it is up.", code="server_stopping")
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Watch:
+    """Cancels the task that made it once the client has gone, which `gone` tells then."""
 
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._working = asyncio.current_task()
+        self._watching: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCHED_AFTER_SECONDS, self._begin)
+        self.gone = False
 
-async def _stop(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
+    def end(self) -> None:
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _begin(self) -> None:
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        assert self._working is not None
+        self._working.cancel()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from llamafarm.errors import RequestError
-from llamafarm.web.errors import error_response
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/?#\s]+)(:[0-9]*)?")
 
 
-class OriginMiddleware:
+@dataclass(frozen=True)
+class Names:
     """Refuses a foreign Host, and an Origin that is neither this server's own nor allowed. Programs send no Origin.
 
     hosts: whether a name is one of this server's; it gets it in small letters, without port and final dot, an IPv6
@@ -22,44 +20,29 @@ class OriginMiddleware:
     those that this server sends itself. The hints say what to do about a refusal.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        hosts: Callable[[str], bool],
-        origins: Callable[[str], bool],
-        host_hint: str,
-        origin_hint: str | None = None,
-    ) -> None:
-        self.app = app
-        self._hosts = hosts
-        self._origins = origins
-        self._host_hint = host_hint
-        self._origin_hint = origin_hint
+    hosts: Callable[[str], bool]
+    origins: Callable[[str], bool]
+    host_hint: str
+    origin_hint: str | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            error = self._refusal(Headers(scope=scope))
-            if error is not None:
-                await error_response(error)(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-    def _refusal(self, headers: Headers) -> RequestError | None:
-        hosts = headers.getlist("host")
+    def refusal(self, hosts: Sequence[bytes], origin: bytes | None) -> RequestError | None:
+        """Why a request with these headers may not pass."""
         if len(hosts) != 1:
             return RequestError("The request needs one Host header.", code="host_not_allowed")
-        host = hosts[0].lower()
-        if not self._hosts(_name(host)):
+        host = hosts[0].decode("latin-1").lower()
+        if not self.hosts(_name(host)):
             message = f"This server does not answer to the name {host!r}."
-            return RequestError(message, hint=self._host_hint, status=403, code="host_not_allowed")
-        origin = headers.get("origin")
-        if origin is None or origin.lower() in (f"http://{host}", f"https://{host}") or self._origins(origin.lower()):
+            return RequestError(message, hint=self.host_hint, status=403, code="host_not_allowed")
+        return None if origin is None else self._page_refusal(host, origin.decode("latin-1"))
+
+    def _page_refusal(self, host: str, origin: str) -> RequestError | None:
+        page = origin.lower()
+        if page in (f"http://{host}", f"https://{host}") or self.origins(page):
             return None
         message = f"Web pages from {origin} may not use this server."
-        return RequestError(message, hint=self._origin_hint, status=403, code="origin_not_allowed")
+        return RequestError(message, hint=self.origin_hint, status=403, code="origin_not_allowed")
 
 
 def _name(host: str) -> str:
-    found = HOST.fullmatch(host)
-    return found[1].rstrip(".") if found else ""
+    match = HOST.fullmatch(host)
+    return match[1].rstrip(".") if match else ""

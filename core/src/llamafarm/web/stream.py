@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -54,7 +54,7 @@ class EventStream(Response):
         try:
             async with aclosing(self._frames):
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                await self._send_body(_Body(send))
+                await self._send_body(_Body(send, self._keep_alive))
         finally:
             closing = self._close()
             if closing is not None:
@@ -62,11 +62,11 @@ class EventStream(Response):
 
     async def _send_body(self, body: _Body) -> None:
         try:
-            async with body.kept_alive(self._keep_alive):
-                last = await self._send_frames(body)
-            await body.end(last)
+            await body.end(await self._send_frames(body))
         except asyncio.CancelledError:
             await self._say_farewell(body)
+        finally:
+            body.be_silent()
 
     async def _send_frames(self, body: _Body) -> bytes:
         """Send all there are, and return what is left to say: nothing, or what went wrong."""
@@ -91,40 +91,45 @@ class EventStream(Response):
 
 
 class _Body:
-    """The body of one answer; comments go only between frames."""
+    """The body of one answer. keep_alive: seconds of silence before a comment; comments go only between frames."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, keep_alive: float) -> None:
         self._send = send
+        self._keep_alive = keep_alive
+        self._loop = asyncio.get_running_loop()
         self._tail = FRAME_ENDS[0]
-        self._last = asyncio.get_running_loop().time()
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(keep_alive, self._beat)
+        self._comment: asyncio.Task[None] | None = None
 
     async def write(self, piece: bytes) -> None:
         self._tail = (self._tail + piece[-4:])[-4:]  # a frame's end may be cut too
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        self._last = asyncio.get_running_loop().time()
+        self._last = self._loop.time()
+
+    async def end(self, last: bytes) -> None:
+        """End the body with `last`, as a frame of its own; no comment follows."""
+        self.be_silent()
+        cut = b"\n\n" if last and not self._between() else b""
+        await self._send({"type": "http.response.body", "body": cut + last, "more_body": False})
+
+    def be_silent(self) -> None:
+        """Send no more comments."""
+        self._timer.cancel()
+        if self._comment is not None:
+            self._comment.cancel()
 
     def _between(self) -> bool:
         return self._tail.endswith(FRAME_ENDS)
 
-    async def end(self, last: bytes) -> None:
-        cut = b"\n\n" if last and not self._between() else b""
-        await self._send({"type": "http.response.body", "body": cut + last, "more_body": False})
+    def _beat(self) -> None:
+        now = self._loop.time()
+        if now - self._last >= self._keep_alive:
+            self._last = now
+            if self._comment is None or self._comment.done():
+                self._comment = self._loop.create_task(self._write_comment())
+        self._timer = self._loop.call_at(self._last + self._keep_alive, self._beat)
 
-    @asynccontextmanager
-    async def kept_alive(self, interval: float) -> AsyncIterator[None]:
-        beating = asyncio.create_task(self._beat(interval))
-        try:
-            yield
-        finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
-
-    async def _beat(self, interval: float) -> None:
-        """Send a comment after every `interval` seconds of silence."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(max(0.0, self._last + interval - loop.time()))
-            if loop.time() - self._last >= interval:
-                if self._between():
-                    await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
-                self._last = loop.time()
+    async def _write_comment(self) -> None:
+        if self._between():
+            await self.write(KEEP_ALIVE)

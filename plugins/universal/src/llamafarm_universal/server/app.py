@@ -7,16 +7,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-from llamafarm.errors import LlamaFarmError
-from llamafarm.web.api_key import ApiKeyMiddleware
 from llamafarm.web.endpoint import JsonEndpoint
-from llamafarm.web.errors import on_http_error
+from llamafarm.web.guard import Guard
 from llamafarm.web.listen import is_loopback
 from llamafarm.web.live import live_route
-from llamafarm.web.origin import OriginMiddleware
-from llamafarm.web.request_id import RequestIdMiddleware
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
+from llamafarm.web.origin import Names
+from llamafarm.web.routes import Routes
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -25,7 +21,6 @@ from llamafarm_universal.server.body import parse_text
 from llamafarm_universal.server.chat import chat
 from llamafarm_universal.server.completions import complete
 from llamafarm_universal.server.embeddings import embed
-from llamafarm_universal.server.errors import on_error
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.models import get_model, list_models, load, unload
@@ -33,23 +28,17 @@ from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.settings import Settings
 
 
-def create_app(runtime: Runtime) -> Starlette:
+def create_app(runtime: Runtime) -> Guard:
     """Return the application; its lifespan starts and ends the engine host."""
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[dict[str, Runtime]]:
         async with runtime.running():
-            yield
+            yield {"runtime": runtime}
 
-    app = Starlette(
-        routes=_routes(runtime.settings.max_body_bytes),
-        middleware=_middleware(runtime),
-        exception_handlers={LlamaFarmError: on_error, HTTPException: on_http_error},
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False
-    app.state.runtime = runtime
-    return app
+    activity = Middleware(ActivityMiddleware, activity=runtime.activity)
+    inside = Routes(_routes(runtime.settings.max_body_bytes), lifespan=lifespan, middleware=[activity])
+    return Guard(inside, key=runtime.settings.api_key, names=_names(runtime.settings))
 
 
 def _routes(limit: int) -> list[Route]:
@@ -69,22 +58,11 @@ def _routes(limit: int) -> list[Route]:
     ]
 
 
-def _middleware(runtime: Runtime) -> list[Middleware]:
-    """From the outside in."""
-    return [
-        Middleware(RequestIdMiddleware),
-        *_browser_check(runtime.settings),
-        Middleware(ApiKeyMiddleware, key=runtime.settings.api_key),
-        Middleware(ActivityMiddleware, activity=runtime.activity),
-    ]
-
-
-def _browser_check(settings: Settings) -> list[Middleware]:
+def _names(settings: Settings) -> Names | None:
     """On this machine alone: any page of it may ask, and no other. Elsewhere the key protects."""
     if not is_loopback(settings.host):
-        return []
-    hint = "Use http://127.0.0.1 or http://localhost."
-    return [Middleware(OriginMiddleware, hosts=is_loopback, origins=_is_local_page, host_hint=hint)]
+        return None
+    return Names(is_loopback, _is_local_page, "Use http://127.0.0.1 or http://localhost.")
 
 
 def _is_local_page(origin: str) -> bool:

@@ -10,7 +10,7 @@ from llamafarm_universal.server.runtime import Runtime
 
 
 def runtime_of(request: Request) -> Runtime:
-    runtime: Runtime = request.app.state.runtime
+    runtime: Runtime = request.state.runtime
     return runtime
 
 

@@ -14,9 +14,6 @@ from llamafarm.errors import (
     RequestError,
     ServiceError,
 )
-from llamafarm.web.errors import error_response
-from starlette.requests import Request
-from starlette.responses import Response
 
 from llamafarm_universal.host.messages import Failed, FailureKind
 
@@ -26,6 +23,8 @@ RETRY_SECONDS = 2.0
 
 class EngineError(LlamaFarmError):
     """The engine host could not do what was asked; asking the same again gives the same."""
+
+    lasting = True
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,6 @@ def failure(failed: Failed) -> LlamaFarmError:
     if isinstance(error, RateLimited):
         error.retry_after = RETRY_SECONDS
     return error
-
-
-async def on_error(_: Request, error: Exception) -> Response:
-    """Starlette's handler for ours; OpenAI's clients repeat every 5xx that does not say otherwise."""
-    assert isinstance(error, LlamaFarmError)
-    response = error_response(error)
-    if isinstance(error, EngineError):
-        response.headers["x-should-retry"] = "false"
-    return response
 
 
 def host_ended(exit_code: int | None) -> ServiceError:

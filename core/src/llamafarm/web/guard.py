@@ -1,0 +1,118 @@
+"""The outermost layer of a server: ids of requests, who may ask, the access log, and an answer in every case."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llamafarm.errors import LlamaFarmError
+from llamafarm.web.api_key import ApiKey
+from llamafarm.web.errors import error_response, router_refusal
+from llamafarm.web.origin import Names
+from llamafarm.web.request_id import give_id, id_headers
+
+ASKED = frozenset({b"host", b"origin", b"authorization", b"x-request-id"})
+access = logging.getLogger("llamafarm.access")
+log = logging.getLogger(__name__)
+
+
+class Guard:
+    """Lets requests through to `routes`, and answers those that it refuses, and whatever fails inside.
+
+    key: what every path but the liveness probe's asks for. names: the Host and Origin headers that are let in; None:
+    any. pages: origins whose web pages may read the answers; their preflight requests carry no key.
+    """
+
+    def __init__(
+        self, routes: ASGIApp, *, key: str | None = None, names: Names | None = None, pages: Collection[str] = ()
+    ) -> None:
+        self._routes = routes
+        self._key = None if key is None else ApiKey(key)
+        self._names = names
+        self._cors = CORSMiddleware(
+            self._keyed,
+            allow_origins=sorted(pages),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["*"],  # the limits that a runtime tells are among them, by names of its own
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "lifespan":
+            await self._routes(scope, receive, send)
+        else:
+            await self._logged(scope, receive, send)
+
+    async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = _head(scope)
+        request_id = give_id(scope)
+        theirs = head.get(b"x-request-id")
+        answer = _Answer(send, id_headers(request_id, theirs[0] if theirs else None))
+        began = time.perf_counter()
+        try:
+            await self._answered(scope, receive, answer, head)
+        except Exception:
+            log.exception("Request %s failed.", request_id)
+            if answer.status != "-":
+                raise RuntimeError("the answer failed after it had begun") from None  # the connection is closed
+            error = LlamaFarmError("The server failed.", hint="Its log says more, under this X-LF-Request-ID.")
+            await error_response(error, lasting=True)(scope, receive, answer.send)
+        finally:
+            if access.isEnabledFor(logging.INFO):
+                path = quote(scope["path"])  # a line of the log stays one line
+                seconds = time.perf_counter() - began
+                access.info("%s %s %s %.3fs %s", scope["method"], path, answer.status, seconds, request_id)
+
+    async def _answered(self, scope: Scope, receive: Receive, answer: _Answer, head: dict[bytes, list[bytes]]) -> None:
+        origins = head.get(b"origin")
+        scope["app"] = self  # so that starlette's router raises what it refuses
+        try:
+            refusal = self._names and self._names.refusal(head.get(b"host", ()), origins[0] if origins else None)
+            if refusal:
+                raise refusal
+            await (self._cors if origins else self._keyed)(scope, receive, answer.send)
+        except (LlamaFarmError, HTTPException) as error:
+            if answer.status != "-":
+                raise
+            response = error_response(error) if isinstance(error, LlamaFarmError) else router_refusal(scope, error)
+            await response(scope, receive, answer.send)
+
+    async def _keyed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._key and (refusal := self._key.refusal(scope["path"], _head(scope).get(b"authorization", ()))):
+            response = error_response(refusal)
+            response.headers["WWW-Authenticate"] = "Bearer"
+            await response(scope, receive, send)
+        else:
+            await self._routes(scope, receive, send)
+
+
+class _Answer:
+    """Adds headers to the head of one answer, and knows whether it has begun. No status: the client went away."""
+
+    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+        self._send = send
+        self._headers = headers
+        self.status: int | str = "-"
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
+        await self._send(message)
+
+
+def _head(scope: Scope) -> dict[bytes, list[bytes]]:
+    """The headers that are looked at here, each with its values."""
+    head: dict[bytes, list[bytes]] = {}
+    for name, value in scope["headers"]:
+        if name in ASKED:
+            head.setdefault(name, []).append(value)
+    return head
