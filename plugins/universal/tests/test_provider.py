@@ -299,7 +299,13 @@ async def test_health_is_asked_at_the_root(upstream):
 
 
 async def test_a_runtime_whose_engine_host_has_failed_is_not_well():
-    health = {"status": "ok", "host": "failed", "cause": "killed by signal 9", "version": "1"}
+    health = {"status": "ok", "host": "failed", "cause": "killed by signal 9", "version": "1", "models": []}
     async with ScriptedUpstream(answering(health)) as upstream, Asking(upstream) as asking:
         found = await asking.provider.health()
         assert (found.ok, found.detail) == (False, "killed by signal 9")
+
+
+async def test_another_server_at_its_address_is_not_taken_for_the_runtime():
+    async with ScriptedUpstream(answering({"status": "ok"})) as upstream, Asking(upstream) as asking:
+        found = await asking.provider.health()
+        assert (found.ok, "not as a Universal Runtime does" in found.detail) == (False, True)

@@ -18,7 +18,7 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
     """Below `{prefix}/chat/sessions`."""
 
     def key(request: Request) -> str:
-        return settings.projects.of(request.path_params).key
+        return settings.projects.of(request.path_params).identity
 
     async def list_sessions(request: Request) -> Response:
         found = await _store(settings).list(key(request))

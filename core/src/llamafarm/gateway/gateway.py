@@ -136,9 +136,9 @@ class Gateway:
 
     def _of(self, project: Project) -> _Served:
         """What is known of a project; a project that has been read again begins anew."""
-        served = self._served.get(project.key)
+        served = self._served.get(project.identity)
         if served is None or served.project is not project:
-            served = self._served[project.key] = _Served(project, _enabled(self._plugins, project))
+            served = self._served[project.identity] = _Served(project, _enabled(self._plugins, project))
         return served
 
     async def _chat(
@@ -196,9 +196,9 @@ class Gateway:
         if self.sessions is None:
             raise RequestError("No sessions are kept here.", param=SESSION_HEADER)
         if context.session == NEW_SESSION:
-            session = await self.sessions.create(project.key)
+            session = await self.sessions.create(project.identity)
         else:
-            session = await self.sessions.open(project.key, context.session)
+            session = await self.sessions.open(project.identity, context.session)
         context.headers[SESSION_HEADER] = session.id
         return session
 

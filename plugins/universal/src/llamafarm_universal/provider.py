@@ -38,7 +38,7 @@ from llamafarm_openai_compat.provider import OpenAIProvider
 
 from llamafarm_universal.batches import joined, parts
 from llamafarm_universal.config import API_PATH, UniversalEntry, folder_path, is_folder
-from llamafarm_universal.service import service_name
+from llamafarm_universal.service import is_runtime, service_name
 
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 HEALTH_SECONDS = 5.0
@@ -142,6 +142,8 @@ class UniversalProvider:
             body = await self._client.upstream.get_json(f"{self._root}/health", within=HEALTH_SECONDS)
         except LlamaFarmError as error:
             return Health(ok=False, detail=error.message)
+        if not is_runtime(body):
+            return Health(ok=False, detail=f"{self._root} answers, but not as a Universal Runtime does.")
         failed = body.get("host") == "failed"
         detail = str(body.get("cause") or "the engine host has failed") if failed else str(body.get("host", ""))
         said = body.get("version")

@@ -43,7 +43,7 @@ class Road:
 
     async def history(self, session: str) -> list[Any]:
         """What the session keeps."""
-        return [*await (await self.sessions.open(self.project.key, session)).history()]
+        return [*await (await self.sessions.open(self.project.identity, session)).history()]
 
 
 class HandlerCase(Contract):
