@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shlex
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from commands import Running, Served
+from terminal import Terminal
 
 
 @pytest.fixture
@@ -152,6 +151,80 @@ def test_a_session_goes_on_from_one_command_to_the_next(project, echo):
     assert json.loads(project.lf("sessions", "list", "--json").stdout) == []
 
 
+def test_a_session_is_named_by_its_beginning_and_the_last_one_by_none(project, echo):
+    session = project.lf("chat", "First", "--session", "new").stderr.split("--session ")[1].split("`")[0]
+
+    project.lf("chat", "Second", "--session", session[:4])
+    project.lf("chat", "Third", "-c")
+
+    assert [len(request["messages"]) for request in echo.requests] == [1, 3, 5]
+    assert "You said: Third" in project.lf("sessions", "show", session[:4]).stdout
+    assert project.lf("sessions", "rm", session[:4]).stdout == f"Deleted {session}.\n"
+
+
+def test_a_session_that_is_not_kept_is_refused_with_the_remedy_of_the_command_line(project, echo):
+    unknown = project.lf("chat", "Hi", "--session", "nothing")
+    none = project.lf("chat", "Hi", "--continue")
+
+    assert unknown.returncode == none.returncode == 1
+    assert "has no session 'nothing'" in unknown.stderr
+    assert "lf sessions list" in unknown.stderr
+    assert "X-Session-ID" not in unknown.stderr
+    assert "lf chat --session new" in none.stderr
+    assert echo.requests == []
+
+
+def test_a_project_of_the_same_name_in_another_folder_has_sessions_of_its_own(project, echo):
+    other = project.folder / "copy"
+    other.mkdir()
+    text = (project.folder / "llamafarm.yaml").read_text()
+    project.write(f"{text.rstrip()}\n        name: shop\n")
+    (other / "llamafarm.yaml").write_text(f"{text.rstrip()}\n        name: shop\n")
+    project.lf("chat", "First", "--session", "new")
+
+    assert json.loads(project.lf("sessions", "list", "--json", "--cwd", "copy").stdout) == []
+    assert len(json.loads(project.lf("sessions", "list", "--json").stdout)) == 1
+
+
+def test_words_that_nobody_quoted_are_one_question(project, echo):
+    project.lf("chat", "What", "is", "a", "token?")
+
+    assert echo.requests[0]["messages"][0]["content"] == "What is a token?"
+
+
+def test_a_terminal_that_lacks_a_character_gets_another_and_no_crash(project):
+    project.environ["PYTHONIOENCODING"] = "cp1252"
+
+    done = project.lf("chat", "a 🦙 here")
+
+    assert (done.stdout, done.stderr, done.returncode) == ("You said: a ? here\n", "", 0)
+
+
+def test_a_pipe_that_says_nothing_is_waited_for_with_a_word(project):
+    with Running(project.start("chat", stdin=subprocess.PIPE)) as command:
+        command.until("Reading standard input", where="stderr")
+        command.process.stdin.write("at last")
+        command.process.stdin.close()
+        assert command.end() == 0
+        assert command.stdout == "You said: at last\n"
+
+
+def test_what_a_server_refuses_has_the_remedies_of_that_road(project):
+    project.environ["LF_API_KEY"] = "the-key-of-the-server"
+    with Served(project) as url:
+        del project.environ["LF_API_KEY"]
+        refused = project.lf("chat", "Hi", "--server-url", url)
+        project.environ["LF_API_KEY"] = "the-key-of-the-server"
+        answered = project.lf("chat", "Hi", "--server-url", url)
+    gone = project.lf("chat", "Hi", "--server-url", url)
+
+    assert "LF_API_KEY" in refused.stderr
+    assert "`api_key`" not in refused.stderr
+    assert answered.stdout == "You said: Hi\n"
+    assert "`lf serve` starts one" in gone.stderr
+    assert "base_url" not in gone.stderr
+
+
 def test_a_reader_that_goes_away_is_no_error_message(project):
     line = f"{shlex.quote(str(Path(os.sys.executable).parent / 'lf'))} chat Hi | true"
 
@@ -168,89 +241,12 @@ def test_a_reader_that_goes_away_is_no_error_message(project):
     assert done.stderr == ""
 
 
-class Terminal:
-    """`lf` on a pseudo-terminal, as a person uses it."""
-
-    def __init__(self, farm, *arguments: str) -> None:
-        self._master, slave = pty.openpty()
-        self._process = farm.start(*arguments, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
-        os.close(slave)
-        self.seen = ""
-
-    def expect(self, text: str, *, seconds: float = 30) -> None:
-        """Read until `text` has appeared after what was expected before."""
-        deadline = time.monotonic() + seconds
-        os.set_blocking(self._master, False)
-        while text not in self.seen:
-            assert time.monotonic() < deadline, f"{text!r} did not come; seen: {self.seen!r}"
-            try:
-                self.seen += os.read(self._master, 65536).decode(errors="replace")
-            except BlockingIOError:
-                time.sleep(0.02)
-            except OSError:
-                assert text in self.seen, f"{text!r} did not come before the end; seen: {self.seen!r}"
-        self.seen = self.seen.split(text, 1)[1]
-
-    def interrupt(self) -> None:
-        """What Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
-
-    def type(self, line: str) -> None:
-        os.write(self._master, line.encode())
-
-    def close(self) -> int:
-        try:
-            return self._process.wait(20)
-        finally:
-            self._process.kill()
-            os.close(self._master)
-
-
-def test_on_a_terminal_it_is_a_conversation(project, echo):
-    terminal = Terminal(project, "chat")
-
-    terminal.expect("> ")
-    terminal.type("one\n")
-    terminal.expect("You said: one")
-    terminal.type("/model other\n")
-    terminal.expect("Model: other")
-    terminal.type("two\n")
-    terminal.expect("You said: two")
-    terminal.type("/clear\n")
-    terminal.expect("forgotten")
-    terminal.type("three\n")
-    terminal.expect("You said: three")
-    terminal.type("/exit\n")
-
-    assert terminal.close() == 0
-    assert [len(request["messages"]) for request in echo.requests] == [1, 3, 1]
-    assert [request["model"] for request in echo.requests] == ["echo-1", "echo-2", "echo-2"]
-
-
-def test_ctrl_c_stops_the_answer_and_not_the_conversation(project, echo):
-    terminal = Terminal(project, "chat")
-
-    terminal.expect("> ")
-    terminal.type("go on\n")
-    terminal.expect("You said: go on")
-    terminal.interrupt()
-    terminal.expect("(stopped)")
-    terminal.expect("> ")
-    terminal.interrupt()
-    terminal.expect("/exit or Ctrl-D leaves")
-    terminal.type("next\n")
-    terminal.expect("You said: next")
-    terminal.type("/exit\n")
-
-    assert terminal.close() == 0
-    assert [len(request["messages"]) for request in echo.requests] == [1, 1]
-
-
 def test_ctrl_c_ends_a_single_question_with_its_own_exit_code(project):
     terminal = Terminal(project, "chat", "go on")
 
     terminal.expect("You said: go on")
     terminal.interrupt()
 
-    assert terminal.close() == 130
+    assert terminal.end() == 130
     assert "Traceback" not in terminal.seen
+    terminal.close()

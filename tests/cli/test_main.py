@@ -35,6 +35,24 @@ def test_an_unknown_command_is_wrong_usage_with_the_nearest_name(farm):
     assert "Did you mean chat?" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["run", "qwen3:8b"], "lf chat --model NAME"),
+        (["list"], "lf models list"),
+        (["ps"], "lf status"),
+        (["pull", "qwen3:8b"], "lf models pull NAME"),
+        (["help"], "lf --help"),
+        (["What is a token?"], "lf chat 'What is a token?'"),
+    ],
+)
+def test_what_other_programs_call_otherwise_is_answered_with_the_command(farm, typed, meant):
+    shown = farm.lf(*typed)
+
+    assert shown.returncode == 2
+    assert f"`{meant}`" in shown.stderr
+
+
 def test_the_version_is_that_of_the_distribution(farm):
     from importlib.metadata import version
 
@@ -63,6 +81,28 @@ def test_init_writes_a_valid_configuration_and_never_overwrites(farm):
     assert again.returncode == 1
     assert "llamafarm.yaml" in again.stderr
     assert (farm.folder / "llamafarm.yaml").read_text() == text
+
+
+def test_init_elsewhere_says_how_to_ask_from_here(farm):
+    assert "--cwd" not in farm.lf("init").stdout
+    sub = farm.lf("init", "sub").stdout
+    named = farm.lf("init", "mine.yaml").stdout
+
+    assert sub.rstrip().endswith(f"--cwd {farm.folder / 'sub'}")
+    assert named.rstrip().endswith(f"--config {farm.folder / 'mine.yaml'}")
+
+
+def test_without_any_provider_init_and_doctor_say_what_to_install(farm):
+    farm.environ["LF_DISABLE_PLUGINS"] = "universal,ollama,openai,lemonade"
+
+    wrote, checked = farm.lf("init"), farm.lf("doctor")
+
+    assert "Before you try it" in wrote.stdout
+    assert "universal" in wrote.stdout
+    assert checked.returncode == 1
+    assert "no plugin that brings a provider works here" in checked.stdout
+    assert "pip install llamafarm-ollama" in checked.stdout
+    assert "its model entry cannot be used" in checked.stdout
 
 
 def test_models_are_listed_side_by_side_with_their_state(farm, echo):

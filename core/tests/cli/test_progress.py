@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from llamafarm.cli.output import width
 from llamafarm.cli.progress import ProgressLine
 from llamafarm.providers.base import Progress
 
@@ -11,6 +12,11 @@ from llamafarm.providers.base import Progress
 class Screen(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+    @property
+    def last(self) -> str:
+        """What stands in the line now."""
+        return self.getvalue().rpartition("\x1b[2K")[2]
 
 
 def test_a_download_shows_how_much_of_it_is_there():
@@ -23,11 +29,48 @@ def test_a_download_shows_how_much_of_it_is_there():
 
 def test_the_line_is_gone_before_the_answer():
     screen = Screen()
-    line = ProgressLine(screen)
-    line(Progress("loading", "Loading org/model"))
-    line.clear()
+    with ProgressLine(screen) as line:
+        line(Progress("loading", "Loading org/model"))
 
     assert screen.getvalue().endswith("\r\x1b[2K")
+
+
+def test_where_nothing_took_time_nothing_is_written():
+    screen = Screen()
+    with ProgressLine(screen):
+        pass
+
+    assert screen.getvalue() == ""
+
+
+def test_the_file_the_speed_and_the_time_left_are_told_once_they_can_be(monkeypatch):
+    clock = iter([0.0, 0.0, 2.0])
+    monkeypatch.setattr("llamafarm.cli.progress.time.monotonic", lambda: next(clock))
+    screen = Screen()
+    line = ProgressLine(screen)
+    for done in (1_000_000, 3_000_000):
+        line(Progress("downloading", "Downloading", done, 8_000_000, "b.safetensors", 2, 7))
+
+    assert screen.last == "Downloading  file 2 of 7  3.0 MB of 8.0 MB  1.0 MB/s  5 s left"
+
+
+def test_a_stage_after_a_download_does_not_keep_its_bytes():
+    screen = Screen()
+    line = ProgressLine(screen)
+    line(Progress("downloading", "Downloading", 2, 2))
+    line(Progress("downloading", "Checking"))
+
+    assert screen.last == "Checking …"
+
+
+def test_where_the_terminal_is_narrow_the_text_gives_way_to_the_numbers(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    screen = Screen()
+    ProgressLine(screen)(Progress("downloading", "Downloading a model モデル of a long name", 1, 2, "a", 1, 2))
+
+    assert screen.last.startswith("Downloading a model")
+    assert screen.last.endswith("file 1 of 2  1 B of 2 B")
+    assert width(screen.last) <= 49
 
 
 def test_a_line_that_is_longer_than_the_terminal_is_cut_so_that_it_can_be_removed(monkeypatch):
@@ -44,7 +87,6 @@ def test_elsewhere_each_stage_is_one_plain_line():
     for done in (1, 2, 3):
         line(Progress("downloading", "Downloading org/model", done=done, total=3))
     line(Progress("loading", "Loading org/model"))
-    line.clear()
 
     assert log.getvalue() == "Downloading org/model\nLoading org/model\n"
 

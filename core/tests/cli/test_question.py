@@ -27,7 +27,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
     file = tmp_path / "a.txt"
     file.write_bytes(b"\xef\xbb\xbfHello")
 
-    assert question(None, (file,)) == "Hello"
+    assert question("", (file,)) == "Hello"
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):
@@ -35,7 +35,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
     file.write_bytes(b"\x00\xff")
 
     with pytest.raises(click.UsageError, match="is not UTF-8 text: byte 1"):
-        question(None, (file,))
+        question("", (file,))
 
 
 def test_a_file_that_no_model_could_read_is_refused(tmp_path, monkeypatch):
@@ -48,4 +48,4 @@ def test_a_file_that_no_model_could_read_is_refused(tmp_path, monkeypatch):
 
 
 def test_nothing_at_all_is_empty():
-    assert question(None, ()) == ""
+    assert question("", ()) == ""

@@ -31,6 +31,12 @@ def test_no_name_means_all(monkeypatch):
     assert named(monkeypatch, "lemonade:11534", "universal")(None) == ["lemonade:11534", "universal"]
 
 
+def test_a_service_is_meant_by_what_its_program_is_called_too(monkeypatch):
+    chosen = named(monkeypatch, "ollama", "universal:11541")
+    assert chosen("universal-runtime") == ["universal:11541"]
+    assert chosen("ollama-server") == ["ollama"]
+
+
 def test_a_name_that_no_service_has_is_an_error_with_those_that_there_are(monkeypatch):
     with pytest.raises(UsageError, match="There is no service 'lemon'") as caught:
         named(monkeypatch, "lemonade:11534")("lemon")
@@ -69,12 +75,12 @@ def test_what_is_written_after_the_last_line_that_was_shown_follows_it(monkeypat
 
 
 def test_a_service_that_does_not_start_leaves_no_line_before_its_error(monkeypatch):
-    cleared = []
+    left = []
     monkeypatch.setattr(services, "_services", lambda app: [Told("one", None)])
-    monkeypatch.setattr("llamafarm.cli.progress.ProgressLine.clear", lambda line: cleared.append(line))
+    monkeypatch.setattr("llamafarm.cli.progress.ProgressLine.__exit__", lambda *context: left.append(context))
     result = CliRunner().invoke(lf, ["start"], obj={})
     assert "no program" in str(result.exception)
-    assert cleared
+    assert left
 
 
 def test_a_service_that_does_not_start_keeps_no_other_from_starting(monkeypatch):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 import click
 
+from llamafarm.cli.output import json_text
 from llamafarm.errors import LlamaFarmError
 from llamafarm.providers.reply import Reply
 from llamafarm.wire.chat import Usage
@@ -71,7 +71,7 @@ class Printer:
         """Finish the line, and say what the text does not: calls of tools, an answer that was cut."""
         self._end_line()
         for call in self._calls.values():
-            click.echo(json.dumps({"tool_call": call}, ensure_ascii=False))
+            click.echo(json_text({"tool_call": call}))
         if self.finish_reason == "length":
             click.echo("The answer was cut: it reached the token limit (--max-tokens).", err=True)
         elif self.finish_reason == "content_filter":

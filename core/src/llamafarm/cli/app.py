@@ -62,12 +62,31 @@ class App:
         return NO_PROJECT if self.config_path is None else self.project
 
     @cached_property
+    def data(self) -> Path:
+        """The data directory; it may not exist yet."""
+        from llamafarm.paths import data_dir
+
+        return data_dir(os.environ)
+
+    @cached_property
     def sessions(self) -> SessionStore:
         """The conversations that are kept."""
-        from llamafarm.paths import data_dir
         from llamafarm.sessions import SessionStore
 
-        return SessionStore(data_dir(os.environ) / "sessions.db")
+        return SessionStore(self.data / "sessions.db")
+
+    async def session(self, beginning: str) -> str:
+        """The whole id of a session of this project. Raises UsageError."""
+        return await self.sessions.find(self.project.identity, beginning)
+
+    async def last_session(self) -> str:
+        """The id of the session that was used last. Raises UsageError where none is kept."""
+        from llamafarm.errors import UsageError
+
+        kept = await self.sessions.list(self.project.identity)
+        if not kept:
+            raise UsageError("No conversation of this project is kept.", hint="`lf chat --session new` begins one.")
+        return kept[0].id
 
     @asynccontextmanager
     async def gateway(self) -> AsyncIterator[Gateway]:

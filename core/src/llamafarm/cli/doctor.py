@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LOW_DISK_BYTES = 5_000_000_000
 CHECK_SECONDS = 2.0
+PROVIDERS = ("universal", "ollama", "openai")
+"""Those that somebody who has none may want first."""
 
 State = Literal["ok", "note", "bad"]
 
@@ -80,6 +82,14 @@ def _plugins(app: App) -> Iterator[Finding]:
                 f"{text}: {row.cause}",
                 f"Update or remove it: pip install -U {row.distribution}; or disable it: LF_DISABLE_PLUGINS={row.name}",
             )
+    if not app.plugins.providers():
+        yield Finding("providers", "bad", "no plugin that brings a provider works here", _install())
+
+
+def _install() -> str:
+    from llamafarm.plugins import catalogue
+
+    return "Install one of: " + "; ".join(catalogue.pip_command("provider", name) or "" for name in PROVIDERS)
 
 
 def _configuration(app: App) -> Iterator[Finding]:
@@ -107,6 +117,8 @@ async def _entries(app: App) -> list[Finding]:
 
 
 def _entry(name: str, health: Health, state: ModelState) -> Finding:
+    if state.state == "broken":
+        return Finding(f"model {name}", "bad", "its model entry cannot be used", one_line(state.detail))
     if health.ok and state.state == "missing":
         return Finding(f"model {name}", "note", "its runtime does not have it", one_line(state.detail))
     text = health.detail or ("reachable" if health.ok else "not reachable")

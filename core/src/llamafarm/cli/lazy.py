@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,9 +27,17 @@ class Row(NamedTuple):
 class LazyGroup(click.Group):
     """Shows its commands from a table, and imports one only when it is called."""
 
-    def __init__(self, *args: Any, rows: dict[str, Row] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        rows: dict[str, Row] | None = None,
+        elsewhere: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.rows = rows or {}
+        self.elsewhere = elsewhere or {}
+        """What people type who know other programs, and the command that does it here."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*self.rows, *super().list_commands(ctx)]
@@ -57,6 +66,10 @@ class LazyGroup(click.Group):
 
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=2)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        if name in self.elsewhere:
+            hint = f" `{self.elsewhere[name]}` does that."
+        elif any(map(str.isspace, name)):
+            hint = f" `lf chat {shlex.quote(name)}` asks a model."
         raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -27,6 +28,19 @@ ROWS = {
     "version": Row("llamafarm.cli.version:version", "Print the version."),
 }
 
+ELSEWHERE = {
+    "run": "lf chat --model NAME",
+    "ask": "lf chat TEXT",
+    "list": "lf models list",
+    "ls": "lf models list",
+    "show": "lf models show NAME",
+    "pull": "lf models pull NAME",
+    "rm": "lf models rm NAME",
+    "ps": "lf status",
+    "help": "lf --help",
+    "install": "pip install",
+}
+
 
 def print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     """`lf --version`, read from the package itself so that no metadata is searched."""
@@ -37,7 +51,7 @@ def print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) 
         ctx.exit()
 
 
-@click.group(cls=PluginGroup, rows=ROWS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=PluginGroup, rows=ROWS, elsewhere=ELSEWHERE, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=print_version, help="Print the version."
 )
@@ -55,6 +69,9 @@ COLOR = False if os.environ.get("NO_COLOR") else None
 def main() -> None:
     """The console script. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     settings: dict[str, Any] = {}
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 lacks characters: no reason to fail
     try:
         code = run(settings)
         sys.stdout.flush()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ import click
 
 from llamafarm.cli.app import App, current_app
 from llamafarm.cli.models import context, provider_option
+from llamafarm.cli.output import json_text
 
 if TYPE_CHECKING:
+    from llamafarm.providers.base import Progress
     from llamafarm.providers.entry import ModelEntry
 
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 def pull(name: str, provider: str | None, as_json: bool) -> None:
     """Have the runtime of NAME fetch it, where it is not there yet. What was broken off goes on where it was."""
     app = current_app()
-    # Ended by SIGTERM as by Ctrl-C, so that the bar gives the terminal its cursor back.
+    # Ended by SIGTERM as by Ctrl-C, so that the work of the runtime ends too.
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         entry = asyncio.run(_pull(app, name, provider, as_json))
@@ -35,7 +37,7 @@ def pull(name: str, provider: str | None, as_json: bool) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     if as_json:
-        click.echo(json.dumps({"id": name, "object": "model", "pulled": True}, ensure_ascii=False))
+        click.echo(json_text({"id": name, "object": "model", "pulled": True}))
     else:
         of = "" if entry.name == entry.model else f" ({entry.model})"
         click.echo(f"{entry.name}{of} is there.")
@@ -52,10 +54,14 @@ def _again(app: App, name: str, provider: str | None) -> str:
 
 
 async def _pull(app: App, name: str, provider: str | None, as_json: bool) -> ModelEntry:
-    from llamafarm.cli.pull_view import shown
+    from llamafarm.cli.progress import ProgressLine
 
     async with app.gateway() as gateway:
         entry = gateway.runtime_models.named(app.project_or_none, name, provider)
-        with shown(as_json) as progress:
-            await gateway.runtime_models.pull(entry, context(progress))
+        with ProgressLine() as line:
+            await gateway.runtime_models.pull(entry, context(_print_step if as_json else line))
     return entry
+
+
+def _print_step(step: Progress) -> None:
+    click.echo(json_text(asdict(step)))

@@ -51,10 +51,7 @@ def _question(entry: ModelEntry, state: ModelState) -> str:
 async def _remove(app: App, name: str, provider: str | None) -> None:
     from llamafarm.cli.progress import ProgressLine
 
-    line = ProgressLine()
     async with app.gateway() as gateway:
         entry = gateway.runtime_models.named(app.project_or_none, name, provider)
-        try:
+        with ProgressLine() as line:
             await gateway.runtime_models.remove(entry, context(line))
-        finally:
-            line.clear()

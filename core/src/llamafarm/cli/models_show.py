@@ -41,13 +41,10 @@ def show(name: str, provider: str | None, as_json: bool) -> None:
 async def _info(app: App, name: str, provider: str | None) -> tuple[ModelEntry, ModelInfo]:
     from llamafarm.cli.progress import ProgressLine
 
-    line = ProgressLine()
     async with app.gateway() as gateway:
         entry = gateway.runtime_models.named(app.project_or_none, name, provider)
-        try:
+        with ProgressLine() as line:
             return entry, await gateway.runtime_models.show(entry, context(line))
-        finally:
-            line.clear()
 
 
 def _rows(info: ModelInfo) -> Iterator[tuple[str, str]]:

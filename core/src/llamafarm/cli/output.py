@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON that loses nothing: escaped where the output's encoding does not have every character."""
+    ascii_only = (getattr(sys.stdout, "encoding", None) or "utf-8").lower() not in ("utf-8", "utf8")
+    return json.dumps(value, indent=indent, ensure_ascii=ascii_only, default=str)
+
+
 def print_json(value: Any) -> None:
     """Print `value` as indented JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(json_text(value, indent=2))
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns as wide as their widest cell; control characters of foreign texts are not printed."""
     cells = [[plain(cell) for cell in row] for row in (heads, *rows)]
-    widths = [max(_width(row[column]) for row in cells) for column in range(len(heads))]
+    widths = [max(width(row[column]) for row in cells) for column in range(len(heads))]
     for row in cells:
-        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+        padded = (cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
     """How many columns of a terminal the text takes: two for a wide character, none for a combining one."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
+    return len(text) if text.isascii() else sum(map(_width, text))
 
-    return cell_len(text)
+
+def _width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """As much of the beginning of the text as so many columns hold."""
+    while text and width(text) > columns:
+        text = text[:-1]
+    return text
 
 
 def plain(text: str) -> str:
@@ -43,12 +60,17 @@ def one_line(text: str) -> str:
     return " ".join(line if line.endswith((".", "?", "!", ":", ",")) else f"{line}." for line in lines)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 session`, `2 sessions`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def ago(seconds: float) -> str:
     """A length of time for people: `12 s`, `5 min`, `3 h`, `2 days`."""
     for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):
         if seconds < limit:
             return f"{seconds / unit:.0f} {name}"
-    return f"{seconds / 86400:.0f} days"
+    return counted(round(seconds / 86400), "day")
 
 
 def size(count: float) -> str:

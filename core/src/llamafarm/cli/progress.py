@@ -1,59 +1,67 @@
-"""What happens before the first token, on stderr: one line that changes on a terminal, one line a stage elsewhere."""
+"""What takes time, on stderr: one line that changes on a terminal, one line for each stage elsewhere."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
-from typing import TextIO
+from types import TracebackType
+from typing import Self, TextIO
 
-from llamafarm.cli.output import plain, size
+from llamafarm.cli.output import ago, cut, plain, size, width
 from llamafarm.providers.base import Progress
+
+CLEAR = "\r\x1b[2K"
 
 
 class ProgressLine:
-    """Shows progress until `clear` is called. Nothing is shown where nothing takes time."""
+    """A context in which progress is shown; the line is gone at its end. Nothing is shown where nothing takes time."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
-        self._shown = False
-        self._said: str | None = None
-        self._began: tuple[str, float, int] | None = None
+        self._last: Progress | None = None
+        self._began = (0.0, 0)
 
-    def __call__(self, progress: Progress) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._live and self._last is not None:
+            self._stream.write(CLEAR)
+            self._stream.flush()
+
+    def __call__(self, step: Progress) -> None:
         """Show one step."""
         if self._live:
-            self._stream.write(f"\r\x1b[2K{plain(self._line(progress))[: _columns() - 1]}")
-            self._shown = True
-        elif progress.stage != "ready" and progress.text != self._said:
-            self._said = progress.text
-            self._stream.write(f"{plain(progress.text)}\n")
+            if self._last is None or _counts_anew(step, self._last):
+                self._began = (time.monotonic(), step.done or 0)
+            self._stream.write(CLEAR + self._line(step))
+        elif step.stage != "ready" and (self._last is None or step.text != self._last.text):
+            self._stream.write(f"{plain(step.text)}\n")
+        self._last = step
         self._stream.flush()
 
-    def clear(self) -> None:
-        """Remove the line from the terminal."""
-        if self._shown:
-            self._stream.write("\r\x1b[2K")
-            self._stream.flush()
-            self._shown = False
+    def _line(self, step: Progress) -> str:
+        """The text and the numbers; where both do not fit, the text gives way."""
+        numbers = self._numbers(step)
+        text = plain(step.text) if numbers else f"{plain(step.text)} …"
+        room = shutil.get_terminal_size().columns - 1 - width(numbers)
+        return cut(f"{text}  ", room) + numbers if numbers else cut(text, room)
 
-    def _line(self, progress: Progress) -> str:
-        if progress.done is None:
-            return f"{progress.text} …"
-        done = size(progress.done)
-        amount = f"{done} of {size(progress.total)}" if progress.total else done
-        return f"{progress.text}  {amount}{self._speed(progress.text, progress.done)}"
-
-    def _speed(self, text: str, done: int) -> str:
-        """Bytes per second since this text was first shown."""
-        now = time.monotonic()
-        if self._began is None or self._began[0] != text:
-            self._began = (text, now, done)
-        _, since, first = self._began
-        return f"  {size((done - first) / (now - since))}/s" if now - since > 0.5 else ""
+    def _numbers(self, step: Progress) -> str:
+        """`file 2 of 7  1.5 GB of 4.1 GB  32.0 MB/s  81 s left`, as far as it is known."""
+        if step.done is None:
+            return ""
+        begun, first = self._began
+        seconds = time.monotonic() - begun
+        speed = (step.done - first) / seconds if seconds > 0.5 else 0
+        files = f"file {step.index} of {step.count}" if step.index and (step.count or 0) > 1 else ""
+        amount = f"{size(step.done)} of {size(step.total)}" if step.total else size(step.done)
+        left = f"{ago((step.total - step.done) / speed)} left" if step.total and speed else ""
+        return "  ".join(filter(None, [files, amount, f"{size(speed)}/s" if speed else "", left]))
 
 
-def _columns() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
+def _counts_anew(step: Progress, last: Progress) -> bool:
+    """Whether something else is counted from now on, so that its speed is measured anew."""
+    return step.text != last.text or step.total != last.total or (step.done or 0) < (last.done or 0)

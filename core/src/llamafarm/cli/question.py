@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 from pathlib import Path
 
 import click
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+QUIET_SECONDS = 2.0
+"""How long reading standard input may take before it is said that it is being read."""
 
 
-def question(text: str | None, files: tuple[Path, ...]) -> str:
+def question(text: str, files: tuple[Path, ...]) -> str:
     """Return text, files and piped input as one message, in this order; empty where there is none of them."""
-    parts = [text or "", *(_read(file) for file in files), _piped()]
+    parts = [text, *map(read_file, files), _piped()]
     return "\n\n".join(part.strip("\n") for part in parts if part.strip())
 
 
-def _read(file: Path) -> str:
+def read_file(file: Path) -> str:
+    """The text of a file. Raises UsageError where it is no text, or too long for any model."""
     if file.stat().st_size > MAX_FILE_BYTES:
         raise click.UsageError(f"{file} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB: no model reads that much.")
     return _decode(file.read_bytes(), str(file))
@@ -29,7 +33,15 @@ def _piped() -> str:
     if sys.stdin is None or sys.stdin.closed:
         return ""
     mode = os.fstat(sys.stdin.fileno()).st_mode
-    return _decode(sys.stdin.buffer.read(), "The piped input") if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) else ""
+    if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
+        return ""
+    notice = threading.Timer(QUIET_SECONDS, click.echo, ["Reading standard input until its end …"], {"err": True})
+    notice.daemon = True
+    notice.start()
+    try:
+        return _decode(sys.stdin.buffer.read(), "The piped input")
+    finally:
+        notice.cancel()
 
 
 def _decode(content: bytes, name: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import uuid4
 
 import click
 
+from llamafarm.errors import AuthenticationFailed, ConnectionFailed
 from llamafarm.providers.base import Progress
 from llamafarm.providers.reply import Reply
 from llamafarm.wire.operations import CHAT
@@ -18,9 +19,16 @@ if TYPE_CHECKING:
     from llamafarm.cli.app import App
 
 
+API_KEY = "LF_API_KEY"
+LIST_SECONDS = 5.0
+
+
 class Road(Protocol):
     async def ask(self, request: dict[str, Any], session: str | None, progress: Callable[[Progress], None]) -> Reply:
         """Send one chat request; the reply is closed by the caller."""
+
+    async def models(self) -> list[str]:
+        """The names that a request may ask for."""
 
     async def aclose(self) -> None:
         """Close what the road holds open."""
@@ -44,6 +52,9 @@ class LocalRoad:
         context = Context(request_id=uuid4().hex, session=session, progress=progress)
         return cast("Reply", await self._gateway.ask(project, CHAT, request, context))
 
+    async def models(self) -> list[str]:
+        return [entry.name for entry in self._app.project.models]
+
     async def aclose(self) -> None:
         await self._stack.aclose()
 
@@ -60,7 +71,7 @@ class RemoteRoad:
             url = normalize_base_url(server_url)
         except ValueError as error:
             raise click.UsageError(f"--server-url: {error}") from None
-        self._upstream = HttpUpstream(Endpoint("llamafarm", url, os.environ.get("LF_API_KEY")))
+        self._upstream = HttpUpstream(Endpoint("llamafarm", url, _key()))
 
     async def ask(self, request: dict[str, Any], session: str | None, _progress: Callable[[Progress], None]) -> Reply:
         from llamafarm.gateway import SESSION_HEADER
@@ -73,10 +84,32 @@ class RemoteRoad:
         call = Call(entry, request_id=uuid4().hex)
         headers = {SESSION_HEADER: session} if session else {}
         stream = bool(request.get("stream"))
-        answer = await self._upstream.open_stream(CHAT.path, request, call, stream=stream, headers=headers)
+        with _remedies():
+            answer = await self._upstream.open_stream(CHAT.path, request, call, stream=stream, headers=headers)
         reply = await read_reply(self._upstream, answer, usage="stream_options" in request)
         kept = {SESSION_HEADER: answer.headers.get(SESSION_HEADER, "")}
         return TurnReply(reply, "The answer of the server", headers=kept)
 
+    async def models(self) -> list[str]:
+        with _remedies():
+            return [row["id"] for row in (await self._upstream.get_json("/models", within=LIST_SECONDS))["data"]]
+
     async def aclose(self) -> None:
         await self._upstream.aclose()
+
+
+@contextmanager
+def _remedies() -> Iterator[None]:
+    """What helps where it is an API server that refuses, or is not there: this road has no model entry."""
+    try:
+        yield
+    except AuthenticationFailed as error:
+        error.hint = f"{API_KEY} holds the key that is sent to the server; it is {'wrong' if _key() else 'not set'}."
+        raise
+    except ConnectionFailed as error:
+        error.hint = "Is an API server running at --server-url? `lf serve` starts one."
+        raise
+
+
+def _key() -> str | None:
+    return (os.environ.get(API_KEY) or "").strip() or None

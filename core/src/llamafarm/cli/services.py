@@ -22,16 +22,14 @@ def start(service: str | None) -> None:
     """Start SERVICE, or all services of this project; one that does not start keeps none of the others from it."""
     from llamafarm.cli.progress import ProgressLine
 
-    line = ProgressLine()
     failed: dict[str, LlamaFarmError] = {}
     for found in _chosen(current_app(), service):
         try:
-            status = asyncio.run(found.start(line))
+            with ProgressLine() as line:
+                status = asyncio.run(found.start(line))
         except LlamaFarmError as error:
             failed[found.name] = error
             continue
-        finally:
-            line.clear()
         click.echo(f"{status.name} is up at {status.address}.")
     if len(failed) == 1:
         raise failed.popitem()[1]
@@ -76,12 +74,16 @@ def _services(app: App) -> list[Service]:
 
 
 def _chosen(app: App, name: str | None) -> list[Service]:
-    """The service of that name, or all of that provider, or all. Raises UsageError where there is none."""
-    found = _services(app)
-    chosen = [service for service in found if name in (None, service.name)]
-    chosen = chosen or [service for service in found if service.name.startswith(f"{name}:")]
+    """The service of that name, or all of that provider, or all. Raises UsageError where there is none.
+
+    `universal-runtime` and `ollama-server` are names that people give to them.
+    """
+    services = _services(app)
+    provider = (name or "").removesuffix("-runtime").removesuffix("-server")
+    chosen = [service for service in services if service.name in (name or service.name, provider)]
+    chosen = chosen or [service for service in services if service.name.startswith(f"{provider}:")]
     if not chosen:
-        names = ", ".join(service.name for service in found) or "none"
+        names = ", ".join(service.name for service in services) or "none"
         raise UsageError(
             f"There is no service {name!r} in this project." if name else "No model of this project needs a service.",
             hint=f"Services: {names}.",

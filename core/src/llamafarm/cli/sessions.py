@@ -7,9 +7,10 @@ import time
 
 import click
 
-from llamafarm.cli.app import current_app
+from llamafarm.cli.app import App, current_app
 from llamafarm.cli.lazy import PluginGroup
-from llamafarm.cli.output import ago, print_json, print_table
+from llamafarm.cli.output import ago, counted, json_text, print_json, print_table
+from llamafarm.wire.chat import Message
 
 
 @click.group(cls=PluginGroup, prefix="sessions.")
@@ -22,7 +23,7 @@ def sessions() -> None:
 def list_(as_json: bool) -> None:
     """List the conversations of this project, the newest first."""
     app = current_app()
-    found = asyncio.run(app.sessions.list(_key()))
+    found = asyncio.run(app.sessions.list(app.project.identity))
     if as_json:
         from dataclasses import asdict
 
@@ -37,30 +38,42 @@ def list_(as_json: bool) -> None:
 @click.argument("session")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(session: str, as_json: bool) -> None:
-    """Print the messages of SESSION."""
-    messages = asyncio.run(current_app().sessions.messages(_key(), session))
+    """Print the messages of SESSION, which may be named by the beginning of its id."""
+    messages = asyncio.run(_messages(current_app(), session))
     if as_json:
         print_json(messages)
         return
     for message in messages:
         click.echo(f"{click.style(message['role'], bold=True)}: {message.get('content') or ''}")
+        for call in message.get("tool_calls") or ():
+            click.echo(json_text({"tool_call": call}))
+
+
+async def _messages(app: App, session: str) -> list[Message]:
+    return await app.sessions.messages(app.project.identity, await app.session(session))
 
 
 @sessions.command()
 @click.argument("session", required=False)
 @click.option("--all", "everything", is_flag=True, help="Delete every conversation of this project.")
 def rm(session: str | None, everything: bool) -> None:
-    """Delete SESSION, or all of them with --all."""
+    """Delete SESSION, which may be named by the beginning of its id, or all of them with --all."""
     if bool(session) == everything:
         raise click.UsageError("Name one session, or give --all.")
-    store = current_app().sessions
-    if session:
-        asyncio.run(store.delete(_key(), session))
-        click.echo(f"Deleted {session}.")
-    else:
-        click.echo(f"Deleted {asyncio.run(store.delete_all(_key()))} sessions.")
+    click.echo(f"Deleted {asyncio.run(_delete(current_app(), session))}.")
 
 
-def _key() -> str:
-    project = current_app().project
-    return f"{project.namespace}/{project.name}"
+async def _delete(app: App, session: str | None) -> str:
+    if session is None:
+        return counted(await app.sessions.delete_all(app.project.identity), "session")
+    whole = await app.session(session)
+    await app.sessions.delete(app.project.identity, whole)
+    return whole
+
+
+@sessions.command()
+def adopt() -> None:
+    """Take over what an earlier version kept under this project's namespace and name, whatever its folder."""
+    app = current_app()
+    count = asyncio.run(app.sessions.adopt(app.project.key, app.project.identity))
+    click.echo(f"Adopted {counted(count, 'session')} of {app.project.key}.")
