@@ -75,6 +75,12 @@ def provider_source() -> Callable[..., str]:
 
 
 @pytest.fixture
+def from_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core was installed from a package index, and not from this clone."""
+    monkeypatch.setattr("llamafarm.plugins.catalogue._clone", lambda: None)
+
+
+@pytest.fixture
 def uninstalled(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Takes a plugin that is installed beside the core out of sight."""
 

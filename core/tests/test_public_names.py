@@ -15,7 +15,7 @@ import pytest
 from llamafarm import http
 
 NAMES = {
-    "a plugin": ["__version__", "data_dir", "hookimpl"],
+    "a plugin": ["__version__", "data_dir", "hookimpl", "pip_command"],
     "what hooks return": ["AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"],
     "a provider": [
         "Call",

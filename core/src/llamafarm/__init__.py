@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from llamafarm.http.reply import SseReply, read_reply
     from llamafarm.http.upstream import HttpUpstream
     from llamafarm.paths import data_dir
+    from llamafarm.plugins.catalogue import pip_command
     from llamafarm.providers.base import (
         Call,
         Endpoint,
@@ -125,6 +126,7 @@ _HOMES = {
     "http.reply": ("SseReply", "read_reply"),
     "http.upstream": ("HttpUpstream",),
     "paths": ("data_dir",),
+    "plugins.catalogue": ("pip_command",),
     "providers.base": (
         "Call",
         "Endpoint",
@@ -269,6 +271,7 @@ __all__ = [
     "is_loopback",
     "normalize_base_url",
     "note_ignored",
+    "pip_command",
     "read_content",
     "read_error",
     "read_reply",

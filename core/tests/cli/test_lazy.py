@@ -119,7 +119,7 @@ def test_a_command_of_a_group_with_a_name_of_its_own_is_hidden_and_said_to_be(lf
     assert "tea-plugin" not in lf("plugins", "list").stdout
 
 
-def test_an_official_command_that_is_not_installed_comes_with_what_brings_it(monkeypatch):
+def test_an_official_command_that_is_not_installed_comes_with_what_brings_it(monkeypatch, from_an_index):
     monkeypatch.setattr("llamafarm.cli.lazy.plugin_commands", dict)
     with pytest.raises(PluginError, match="The command `lf plugins new` is not installed") as refused:
         main.lf.main(["plugins", "new", "acme"], prog_name="lf", standalone_mode=False)

@@ -194,7 +194,7 @@ def test_an_unknown_model_gets_the_nearest_names(load):
 # Broken entries
 
 
-def test_an_entry_without_its_provider_is_broken_and_names_the_pip_command(load, uninstalled):
+def test_an_entry_without_its_provider_is_broken_and_names_the_pip_command(load, uninstalled, from_an_index):
     uninstalled("lemonade")
     project = load(f"runtime:\n  models:\n  - {{{COW}}}\n  - name: b\n    provider: lemonade\n    model: m\n")
     broken = project.models[1]
@@ -278,11 +278,11 @@ def test_a_problem_says_what_was_found_what_is_allowed_and_what_was_meant(refuse
     assert any(f"runtime.models[0].{message}" in line for line in lines), lines
 
 
-def test_a_section_of_an_official_plugin_names_the_pip_command(refused):
+def test_a_section_of_an_official_plugin_names_its_distribution(refused):
     (line,) = refused("rag: {}")
     assert line == (
-        "llamafarm.yaml:1:1: rag: this section belongs to a plugin that is not installed; "
-        "install it: pip install llamafarm-rag"
+        "llamafarm.yaml:1:1: rag: this section belongs to a plugin that is not installed. "
+        "It comes with llamafarm-rag, which is not released yet"
     )
 
 

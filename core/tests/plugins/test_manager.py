@@ -280,7 +280,7 @@ def test_a_misspelt_provider_gets_the_nearest_name(install, provider_source):
     assert "Did you mean 'highland'?" in text
 
 
-def test_an_official_provider_that_is_not_installed_comes_with_the_pip_command(uninstalled):
+def test_an_official_provider_that_is_not_installed_comes_with_the_pip_command(uninstalled, from_an_index):
     uninstalled("lemonade")
     assert refusal(manager(LF_DISABLE_PLUGINS="x"), "lemonade") == (
         "The provider 'lemonade' is not installed.\nInstall it: pip install llamafarm-lemonade"

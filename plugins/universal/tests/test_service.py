@@ -8,6 +8,7 @@ import signal
 import socket
 
 import pytest
+from llamafarm import pip_command
 from llamafarm.errors import AuthenticationFailed, LlamaFarmError, ServiceError
 from llamafarm.providers.base import Call, Progress, ignore_progress
 from llamafarm_universal import service as module
@@ -100,7 +101,7 @@ def test_without_the_extra_the_error_holds_the_pip_command(monkeypatch):
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ServiceError, match="torch and transformers") as caught:
         command("127.0.0.1", 1)
-    assert 'pip install "llamafarm-universal[server]"' in str(caught.value)
+    assert caught.value.hint == pip_command("llamafarm-universal[server]")
 
 
 def test_only_a_universal_runtime_is_recognised():

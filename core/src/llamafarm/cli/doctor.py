@@ -71,6 +71,8 @@ def _python(_app: App) -> Iterator[Finding]:
 
 
 def _plugins(app: App) -> Iterator[Finding]:
+    from llamafarm.plugins.catalogue import pip_command
+
     for row in app.plugins.statuses():
         text = f"{row.distribution} {row.version} is {row.status}"
         if row.status in ("active", "disabled"):
@@ -80,7 +82,8 @@ def _plugins(app: App) -> Iterator[Finding]:
                 f"plugin {row.name}",
                 "bad",
                 f"{text}: {row.cause}",
-                f"Update or remove it: pip install -U {row.distribution}; or disable it: LF_DISABLE_PLUGINS={row.name}",
+                f"Update or remove it: {pip_command(row.distribution)} --upgrade; "
+                f"or disable it: LF_DISABLE_PLUGINS={row.name}",
             )
     if not app.plugins.providers():
         yield Finding("providers", "bad", "no plugin that brings a provider works here", _install())

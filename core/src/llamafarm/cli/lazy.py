@@ -109,10 +109,8 @@ class PluginGroup(LazyGroup):
         from llamafarm.errors import PluginError
         from llamafarm.plugins import catalogue
 
-        if install := catalogue.pip_command("command", self._prefix + name):
-            raise PluginError(
-                f"The command `{ctx.command_path} {name}` is not installed.", hint=f"Install it: {install}"
-            )
+        if remedy := catalogue.remedy("command", self._prefix + name):
+            raise PluginError(f"The command `{ctx.command_path} {name}` is not installed.", hint=remedy)
         super().refuse(ctx, name)
 
     def _added(self) -> dict[str, tuple[Candidate, ...]]:

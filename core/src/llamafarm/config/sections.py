@@ -79,8 +79,8 @@ def plugin_sections(data: dict[str, Any], loading: Loading) -> dict[str, BaseMod
 
 
 def _unknown_section(key: str, loading: Loading) -> str:
-    if command := catalogue.pip_command("section", key):
-        return f"this section belongs to a plugin that is not installed; install it: {command}"
+    if remedy := catalogue.remedy("section", key):
+        return f"this section belongs to a plugin that is not installed. {remedy}"
     known = [*CORE_SECTIONS, *(one.at.key for one in loading.plugins.fragments() if isinstance(one.at, Section))]
     broken = "".join(f"; it may belong to a plugin that does not work: {one}" for one in loading.plugins.warnings)
     return f"unknown key{did_you_mean(key, known) or '.'} Allowed: {', '.join(known)}{broken}"

@@ -30,13 +30,6 @@ from llamafarm.records import AgentHandlerSpec
 SIMPLE = "simple"
 BY_PROMPT_FORMAT = {"structured": ("structured",), "unstructured": (SIMPLE,)}
 
-PLANNED = {
-    "structured": "Structured answers come with a later version of llamafarm; until then send `response_format` to a "
-    "runtime that knows it.",
-    "classifier": "The classifier comes with a later version of llamafarm.",
-}
-"""Handlers that the configuration can name already, and no distribution brings yet."""
-
 
 class HandlerSource(Protocol):
     """The part of the plugin manager that is needed here."""
@@ -104,5 +97,5 @@ def _link(name: str, project: Project, entry: ModelEntry, plugins: HandlerSource
 def _explained(error: PluginError, name: str, origin: str, plugins: HandlerSource) -> PluginError:
     """The manager's error, with who asked for the handler, what is missing, and which ones there are."""
     available = f"Agent handlers that are installed: {', '.join(sorted(plugins.agent_handlers()))}."
-    hint = "\n".join(filter(None, [PLANNED.get(name, error.hint), available]))
+    hint = "\n".join(filter(None, [error.hint, available]))
     return PluginError(f"{origin} needs the agent handler {name!r}. {error.message}", hint=hint)

@@ -1,33 +1,70 @@
-"""What the official distributions bring, known without having them: see catalogue.toml."""
+"""What the official distributions bring and how they are had, known without having them: see catalogue.toml."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from functools import cache
+from importlib.metadata import distribution
 from importlib.resources import files
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 Kind = Literal["provider", "agent handler", "section", "command"]
 
 
-def requirement(kind: Kind, name: str) -> str | None:
-    """Return what to give to pip for `name`, or None where no official distribution brings it."""
-    return _catalogue()[kind].get(name)
-
-
 def names(kind: Kind) -> tuple[str, ...]:
-    """Return the official names of that kind, installed or not."""
+    """Return the official names of that kind, installed or not, planned ones among them."""
     return tuple(_catalogue()[kind])
 
 
-def pip_command(kind: Kind, name: str) -> str | None:
-    """Return the command that installs `name`, to be pasted into a shell, or None."""
+def requirement(kind: Kind, name: str) -> str | None:
+    """Return what to give to pip for `name`, or None where no official distribution brings it."""
+    wanted: str | None = _catalogue()[kind].get(name)
+    return wanted
+
+
+def remedy(kind: Kind, name: str) -> str | None:
+    """Return the sentence that says how `name` is had, without its full stop; None for a name that is not official."""
     wanted = requirement(kind, name)
     if wanted is None:
         return None
-    return f'pip install "{wanted}"' if "[" in wanted else f"pip install {wanted}"
+    if _project(wanted) in _catalogue()["folders"]:
+        return f"Install it: {pip_command(wanted)}"
+    meanwhile = _catalogue()["meanwhile"].get(name)
+    return f"It comes with {wanted}, which is not released yet" + (f"; until then {meanwhile}" if meanwhile else "")
+
+
+def pip_command(wanted: str) -> str:
+    """Return the command that installs a distribution of LlamaFarm, with extras or without, to be pasted into a shell.
+
+    Where this core was installed from a clone, the distribution comes from the same clone, else by its name.
+    """
+    root = _clone()
+    folders = [root / folder for folder in _catalogue()["folders"].get(_project(wanted), ())] if root else []
+    if not folders or not all(folder.is_dir() for folder in folders):
+        return f"pip install {_quoted(wanted)}"
+    *below, own = map(str, folders)
+    return f"pip install {' '.join(map(_quoted, [*below, own + wanted[len(_project(wanted)) :]]))}"
+
+
+def _project(wanted: str) -> str:
+    return wanted.partition("[")[0]
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if any(character in word for character in "[ \\") else word
 
 
 @cache
-def _catalogue() -> dict[str, dict[str, str]]:
+def _clone() -> Path | None:
+    """The root of the clone whose folder `core` this core was installed from (PEP 610); None where it was not."""
+    origin = json.loads(distribution("llamafarm").read_text("direct_url.json") or "{}")
+    return Path(url2pathname(urlsplit(origin["url"]).path)).parent if "dir_info" in origin else None
+
+
+@cache
+def _catalogue() -> dict[str, dict[str, Any]]:
     return tomllib.loads(files(__package__).joinpath("catalogue.toml").read_text(encoding="utf-8"))

@@ -50,9 +50,8 @@ def rivals(pairs: Sequence[tuple[ProviderSpec | AgentHandlerSpec | ConfigFragmen
 
 def unknown(kind: Kind, name: str, known: Sequence[str], failed: Sequence[PluginStatus]) -> PluginError:
     """Nothing that is installed brings it: say what would, or what is spelt nearly so, and what there is."""
-    if command := catalogue.pip_command(kind, name):
-        message = f"The {kind} {name!r} is not installed."
-        return PluginError(message, hint=f"Install it: {command}", code="plugin_not_installed")
+    if remedy := catalogue.remedy(kind, name):
+        return PluginError(f"The {kind} {name!r} is not installed.", hint=remedy, code="plugin_not_installed")
     official = {one for one in catalogue.names(kind) if one not in known}
     near = difflib.get_close_matches(name, [*known, *official], n=1)
     hints = (
@@ -86,7 +85,7 @@ def misnamed(variable: str, name: str, called: Sequence[Candidate], installed: S
 
 
 def _install(kind: Kind, name: str, known: Sequence[str]) -> str:
-    return "" if name in known else f" It is not installed: {catalogue.pip_command(kind, name)}."
+    return "" if name in known else f" It is not installed. {catalogue.remedy(kind, name)}."
 
 
 def _and(parts: Iterable[str]) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from llamafarm.cli.app import current_app
 from llamafarm.cli.output import print_table
+from llamafarm.plugins import catalogue
+from llamafarm.plugins.discovery import candidates
 
 if TYPE_CHECKING:
     from llamafarm_kit.scaffold.write import Part
@@ -66,8 +68,9 @@ def check(timeout: float) -> None:
 
 def _print_next_steps(parts: list[Part], folder: Path) -> None:
     """What leads to the first chat; README.md of the plugin says it too."""
-    provider = "" if "provider" in parts else " llamafarm-openai-compat"
-    commands = {f"cd {_quoted(folder)}": "", INSTALL + provider: "into the environment of this `lf`", **CHECKS}
+    commands = {f"cd {_quoted(folder)}": "", INSTALL: "into the environment of this `lf`", **CHECKS}
+    if "provider" not in parts and not any(plugin.name == "openai" for plugin in candidates()):
+        commands = {catalogue.pip_command("llamafarm-openai-compat"): "what llamafarm.yaml asks through", **commands}
     if "provider" in parts:
         commands['lf chat "Hello."'] = "once a server answers at `base_url` of llamafarm.yaml"
     if "handler" in parts:

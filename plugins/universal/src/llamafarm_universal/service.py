@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from llamafarm import ProcessService, ProcessSpec, ServiceError, host_and_port, is_loopback
+from llamafarm import ProcessService, ProcessSpec, ServiceError, host_and_port, is_loopback, pip_command
 
 from llamafarm_universal.config import DEFAULT_PORT, UniversalEntry, endpoint
 
@@ -61,7 +61,7 @@ def obstacle() -> ServiceError | None:
         return None
     return ServiceError(
         f"The Universal Runtime needs {' and '.join(missing)}, which this Python ({sys.executable}) does not have.",
-        hint='pip install "llamafarm-universal[server]"',
+        hint=pip_command("llamafarm-universal[server]"),
     )
 
 

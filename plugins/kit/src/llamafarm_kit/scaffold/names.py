@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from llamafarm.errors import UsageError
-from llamafarm.handlers.select import PLANNED, SIMPLE
+from llamafarm.handlers.select import SIMPLE
 from llamafarm.plugins import catalogue
 from llamafarm.plugins.registration import CORE_SECTIONS
 
@@ -65,7 +65,7 @@ def named(text: str) -> Names:
 
 def _taken() -> set[str]:
     official = {*catalogue.names("provider"), *catalogue.names("agent handler"), *catalogue.names("section")}
-    return {*official, *PLANNED, *CORE_SECTIONS, SIMPLE, "llamafarm"}
+    return {*official, *CORE_SECTIONS, SIMPLE, "llamafarm"}
 
 
 def _suggestion(name: str) -> str | None:

@@ -9,7 +9,6 @@ import importlib_metadata
 from llamafarm.cli.lazy import COMMANDS_GROUP
 from llamafarm.cli.main import ROWS
 from llamafarm.handlers.plugin import register_agent_handlers
-from llamafarm.handlers.select import PLANNED
 from llamafarm.plugins import catalogue
 from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.discovery import Candidate, canonical
@@ -71,7 +70,7 @@ def _owners(kind: Kind, name: str) -> Iterator[str]:
 
 def _of_the_core(kind: Kind) -> set[str]:
     if kind == "agent handler":
-        return {*PLANNED, *(spec.name for spec in register_agent_handlers())}
+        return {spec.name for spec in register_agent_handlers()}
     return set(CORE_SECTIONS) if kind == "section" else set()
 
 

@@ -25,7 +25,9 @@ def run(connection: Connection, options: HostOptions) -> None:
         Host(connection, options).serve()
         code = 0
     except ImportError as error:
-        hint = 'Its libraries are missing: pip install "llamafarm-universal[server]"'
+        from llamafarm import pip_command
+
+        hint = f"Its libraries are missing: {pip_command('llamafarm-universal[server]')}"
         connection.send(Failed("", "not_supported", f"The engine host cannot start: {error}.", hint=hint))
     finally:
         # Not sys.exit: that waits for the threads of downloads and loads that nobody needs any more.
