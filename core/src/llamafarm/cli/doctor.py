@@ -92,7 +92,8 @@ def _plugins(app: App) -> Iterator[Finding]:
 def _install() -> str:
     from llamafarm.plugins import catalogue
 
-    return "Install one of: " + "; ".join(catalogue.pip_command("provider", name) or "" for name in PROVIDERS)
+    wanted = [catalogue.requirement("provider", name) or name for name in PROVIDERS]
+    return "Install one of: " + "; ".join(map(catalogue.pip_command, wanted))
 
 
 def _configuration(app: App) -> Iterator[Finding]:
