@@ -61,8 +61,11 @@ def read(path: Path) -> Document:
     return document
 
 
-def read_text(path: Path) -> str:
-    """The text of a small UTF-8 file. Raises ConfigError where it is missing, too large or not UTF-8."""
+def read_text(path: Path, *, errors: str = "strict") -> str:
+    """The text of a small UTF-8 file. Raises ConfigError where it is missing, too large or not UTF-8.
+
+    errors: what becomes of bytes that are not UTF-8, as for `bytes.decode`.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -73,7 +76,7 @@ def read_text(path: Path) -> str:
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{shown(path)} is larger than {MAX_BYTES // 1024} KiB; a configuration is not.")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"{shown(path)}:{line}: byte {error.start} is not UTF-8 (0x{content[error.start]:02x})."

@@ -1,7 +1,7 @@
 """`${VAR}` and `${VAR:-default}` in the scalars of a document; `$${` stands for a plain `${`.
 
-Variables come from the environment, else from `.env` beside the file. An unquoted scalar that comes out as a number or
-a boolean is one, as if it had been written there.
+Variables come from the environment, else from `.env` beside the file; line ends behind their values are left out. An
+unquoted scalar that comes out as a number or a boolean is one, as if it had been written there.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from llamafarm.config.document import Document, resolve
-from llamafarm.config.dotenv import DOTENV, read_dotenv
-from llamafarm.config.problems import KeyPath
+from llamafarm.config.dotenv import DOTENV, Dotenv, read_dotenv
+from llamafarm.config.problems import KeyPath, shown
 from llamafarm.config.secrets import PUBLIC_KEYS
 
 _VARIABLE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?")
@@ -51,7 +51,7 @@ class _Filler:
         self._environ = environ
 
     @cached_property
-    def _dotenv(self) -> dict[str, str]:
+    def _dotenv(self) -> Dotenv:
         return read_dotenv(self._document.path.with_name(DOTENV))
 
     def fill(self, value: Any, path: KeyPath) -> tuple[Any, Any]:
@@ -86,13 +86,24 @@ class _Filler:
                 "`${` begins a variable, `${NAME}` or `${NAME:-default}`; write `$${` for the text"
             )
             return ""
-        value = self._environ.get(name, self._dotenv.get(name))
+        value = self._value(name, path)
         if found["default"] is not None and not value:
             return found["default"]
         if value is None:
-            self.result.missing[path] = name
+            if path not in self.result.wrong:
+                self.result.missing[path] = name
             return ""
         return self._used(name, value, path, used)
+
+    def _value(self, name: str, path: KeyPath) -> str | None:
+        """The variable without line ends behind it, which files with secrets have, as shells read them."""
+        value = self._environ.get(name)
+        if value is None:
+            value = self._dotenv.values.get(name)
+            if value is None and (line := self._dotenv.unreadable.get(name)):
+                file = shown(self._document.path.with_name(DOTENV))
+                self.result.wrong[path] = f"the variable {name} cannot be read ({file}:{line}); is a quote not closed?"
+        return None if value is None else value.rstrip("\r\n")
 
     def _used(self, name: str, value: str, path: KeyPath, used: list[str]) -> str:
         if not value.isascii() and value != value.encode("utf-8", "replace").decode("utf-8"):
