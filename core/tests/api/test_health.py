@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
@@ -128,3 +129,35 @@ def test_a_server_without_a_project_is_healthy(serve, path):
 
 def test_the_liveness_probe_says_that_and_no_more(serve):
     assert httpx.get(f"{serve().root}/health/live").json() == {"status": "ok"}
+
+
+class Asking(ScriptedProvider):
+    """Counts how often its health is asked for; answers once `may_answer` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def health(self) -> Health:
+        self.asked += 1
+        await asyncio.sleep(0.05)
+        return Health(True)
+
+
+def test_many_who_ask_at_once_ask_the_runtimes_once(serve, monkeypatch):
+    monkeypatch.setattr("llamafarm.api.recent.FRESH_SECONDS", 60)
+    provider = Asking()
+    server = serve(provider, project=Project("shop", "default", None, (entry("chat", "scripted"),)))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: httpx.get(f"{server.root}/health"), range(8)))
+    assert {answer.json()["status"] for answer in answers} == {"healthy"}
+    assert provider.asked == 1
+
+
+def test_after_a_moment_the_runtimes_are_asked_again(serve, monkeypatch):
+    monkeypatch.setattr("llamafarm.api.recent.FRESH_SECONDS", 0)
+    provider = Asking()
+    server = serve(provider, project=Project("shop", "default", None, (entry("chat", "scripted"),)))
+    for _ in range(2):
+        httpx.get(f"{server.root}/health")
+    assert provider.asked == 2

@@ -255,6 +255,18 @@ def test_what_the_runtimes_say_is_there_where_it_is_asked_for(serve):
     }
 
 
+def test_what_was_said_before_a_model_was_deleted_is_not_said_again(serve, monkeypatch):
+    monkeypatch.setattr("llamafarm.api.recent.FRESH_SECONDS", 60)
+    small = ModelEntry(name="small", provider="scripted", model="scripted-small")
+    server = serve(Shelf("scripted-small"), project=Project("shop", "default", None, (small,)))
+    states = []
+    for _ in range(2):
+        told = httpx.get(url(server, ""), params={"status": "true"}).json()["data"]
+        states.append(told[0]["status"]["state"])
+        httpx.delete(url(server, "/small"))
+    assert states == ["loaded", "missing"]
+
+
 def test_a_status_that_is_neither_is_refused(shop):
     assert httpx.get(url(shop, ""), params={"status": "maybe"}).json()["error"]["param"] == "status"
 

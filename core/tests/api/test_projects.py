@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from pathlib import Path
 
 import httpx
@@ -11,6 +13,10 @@ from llamafarm.api.registry import Projects
 from llamafarm.config import load_project
 from llamafarm.errors import ConfigError, UsageError
 from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import Project
+
+BOUND = 20.0
+pytestmark = pytest.mark.anyio
 
 FILE = """
 name: {name}
@@ -66,8 +72,10 @@ def farm(serve, plugins, tmp_path):
     def load(path: Path):
         return load_project(path, plugins)
 
-    server = serve(plugins=plugins, projects=Projects(load(own), root=root, load=load))
-    server.file = own
+    replaced: list[Project] = []
+    known = Projects(load(own), root=root, load=load, replaced=replaced.append, look_every=0)
+    server = serve(plugins=plugins, projects=known)
+    server.file, server.replaced = own, replaced
     return server
 
 
@@ -139,24 +147,99 @@ def test_a_file_is_read_again_when_its_variables_change(farm):
     assert prompt_of(farm) == "Be kind."
 
 
-def test_a_file_that_becomes_wrong_is_told_until_it_is_right_again(farm):
+def test_the_project_before_is_released_when_its_file_was_read_again(farm):
+    write(farm.file, prompt="Be brief.")
+    assert prompt_of(farm) == "Be brief."
+    assert [project.prompts[0].messages[0]["content"] for project in farm.replaced] == ["Be kind."]
+
+
+def test_a_file_that_becomes_wrong_is_told_and_what_it_said_before_stays_in_service(farm, caplog):
     farm.file.write_text("runtime: [")
-    answer = httpx.get(f"{farm.url}/models")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "invalid_configuration")
-    assert httpx.get(f"{farm.root}/health").json()["status"] == "unhealthy"
-    write(farm.file)
-    assert httpx.get(f"{farm.url}/models").status_code == 200
+    assert prompt_of(farm) == "Be kind."
+    health = httpx.get(f"{farm.root}/health")
+    told = next(part for part in health.json()["components"] if part["name"] == "configuration")
+    assert (health.status_code, health.json()["status"], told["status"]) == (200, "degraded", "degraded")
+    assert "llamafarm.yaml:" in told["message"]
+    assert told["message"].endswith("What the file said before stays in service.")
+    assert "llamafarm.yaml:" in httpx.get(f"{farm.url}/projects/default/shop").json()["error"]
+    assert caplog.text.count("What the file said before stays in service.") == 1
+    write(farm.file, prompt="Be brief.")
+    assert prompt_of(farm) == "Be brief."
+    assert httpx.get(f"{farm.root}/health").json()["status"] == "healthy"
+    assert "error" not in httpx.get(f"{farm.url}/projects/default/shop").json()
 
 
-def test_a_registry_without_a_folder_knows_only_its_default():
+def test_a_file_that_is_gone_leaves_its_project_in_service(farm):
+    farm.file.unlink()
+    assert prompt_of(farm) == "Be kind."
+    assert httpx.get(f"{farm.root}/health").json()["status"] == "degraded"
+
+
+class Reading:
+    """Reads a file, and counts how often; it may be made to wait."""
+
+    def __init__(self, plugins: PluginManager) -> None:
+        self.times = 0
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self._plugins = plugins
+
+    def __call__(self, path: Path) -> Project:
+        self.times += 1
+        assert self.may_go_on.wait(BOUND)
+        return load_project(path, self._plugins)
+
+
+async def test_a_wrong_file_is_read_once_and_not_for_every_request(plugins, tmp_path):
+    path, load = write(tmp_path / "llamafarm.yaml"), Reading(plugins)
+    projects = Projects(load_project(path, plugins), load=load, look_every=0)
+    path.write_text("runtime: [")
+    for _ in range(3):
+        assert (await projects.of({})).name == "shop"
+    assert load.times == 1
+
+
+async def test_a_file_that_was_never_right_is_read_once_too_and_stays_an_error(plugins, tmp_path):
+    path, load = tmp_path / "projects" / "team" / "wiki" / "llamafarm.yaml", Reading(plugins)
+    path.parent.mkdir(parents=True)
+    path.write_text("runtime: [")
+    projects = Projects(None, root=tmp_path / "projects", load=load, look_every=0)
+    for _ in range(3):
+        with pytest.raises(ConfigError):
+            await projects.find("team", "wiki")
+    assert load.times == 1
+
+
+async def test_a_file_is_looked_at_from_time_to_time_and_not_for_every_request(plugins, tmp_path):
+    path, load = write(tmp_path / "llamafarm.yaml"), Reading(plugins)
+    projects = Projects(load_project(path, plugins), load=load, look_every=3600)
+    write(path, name="market")
+    assert (await projects.of({})).name == "shop"
+    assert load.times == 0
+
+
+async def test_while_a_file_is_read_again_others_are_served_as_before(plugins, tmp_path):
+    path, load = write(tmp_path / "llamafarm.yaml"), Reading(plugins)
+    projects = Projects(load_project(path, plugins), load=load, look_every=0)
+    write(path, name="market")
+    load.may_go_on.clear()
+    first = asyncio.create_task(projects.of({}))
+    await asyncio.sleep(0)
+    assert (await projects.of({})).name == "shop"
+    load.may_go_on.set()
+    assert (await first).name == "market"
+
+
+async def test_two_who_need_a_project_that_is_being_read_wait_for_the_same_reading(plugins, tmp_path):
+    write(tmp_path / "projects" / "team" / "wiki" / "llamafarm.yaml", name="wiki", namespace="team")
+    load = Reading(plugins)
+    projects = Projects(None, root=tmp_path / "projects", load=load)
+    both = await asyncio.gather(projects.find("team", "wiki"), projects.find("team", "wiki"))
+    assert both[0] is both[1]
+    assert load.times == 1
+
+
+async def test_a_registry_without_a_folder_knows_only_its_default():
     with pytest.raises(UsageError, match="There is no project default/shop"):
-        Projects(None).find("default", "shop")
-    assert list(Projects(None).all()) == []
-
-
-def test_the_default_projects_file_is_read_with_the_same_care(plugins, tmp_path):
-    path = write(tmp_path / "llamafarm.yaml")
-    projects = Projects(load_project(path, plugins), load=lambda file: load_project(file, plugins))
-    path.unlink()
-    with pytest.raises(ConfigError):
-        _ = projects.default
+        await Projects(None).find("default", "shop")
+    assert await Projects(None).all() == []

@@ -199,6 +199,11 @@ def test_an_answer_that_is_not_ready_in_time_is_a_503(start, tmp_path):
     assert server.end() == 0
 
 
+def test_a_folder_without_a_configuration_is_told_at_the_start(start, tmp_path):
+    (tmp_path / "llamafarm.yaml").unlink()
+    start().until("There is no llamafarm.yaml here")
+
+
 def test_ctrl_c_stops_it_too(start):
     server = start()
     server.child.send_signal(signal.SIGINT)

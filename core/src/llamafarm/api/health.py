@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from llamafarm.api.recent import Recent
 from llamafarm.api.settings import Settings
 from llamafarm.errors import LlamaFarmError
 from llamafarm.project import Project
@@ -38,9 +39,11 @@ class Component:
 def routes(settings: Settings) -> list[Route]:
     """`GET /health` looks at everything; `GET /health/live` says only that the process answers, to anybody."""
 
+    recent: Recent[list[Component]] = Recent()
+
     async def health(_: Request) -> Response:
         """Everything, each with how it is; 503 where nothing can be used."""
-        components = [_plugins(settings), *await _project(settings)]
+        components = [_plugins(settings), *await _project(settings, recent)]
         status = _overall(components)
         bad = [component.name for component in components if component.status not in FINE]
         body = {
@@ -61,16 +64,25 @@ def _plugins(settings: Settings) -> Component:
     return Component("plugins", "degraded" if warnings else "healthy", "; ".join(warnings) or "No plugin is broken.")
 
 
-async def _project(settings: Settings) -> list[Component]:
+async def _project(settings: Settings, recent: Recent[list[Component]]) -> list[Component]:
     try:
-        project = settings.projects.default
+        project = await settings.projects.default()
     except LlamaFarmError as error:
         return [Component("configuration", "unhealthy", str(error))]
     if project is None:
         return [Component("configuration", "healthy", "No llamafarm.yaml here; projects are named in the path.")]
-    names = [entry.name for entry in project.models]
-    models = await asyncio.gather(*(_model(settings, project, name) for name in names))
-    return [Component("configuration", "healthy", f"{project.namespace}/{project.name}"), *models]
+    return [_configuration(settings, project), *await recent.get(project, lambda: _models(settings, project))]
+
+
+def _configuration(settings: Settings, project: Project) -> Component:
+    if problem := settings.projects.problem(project):
+        message = f"{problem}\nWhat the file said before stays in service."
+        return Component("configuration", "degraded", message)
+    return Component("configuration", "healthy", f"{project.namespace}/{project.name}")
+
+
+async def _models(settings: Settings, project: Project) -> list[Component]:
+    return await asyncio.gather(*(_model(settings, project, entry.name) for entry in project.models))
 
 
 async def _model(settings: Settings, project: Project, name: str) -> Component:
@@ -83,8 +95,7 @@ async def _model(settings: Settings, project: Project, name: str) -> Component:
 def _overall(components: list[Component]) -> Status:
     """Unhealthy where no model can be used, degraded where anything is wrong."""
     models = [component for component in components if component.name.startswith("model:")]
-    fine = [component for component in models if component.status in FINE]
-    broken = [component for component in components if component.status not in FINE]
-    if (models and not fine) or any(component.name == "configuration" for component in broken):
+    statuses = {component.status for component in components if component not in models}
+    if "unhealthy" in statuses or (models and not any(model.status in FINE for model in models)):
         return "unhealthy"
-    return "degraded" if broken else "healthy"
+    return "healthy" if all(component.status in FINE for component in components) else "degraded"

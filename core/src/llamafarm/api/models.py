@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -11,11 +11,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from llamafarm.api.pulling import Pulling
+from llamafarm.api.recent import Recent
 from llamafarm.api.settings import Settings
 from llamafarm.errors import RequestError, UsageError
 from llamafarm.gateway import Context
 from llamafarm.gateway.models import ModelState, info_fields
 from llamafarm.project import NO_PROJECT, BrokenEntry, Project
+from llamafarm.providers.base import Progress
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.web.answers import json_answer
 from llamafarm.web.endpoint import JsonEndpoint
@@ -36,51 +38,61 @@ PULL_FIELDS: Mapping[str, tuple[type, str]] = {
 def routes(prefix: str, settings: Settings) -> list[Route]:
     """`GET {prefix}/models`; `GET` and `DELETE {prefix}/models/{name}`; `POST {prefix}/models/pull`."""
 
+    recent: Recent[Any] = Recent()
+
     async def list_models(request: Request) -> Response:
-        project, status = settings.projects.of(request.path_params), _wants_status(request)
-        rows = settings.gateway.models(project)
+        project, status = await settings.projects.of(request.path_params), _wants_status(request)
+        rows, models = settings.gateway.models(project), settings.gateway.runtime_models
         if status:
-            states = await settings.gateway.runtime_models.states(project, timeout=STATUS_SECONDS)
+            states = await recent.get(project, lambda: models.states(project, timeout=STATUS_SECONDS))
             rows = [_with_state(row, state) for row, state in zip(rows, states, strict=True)]
         return json_answer({"object": "list", "data": rows})
 
     async def get_model(request: Request) -> Response:
         name, provider = request.path_params["model"], request.query_params.get("provider")
-        status, project = _wants_status(request), _project(request, provider, settings)
-        entry = _entry(settings, project, name, provider)
+        status, project = _wants_status(request), await _project(request, provider, settings)
+        entry, models = _entry(settings, project, name, provider), settings.gateway.runtime_models
         row = settings.gateway.model(entry, project)
         if status:
-            row = _with_state(row, await settings.gateway.runtime_models.state(entry, timeout=STATUS_SECONDS))
+            state = await recent.get(project, lambda: models.state(entry, timeout=STATUS_SECONDS), name, provider)
+            row = _with_state(row, state)
         return json_answer(row)
 
     async def delete_model(request: Request) -> Response:
         name, provider = request.path_params["model"], request.query_params.get("provider")
         models = settings.gateway.runtime_models
-        entry = models.named(_project(request, provider, settings), name, provider)
+        entry = models.named(await _project(request, provider, settings), name, provider)
         await models.remove(entry, Context(request_id_of(request)))
+        recent.forget()
         return json_answer({"id": name, "object": "model", "deleted": True})
 
     return [
         Route(f"{prefix}/models", list_models, methods=["GET"]),
-        Route(f"{prefix}/models/pull", _pull(settings), methods=["POST"]),
+        Route(f"{prefix}/models/pull", _pull(settings, recent), methods=["POST"]),
         Route(f"{prefix}/models/{{model:path}}", get_model, methods=["GET"]),
         Route(f"{prefix}/models/{{model:path}}", delete_model, methods=["DELETE"]),
     ]
 
 
-def _pull(settings: Settings) -> ASGIApp:
+def _pull(settings: Settings, recent: Recent[Any]) -> ASGIApp:
     """Fetches a model, and ends with its client: what has come stays, and the next pull goes on from there."""
 
     async def pull(request: Request, body: dict[str, Any]) -> Response:
         _check(body)
         name, provider = body["model"], body.get("provider")
         models, mine = settings.gateway.runtime_models, request_id_of(request)
-        entry = models.named(_project(request, provider, settings), name, provider)
+        entry = models.named(await _project(request, provider, settings), name, provider)
         done = {"id": name, "object": "model", "pulled": True}
         if body.get("stream") is False:
             await models.pull(entry, Context(mine))
+            recent.forget()
             return json_answer(done)
-        pulling = Pulling(lambda progress: models.pull(entry, Context(mine, progress=progress)), done)
+
+        async def work(progress: Callable[[Progress], None]) -> None:
+            await models.pull(entry, Context(mine, progress=progress))
+            recent.forget()
+
+        pulling = Pulling(work, done)
         await pulling.begin()
         return EventStream(pulling.frames(), close=pulling.aclose, keep_alive=settings.limits.keep_alive)
 
@@ -100,11 +112,11 @@ def _check(body: Mapping[str, Any]) -> None:
             raise RequestError(f"The field {name!r} must be {expected}.", code="invalid_value", param=name)
 
 
-def _project(request: Request, provider: str | None, settings: Settings) -> Project:
+async def _project(request: Request, provider: str | None, settings: Settings) -> Project:
     """The project of the request; none is needed where a provider is named, whose own address serves then."""
-    if provider and "namespace" not in request.path_params and settings.projects.default is None:
+    if provider and "namespace" not in request.path_params and await settings.projects.default() is None:
         return NO_PROJECT
-    return settings.projects.of(request.path_params)
+    return await settings.projects.of(request.path_params)
 
 
 def _entry(settings: Settings, project: Project, name: str, provider: str | None) -> ModelEntry | BrokenEntry:

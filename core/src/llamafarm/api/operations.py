@@ -39,7 +39,7 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
 def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
     async def answer(request: Request, body: dict[str, Any]) -> Response:
         """Check the request, ask the model, and answer as the operation returns."""
-        project = settings.projects.of(request.path_params)
+        project = await settings.projects.of(request.path_params)
         check(body, operation)
         mine = request_id_of(request)
         context = Context(mine, session=request.headers.get(SESSION_HEADER), progress=_logging(mine))

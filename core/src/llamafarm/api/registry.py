@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,9 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 Load = Callable[[Path], Project]
 Stamp = tuple[int, ...]
 
+LOOK_EVERY_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class BrokenProject:
@@ -28,36 +34,66 @@ class BrokenProject:
     error: LlamaFarmError
 
 
+class _File:
+    """One configuration: the project that it was when it was last right, and what is wrong with it since."""
+
+    def __init__(self, path: Path, project: Project | None = None) -> None:
+        self.path = path
+        self.project = project
+        self.problem: LlamaFarmError | None = None
+        self.stamp: Stamp | None = None if project is None else _stamp(path)
+        self.looked = time.monotonic()
+        self.reading: asyncio.Task[None] | None = None
+
+    def has_changed(self, every: float) -> bool:
+        """Whether it is to be read; it is looked at once in `every` seconds."""
+        if self.stamp is not None and time.monotonic() - self.looked < every:
+            return False
+        self.looked = time.monotonic()
+        return self.stamp != _stamp(self.path)
+
+
 class Projects:
-    """Finds projects by `namespace/name`. A file that has changed, or its `.env`, is read again at the next request.
+    """Finds projects by `namespace/name`.
+
+    A file that has changed, or its `.env`, is read again, beside the event loop; while it is read, and where it has
+    become wrong, what it said before stays in service.
 
     default: the project of requests without a project in their path. root: the folder that holds the others, as
-    `NAMESPACE/NAME/llamafarm.yaml`. load: reads one file.
+    `NAMESPACE/NAME/llamafarm.yaml`. load: reads one file. replaced: told of each project that was read again, the old
+    one. look_every: seconds between two looks at a file.
     """
 
-    def __init__(self, default: Project | None, *, root: Path | None = None, load: Load | None = None) -> None:
+    def __init__(
+        self,
+        default: Project | None,
+        *,
+        root: Path | None = None,
+        load: Load | None = None,
+        replaced: Callable[[Project], None] = lambda _: None,
+        look_every: float = LOOK_EVERY_SECONDS,
+    ) -> None:
         self._default = default
         self._root = root
         self._load = load
-        self._stamps: dict[Path, Stamp] = {}
-        self._loaded: dict[Path, Project] = {}
+        self._replaced = replaced
+        self._look_every = look_every
+        self._files: dict[Path, _File] = {}
         if default is not None and default.path is not None and default.path.exists():
-            self._stamps[default.path] = _stamp(default.path)
-            self._loaded[default.path] = default
+            self._files[default.path] = _File(default.path, default)
 
-    @property
-    def default(self) -> Project | None:
-        """The project of the working directory, as its file is now. Raises ConfigError."""
+    async def default(self) -> Project | None:
+        """The project of the working directory."""
         path = self._default.path if self._default else None
-        if path in self._loaded:
-            self._default = self._read(path)
+        if path in self._files:
+            self._default = await self._read(path)
         return self._default
 
-    def of(self, path: Mapping[str, str]) -> Project:
+    async def of(self, path: Mapping[str, str]) -> Project:
         """The project that the path of a request names, or the default one. Raises UsageError (404) and ConfigError."""
         if "namespace" in path:
-            return self.find(path["namespace"], path["project"])
-        project = self.default
+            return await self.find(path["namespace"], path["project"])
+        project = await self.default()
         if project is None:
             raise UsageError(
                 "This server was started where there is no llamafarm.yaml.",
@@ -66,10 +102,10 @@ class Projects:
             )
         return project
 
-    def find(self, namespace: str, name: str) -> Project:
-        """The project of that name. Raises UsageError (404), and ConfigError where its file is wrong."""
+    async def find(self, namespace: str, name: str) -> Project:
+        """The project of that name. Raises UsageError (404), and ConfigError where its file was never right."""
         if self._default is not None and (self._default.namespace, self._default.name) == (namespace, name):
-            return self.default or self._default
+            return await self.default() or self._default
         path = self._path(namespace, name)
         if path is None:
             raise UsageError(
@@ -77,32 +113,58 @@ class Projects:
                 hint="`GET /v1/projects` lists those that there are.",
                 code="project_not_found",
             )
-        return self._read(path)
+        return await self._read(path)
 
-    def all(self) -> Iterator[Project | BrokenProject]:
+    async def all(self) -> list[Project | BrokenProject]:
         """Every project, the default one first."""
         names = [(self._default.namespace, self._default.name)] if self._default else []
         folders = sorted(self._root.glob("*/*")) if self._root else []
         names += [key for folder in folders if (key := (folder.parent.name, folder.name)) not in names]
+        projects: list[Project | BrokenProject] = []
         for namespace, name in names:
             try:
-                yield self.find(namespace, name)
+                projects.append(await self.find(namespace, name))
             except UsageError:
                 continue  # a folder without a configuration
             except LlamaFarmError as error:
-                yield BrokenProject(namespace, name, error)
+                projects.append(BrokenProject(namespace, name, error))
+        return projects
+
+    def problem(self, project: Project) -> LlamaFarmError | None:
+        """What is wrong with the project's file, where the project is older than that."""
+        file = self._files.get(project.path) if project.path else None
+        return file.problem if file else None
 
     def _path(self, namespace: str, name: str) -> Path | None:
         if self._root is None or not (NAME.fullmatch(namespace) and NAME.fullmatch(name)):
             return None
         return config_in(self._root / namespace / name)
 
-    def _read(self, path: Path) -> Project:
-        stamp = _stamp(path)
-        if self._load is not None and self._stamps.get(path) != stamp:
-            self._loaded[path] = self._load(path)
-            self._stamps[path] = stamp
-        return self._loaded[path]
+    async def _read(self, path: Path) -> Project:
+        file = self._files.get(path) or self._files.setdefault(path, _File(path))
+        if file.reading is None and self._load is not None and file.has_changed(self._look_every):
+            file.reading = asyncio.create_task(self._read_again(file, self._load))
+            await asyncio.shield(file.reading)
+        elif file.reading is not None and file.project is None:
+            await asyncio.shield(file.reading)
+        if file.project is None:
+            assert file.problem is not None
+            raise file.problem.with_traceback(None)
+        return file.project
+
+    async def _read_again(self, file: _File, load: Load) -> None:
+        before, file.stamp = file.project, _stamp(file.path)
+        try:
+            file.project, file.problem = await asyncio.to_thread(load, file.path), None
+        except LlamaFarmError as error:
+            file.problem = error
+            log.error("%s%s", error, "" if before is None else "\nWhat the file said before stays in service.")
+        else:
+            if before is not None:
+                log.info("%s was read again.", file.path)
+                self._replaced(before)
+        finally:
+            file.reading = None
 
 
 def _stamp(path: Path) -> Stamp:

@@ -53,8 +53,12 @@ def serve(
             refuse_own_address(project, host, own_port)
             return project
 
-        projects = Projects(load(config) if config else None, root=data_dir(environ) / "projects", load=load)
         gateway = Gateway(plugins, sessions=SessionStore(data_dir(environ) / "sessions.db"))
+        root = data_dir(environ) / "projects"
+        default = load(config) if config else None
+        projects = Projects(default, root=root, load=load)
+        if default is None:
+            log.warning("There is no llamafarm.yaml here, so that only the projects below %s are served.", root)
         for warning in plugins.warnings:
             log.warning("%s", warning)
         app = create_app(Settings(gateway, projects, plugins, limits))

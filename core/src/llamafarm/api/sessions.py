@@ -17,25 +17,25 @@ from llamafarm.web.answers import json_answer
 def routes(prefix: str, settings: Settings) -> list[Route]:
     """Below `{prefix}/chat/sessions`."""
 
-    def key(request: Request) -> str:
-        return settings.projects.of(request.path_params).identity
+    async def key(request: Request) -> str:
+        return (await settings.projects.of(request.path_params)).identity
 
     async def list_sessions(request: Request) -> Response:
-        found = await _store(settings).list(key(request))
+        found = await _store(settings).list(await key(request))
         return json_answer({"object": "list", "data": [asdict(row) for row in found]})
 
     async def history(request: Request) -> Response:
         session = request.path_params["session"]
-        messages = await _store(settings).messages(key(request), session)
+        messages = await _store(settings).messages(await key(request), session)
         return json_answer({"id": session, "messages": messages})
 
     async def delete(request: Request) -> Response:
         session = request.path_params["session"]
-        await _store(settings).delete(key(request), session)
+        await _store(settings).delete(await key(request), session)
         return json_answer({"id": session, "deleted": True, "message": f"Session {session} is deleted."})
 
     async def delete_all(request: Request) -> Response:
-        count = await _store(settings).delete_all(key(request))
+        count = await _store(settings).delete_all(await key(request))
         return json_answer({"count": count, "deleted": True, "message": f"{count} sessions are deleted."})
 
     base = f"{prefix}/chat/sessions"
