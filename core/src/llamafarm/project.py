@@ -109,7 +109,7 @@ class Project:
         if name is None or not names:
             return UsageError(
                 f"The project {self.namespace}/{self.name} has no models.",
-                hint="Add one under `runtime.models` in llamafarm.yaml; `lf init` writes an example.",
+                hint=f"Add one under `runtime.models` in {self.path or 'llamafarm.yaml'}.",
             )
         near = difflib.get_close_matches(name, names, n=3)
         hint = f"Did you mean {' or '.join(near)}? " if near else ""

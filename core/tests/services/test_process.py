@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -281,6 +282,23 @@ async def test_a_port_that_another_program_uses_is_named_with_that_program(farm)
     assert farm.started() == []
 
 
+async def test_the_processes_of_this_machine_are_looked_at_beside_the_event_loop(farm, monkeypatch):
+    threads: list[threading.Thread] = []
+
+    def noting(answer):
+        return lambda *_: threads.append(threading.current_thread()) or answer
+
+    monkeypatch.setattr("llamafarm.services.process.listener", noting("a program"))
+    monkeypatch.setattr("llamafarm.services.process.has_listener", noting(True))
+    await farm.service("unknowing", version="", echoes_nonce=False).ensure(ignore_progress)
+    await farm.service().stop()
+    async with ScriptedUpstream(answering({})) as other:
+        farm.port = other.port
+        await farm.service().status()
+    assert len(threads) >= 2
+    assert threading.current_thread() not in threads
+
+
 async def test_a_server_that_refuses_the_key_is_not_taken_for_another_program(farm):
     async with ScriptedUpstream(answering({"error": {"message": "The key is wrong."}}, 401)) as other:
         farm.port = other.port
@@ -395,7 +413,7 @@ async def test_one_whose_starter_was_cancelled_goes_on_and_is_used(farm):
 
 async def test_only_addresses_of_this_machine_are_started(farm):
     service = farm.service(host="192.0.2.1")
-    obstacle = service._in_the_way(await probe(f"http://127.0.0.1:{farm.port}", "/health"))
+    obstacle = await service._in_the_way(await probe(f"http://127.0.0.1:{farm.port}", "/health"))
     assert "only local addresses are started" in str(obstacle)
     assert farm.started() == []
 

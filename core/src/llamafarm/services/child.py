@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -35,7 +36,7 @@ def start(command: Sequence[str], environ: Mapping[str, str], log: BinaryIO) -> 
 
 async def end(process: psutil.Process, seconds: float) -> None:
     """End a process and those that it has started: first by asking, after so many seconds by force."""
-    family = _family(process)
+    family = await asyncio.to_thread(_family, process)
     _quietly(process.terminate)
     if not await _all_ended([process], seconds):
         _quietly(process.kill)
@@ -43,6 +44,7 @@ async def end(process: psutil.Process, seconds: float) -> None:
         for one in family:
             _quietly(one.kill)
     await _all_ended([process, *family], seconds)
+    collect(process.pid)
 
 
 def collect(pid: int) -> None:
@@ -68,13 +70,9 @@ def _quietly(act: Callable[[], object]) -> None:
 
 async def _all_ended(processes: Sequence[psutil.Process], seconds: float) -> bool:
     """Whether all of them have ended within that time."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    while True:
-        for process in processes:
-            collect(process.pid)
-        if not any(is_running(process) for process in processes):
-            return True
-        if loop.time() > end:
+    end = time.monotonic() + seconds
+    while any(map(is_running, processes)):
+        if time.monotonic() > end:
             return False
         await asyncio.sleep(POLL_SECONDS)
+    return True

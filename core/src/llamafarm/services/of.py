@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from llamafarm.project import BrokenEntry
 from llamafarm.services.base import Service
 
 if TYPE_CHECKING:
+    from llamafarm.plugins.manager import PluginManager
     from llamafarm.project import Project
 
 
-class Providers(Protocol):
-    """What is needed of the plugins: the spec of a provider, by its name."""
-
-    def provider(self, name: str) -> Any: ...
-
-
-def services_of(project: Project, plugins: Providers) -> list[Service]:
+def services_of(project: Project, plugins: PluginManager) -> list[Service]:
     """The services of the project's entries, each once, in the order of the entries. Broken entries have none.
 
     Of several entries that share one, the first says how it is started, unless the service of another one is `chosen`:

@@ -41,31 +41,25 @@ async def probe(address: str, path: str, *, api_key: str | None = None, within: 
 
 
 def listener(port: int) -> str:
-    """The program that listens on a port of this machine, in words; what the system does not tell is left out."""
+    """The program that listens on a port of this machine, in words. Looks at every process: not for an event loop."""
     try:
-        for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
-            if listens and connection.pid:
-                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+        found = (connection.pid for connection in psutil.net_connections("tcp") if _listens(connection, port))
+        if pid := next(filter(None, found), None):
+            return f"{psutil.Process(pid).name()} (process {pid})"
     except psutil.Error:
-        pass
+        pass  # what the system does not tell is left out
     return "another program"
 
 
-def listens(process: psutil.Process, port: int) -> bool:
-    """Whether a process, or one that it has started, listens on a port of this machine."""
+def has_listener(process: psutil.Process, port: int) -> bool:
+    """Whether a process, or one that it has started, listens on a port of this machine; not for an event loop."""
     try:
-        family = [process, *process.children(recursive=True)]
+        if any(_listens(connection, port) for connection in process.net_connections("tcp")):
+            return True
+        return any(has_listener(child, port) for child in process.children())
     except psutil.Error:
         return False
-    return any(_has_open(one, port) for one in family)
 
 
-def _has_open(process: psutil.Process, port: int) -> bool:
-    try:
-        return any(
-            connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
-            for connection in process.net_connections("tcp")
-        )
-    except psutil.Error:
-        return False
+def _listens(connection: Any, port: int) -> bool:
+    return bool(connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port)

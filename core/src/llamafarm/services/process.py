@@ -19,7 +19,7 @@ from llamafarm.paths import data_dir
 from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services import child
 from llamafarm.services.base import ServiceStatus
-from llamafarm.services.probe import Probe, listener, listens, probe
+from llamafarm.services.probe import Probe, has_listener, listener, probe
 from llamafarm.services.processes import created
 from llamafarm.services.spec import ProcessSpec
 from llamafarm.services.state import ServiceFiles, ServiceState
@@ -74,26 +74,21 @@ class ProcessService:
         if self._is_ours(await self._probe()):
             raise ServiceError(
                 f"The {self.spec.title} at {self.spec.address} was not started by LlamaFarm.",
-                hint=f"Stop it where it was started: {listener(self.spec.port)}.",
+                hint=f"Stop it where it was started: {await asyncio.to_thread(listener, self.spec.port)}.",
                 status=409,
             )
         return False
 
     async def status(self) -> ServiceStatus:
-        """What is there now."""
+        """What is there now, with what `ensure` would say where it could not start it."""
         if (running := await self._running(any_version=True)) is not None:
             return running
         answer = await self._probe()
-        return self._foreign(answer) if self._is_ours(answer) else self._stopped(answer)
-
-    def _foreign(self, answer: Probe) -> ServiceStatus:
-        return self._status("foreign", body=answer.body)
-
-    def _stopped(self, answer: Probe) -> ServiceStatus:
-        """With what `ensure` would say where it could not start it."""
+        if self._is_ours(answer):
+            return self._status("foreign", body=answer.body)
         state = self._files.read()
         begun = state is not None and state.alive  # it is on its way, or will be replaced
-        obstacle = None if begun else self._in_the_way(answer) or self.spec.obstacle()
+        obstacle = None if begun else await self._in_the_way(answer) or self.spec.obstacle()
         return replace(self._status("stopped"), obstacle=str(obstacle) if obstacle else None)
 
     async def _running(self, *, any_version: bool = False) -> ServiceStatus | None:
@@ -102,7 +97,7 @@ class ProcessService:
         if state is None or not (any_version or self._is_current(state)) or not state.alive:
             return None
         answer = await self._probe()
-        return self._status("running", state, answer.body) if self._is_of(answer, state) else None
+        return self._status("running", state, answer.body) if await self._is_of(answer, state) else None
 
     async def _bring_up(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         state = self._files.read()
@@ -113,22 +108,21 @@ class ProcessService:
         self._files.clear()
         answer = await self._probe() if state is None else await self._probe_after_its_end()
         if self._is_ours(answer):
-            return self._foreign(answer)
-        if (obstacle := self._in_the_way(answer)) is not None:
+            return self._status("foreign", body=answer.body)
+        if (obstacle := await self._in_the_way(answer)) is not None:
             raise obstacle
         return await self._launch(progress)
 
     async def _probe_after_its_end(self) -> Probe:
         """Probe where a process of ours was: the port of one that has just been killed stays open for a moment."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + CLOSING_SECONDS
+        end = time.monotonic() + CLOSING_SECONDS
         answer = await self._probe()
-        while answer.reached and not self._is_ours(answer) and loop.time() < end:
+        while answer.reached and not self._is_ours(answer) and time.monotonic() < end:
             await asyncio.sleep(POLL_SECONDS)
             answer = await self._probe()
         return answer
 
-    def _in_the_way(self, answer: Probe) -> LlamaFarmError | None:
+    async def _in_the_way(self, answer: Probe) -> LlamaFarmError | None:
         """Why nothing can be started at the address."""
         spec = self.spec
         if answer.refused is not None:
@@ -138,9 +132,10 @@ class ProcessService:
                 hint=f"What listens at {spec.address} wants another key: check `api_key` of the model entry.",
             )
         if answer.reached:
+            program = await asyncio.to_thread(listener, spec.port)
             return ServiceError(
-                f"The {spec.title} cannot start: port {spec.port} is in use by {listener(spec.port)}, "
-                f"which does not answer as {spec.title}.",
+                f"The {spec.title} cannot start: port {spec.port} is in use by {program}, which does "
+                f"not answer as {spec.title}.",
                 hint="Stop that program, or give the model entry a `base_url` with another port.",
             )
         if not is_loopback(spec.address):
@@ -184,15 +179,13 @@ class ProcessService:
 
     async def _outcome(self, state: ServiceState) -> Outcome:
         """Wait until the process answers with its nonce, or it is clear that it does not."""
-        loop = asyncio.get_running_loop()
         young = time.time() - state.created < self.spec.start_seconds
-        end = loop.time() + (self.spec.start_seconds if young else HUNG_SECONDS)
-        while loop.time() < end:
-            child.collect(state.pid)
+        end = time.monotonic() + (self.spec.start_seconds if young else HUNG_SECONDS)
+        while time.monotonic() < end:
             if not state.alive:
                 return "ended"
             answer = await self._probe()
-            if self._is_of(answer, state):
+            if await self._is_of(answer, state):
                 return "ready"
             if self._is_ours(answer):
                 return "taken"
@@ -208,10 +201,8 @@ class ProcessService:
         return ServiceError(f"The {self.spec.title} {what}.{self._log_end()}", hint="`lf logs` shows all of it.")
 
     async def _end(self, state: ServiceState) -> None:
-        process = state.process()
-        if process is not None:
+        if (process := state.process()) is not None:
             await child.end(process, self.spec.stop_seconds)
-        child.collect(state.pid)
         self._files.clear()
 
     @asynccontextmanager
@@ -224,26 +215,22 @@ class ProcessService:
             lock.release()
 
     async def _acquired(self, progress: Callable[[Progress], None]) -> FileLock:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        end = begun + self.spec.start_seconds + self.spec.stop_seconds
+        end = time.monotonic() + self.spec.start_seconds + self.spec.stop_seconds
         told = False
-        while True:
+        while time.monotonic() < end:
             try:
                 lock = self._files.lock()
                 lock.acquire(blocking=False)
                 return lock
             except Timeout:
-                if loop.time() > end:
-                    raise ServiceError(
-                        f"Another process has been starting the {self.spec.title} for too long."
-                    ) from None
+                pass
             except OSError as error:
                 raise self._cannot_write(error) from error
             if not told:
                 progress(Progress("starting", f"Waiting for the {self.spec.title}, which is being started"))
                 told = True
             await asyncio.sleep(POLL_SECONDS)
+        raise ServiceError(f"Another process has been starting the {self.spec.title} for too long.")
 
     async def _probe(self) -> Probe:
         return await probe(self.spec.address, self.spec.health_path, api_key=self.spec.api_key)
@@ -252,12 +239,12 @@ class ProcessService:
         """Whether the answer comes from this kind of runtime, whoever started it."""
         return answer.body is not None and self.spec.recognises(answer.body)
 
-    def _is_of(self, answer: Probe, state: ServiceState) -> bool:
+    async def _is_of(self, answer: Probe, state: ServiceState) -> bool:
         """Whether the answer comes from this very process, or one that it has started."""
         if self.spec.echoes_nonce:
             return answer.body is not None and answer.body.get("nonce") == state.nonce
         process = state.process() if self._is_ours(answer) else None
-        return process is not None and listens(process, self.spec.port)
+        return process is not None and await asyncio.to_thread(has_listener, process, self.spec.port)
 
     def _is_current(self, state: ServiceState) -> bool:
         return (state.version, state.host, state.port) == (self.spec.version, self.spec.host, self.spec.port)
