@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from llamafarm import Call, ServiceError, ignore_progress
+from llamafarm_kit.testing import ScriptedUpstream, answering
 from llamafarm_ollama import service
 from llamafarm_ollama.config import OllamaEntry, endpoint
 from llamafarm_ollama.provider import OllamaProvider
@@ -98,7 +99,18 @@ def test_only_plain_addresses_of_this_machine_have_a_service(environ, url):
     assert service.service_of(entry(0, base_url=url), environ) is None
 
 
-def test_there_is_no_service_where_ollama_is_not_installed(environ, tmp_path):
-    assert service.service_of(entry(11434), {**environ, "PATH": str(tmp_path)}) is None
+async def test_where_ollama_is_not_installed_its_start_says_so_and_requests_are_simply_sent(environ, port, tmp_path):
+    found = service.service_of(entry(port), {**environ, "PATH": str(tmp_path)})
+    assert (await found.ensure(ignore_progress)).state == "foreign"
+    with pytest.raises(ServiceError, match="Ollama is not installed here") as caught:
+        await found.start(ignore_progress)
+    assert (await found.status()).obstacle == str(caught.value)
     with pytest.raises(ServiceError, match="not installed"):
         service.command(str(tmp_path))
+
+
+async def test_a_server_in_a_container_is_found_where_ollama_is_not_installed(environ, tmp_path):
+    async with ScriptedUpstream(answering({"version": "0.33.0"})) as container:
+        found = service.service_of(entry(container.port), {**environ, "PATH": str(tmp_path)})
+        assert (await found.start(ignore_progress)).state == "foreign"
+        assert (await found.status()).state == "foreign"

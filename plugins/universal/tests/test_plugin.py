@@ -71,6 +71,15 @@ def test_the_base_url_of_the_entry_wins_and_gets_its_v1():
     assert endpoint(entry(base_url="http://localhost:9"), environ).base_url == "http://127.0.0.1:9/v1"
 
 
+def test_a_port_of_the_environment_that_an_entry_of_its_own_address_does_not_use_is_told_once(caplog):
+    for _ in range(2):
+        endpoint(entry(base_url="http://127.0.0.1:19"), {"LF_RUNTIME_PORT": "8081"})
+        endpoint(entry(base_url="http://127.0.0.1:19"), {"LF_RUNTIME_PORT": "19"})
+    assert [record.getMessage() for record in caplog.records] == [
+        "LF_RUNTIME_PORT has no effect on the model entry 'e': its base_url is http://127.0.0.1:19/v1."
+    ]
+
+
 def test_the_environments_key_stays_on_this_machine():
     environ = {"UNIVERSAL_RUNTIME_API_KEY": "secret"}
     assert endpoint(entry(), environ).api_key == "secret"

@@ -22,7 +22,7 @@ def connect(endpoint: Endpoint) -> Provider:
 
 
 def service(entry: OllamaEntry) -> Service | None:
-    """The server as a service; None where it is not on this machine, or Ollama is not installed."""
+    """The server as a service; None where it is not on this machine."""
     from llamafarm_ollama.service import service_of
 
     return service_of(entry)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from llamafarm import ProcessService, ProcessSpec, ServiceError, is_loopback
+from llamafarm import ProcessService, ProcessSpec, Progress, ServiceError, ServiceStatus, is_loopback
 
 from llamafarm_ollama.address import PORT, VARIABLE, place
 from llamafarm_ollama.config import OllamaEntry, endpoint
@@ -20,15 +20,13 @@ START_SECONDS = 60.0
 
 
 def service_of(entry: OllamaEntry, environ: Mapping[str, str] = os.environ) -> ProcessService | None:
-    """The service behind the entry; None where LlamaFarm may not start it, or cannot: Ollama is not installed.
+    """The service behind the entry; None where its address is not one that LlamaFarm may start.
 
     It uses the models that the user's own `ollama` does. It knows no nonce: the server is ours where the process that
     was started listens on the port.
     """
     url = endpoint(entry, environ).base_url
     if not (is_loopback(url) and url.startswith("http:") and not urlsplit(url).path):
-        return None
-    if program(environ.get("PATH")) is None:
         return None
     host, port = place(url)
     spec = ProcessSpec(
@@ -38,13 +36,26 @@ def service_of(entry: OllamaEntry, environ: Mapping[str, str] = os.environ) -> P
         port=port,
         version="",
         command=lambda: command(environ.get("PATH")),
+        obstacle=lambda: obstacle(environ.get("PATH")),
         recognises=is_ollama,
         echoes_nonce=False,
         environ={VARIABLE: f"[{host}]:{port}" if ":" in host else f"{host}:{port}"},
         health_path="/api/version",
         start_seconds=START_SECONDS,
     )
-    return ProcessService(spec, environ)
+    return ProcessService(spec, environ) if program(environ.get("PATH")) else Missing(spec, environ)
+
+
+class Missing(ProcessService):
+    """The service where Ollama is not installed: only who asks for its start is told so. A request is simply sent."""
+
+    async def ensure(self, progress: Callable[[Progress], None]) -> ServiceStatus:  # noqa: ARG002 nothing is done
+        """Start nothing: whether a server answers, which may run in a container, the request will tell."""
+        return ServiceStatus(self.name, "foreign", self.spec.address)
+
+    async def start(self, progress: Callable[[Progress], None]) -> ServiceStatus:
+        """Return where a server answers all the same. Raises ServiceError with what is missing."""
+        return await super().ensure(progress)
 
 
 @lru_cache(maxsize=8)
@@ -55,10 +66,16 @@ def program(path: str | None) -> str | None:
 
 def command(path: str | None) -> Sequence[str]:
     """The command that starts the server. Raises ServiceError where Ollama is not installed."""
-    found = program(path)
-    if found is None:
-        raise ServiceError("Ollama is not installed here.", hint=f"It is at {DOWNLOAD}")
-    return [found, "serve"]
+    if (missing := obstacle(path)) is not None:
+        raise missing
+    return [program(path) or PROGRAM, "serve"]
+
+
+def obstacle(path: str | None) -> ServiceError | None:
+    """Why the server cannot be started: Ollama is not installed."""
+    if program(path):
+        return None
+    return ServiceError("Ollama is not installed here, and no server answers.", hint=f"It is at {DOWNLOAD}")
 
 
 def is_ollama(answer: Mapping[str, Any]) -> bool:

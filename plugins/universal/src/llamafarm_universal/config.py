@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11540
 API_PATH = "/v1"
+PORT_VARIABLES = ("UNIVERSAL_RUNTIME_PORT", "LF_RUNTIME_PORT")
+log = logging.getLogger(__name__)
 _FOLDERS = ("/", "~", "./", "../")
 
 
@@ -93,17 +97,26 @@ def folder_path(model: str) -> str:
 def endpoint(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -> Endpoint:
     """Where the entry's requests go. The environment's key is for a runtime on this machine only."""
     base_url = _with_number(entry.base_url or default_address(environ) + API_PATH)
+    for name in PORT_VARIABLES:
+        if entry.base_url and environ.get(name, "") not in ("", str(urlsplit(base_url).port)):
+            _note_ignored(name, entry.name, base_url)
     key = entry.api_key.get_secret_value() if entry.api_key else None
     if key is None and is_loopback(base_url):
         key = environ.get("UNIVERSAL_RUNTIME_API_KEY") or None
     return Endpoint(entry.provider, base_url, key, timeouts=entry.timeouts)
 
 
+@cache
+def _note_ignored(variable: str, entry: str, base_url: str) -> None:
+    """Say once that the address of an entry is its own."""
+    log.warning("%s has no effect on the model entry %r: its base_url is %s.", variable, entry, base_url)
+
+
 def default_address(environ: Mapping[str, str]) -> str:
     """The runtime's address where an entry names none. Raises ConfigError for a port that is none."""
     host = environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST
     host = {"0.0.0.0": DEFAULT_HOST, "::": "::1"}.get(host, host)  # noqa: S104 - reached here, where it listens on all
-    name = "UNIVERSAL_RUNTIME_PORT" if environ.get("UNIVERSAL_RUNTIME_PORT") else "LF_RUNTIME_PORT"
+    name = next(filter(environ.get, PORT_VARIABLES), PORT_VARIABLES[0])
     port = environ.get(name) or str(DEFAULT_PORT)
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError(f"{name} must be a port from 1 to 65535, not {port!r}.")

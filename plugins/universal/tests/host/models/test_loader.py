@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llamafarm_universal.host.failure import RequestFailed
 from llamafarm_universal.host.messages import LoadSettings, ModelRef
-from llamafarm_universal.host.models.loader import count_parameters, make_plan
+from llamafarm_universal.host.models.loader import count_parameters, load_failure, make_plan
 from llamafarm_universal.host.options import HostOptions
 
 KNOWN = ("text", "embedding")
@@ -95,3 +96,11 @@ def test_a_damaged_weights_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(RequestFailed, match=r"model\.safetensors"):
         count_parameters(tmp_path)
+
+
+def test_who_may_delete_what_is_damaged_depends_on_whose_files_they_are(llama_folder: Path) -> None:
+    own = plan(llama_folder)
+    fetched = replace(own, ref=ModelRef("org/model", LoadSettings()))
+    hints = [load_failure(made, ValueError("odd")).hint or "" for made in (own, fetched)]
+    assert ["delete" in hint for hint in hints] == [False, True]
+    assert all(str(llama_folder) in hint for hint in hints)

@@ -16,7 +16,7 @@ from llamafarm_universal.host.messages import ModelRef
 from llamafarm_universal.host.models.plan import CONFIG_FILES, LoadPlan
 from llamafarm_universal.host.models.task import engine_name
 from llamafarm_universal.host.options import HostOptions
-from llamafarm_universal.safety import refuse_pickle, refuse_remote_code
+from llamafarm_universal.safety import HubId, parse_model_id, refuse_pickle, refuse_remote_code
 
 _MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors format
 
@@ -82,8 +82,15 @@ def load_failure(plan: LoadPlan, error: Exception) -> RequestFailed:
     return RequestFailed(
         "load_failed",
         f"`{plan.ref.id}` could not be loaded: {type(error).__name__}: {error}",
-        hint=f"Its files are in {plan.folder}; delete that copy to have it fetched again if it is damaged.",
+        hint=f"Its files are in {plan.folder}{_remedy(plan)}",
     )
+
+
+def _remedy(plan: LoadPlan) -> str:
+    """What helps where the files are damaged: a copy of a hub's can be fetched again, the user's own folder cannot."""
+    if isinstance(parse_model_id(plan.ref.id), HubId):
+        return "; delete that copy to have it fetched again if it is damaged."
+    return ": are they whole, and saved by `save_pretrained` or the like?"
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:
