@@ -6,8 +6,8 @@ from typing import Annotated
 
 import pytest
 from llamafarm.errors import ConfigError, RequestError
-from llamafarm.gateway.fields import merged, take_handler_fields
-from llamafarm.handlers.select import Link
+from llamafarm.gateway.fields import merged, refuse_foreign_fields, take_handler_choice, take_handler_fields
+from llamafarm.handlers.link import Link
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import Parameters
 from llamafarm.records import AgentHandlerSpec
@@ -139,29 +139,57 @@ def test_what_only_a_request_can_set_is_refused_in_the_configuration(name):
         merged({}, entry(None, {name: "x"}), CHAT)
 
 
+class Owners:
+    """What all installed handlers own; counts how often it was looked at."""
+
+    def __init__(self, **owners: str) -> None:
+        self.owners = owners
+        self.looked = 0
+
+    async def field_owners(self):
+        self.looked += 1
+        return self.owners
+
+
 def test_the_fields_of_a_handler_are_taken_out_and_validated():
-    rest, fields = take_handler_fields({"messages": [], "rag_top_k": "7"}, CHAT, [LINK], dict)
+    rest, fields = take_handler_fields({"messages": [], "rag_top_k": "7"}, [LINK])
     assert (rest, fields) == ({"messages": []}, {"rag_top_k": 7})
 
 
 def test_a_handlers_field_of_the_wrong_type_is_refused_by_name():
     with pytest.raises(RequestError, match="'rag_top_k', of the agent handler 'rag', is wrong") as refusal:
-        take_handler_fields({"rag_top_k": 0}, CHAT, [LINK], dict)
+        take_handler_fields({"rag_top_k": 0}, [LINK])
     assert (refusal.value.status, refusal.value.param) == (400, "rag_top_k")
 
 
-def test_a_field_of_a_handler_that_is_not_in_the_chain_is_refused_by_name():
+@pytest.mark.anyio
+async def test_a_field_of_a_handler_that_is_not_in_the_chain_is_refused_by_name():
     with pytest.raises(RequestError, match="belongs to the agent handler 'rag'") as refusal:
-        take_handler_fields({"messages": [], "rag_top_k": 7}, CHAT, [], lambda: {"rag": RAG})
+        await refuse_foreign_fields({"messages": [], "rag_top_k": 7}, CHAT, Owners(rag_top_k="rag"))
     assert (refusal.value.status, refusal.value.param) == (400, "rag_top_k")
 
 
-def test_plugins_are_not_loaded_for_a_request_that_holds_only_fields_of_the_wire():
-    def load():
-        raise AssertionError("nothing asked for the plugins")
+@pytest.mark.anyio
+async def test_plugins_are_not_looked_at_for_a_request_that_holds_only_fields_of_the_wire():
+    owners = Owners(rag_top_k="rag")
+    await refuse_foreign_fields({"messages": []}, CHAT, owners)
+    assert owners.looked == 0
 
-    assert take_handler_fields({"messages": []}, CHAT, [], load)[0] == {"messages": []}
+
+@pytest.mark.anyio
+async def test_a_field_that_nobody_knows_is_left_for_the_provider_to_judge():
+    await refuse_foreign_fields({"mirostat": 2}, CHAT, Owners(rag_top_k="rag"))
+    assert take_handler_fields({"mirostat": 2}, []) == ({"mirostat": 2}, {})
 
 
-def test_a_field_that_nobody_knows_is_left_for_the_provider_to_judge():
-    assert take_handler_fields({"mirostat": 2}, CHAT, [], lambda: {"rag": RAG}) == ({"mirostat": 2}, {})
+@pytest.mark.parametrize("value, names", [("rag", ("rag",)), (["rag", "tools"], ("rag", "tools")), (None, ())])
+def test_the_handlers_that_a_request_chooses_are_taken_out(value, names):
+    rest, chosen = take_handler_choice({"messages": [], "handler": value})
+    assert chosen == names
+    assert names == () or rest == {"messages": []}
+
+
+@pytest.mark.parametrize("value", [3, [], [3], {}], ids=repr)
+def test_a_choice_of_handlers_that_names_none_is_refused(value):
+    with pytest.raises(RequestError, match="must be the name of an agent handler, or a list of names"):
+        take_handler_choice({"messages": [], "handler": value})

@@ -25,7 +25,7 @@ from llamafarm.errors import (
 )
 from llamafarm.gateway import Context, Gateway
 from llamafarm.project import BrokenEntry, Project, PromptSet
-from llamafarm.providers.base import Health
+from llamafarm.providers.base import Health, ModelInfo
 from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import Parameters
@@ -231,7 +231,7 @@ async def test_a_handler_gets_its_own_fields_and_the_provider_does_not():
 
 async def test_a_handler_may_ask_another_model_of_the_project_without_its_handlers():
     async def run(turn, ask):
-        judged = await text(await turn.other("large", {"messages": [HI]}))
+        judged = await text(await turn.ask(CHAT, {"messages": [HI]}, model="large"))
         return await ask(turn.with_messages([{"role": "user", "content": judged}]))
 
     provider = ScriptedProvider("the judgement", "Hello.")
@@ -241,6 +241,114 @@ async def test_a_handler_may_ask_another_model_of_the_project_without_its_handle
     assert await text(reply) == "Hello."
     assert provider.requests[0] == {"model": "runtime-large", "messages": [HI], "temperature": 0}
     assert provider.requests[1]["messages"] == [{"role": "user", "content": "the judgement"}]
+
+
+async def test_a_handler_may_ask_any_operation_of_its_own_model_and_of_another():
+    vectors = []
+
+    async def run(turn, ask):
+        vectors.append(await turn.ask(EMBEDDINGS, {"input": "four"}))
+        vectors.append(await turn.ask(EMBEDDINGS, {"input": "seven"}, model="large"))
+        return await ask(turn)
+
+    provider = ScriptedProvider("Hello.")
+    plugins = ScriptedPlugins(provider, handlers=(handler("find", run),))
+    farm = project(entry(handler="find"), entry("large", model_api_parameters={"dimensions": 1}))
+    assert await text(await Gateway(plugins).ask(farm, CHAT, {"messages": [HI]}, context())) == "Hello."
+    assert [answer["data"][0]["embedding"] for answer in vectors] == [[4.0], [5.0]]
+    assert provider.requests[:2] == [
+        {"input": "four", "model": "runtime-small"},
+        {"input": "seven", "model": "runtime-large", "dimensions": 1},
+    ]
+
+
+async def test_what_a_handler_asks_beside_its_turn_leaves_the_answers_headers_alone():
+    async def run(turn, ask):
+        await (await turn.ask(CHAT, {"messages": [HI], "user": "ann"})).aclose()
+        return await ask(turn)
+
+    plugins = ScriptedPlugins(ScriptedProvider("aside", "Hello."), handlers=(handler("aside", run),))
+    gateway = Gateway(with_parameters(plugins, Parameters(advisory=frozenset({"user"}))))
+    reply = await gateway.ask(project(entry(handler="aside")), CHAT, {"messages": [HI]}, context())
+    assert "X-LF-Ignored" not in reply.headers
+
+
+async def test_a_handler_knows_the_model_of_its_turn_which_is_asked_about_once():
+    class Counting(ScriptedProvider):
+        described = 0
+
+        async def describe(self, model):
+            Counting.described += 1
+            return ModelInfo(model, features=frozenset({"tools"}), context_length=4096)
+
+        async def count_tokens(self, request, call):
+            return len(request["messages"])
+
+    seen = []
+
+    async def run(turn, ask):
+        info = await turn.model.info()
+        seen.append((info.id, info.features, info.context_length, await turn.model.count_tokens(turn.request)))
+        return await ask(turn)
+
+    gateway = Gateway(ScriptedPlugins(Counting("Hello.", "Hello."), handlers=(handler("look", run),)))
+    farm = project(entry(handler="look"))
+    for _ in range(2):
+        await (await gateway.ask(farm, CHAT, {"messages": [HI]}, context())).aclose()
+    assert seen == [("runtime-small", frozenset({"tools"}), 4096, 1)] * 2
+    assert Counting.described == 1
+
+
+async def test_a_provider_that_cannot_count_tokens_leaves_them_unknown():
+    seen = []
+
+    async def run(turn, ask):
+        seen.append(await turn.model.count_tokens(turn.request))
+        return await ask(turn)
+
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider("Hello."), handlers=(handler("look", run),)))
+    await gateway.ask(project(entry(handler="look")), CHAT, {"messages": [HI]}, context())
+    assert seen == [None]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_trace_ends_the_answer_where_it_is_asked_for_and_holds_no_secret(stream):
+    async def run(turn, ask):
+        turn.note("search", query="cows", key="sk-very-secret")
+        return await ask(turn)
+
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider("Hello."), handlers=(handler("find", run),)))
+    farm = project(entry(handler="find"), secrets=frozenset({"sk-very-secret"}))
+    reply = await gateway.ask(farm, CHAT, {"messages": [HI]}, context(trace=True))
+    last = [chunk async for chunk in reply.chunks()][-1] if stream else await reply.completion()
+    rows = last["llamafarm"]["trace"]
+    assert [row["stage"] for row in rows] == ["search", "provider", "accepted"]
+    assert (rows[0]["query"], rows[0]["key"]) == ("cows", "********")
+    assert (rows[1]["provider"], rows[1]["model"]) == ("scripted", "runtime-small")
+    assert all(row["seconds"] >= 0 for row in rows)
+
+
+async def test_no_trace_is_in_an_answer_where_nobody_asked_for_it():
+    reply = await Gateway(ScriptedPlugins(ScriptedProvider("Hello."))).ask(
+        project(), CHAT, {"messages": [HI]}, context()
+    )
+    assert "llamafarm" not in await reply.completion()
+
+
+async def test_a_request_chooses_a_handler_that_the_entry_allows():
+    ran = []
+
+    async def run(turn, ask):
+        ran.append(turn.entry.name)
+        return await ask(turn)
+
+    provider = ScriptedProvider("a", "b")
+    gateway = Gateway(ScriptedPlugins(provider, handlers=(handler("rag", run),)))
+    farm = project(entry(allow_handlers=["rag"]), entry("closed"))
+    assert await text(await gateway.ask(farm, CHAT, {"messages": [HI], "handler": "rag"}, context())) == "a"
+    assert (ran, provider.requests[0]) == (["small"], {"messages": [HI], "model": "runtime-small"})
+    with pytest.raises(RequestError, match="does not let a request choose the agent handler 'rag'"):
+        await gateway.ask(farm, CHAT, {"model": "closed", "messages": [HI], "handler": "rag"}, context())
 
 
 async def test_a_handler_that_raises_is_named_and_no_traceback_is_in_the_message():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from llamafarm.errors import ConfigError, PluginError
-from llamafarm.handlers.select import build_chain, chain_names
+from llamafarm.errors import ConfigError, PluginError, RequestError
+from llamafarm.handlers.select import build_link, chain_names, check_fields
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
@@ -31,6 +31,10 @@ def project(handler=(), **given) -> Project:
     return Project("shop", "default", None, (), handler=tuple(handler), **given)
 
 
+def build_chain(project, entry, plugins):
+    return tuple(build_link(name, project, entry, plugins) for name in chain_names(project, entry))
+
+
 @pytest.mark.parametrize(
     ("in_entry", "in_project", "chain"),
     [
@@ -51,6 +55,28 @@ def test_the_entry_comes_before_the_project_and_simple_is_always_there_once(in_e
 def test_a_handler_that_is_named_twice_is_an_error():
     with pytest.raises(ConfigError, match=r"`handler` of the model entry 'm' names the agent handler 'rag' twice"):
         chain_names(project(), entry(handler=["rag", "simple", "rag"]))
+
+
+def test_a_request_chooses_among_the_handlers_that_the_entry_allows_and_has():
+    open_to = entry(handler=["rag"], allow_handlers=["structured", "simple"])
+    assert chain_names(project(), open_to, ("structured",)) == ("simple", "structured")
+    assert chain_names(project(), open_to, ("rag", "structured")) == ("simple", "rag", "structured")
+    assert chain_names(project(), open_to, ("simple",)) == ("simple",)
+    assert chain_names(project(), entry(handler=["rag"]), ("rag",)) == ("simple", "rag")
+
+
+def test_a_handler_that_the_entry_does_not_allow_is_refused_with_those_that_it_does():
+    with pytest.raises(RequestError, match="does not let a request choose the agent handler 'tools'") as refusal:
+        chain_names(project(), entry(allow_handlers=["structured"]), ("tools",))
+    assert (refusal.value.status, refusal.value.param, refusal.value.code) == (400, "handler", "handler_not_allowed")
+    assert refusal.value.hint.startswith("It allows: simple, structured.")
+
+
+def test_two_handlers_of_one_chain_cannot_take_the_same_field():
+    plugins = ScriptedPlugins(handlers=(spec("rag", fields={"top_k": int}), spec("vote", fields={"top_k": int})))
+    both = entry(handler=["rag", "vote"])
+    with pytest.raises(ConfigError, match="'rag' and 'vote' of the model entry 'm' both take the field 'top_k'"):
+        check_fields(build_chain(project(), both, plugins), both)
 
 
 def test_a_handler_gets_the_options_of_the_project():

@@ -38,17 +38,27 @@ def entry(name: str, **more) -> ModelEntry:
 
 async def test_entries_of_one_endpoint_share_a_provider():
     pool = ProviderPool()
-    assert pool.lease(spec(), entry("a")) is pool.lease(spec(), entry("b"))
-    assert pool.lease(spec(), entry("c", base_url="http://127.0.0.1:10")) is not pool.lease(spec(), entry("a"))
-    assert pool.lease(spec(), entry("d", timeouts=Timeouts(total=1))) is not pool.lease(spec(), entry("a"))
+    assert pool.connect(spec(), entry("a")) is pool.connect(spec(), entry("b"))
+    assert pool.connect(spec(), entry("c", base_url="http://127.0.0.1:10")) is not pool.connect(spec(), entry("a"))
+    assert pool.connect(spec(), entry("d", timeouts=Timeouts(total=1))) is not pool.connect(spec(), entry("a"))
 
 
 @pytest.mark.parametrize("bad", [BadClient, lambda endpoint: None], ids=["raises", "is no provider"])
 async def test_closing_closes_each_of_them_once_and_tells_of_one_that_does_not_close(caplog, bad):
     pool = ProviderPool()
-    pool.lease(spec(bad), entry("bad"))
-    good = pool.lease(spec(), entry("good", base_url="http://127.0.0.1:10"))
+    pool.connect(spec(bad), entry("bad"))
+    good = pool.connect(spec(), entry("good", base_url="http://127.0.0.1:10")).provider
     await pool.aclose()
     await pool.aclose()
     assert good.closed == 1
     assert [record.message.partition(": ")[0] for record in caplog.records] == ["The provider 'acme' did not close"]
+
+
+async def test_what_nobody_uses_any_more_is_closed_and_the_rest_stays():
+    pool = ProviderPool()
+    old = pool.connect(spec(), entry("old"))
+    kept = pool.connect(spec(), entry("kept", base_url="http://127.0.0.1:10"))
+    await pool.close_all_but([kept.endpoint])
+    assert (old.provider.closed, kept.provider.closed) == (1, 0)
+    assert pool.connect(spec(), entry("kept", base_url="http://127.0.0.1:10")) is kept
+    assert pool.connect(spec(), entry("old")) is not old

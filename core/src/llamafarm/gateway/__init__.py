@@ -1,11 +1,13 @@
 """The heart: project + request → model entry → agent handlers → provider.
 
-`gateway.py` is the road, `fields.py` what becomes of a request's fields on it, `dispatch.py` its last step, `reply.py`
-the answer's way back, and `blame.py` the name of whoever broke it. Beside the road: `naming.py` and `models.py`, the
+`gateway.py` is the road and `chat.py` that of chats; `fields.py` is what becomes of a request's fields on it,
+`dispatch.py` its last step, `reply.py` the answer's way back, `served.py` what is kept of a project, and `blame.py` the
+name of whoever broke something. Beside the road: `naming.py` and `models.py`, the
 models at their runtimes, and `runtimes.py`, the runtimes themselves.
 """
 
+from llamafarm.gateway.chat import NEW_SESSION, SESSION_HEADER
 from llamafarm.gateway.dispatch import Context
-from llamafarm.gateway.gateway import NEW_SESSION, SESSION_HEADER, Gateway
+from llamafarm.gateway.gateway import Gateway
 
 __all__ = ["NEW_SESSION", "SESSION_HEADER", "Context", "Gateway"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llamafarm.errors import (
     ConnectionBroken,
     ConnectionFailed,
+    LlamaFarmError,
     OperationNotSupported,
     PluginError,
     ProviderTimeout,
@@ -17,10 +19,10 @@ from llamafarm.errors import (
 )
 from llamafarm.gateway.blame import blaming
 from llamafarm.project import Project
-from llamafarm.providers.base import Call, Endpoint, Progress, Provider, ignore_progress, operations
+from llamafarm.providers.base import Call, Endpoint, ModelInfo, Progress, Provider, ignore_progress, operations
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.parameters import FORWARD_EVERYTHING, note_ignored
-from llamafarm.providers.pool import ProviderPool
+from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters, note_ignored
+from llamafarm.providers.pool import Connection, ProviderPool
 from llamafarm.services.base import Service
 from llamafarm.wire.operations import Operation
 
@@ -36,7 +38,8 @@ class Context:
 
     request_id: ours. session: `new` creates one, an id continues it, None is stateless. deadline: on the event loop's
     clock, in seconds. progress: told what happens before the answer begins. headers: the answer's headers, filled in on
-    the way; those of a Reply are in its own `headers` too, an embedding answer has no other place for them.
+    the way; those of a Reply are in its own `headers` too, an embedding answer has no other place for them. trace:
+    whether a chat's answer ends with the trace of its turn.
     """
 
     request_id: str
@@ -44,98 +47,129 @@ class Context:
     deadline: float | None = None
     progress: Callable[[Progress], None] = ignore_progress
     headers: dict[str, str] = field(default_factory=dict)
+    trace: bool = False
+
+
+@dataclass(eq=False)
+class Lease:
+    """What one model entry leads to.
+
+    service: what LlamaFarm may start behind it. described: what the runtime said of its model, and when, on the event
+    loop's clock.
+    """
+
+    entry: ModelEntry
+    connection: Connection
+    parameters: Parameters
+    service: Service | None
+    described: tuple[float, ModelInfo] | None = None
+
+    @property
+    def provider(self) -> Provider:
+        """The client of the entry's endpoint; entries with equal endpoints share it."""
+        return self.connection.provider
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the entry leads."""
+        return self.connection.endpoint
 
 
 class Dispatcher:
-    """Knows the providers: leases them by endpoint, and remembers whose service has been seen running."""
+    """Knows the providers: leases them to model entries, and asks them with their service up."""
 
     def __init__(self, plugins: PluginManager) -> None:
         self._plugins = plugins
         self._pool = ProviderPool()
-        self._ensured: set[Endpoint] = set()
+
+    def lease(self, entry: ModelEntry) -> Lease:
+        """What the entry leads to. Raises PluginError."""
+        spec = self._plugins.provider(entry.provider)
+        with blaming(f"The provider {entry.provider!r}", PluginError):
+            connection = self._pool.connect(spec, entry)
+            service = spec.service(entry) if spec.service else None
+        return Lease(entry, connection, spec.parameters or FORWARD_EVERYTHING, service)
+
+    def endpoint(self, entry: ModelEntry) -> Endpoint:
+        """Where the entry leads; nothing is connected. Raises PluginError."""
+        spec = self._plugins.provider(entry.provider)
+        with blaming(f"The provider {entry.provider!r}", PluginError):
+            return spec.endpoint(entry)
 
     async def ask(
-        self, project: Project, entry: ModelEntry, operation: Operation, body: Mapping[str, Any], context: Context
+        self, project: Project, lease: Lease, operation: Operation, body: Mapping[str, Any], context: Context
     ) -> Any:
         """Ask the entry's provider; the answer is what its method for this operation returns.
 
         Fields without effect are left out and named in the header X-LF-Ignored. Raises LlamaFarmError and nothing else.
         """
-        provider = self.lease(entry)
-        method = getattr(provider, operation.method, None)
+        entry = lease.entry
+        method = getattr(lease.provider, operation.method, None)
         if not callable(method):
             raise self._not_supported(project, entry, operation)
-        parameters = self._plugins.provider(entry.provider).parameters or FORWARD_EVERYTHING
-        parameters.check(body, operation)
-        fields, ignored = parameters.apply(body, operation, entry.provider)
+        lease.parameters.check(body, operation)
+        fields, ignored = lease.parameters.apply(body, operation, entry.provider)
         note_ignored(context.headers, ignored)
         request = {**fields, "model": entry.model}
-        return await self.call(entry, context, lambda call: method(request, call))
+        return await self.call(lease, context, lambda call: method(request, call))
 
-    async def call(self, entry: ModelEntry, context: Context, ask: Callable[[Call], Awaitable[Answer]]) -> Answer:
+    async def call(self, lease: Lease, context: Context, ask: Callable[[Call], Awaitable[Answer]]) -> Answer:
         """Call `ask`, which asks the entry's provider, with the service of the entry up.
 
         Raises LlamaFarmError and nothing else.
         """
-        call = Call(entry, context.request_id, context.deadline, context.progress, headers=context.headers)
-        with blaming(f"The provider {entry.provider!r}", UpstreamError):
-            return await self._with_service(entry, call, lambda: ask(call))
+        call = Call(lease.entry, context.request_id, context.deadline, context.progress, headers=context.headers)
+        with blaming(f"The provider {lease.entry.provider!r}", UpstreamError):
+            if lease.service is None:
+                return await ask(call)
+            return await self._with_service(lease, lease.service, call, ask)
 
-    def endpoint(self, entry: ModelEntry) -> Endpoint:
-        """Where the entry leads."""
-        spec = self._plugins.provider(entry.provider)
-        with blaming(f"The provider {entry.provider!r}", PluginError):
-            return spec.endpoint(entry)
-
-    def lease(self, entry: ModelEntry) -> Provider:
-        """The client of the entry's endpoint; entries with equal endpoints share it."""
-        spec = self._plugins.provider(entry.provider)
-        with blaming(f"The provider {entry.provider!r}", PluginError):
-            return self._pool.lease(spec, entry)
-
-    def service(self, entry: ModelEntry) -> Service | None:
-        """The service behind the entry, where LlamaFarm may start one."""
-        spec = self._plugins.provider(entry.provider)
-        with blaming(f"The provider {entry.provider!r}", PluginError):
-            return spec.service(entry) if spec.service else None
+    async def close_unused(self, projects: Iterable[Project]) -> None:
+        """Close the providers that no entry of these projects leads to any more."""
+        await self._pool.close_all_but(list(self._endpoints(projects)))
 
     async def aclose(self) -> None:
         """Close all connections; calling twice does nothing."""
         await self._pool.aclose()
 
-    async def _with_service(self, entry: ModelEntry, call: Call, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    def _endpoints(self, projects: Iterable[Project]) -> Iterator[Endpoint]:
+        for project in projects:
+            for entry in project.models:
+                if isinstance(entry, ModelEntry):
+                    with suppress(LlamaFarmError):
+                        yield self.endpoint(entry)
+
+    async def _with_service(
+        self, lease: Lease, service: Service, call: Call, ask: Callable[[Call], Awaitable[Answer]]
+    ) -> Answer:
         """Ask with the entry's service up.
 
         The first use of an endpoint in this process makes sure of it; later uses trust it until a connection fails,
         which means that nothing was sent, or breaks before an answer because the runtime has died: asking once more
         is safe then.
         """
-        service = self.service(entry)
-        if service is None:
-            return await ask()
-        endpoint = self.endpoint(entry)
-        if endpoint not in self._ensured:
-            await self._ensure(service, endpoint, call)
+        if not lease.connection.is_up:
+            await self._ensure(service, lease.connection, call)
         try:
-            return await ask()
+            return await ask(call)
         except ConnectionFailed:
             pass
         except ConnectionBroken:
             if (await service.status()).state == "running":
                 raise
-        await self._ensure(service, endpoint, call)
-        return await ask()
+        await self._ensure(service, lease.connection, call)
+        return await ask(call)
 
-    async def _ensure(self, service: Service, endpoint: Endpoint, call: Call) -> None:
-        self._ensured.discard(endpoint)
+    async def _ensure(self, service: Service, connection: Connection, call: Call) -> None:
+        connection.is_up = False
         try:
             async with asyncio.timeout_at(call.deadline):
                 await service.ensure(call.progress)
         except TimeoutError:
             raise ProviderTimeout(
-                f"{service.name} was not up within the time limit.", provider=endpoint.provider
+                f"{service.name} was not up within the time limit.", provider=connection.endpoint.provider
             ) from None
-        self._ensured.add(endpoint)
+        connection.is_up = True
 
     def _not_supported(self, project: Project, entry: ModelEntry, operation: Operation) -> OperationNotSupported:
         able = [other.name for other in project.models if isinstance(other, ModelEntry) and self._can(other, operation)]
@@ -149,6 +183,6 @@ class Dispatcher:
 
     def _can(self, entry: ModelEntry, operation: Operation) -> bool:
         try:
-            return operation in operations(self.lease(entry))
+            return operation in operations(self.lease(entry).provider)
         except PluginError:
             return False

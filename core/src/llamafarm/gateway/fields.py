@@ -7,17 +7,26 @@ are different on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
 from llamafarm.errors import ConfigError, RequestError
-from llamafarm.handlers.select import Link
+from llamafarm.handlers.link import Link
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters
-from llamafarm.records import AgentHandlerSpec
 from llamafarm.wire.operations import ALL_FIELDS, OTHER_NAMES, OWN_FIELDS, TEXT_FIELDS, Operation
+
+HANDLER_FIELD = "handler"
+"""The field by which a request chooses agent handlers."""
+
+
+class FieldOwners(Protocol):
+    """Who knows the request fields of all installed agent handlers."""
+
+    async def field_owners(self) -> Mapping[str, str]:
+        """The name of the handler that owns each field."""
 
 
 def merged(
@@ -61,32 +70,42 @@ def _fitting(parameters: Mapping[str, Any], operation: Operation, wire: frozense
     return fitting
 
 
-def take_handler_fields(
-    request: Mapping[str, Any],
-    operation: Operation,
-    chain: Iterable[Link],
-    everything: Callable[[], Mapping[str, AgentHandlerSpec]],
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def take_handler_choice(request: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Split a request into (the rest, the agent handlers that it chooses). Raises RequestError for what is no name."""
+    if request.get(HANDLER_FIELD) is None:
+        return request, ()
+    value = request[HANDLER_FIELD]
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        message = f"The field {HANDLER_FIELD!r} must be the name of an agent handler, or a list of names."
+        raise RequestError(message, code="invalid_value", param=HANDLER_FIELD)
+    return {name: value for name, value in request.items() if name != HANDLER_FIELD}, tuple(names)
+
+
+def take_handler_fields(request: Mapping[str, Any], chain: Iterable[Link]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split a request into (the rest, the validated fields of the handlers in `chain`).
 
-    everything: all installed handlers; only asked when the request has a field that the wire does not define. Raises
-    RequestError for a field of a handler that is not in the chain, and for a value of the wrong type.
+    Raises RequestError for a value of the wrong type.
     """
     own = {name: (link.name, adapter) for link in chain for name, adapter in link.fields.items()}
     fields = {name: _validated(name, request[name], *own[name]) for name in own if name in request}
     rest = {name: value for name, value in request.items() if name not in own}
-    if not operation.fields.issuperset(rest):
-        _refuse_foreign(rest, operation, everything())
     return rest, fields
 
 
-def _refuse_foreign(request: Mapping[str, Any], operation: Operation, handlers: Mapping[str, AgentHandlerSpec]) -> None:
-    owners = {field: spec.name for spec in handlers.values() for field in spec.fields}
-    for name in sorted(owners.keys() & request.keys() - operation.fields):
+async def refuse_foreign_fields(request: Mapping[str, Any], operation: Operation, owners: FieldOwners) -> None:
+    """Raise RequestError for a field of an agent handler that the request does not go through.
+
+    Only a field that the wire does not define makes it look at all installed handlers.
+    """
+    if operation.fields.issuperset(request):
+        return
+    owner = await owners.field_owners()
+    for name in sorted(owner.keys() & request.keys() - operation.fields):
         raise RequestError(
-            f"The field {name!r} belongs to the agent handler {owners[name]!r}, which this {operation.name} request "
+            f"The field {name!r} belongs to the agent handler {owner[name]!r}, which this {operation.name} request "
             "does not go through.",
-            hint=f"Add {owners[name]!r} to the `handler` of the model entry, or leave the field out.",
+            hint=f"Add {owner[name]!r} to the `handler` of the model entry, or leave the field out.",
             code="handler_not_in_chain",
             param=name,
         )

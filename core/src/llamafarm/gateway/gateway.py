@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from llamafarm.errors import LlamaFarmError, PluginError, RequestError
-from llamafarm.gateway.blame import blaming
+from llamafarm.errors import LlamaFarmError, RequestError
+from llamafarm.gateway.chat import SESSION_HEADER, ChatTurn
 from llamafarm.gateway.dispatch import Context, Dispatcher
-from llamafarm.gateway.fields import merged, take_handler_fields
-from llamafarm.gateway.reply import TurnReply, turn_content
-from llamafarm.handlers.base import Ask, Turn
-from llamafarm.handlers.select import Link, build_chain
+from llamafarm.gateway.fields import merged, refuse_foreign_fields
+from llamafarm.gateway.reply import TurnReply, blame_of, ending, turn_content
+from llamafarm.gateway.served import Served
+from llamafarm.handlers.link import Link
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.base import Call, Health
+from llamafarm.providers.base import Health
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.parameters import FORWARD_EVERYTHING
-from llamafarm.providers.reply import Reply
 from llamafarm.services.base import Service
-from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.model import Model
 from llamafarm.wire.operations import CHAT, Operation
 
@@ -30,27 +26,10 @@ if TYPE_CHECKING:
     from llamafarm.gateway.models import RuntimeModels
     from llamafarm.gateway.runtimes import RuntimeStatus
     from llamafarm.plugins.manager import PluginManager
-    from llamafarm.records import AgentHandlerSpec
-    from llamafarm.sessions import SessionStore, StoredSession
+    from llamafarm.sessions import SessionStore
 
-SESSION_HEADER = "X-Session-ID"
-NEW_SESSION = "new"
 STARTABLE = Health(False, "Not running; its first request starts it.", startable=True)
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Served:
-    """One project: the plugins that it does not disable, and the handler chains of its entries, by name."""
-
-    project: Project
-    plugins: PluginManager
-    chains: dict[str, tuple[Link, ...]] = field(default_factory=dict)
-
-    @cached_property
-    def handlers(self) -> dict[str, AgentHandlerSpec]:
-        """Every agent handler that is installed; this loads all plugins."""
-        return self.plugins.agent_handlers()
 
 
 class Gateway:
@@ -60,35 +39,56 @@ class Gateway:
         self.sessions = sessions
         self._plugins = plugins
         self._dispatcher = Dispatcher(plugins)
-        self._served: dict[str, _Served] = {}
+        self._served: dict[str, Served] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def ask(self, project: Project, operation: Operation, request: Mapping[str, Any], context: Context) -> Any:
         """Ask one model of the project; `operation.returns` says what comes back.
 
         Chat goes through the entry's agent handlers and may belong to a session; the other operations go straight to
-        the provider. Raises LlamaFarmError and nothing else: an answer exists only once the upstream has accepted.
+        the provider, whose answer object may be there as its bytes alone (`Unparsed`). Raises LlamaFarmError and
+        nothing else: an answer exists only once the upstream has accepted.
         """
-        entry = project.entry(request.get("model"))
-        chain = self.chain(project, entry) if operation is CHAT else ()
-        body, fields = take_handler_fields(
-            self._merged(project, request, entry, operation), operation, chain, lambda: self._of(project).handlers
-        )
+        served = self._of(project)
+        end = served.begin()
+        try:
+            return await self._ask(served, operation, request, context, end)
+        except BaseException:
+            end()
+            raise
+
+    async def _ask(
+        self,
+        served: Served,
+        operation: Operation,
+        request: Mapping[str, Any],
+        context: Context,
+        end: Callable[[], None],
+    ) -> Any:
+        entry = served.project.entry(request.get("model"))
         if operation is CHAT:
-            return await self._chat(project, entry, chain, body, fields, context)
+            return await ChatTurn(self._dispatcher, served, entry, context, end).run(request, self.sessions)
+        lease = served.lease(entry)
+        body = merged(request, entry, operation, lease.parameters)
+        await refuse_foreign_fields(body, operation, served)
         if context.session is not None:
             raise RequestError(f"A session keeps chats: {operation.name} has none.", param=SESSION_HEADER)
-        answer = await self._dispatcher.ask(project, entry, operation, body, context)
+        answer = await self._dispatcher.ask(served.project, lease, operation, body, context)
         if operation.returns == "content":
-            return turn_content(answer, _named(entry), context.headers)
-        return _turn_reply(answer, entry, context, None) if operation.returns == "reply" else answer
+            return turn_content(answer, blame_of(entry), context.headers, end)
+        if operation.returns == "reply":
+            return TurnReply(answer, blame_of(entry), headers=context.headers, ended=ending(None, end))
+        end()
+        return answer
 
     async def check(self, project: Project, entry_name: str, *, timeout: float) -> Health:  # noqa: ASYNC109 - part of what it says
         """Whether the runtime of one entry answers within `timeout` seconds. Starts nothing and never raises."""
         try:
             entry = project.entry(entry_name)
             async with asyncio.timeout(timeout):
-                health = await self._dispatcher.lease(entry).health()
-                service = None if health.ok else self.service(entry)
+                lease = self._dispatcher.lease(entry)
+                health = await lease.provider.health()
+                service = None if health.ok else lease.service
                 return health if service is None else await _startable(service)
         except TimeoutError:
             return Health(False, f"No answer within {timeout:g} s.")
@@ -121,86 +121,54 @@ class Gateway:
 
     def service(self, entry: ModelEntry) -> Service | None:
         """The service that LlamaFarm starts for this entry, where it may."""
-        return self._dispatcher.service(entry)
+        return self._dispatcher.lease(entry).service
 
     def chain(self, project: Project, entry: ModelEntry) -> tuple[Link, ...]:
         """The agent handlers of an entry, the outermost first. Raises ConfigError and PluginError."""
-        served = self._of(project)
-        if entry.name not in served.chains:
-            served.chains[entry.name] = build_chain(project, entry, served.plugins)
-        return served.chains[entry.name]
+        return self._of(project).chain(entry)
+
+    def release(self, project: Project) -> None:
+        """Forget a project that has been read again or is gone.
+
+        Its handlers are closed once its running answers have ended, and so are the providers that no other project
+        uses; new requests do not wait for that.
+        """
+        served = self._served.get(project.identity)
+        if served is not None and served.project is project:
+            del self._served[project.identity]
+            self._retire(served)
 
     async def aclose(self) -> None:
-        """Close all connections; calling twice does nothing."""
+        """Close all handlers and connections; calling twice does nothing."""
+        for task in self._retiring:
+            task.cancel()
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+        served, self._served = self._served, {}
+        await asyncio.gather(*(project.aclose() for project in served.values()))
         await self._dispatcher.aclose()
 
-    def _of(self, project: Project) -> _Served:
+    def _of(self, project: Project) -> Served:
         """What is known of a project; a project that has been read again begins anew."""
         served = self._served.get(project.identity)
         if served is None or served.project is not project:
-            served = self._served[project.identity] = _Served(project, _enabled(self._plugins, project))
+            if served is not None:
+                self._retire(served)
+            plugins = _enabled(self._plugins, project)
+            served = self._served[project.identity] = Served(project, plugins, self._dispatcher)
         return served
 
-    async def _chat(
-        self,
-        project: Project,
-        entry: ModelEntry,
-        chain: tuple[Link, ...],
-        body: Mapping[str, Any],
-        fields: Mapping[str, Any],
-        context: Context,
-    ) -> Reply:
-        session = await self._open_session(project, context)
-        request: Any = body  # the API and the command line have checked it
-        call = Call(entry, context.request_id, context.deadline, context.progress, headers=context.headers)
-        turn = Turn(project, entry, request, call, session, fields, self._other(project, context))
+    def _retire(self, served: Served) -> None:
+        task = asyncio.get_running_loop().create_task(self._close_when_idle(served))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _close_when_idle(self, served: Served) -> None:
         try:
-            if session is not None:
-                await session.hold()
-            reply = await _through(chain, self._last(project, context))(turn)
-        except BaseException:
-            await _abandon(session, created=context.session == NEW_SESSION)
-            raise
-        return _turn_reply(reply, entry, context, session)
-
-    def _merged(
-        self, project: Project, request: Mapping[str, Any], entry: ModelEntry, operation: Operation
-    ) -> dict[str, Any]:
-        spec = self._of(project).plugins.provider(entry.provider)
-        return merged(request, entry, operation, spec.parameters or FORWARD_EVERYTHING)
-
-    def _last(self, project: Project, context: Context) -> Ask:
-        """The end of every chain: the provider of the turn's entry."""
-
-        async def last(turn: Turn) -> Reply:
-            inner = replace(context, deadline=turn.call.deadline, progress=turn.call.progress)
-            reply: Reply = await self._dispatcher.ask(project, turn.entry, CHAT, turn.request, inner)
-            return reply
-
-        return last
-
-    def _other(self, project: Project, context: Context) -> Any:
-        """What a handler asks another model of the project with."""
-
-        async def other(name: str, request: ChatRequest) -> Reply:
-            entry = project.entry(name)
-            body = self._merged(project, request, entry, CHAT)
-            reply: Reply = await self._dispatcher.ask(project, entry, CHAT, body, context)
-            return reply
-
-        return other
-
-    async def _open_session(self, project: Project, context: Context) -> StoredSession | None:
-        if context.session is None:
-            return None
-        if self.sessions is None:
-            raise RequestError("No sessions are kept here.", param=SESSION_HEADER)
-        if context.session == NEW_SESSION:
-            session = await self.sessions.create(project.identity)
-        else:
-            session = await self.sessions.open(project.identity, context.session)
-        context.headers[SESSION_HEADER] = session.id
-        return session
+            await served.wait_until_idle()
+        finally:
+            await served.aclose()
+        await self._dispatcher.close_unused(each.project for each in list(self._served.values()))
 
 
 async def _startable(service: Service) -> Health:
@@ -212,35 +180,6 @@ async def _startable(service: Service) -> Health:
 def _enabled(plugins: PluginManager, project: Project) -> PluginManager:
     disabled = (project.raw.get("plugins") or {}).get("disabled")
     return plugins.without(disabled) if disabled else plugins
-
-
-def _through(chain: tuple[Link, ...], last: Ask) -> Ask:
-    """The chain as one function: what a handler asks is the rest of the chain."""
-    for link in reversed(chain):
-        last = _asking(link, last)
-    return last
-
-
-def _asking(link: Link, rest: Ask) -> Ask:
-    async def ask(turn: Turn) -> Reply:
-        with blaming(f"The agent handler {link.name!r}", PluginError):
-            return await link.handler.run(turn, rest)
-
-    return ask
-
-
-async def _abandon(session: StoredSession | None, *, created: bool) -> None:
-    """Leave a session as it was before a turn that has failed: one that was created for it is gone again."""
-    if session is not None:
-        await (session.delete() if created else session.release())
-
-
-def _turn_reply(reply: Reply, entry: ModelEntry, context: Context, session: StoredSession | None) -> TurnReply:
-    return TurnReply(reply, _named(entry), headers=context.headers, ended=session.release if session else None)
-
-
-def _named(entry: ModelEntry) -> str:
-    return f"The answer of the model {entry.name!r} (provider {entry.provider!r})"
 
 
 def _model(entry: ModelEntry | BrokenEntry, project: Project) -> Model:

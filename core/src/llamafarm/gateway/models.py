@@ -55,25 +55,25 @@ class RuntimeModels:
 
     async def show(self, entry: ModelEntry, context: Context) -> ModelInfo:
         """What the runtime says of the model; its service is started. Raises LlamaFarmError."""
-        provider = self._dispatcher.lease(entry)
-        return await self._dispatcher.call(entry, context, lambda _: provider.describe(entry.model))
+        lease = self._dispatcher.lease(entry)
+        return await self._dispatcher.call(lease, context, lambda _: lease.provider.describe(entry.model))
 
     async def pull(self, entry: ModelEntry, context: Context) -> None:
         """Have the runtime fetch the model; its service is started. Raises LlamaFarmError.
 
         The steps go to `context.progress`. Cancelling ends the runtime's work; the next pull goes on from there.
         """
-        provider = self._dispatcher.lease(entry)
-        if not isinstance(provider, Pulls):
+        lease = self._dispatcher.lease(entry)
+        if not isinstance(lease.provider, Pulls):
             raise self._not_supported(entry, "fetch")
-        await self._dispatcher.call(entry, context, provider.pull)
+        await self._dispatcher.call(lease, context, lease.provider.pull)
 
     async def remove(self, entry: ModelEntry, context: Context) -> None:
         """Delete the model's files at the runtime; its service is started. Raises LlamaFarmError."""
-        provider = self._dispatcher.lease(entry)
-        if not isinstance(provider, Removes):
+        lease = self._dispatcher.lease(entry)
+        if not isinstance(lease.provider, Removes):
             raise self._not_supported(entry, "delete")
-        await self._dispatcher.call(entry, context, provider.remove)
+        await self._dispatcher.call(lease, context, lease.provider.remove)
 
     async def states(self, project: Project, *, timeout: float) -> list[ModelState]:  # noqa: ASYNC109 - part of what it says
         """How each of the project's models is, in their order, asked side by side. Starts nothing and never raises."""
@@ -86,7 +86,7 @@ class RuntimeModels:
         try:
             async with asyncio.timeout(timeout):
                 with blaming(f"The provider {entry.provider!r}", UpstreamError):
-                    provider = self._dispatcher.lease(entry)
+                    provider = self._dispatcher.lease(entry).provider
                     return _told(await provider.describe(entry.model), can_pull=isinstance(provider, Pulls))
         except TimeoutError:
             return ModelState("unreachable", f"No answer within {timeout:g} s.")
@@ -99,7 +99,7 @@ class RuntimeModels:
 
     async def _unanswered(self, entry: ModelEntry, error: ConnectionFailed) -> ModelState:
         try:
-            service = self._dispatcher.service(entry)
+            service = self._dispatcher.lease(entry).service
             obstacle = str(error) if service is None else (await service.status()).obstacle
         except LlamaFarmError as broken:
             obstacle = str(broken)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from llamafarm.config.secrets import mask
 from llamafarm.errors import UpstreamError
 from llamafarm.gateway.blame import blaming
+from llamafarm.handlers.trace import Trace
 from llamafarm.providers.content import Content
+from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.reply import Reply, WrappedReply
 from llamafarm.wire import sse
+
+TRACE_FIELD = "llamafarm"
+"""The field of the last chunk, and of a whole answer, that holds what LlamaFarm says beside it."""
 
 
 class TurnReply(WrappedReply):
@@ -67,11 +73,54 @@ class TurnReply(WrappedReply):
             await self._ended()
 
 
-def turn_content(content: Content, what: str, headers: Mapping[str, str]) -> Content:
-    """The same content with headers; what a plugin should not have raised is an UpstreamError that names `what`."""
-    passed = Content(content.media_type, _blamed(content, what), content.aclose)
+def turn_content(content: Content, what: str, headers: Mapping[str, str], ended: Callable[[], None]) -> Content:
+    """The same content with headers; what a plugin should not have raised is an UpstreamError that names `what`.
+
+    ended: called when it has been read to its end, and when it is closed.
+    """
+
+    async def close() -> None:
+        try:
+            await content.aclose()
+        finally:
+            ended()
+
+    passed = Content(content.media_type, _blamed(content, what), close)
     passed.headers = {**content.headers, **headers}
     return passed
+
+
+def with_trace(reply: Reply, trace: Trace, secrets: Collection[str]) -> Reply:
+    """The reply, and at its end the notes of its turn, without secrets."""
+
+    def last() -> dict[str, Any]:
+        return {TRACE_FIELD: {"trace": [_masked(row, secrets) for row in trace.rows()]}}
+
+    return reply.after(last)
+
+
+def ending(release: Callable[[], Awaitable[None]] | None, end: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    """What is to be done once an answer has ended. release: gives the session back; end: stops counting the answer."""
+
+    async def ended() -> None:
+        end()
+        if release is not None:
+            await release()
+
+    return ended
+
+
+def blame_of(entry: ModelEntry) -> str:
+    """How an answer is called whose plugin has raised what it should not."""
+    return f"The answer of the model {entry.name!r} (provider {entry.provider!r})"
+
+
+def _masked(value: Any, secrets: Collection[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _masked(item, secrets) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, secrets) for item in value]
+    return mask(value, secrets) if isinstance(value, str) else value
 
 
 async def _blamed(content: Content, what: str) -> AsyncGenerator[bytes, None]:

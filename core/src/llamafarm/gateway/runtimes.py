@@ -71,14 +71,14 @@ async def _status(dispatcher: Dispatcher, entries: list[ModelEntry], seconds: fl
     names = tuple(one.name for one in entries)
     row = RuntimeStatus(entry.provider, entry.provider, "unreachable", names, dispatcher.endpoint(entry).base_url)
     try:
-        provider, service = dispatcher.lease(entry), dispatcher.service(entry)
+        lease = dispatcher.lease(entry)
     except LlamaFarmError as error:
         return replace(row, state="broken", detail=str(error))
     who = f"The provider {entry.provider!r}"
     status, health, models = await asyncio.gather(
-        _answer(_service_status(service), who, seconds),
-        _answer(provider.health(), who, seconds),
-        _answer(_loaded(provider), who, seconds),
+        _answer(_service_status(lease.service), who, seconds),
+        _answer(lease.provider.health(), who, seconds),
+        _answer(_loaded(lease.provider), who, seconds),
     )
     told = None if isinstance(models, LlamaFarmError) else models
     return replace(_state(row, health, status), models=told)

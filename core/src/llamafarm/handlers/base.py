@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from llamafarm.providers.base import Call
+from llamafarm.handlers.trace import Trace
+from llamafarm.providers.base import Call, ModelInfo
 from llamafarm.providers.reply import Reply
 from llamafarm.wire.chat import ChatRequest, Message
+from llamafarm.wire.operations import Operation
 
 if TYPE_CHECKING:
     from llamafarm.project import Project
@@ -29,13 +31,38 @@ class Session(Protocol):
         """Keep these messages, together or not at all."""
 
 
+class TurnModel:
+    """The model of a turn, and what is known of it: here nothing, in the gateway what its runtime says."""
+
+    def __init__(self, model: str = "") -> None:
+        self.id = model
+
+    async def info(self) -> ModelInfo:
+        """Features and context length, as the runtime says; asked for once and kept for a while.
+
+        Raises ProviderError where the runtime cannot be asked.
+        """
+        return ModelInfo(self.id)
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:  # noqa: ARG002 - the gateway's model uses it
+        """How many tokens the model would read for `request`; None where its provider cannot count them.
+
+        Raises ProviderError as `info` does.
+        """
+        return None
+
+
+AskModel = Callable[[Operation, Mapping[str, Any], str | None], Awaitable[Any]]
+"""Asks any operation of any model of the project: see `Turn.ask`."""
+
+
 @dataclass(frozen=True)
 class Turn:
     """One user turn. Handlers share it: change a copy (`with_messages`, `dataclasses.replace`), never its parts.
 
     request: what is asked, the parameters of the model entry merged in. call: its request id and deadline, to be passed
     on. session: None where the conversation is not kept. fields: the request fields that handlers own, validated and
-    taken out of `request`. other: asks another model of the project by its name, without handlers.
+    taken out of `request`. model: what is known of the model of `entry`.
     """
 
     project: Project
@@ -44,11 +71,27 @@ class Turn:
     call: Call
     session: Session | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
-    other: Callable[[str, ChatRequest], Awaitable[Reply]] | None = None
+    model: TurnModel = field(default_factory=TurnModel, compare=False)
+    trace: Trace = field(default_factory=Trace, compare=False)
+    ask_model: AskModel | None = field(default=None, repr=False, compare=False)
 
     def with_messages(self, messages: list[Message]) -> Turn:
         """The same turn with other messages."""
         return replace(self, request={**self.request, "messages": messages})
+
+    async def ask(self, operation: Operation, request: Mapping[str, Any], *, model: str | None = None) -> Any:
+        """Ask a model of the project something beside the turn: embed, rerank, classify, chat with another one.
+
+        model: the name of a model entry; None is this turn's own. No agent handler is in between. It returns what the
+        operation's row in the table says: the answer object, a `Reply` or a `Content`; the last two are closed by
+        whoever asked. Raises UsageError for an unknown model, OperationNotSupported, and ProviderError.
+        """
+        assert self.ask_model is not None, "a turn that no gateway has made asks nobody"
+        return await self.ask_model(operation, request, model)
+
+    def note(self, stage: str, **facts: Any) -> None:
+        """Say what a stage did, for whoever looks at the trace (`lf chat --trace`); the facts are JSON values."""
+        self.trace.note(stage, facts)
 
 
 Ask = Callable[[Turn], Awaitable[Reply]]
@@ -60,7 +103,12 @@ handler behind it raises. It may be called any number of times.
 
 
 class AgentHandler(Protocol):
-    """Middleware around the model: changes the turn, asks zero or more times, passes the reply on or makes another."""
+    """Middleware around the model: changes the turn, asks zero or more times, passes the reply on or makes another.
+
+    One is built for each model entry, from that entry's options. It may have two more methods, both without arguments:
+    `async def start(self)` is awaited once, before its first turn, and `async def aclose(self)` once its last turn has
+    ended, when the project is read again or is done with: what it holds open lives in between.
+    """
 
     async def run(self, turn: Turn, ask: Ask) -> Reply:
         """Answer `turn`. Whatever `ask` gave and is not returned must be closed.

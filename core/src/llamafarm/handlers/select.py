@@ -2,10 +2,11 @@
 
 The first of these that says something decides:
 
-1. `handler` of the model entry
-2. `prompt_format` of the model entry: `structured` means the handler `structured`, `unstructured` means `simple`
-3. `handler` of the project
-4. `simple`
+1. `handler` of the request, where `allow_handlers` of the model entry names all of them
+2. `handler` of the model entry
+3. `prompt_format` of the model entry: `structured` means the handler `structured`, `unstructured` means `simple`
+4. `handler` of the project
+5. `simple`
 
 The first handler of a chain is the outermost: it sees the conversation as the client sent it, and the answer last.
 `simple` is put first unless the chain names it, so that prompts apply exactly once and the session keeps what the user
@@ -15,14 +16,12 @@ itself decides where it stands; every handler before it then sees the conversati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from llamafarm.errors import ConfigError, PluginError
-from llamafarm.handlers.base import AgentHandler
+from llamafarm.errors import ConfigError, PluginError, RequestError
+from llamafarm.handlers.link import Link
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import AgentHandlerSpec
@@ -39,18 +38,15 @@ class HandlerSource(Protocol):
     def agent_handlers(self) -> dict[str, AgentHandlerSpec]: ...
 
 
-@dataclass(frozen=True)
-class Link:
-    """One handler of a chain, built. fields: what validates the request fields that are its own."""
+def chain_names(project: Project, entry: ModelEntry, wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The names of the chain, the outermost first. wanted: those that a request chooses.
 
-    name: str
-    handler: AgentHandler
-    fields: Mapping[str, TypeAdapter[Any]]
-
-
-def chain_names(project: Project, entry: ModelEntry) -> tuple[str, ...]:
-    """The names of the chain, the outermost first. Raises ConfigError for a handler that is named twice."""
+    Raises RequestError for one that the entry does not allow, and ConfigError for a handler that is named twice.
+    """
     names, origin = _chosen(project, entry)
+    if wanted and wanted != names:
+        _check_allowed(wanted, names, entry)
+        names, origin = wanted, "`handler` of the request"
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(
@@ -59,12 +55,36 @@ def chain_names(project: Project, entry: ModelEntry) -> tuple[str, ...]:
     return names if SIMPLE in names else (SIMPLE, *names)
 
 
-def build_chain(project: Project, entry: ModelEntry, plugins: HandlerSource) -> tuple[Link, ...]:
-    """The chain of one entry, built.
+def build_link(name: str, project: Project, entry: ModelEntry, plugins: HandlerSource) -> Link:
+    """One handler of an entry, built from its options.
 
-    Raises ConfigError as `chain_names` does, and PluginError for a handler that is not installed or does not work.
+    Raises PluginError for one that is not installed or does not work.
     """
-    return tuple(_link(name, project, entry, plugins) for name in chain_names(project, entry))
+    try:
+        spec = plugins.agent_handler(name)
+    except PluginError as error:
+        raise _explained(error, name, _chosen(project, entry)[1], plugins) from error
+    options = project.options_of(entry, name)
+    if options is None and spec.options is not None:
+        options = spec.options()
+    try:
+        fields = {field: TypeAdapter(kind) for field, kind in spec.fields.items()}
+        return Link(name, spec.build(options), fields)
+    except Exception as error:
+        raise PluginError(f"The agent handler {name!r} cannot be built: {type(error).__name__}: {error}") from error
+
+
+def check_fields(chain: tuple[Link, ...], entry: ModelEntry) -> None:
+    """Raise ConfigError where two handlers of one chain take the same field of a request."""
+    owners: dict[str, str] = {}
+    for link in chain:
+        for field in link.fields:
+            if (other := owners.setdefault(field, link.name)) != link.name:
+                raise ConfigError(
+                    f"The agent handlers {other!r} and {link.name!r} of the model entry {entry.name!r} both take the "
+                    f"field {field!r} of a request.",
+                    hint="One chain can have only one of them.",
+                )
 
 
 def _chosen(project: Project, entry: ModelEntry) -> tuple[tuple[str, ...], str]:
@@ -79,19 +99,15 @@ def _chosen(project: Project, entry: ModelEntry) -> tuple[tuple[str, ...], str]:
     return (SIMPLE,), "The default"
 
 
-def _link(name: str, project: Project, entry: ModelEntry, plugins: HandlerSource) -> Link:
-    try:
-        spec = plugins.agent_handler(name)
-    except PluginError as error:
-        raise _explained(error, name, _chosen(project, entry)[1], plugins) from error
-    options = project.handler_options.get(name)
-    if options is None and spec.options is not None:
-        options = spec.options()
-    try:
-        fields = {field: TypeAdapter(kind) for field, kind in spec.fields.items()}
-        return Link(name, spec.build(options), fields)
-    except Exception as error:
-        raise PluginError(f"The agent handler {name!r} cannot be built: {type(error).__name__}: {error}") from error
+def _check_allowed(wanted: tuple[str, ...], own: tuple[str, ...], entry: ModelEntry) -> None:
+    allowed = {*entry.allow_handlers, *own}
+    if foreign := [name for name in wanted if name not in allowed]:
+        raise RequestError(
+            f"The model entry {entry.name!r} does not let a request choose the agent handler {foreign[0]!r}.",
+            hint=f"It allows: {', '.join(sorted(allowed))}. `allow_handlers` of the entry names them.",
+            code="handler_not_allowed",
+            param="handler",
+        )
 
 
 def _explained(error: PluginError, name: str, origin: str, plugins: HandlerSource) -> PluginError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from llamafarm.providers.entry import ModelEntry, Timeouts
+from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.operations import OPERATIONS, Operation
 
 
@@ -144,6 +145,14 @@ class Removes(Protocol):
 
     async def remove(self, call: Call) -> None:
         """Delete the files of the model of `call.entry` at the runtime. Raises ModelNotFound, and ProviderError."""
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A provider whose runtime can say how many tokens a conversation has."""
+
+    async def count_tokens(self, request: ChatRequest, call: Call) -> int:
+        """How many tokens the model of `call.entry` would read for this request. Raises ProviderError."""
 
 
 def operations(provider: type[Any] | Provider) -> tuple[Operation, ...]:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from llamafarm.providers.assemble import put_together, taken_apart
-from llamafarm.providers.reply import ChangeChunks, Reply, WrappedReply
+from llamafarm.providers.reply import ChangeChunks, LastChunk, Reply, WrappedReply
 from llamafarm.wire import sse
 
 ChangeText = Callable[[], Callable[[str, bool], str]]
@@ -40,9 +40,9 @@ class ChangedReply(WrappedReply):
 class AppendedReply(WrappedReply):
     """Another reply and, at its end, one chunk more."""
 
-    def __init__(self, reply: Reply, chunk: Mapping[str, Any]) -> None:
+    def __init__(self, reply: Reply, chunk: LastChunk) -> None:
         super().__init__(reply)
-        self._chunk = dict(chunk)
+        self._chunk = chunk
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         first: Mapping[str, Any] | None = None
@@ -62,12 +62,15 @@ class AppendedReply(WrappedReply):
                 yield frame
 
     async def completion(self) -> Any:
-        added = {name: value for name, value in self._chunk.items() if name != "choices"}
-        return {**await self._reply.completion(), **added}
+        answer = await self._reply.completion()
+        return {**answer, **{name: value for name, value in self._added().items() if name != "choices"}}
 
     def _last(self, first: Mapping[str, Any]) -> dict[str, Any]:
         shared = {name: first[name] for name in SHARED_FIELDS if name in first}
-        return {**shared, "choices": [], **self._chunk}
+        return {**shared, "choices": [], **self._added()}
+
+    def _added(self) -> Mapping[str, Any]:
+        return self._chunk() if callable(self._chunk) else self._chunk
 
 
 def changed_texts(change: ChangeText) -> ChangeChunks:

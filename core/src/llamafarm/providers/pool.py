@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llamafarm.providers.base import Endpoint, Provider
@@ -24,24 +25,41 @@ class Spec(Protocol):
     def connect(self) -> Callable[[Endpoint], Provider]: ...
 
 
+@dataclass(eq=False)
+class Connection:
+    """A provider that is connected to its endpoint. is_up: whether the service behind it has been seen running."""
+
+    endpoint: Endpoint
+    provider: Provider
+    is_up: bool = False
+
+
 class ProviderPool:
     """Makes each provider once, when it is first asked for."""
 
     def __init__(self) -> None:
-        self._providers: dict[tuple[str, Endpoint], Provider] = {}
+        self._connections: dict[tuple[str, Endpoint], Connection] = {}
 
-    def lease(self, spec: Spec, entry: ModelEntry) -> Provider:
-        """The provider that serves `entry`: the same object for equal endpoints. It is closed by the pool."""
-        key = (spec.name, spec.endpoint(entry))
-        provider = self._providers.get(key)
-        if provider is None:
-            provider = self._providers[key] = spec.connect(key[1])
-        return provider
+    def connect(self, spec: Spec, entry: ModelEntry) -> Connection:
+        """The connection that serves `entry`: the same object for equal endpoints. It is closed by the pool."""
+        endpoint = spec.endpoint(entry)
+        key = (spec.name, endpoint)
+        if key not in self._connections:
+            self._connections[key] = Connection(endpoint, spec.connect(endpoint))
+        return self._connections[key]
+
+    async def close_all_but(self, used: Container[Endpoint]) -> None:
+        """Close those whose endpoint nobody uses any more."""
+        unused = [key for key in self._connections if key[1] not in used]
+        await _close_each([(key[0], self._connections.pop(key)) for key in unused])
 
     async def aclose(self) -> None:
         """Close all of them; one that does not close is told in the log and harms no other. Twice does nothing."""
-        providers, self._providers = self._providers, {}
-        await asyncio.gather(*(_close(name, provider) for (name, _), provider in providers.items()))
+        await self.close_all_but(())
+
+
+async def _close_each(connections: list[tuple[str, Connection]]) -> None:
+    await asyncio.gather(*(_close(name, connection.provider) for name, connection in connections))
 
 
 async def _close(name: str, provider: Provider) -> None:

@@ -18,6 +18,10 @@ ChangeChunks = Callable[[AsyncIterator[Any]], AsyncGenerator[Any, None]]
 """Reads the chunks of an answer and yields those that take their place."""
 
 
+LastChunk = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+"""The fields of a chunk, or a function that returns them."""
+
+
 class Reply:
     """An answer that the upstream has accepted: it exists only after that.
 
@@ -53,11 +57,12 @@ class Reply:
     async def aclose(self) -> None:
         """Close the connection to the upstream now, whatever has been read."""
 
-    def after(self, chunk: Mapping[str, Any]) -> Reply:
+    def after(self, chunk: LastChunk) -> Reply:
         """This answer with one more chunk at its end; what comes before it passes through untouched.
 
-        chunk: the fields that are added, such as `{"sources": [...]}`; id, model and the like are filled in. A whole
-        answer gets them as fields of its own. An answer that breaks off gets none.
+        chunk: the fields that are added, such as `{"sources": [...]}`, or a function that returns them once the rest
+        has come; id, model and the like are filled in. A whole answer gets them as fields of its own. An answer that
+        breaks off gets none.
         """
         from llamafarm.providers.changed import AppendedReply
 

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from llamafarm.handlers.base import AgentHandler, Turn
+from llamafarm.handlers.base import AgentHandler, Turn, TurnModel
 from llamafarm.project import Project
 from llamafarm.providers.assemble import put_together
 from llamafarm.providers.base import Call
 from llamafarm.providers.reply import Reply
 from llamafarm.wire import sse
+from llamafarm.wire.operations import CHAT, Operation
 
 from llamafarm_kit.testing.scripted import POLL_SECONDS, ScriptedProvider, ScriptedReply, Step
 
@@ -83,10 +84,13 @@ class Bench:
         }
         call = Call(entry, "request-1", asyncio.get_running_loop().time() + self.patience)
 
-        async def other(_name: str, request: Any) -> Reply:
-            return await model.answer(request, call)
+        async def ask_model(operation: Operation, request: Any, _model: str | None) -> Any:
+            if operation is CHAT:
+                return await model.answer(request, call)
+            return await getattr(model.provider, operation.method)(request, call)
 
-        return Turn(self.project, entry, request, call, fields=self.fields, other=other)
+        known = TurnModel(entry.model)
+        return Turn(self.project, entry, request, call, fields=self.fields, model=known, ask_model=ask_model)
 
     async def run(self, model: Model, *, stream: bool = True, turn: Turn | None = None) -> Reply:
         """Let the handler answer one turn."""

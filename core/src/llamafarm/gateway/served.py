@@ -1,0 +1,106 @@
+"""One project while it is served: what its entries lead to, their agent handlers, and the answers that are running."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from llamafarm.errors import PluginError
+from llamafarm.gateway.blame import blaming
+from llamafarm.gateway.dispatch import Dispatcher, Lease
+from llamafarm.handlers.link import Link
+from llamafarm.handlers.select import build_link, chain_names, check_fields
+from llamafarm.project import Project
+from llamafarm.providers.entry import ModelEntry
+
+if TYPE_CHECKING:
+    from llamafarm.plugins.manager import PluginManager
+
+log = logging.getLogger(__name__)
+
+
+class Served:
+    """Everything of a project that is made once and kept until it is read again."""
+
+    def __init__(self, project: Project, plugins: PluginManager, dispatcher: Dispatcher) -> None:
+        self.project = project
+        self.plugins = plugins
+        self._dispatcher = dispatcher
+        self._leases: dict[str, Lease] = {}
+        self._links: dict[tuple[str, str], Link] = {}
+        self._chains: dict[tuple[str, tuple[str, ...]], tuple[Link, ...]] = {}
+        self._owners: Mapping[str, str] | None = None
+        self._looking = asyncio.Lock()
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def lease(self, entry: ModelEntry) -> Lease:
+        """What an entry of the project leads to. Raises PluginError."""
+        if entry.name not in self._leases:
+            self._leases[entry.name] = self._dispatcher.lease(entry)
+        return self._leases[entry.name]
+
+    def chain(self, entry: ModelEntry, wanted: tuple[str, ...] = ()) -> tuple[Link, ...]:
+        """The agent handlers of an entry, the outermost first. wanted: those that a request chooses.
+
+        Raises RequestError, ConfigError and PluginError.
+        """
+        key = (entry.name, wanted)
+        if key not in self._chains:
+            chain = tuple(self._link(name, entry) for name in chain_names(self.project, entry, wanted))
+            check_fields(chain, entry)
+            self._chains[key] = chain
+        return self._chains[key]
+
+    async def field_owners(self) -> Mapping[str, str]:
+        """The agent handler that owns each request field; every plugin is loaded for that, once, off the event loop."""
+        async with self._looking:
+            if self._owners is None:
+                handlers = await asyncio.to_thread(self.plugins.agent_handlers)
+                self._owners = {field: spec.name for spec in handlers.values() for field in spec.fields}
+            return self._owners
+
+    def begin(self) -> Callable[[], None]:
+        """Count one more running answer; the function that is returned says that it has ended, and may do so twice."""
+        self._running += 1
+        self._idle.clear()
+        running = True
+
+        def end() -> None:
+            nonlocal running
+            if running:
+                running = False
+                self._running -= 1
+                if self._running == 0:
+                    self._idle.set()
+
+        return end
+
+    async def wait_until_idle(self) -> None:
+        """Wait until no answer is running."""
+        await self._idle.wait()
+
+    async def aclose(self) -> None:
+        """Close the handlers; one that does not close is told in the log and harms no other."""
+        links, self._links = self._links, {}
+        self._chains.clear()
+        await asyncio.gather(*map(_close, links.values()))
+
+    def _link(self, name: str, entry: ModelEntry) -> Link:
+        key = (entry.name, name)
+        if key not in self._links:
+            self._links[key] = build_link(name, self.project, entry, self.plugins)
+        return self._links[key]
+
+
+async def _close(link: Link) -> None:
+    try:
+        with blaming(f"The agent handler {link.name!r}", PluginError):
+            await link.aclose()
+    except PluginError as error:
+        log.warning("%s", error.message)
+    except Exception as error:  # noqa: BLE001 - the others are to be closed too
+        log.warning("The agent handler %r did not close: %s", link.name, error)
