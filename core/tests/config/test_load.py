@@ -262,6 +262,7 @@ def test_all_problems_are_told_together_in_the_order_of_the_file(refused):
         ("stalls: -1", "stalls: must be greater than or equal to 0, not -1"),
         ("description: 3", "description: must be text, not a number; put it in quotes"),
         ("handler: 3", "handler: must be text or a list, not a number; put it in quotes"),
+        ("barn: 'colour:red'", "barn: must be a mapping, not text; write a space after the colon: `colour: …`"),
         ("barn: [a]", "barn: must be a mapping, not a list"),
         ("barn: {colour: wite}", "barn.colour: must be one of 'red', 'white', not 'wite'; did you mean 'white'?"),
         ("timeouts: {conect: 1}", "timeouts.conect: unknown key; did you mean 'connect'? Allowed: connect, first_byte"),
