@@ -280,7 +280,7 @@ def test_every_mistake_is_told_in_one_run_whichever_entry_it_is_in(refused):
         "llamafarm.yaml:10:7: runtime.models[2].provider: is missing",
         "llamafarm.yaml:12:7: runtime.models[2].prompts: must be a list, not 'x'",
         "llamafarm.yaml:13:32: runtime.models[3].model: the variable NOWHERE is not set",
-        "llamafarm.yaml:13:54: runtime.models[3].stalls: must be greater than or equal to 0, not -1",
+        "llamafarm.yaml:13:53: runtime.models[3].stalls: must be greater than or equal to 0, not -1",
     ]
 
 
