@@ -127,7 +127,7 @@ def test_each_distribution_works_with_what_it_and_those_below_it_declare(environ
 
 def the_core_alone_gives_a_working_lf(core: Environment) -> None:
     assert core.unimportable("llamafarm") == {}
-    assert len(core.distributions()) <= 30
+    assert len(core.distributions()) <= 34
     assert core.lf("--help").returncode == 0
     missing = core.lf("plugins", "new", "acme")
     assert missing.returncode == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -456,14 +457,14 @@ async def test_another_address_goes_through_the_proxy_of_the_environment(monkeyp
 async def test_a_failure_to_connect_elsewhere_is_tried_again(monkeypatch):
     tried = []
 
-    async def refused(*args, **options):
+    def unknown(*args, **options):
         tried.append(args)
-        raise OSError("Connection refused")
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-    monkeypatch.setattr("anyio.connect_tcp", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     monkeypatch.setattr("llamafarm.http.upstream.CONNECT_BACKOFF", 0.001)
     http = HttpUpstream(Endpoint("acme", "http://runtime.example/v1"))
-    with pytest.raises(ConnectionFailed):
+    with pytest.raises(ConnectionFailed, match="Temporary failure in name resolution"):
         await http.post_json("/x", {}, call())
     assert len(tried) == 3
     await http.aclose()

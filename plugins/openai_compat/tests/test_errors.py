@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from llamafarm.errors import (
     AuthenticationFailed,
@@ -21,6 +23,7 @@ from llamafarm_openai_compat.config import endpoint
 from llamafarm_openai_compat.errors import read_error
 from llamafarm_openai_compat.provider import OpenAIProvider
 from openai_asking import COMPLETION, MESSAGES, Asking, entry_at
+from openai_networks import resolve
 
 pytestmark = pytest.mark.anyio
 TOO_LONG = (
@@ -219,11 +222,12 @@ async def test_without_a_time_and_after_a_failure_nothing_is_asked_again(status,
 async def test_a_server_elsewhere_that_cannot_be_reached_is_tried_again_and_one_on_this_machine_is_not(monkeypatch):
     tried = []
 
-    async def refused(*, remote_host, **options):
-        tried.append(remote_host)
-        raise OSError("Connection refused")
+    async def refused(*, addr_infos, **options):
+        tried.append(addr_infos[0][-1][1])
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
 
-    monkeypatch.setattr("anyio.connect_tcp", refused)
+    resolve(monkeypatch, "models.test")
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", refused)
     monkeypatch.setattr("llamafarm.http.upstream.CONNECT_BACKOFF", 0.001)
     for base_url in ("http://models.test/v1", "http://127.0.0.1:9/v1"):
         entry = entry_at(base_url)
@@ -231,7 +235,7 @@ async def test_a_server_elsewhere_that_cannot_be_reached_is_tried_again_and_one_
         with pytest.raises(ConnectionFailed, match="Connection refused"):
             await provider.chat({"messages": MESSAGES}, Call(entry, "r"))
         await provider.aclose()
-    assert tried == ["models.test"] * 3 + ["127.0.0.1"]
+    assert tried == [80] * 3 + [9]
 
 
 @pytest.mark.parametrize(

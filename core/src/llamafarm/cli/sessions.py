@@ -44,9 +44,7 @@ def show(session: str, as_json: bool) -> None:
         print_json(messages)
         return
     for message in messages:
-        content = message.get("content") or ""
-        text = content if isinstance(content, str) else json_text(content)
-        click.echo(f"{click.style(message['role'], bold=True)}: {text}")
+        click.echo(f"{click.style(message['role'], bold=True)}: {message.get('content') or ''}")
         for call in message.get("tool_calls") or ():
             click.echo(json_text({"tool_call": call}))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
-from urllib.parse import urlsplit
+import re
+from urllib.parse import unquote, urlsplit
 
 
 def normalize_base_url(url: str, *, path: str = "/v1") -> str:
@@ -12,11 +14,10 @@ def normalize_base_url(url: str, *, path: str = "/v1") -> str:
     Raises ValueError where it is not an http or https URL of a host, or carries what a base cannot (`?`, `#`).
     """
     parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is not an address such as http://127.0.0.1:11540")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port_or_none(url):
+        raise ValueError(f"{_without_secrets(url)!r} is not an address such as http://127.0.0.1:11540")
     if parts.query or parts.fragment:
-        raise ValueError(f"{url!r} must end after its path")
-    _ = parts.port  # reading it raises ValueError where it is not a port number
+        raise ValueError(f"{_without_secrets(url)!r} must end after its path")
     own = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{own or path}"
 
@@ -36,3 +37,30 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def shown(url: str) -> str:
+    """Return `url` as people may see it: without the user and the password that it may hold."""
+    return re.sub(r"(?<=://)[^/]*@", "", url, count=1)
+
+
+def credentials_of(url: str) -> str | None:
+    """Return the user and the password of `url` as a header `Authorization` holds them (RFC 7617), if it has any."""
+    parts = urlsplit(url)
+    if parts.username is None and parts.password is None:
+        return None
+    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _without_secrets(url: str) -> str:
+    """What cannot be read as an address, without what may be a password in it: one may hold any character."""
+    return re.sub(r"(?<=://).*@", "", url)
+
+
+def _has_port_or_none(url: str) -> bool:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
+    return True

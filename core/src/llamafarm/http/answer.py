@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, NoReturn, Self
 
-import httpx
+import aiohttp
 
 from llamafarm.errors import ProviderTimeout, UpstreamError
+from llamafarm.http.unreachable import reason
 from llamafarm.providers.base import Endpoint
 from llamafarm.providers.limits import Limits
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
-LOST = "the connection was lost"
-"""What has happened where the system says nothing of it."""
 
 
 class Answer:
@@ -24,23 +23,28 @@ class Answer:
     Each piece must come within the limits (first byte, between bytes, deadline). Used as a context manager it closes.
     """
 
-    def __init__(self, endpoint: Endpoint, response: httpx.Response, limits: Limits, model: str | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, response: aiohttp.ClientResponse, limits: Limits, model: str | None = None
+    ) -> None:
         self.endpoint = endpoint
         self._named = endpoint.named(model)
-        self.headers = response.headers
-        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.status = response.status
         self.url = str(response.url)
         self._response = response
+        self._body = response.content
         self._limits = limits
         self._begun = False
         self._peeked: bytes | None = None
-        encoded = "content-encoding" in response.headers
-        self._pieces: AsyncIterator[bytes] = response.aiter_bytes() if encoded else response.aiter_raw()
+        self._loop = asyncio.get_running_loop()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._end: float | None = None
+        """Until when the piece that somebody waits for must have come."""
 
     @property
     def content_type(self) -> str:
         """The media type, without parameters, in lower case."""
-        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -49,15 +53,17 @@ class Answer:
         if self._peeked:
             piece, self._peeked = self._peeked, b""
             return piece
-        end = self._limits.next() if self._begun else self._limits.first_byte  # silence counts while somebody listens
         try:
-            async with asyncio.timeout_at(end):
-                piece = await anext(self._pieces)
-        except TimeoutError:
-            raise self._late(end) from None
-        except httpx.HTTPError as error:
-            raise self.broken(f"broke off ({str(error) or LOST})") from error
+            piece = self._body.read_nowait() or await self._next_piece()
+        except aiohttp.ClientError as error:
+            raise self.broken(f"broke off ({reason(error)})") from error
         self._begun = True
+        if not piece:
+            self._stop_alarm()
+            raise StopAsyncIteration
+        deadline = self._limits.deadline
+        if deadline is not None and self._loop.time() > deadline:  # what pours in is never waited for
+            raise self._late(deadline)
         return piece
 
     async def peek(self) -> bytes:
@@ -65,6 +71,35 @@ class Answer:
         if self._peeked is None:
             self._peeked = await anext(self, b"")
         return self._peeked
+
+    async def _next_piece(self) -> bytes:
+        """Wait for what comes next; nothing is the end. Silence counts only while somebody listens."""
+        self._end = self._limits.next() if self._begun else self._limits.first_byte
+        if self._end is not None and (self._alarm is None or self._alarm.when() > self._end):
+            self._set_alarm(self._end)
+        try:
+            return await self._body.readany()
+        finally:
+            self._end = None
+
+    def _set_alarm(self, end: float) -> None:
+        self._stop_alarm()
+        self._alarm = self._loop.call_at(end, self._ring)
+
+    def _ring(self) -> None:
+        """One alarm serves many pieces: it is set again where the piece that it was for has come long ago."""
+        self._alarm = None
+        if self._end is None:
+            return
+        if self._end > self._loop.time():
+            self._set_alarm(self._end)
+        else:
+            self._body.set_exception(self._late(self._end))
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     async def text(self, limit: int) -> str:
         """The body as text, cut off at `limit` bytes."""
@@ -114,7 +149,11 @@ class Answer:
 
     async def aclose(self) -> None:
         """Close now; the connection is kept only where the answer was read to its end."""
-        await self._response.aclose()
+        self._stop_alarm()
+        if self._response.closed:
+            return
+        self._response.close()
+        await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
     async def __aenter__(self) -> Self:
         return self

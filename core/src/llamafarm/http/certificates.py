@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
+import certifi
 
 from llamafarm.errors import ConfigError
 
@@ -20,7 +20,7 @@ def trusted(environ: Mapping[str, str] = os.environ) -> ssl.SSLContext:
     for variable in VARIABLES:
         if place := environ.get(variable):
             return _context(variable, place)
-    return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def _context(variable: str, place: str) -> ssl.SSLContext:

@@ -1,163 +1,166 @@
-"""Keep-alive connections to one runtime, as a transport of httpx.
+"""The connections to one runtime: aiohttp's pool, and a second try where a connection was closed while it was idle.
 
-httpx's own pool walks over all its connections for every request, which at hundreds of them costs more than the request
-itself; here the connection that was used last is taken first, and nothing else is looked at. And this pool knows
-whether a connection is a reused one: servers close an idle connection without a word, some of them after every streamed
-answer though they promise to keep it, and only the pool can tell that from a server that failed at our request.
+aiohttp is used directly, since building the requests and answers of httpx costs more than sending them;
+`Connections.transport` is the same pool as a transport of httpx.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator
+import io
+import socket
+from collections.abc import Mapping
+from ssl import SSLContext
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-import httpcore
-import httpx
-from anyio import CancelScope
+import aiohttp
+from aiohttp.abc import ResolveResult
+
+from llamafarm.http import socks
+from llamafarm.http.proxies import Proxy
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_CONNECTIONS = 1000
 KEEP_ALIVE_SECONDS = 30.0
 CLOSING_SECONDS = 2.0
 """How long a server's closing of an idle connection may be on its way to us; a later one comes from its work."""
-_FAULTS = (
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.UnsupportedProtocol,
-    httpcore.ProxyError,
-)
+MAX_HEADER_BYTES = 64 * 1024
+MAX_COPIED_BYTES = 1024 * 1024
+"""A larger body is sent in pieces, so that the event loop goes on meanwhile."""
 
 
-class Connections(httpx.AsyncBaseTransport):
-    """Connections to one origin. tls: for https only. network: makes them, where they are not direct.
+class Lost(aiohttp.ClientPayloadError):
+    """The connection ended before the answer had come. answered: whether a part of it had.
+
+    Not one of aiohttp's own errors for this: aiohttp asks again after those, whether the connection was a reused one or
+    not. (`httpx_aiohttp` makes a ReadError of it.)
+    """
+
+    def __init__(self, reason: str, *, answered: bool) -> None:
+        super().__init__(reason)
+        self.answered = answered
+
+
+class Connections:
+    """Connections to one origin, kept alive. headers: sent with every request. connect: seconds a new one may take.
 
     A request on a reused connection that the server closes within CLOSING_SECONDS, before the first byte of its answer,
     is sent once more, on a fresh one: the two have crossed. Above MAX_CONNECTIONS requests wait for their turn.
     """
 
-    def __init__(
-        self,
-        tls: ssl.SSLContext | None = None,
-        *,
-        network: httpcore.AsyncNetworkBackend | None = None,
-        limit: int = MAX_CONNECTIONS,
-    ) -> None:
+    def __init__(self, headers: Mapping[str, str], connect: float, tls: SSLContext | None, proxy: Proxy | None) -> None:
+        self._headers = headers
+        self._connect = connect
         self._tls = tls
-        self._network = network
-        self._slots = asyncio.Semaphore(limit)
-        self._idle: list[httpcore.AsyncHTTPConnection] = []
-        self._closed = False
+        self._proxy = proxy
+        self._pool: aiohttp.ClientSession | None = None
+        self._unpooled: aiohttp.ClientSession | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await self._slots.acquire()
-        try:
-            connection, answer = await self._send(_raw(request))
-        except BaseException as error:
-            self._slots.release()
-            if isinstance(error, _FAULTS):
-                raise _translated(error) from error
-            raise
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(self, connection, answer))
+    async def ask(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, *, keep: bool = True
+    ) -> aiohttp.ClientResponse:
+        """Send a request and return the answer once its head is there. Raises what aiohttp raises, and Lost.
 
-    async def _send(self, request: httpcore.Request) -> tuple[httpcore.AsyncHTTPConnection, httpcore.Response]:
-        reused = await self._take()
-        if reused is not None:
+        keep: whether the connection may be an old one, and be used again.
+        """
+        use = _Use()
+        options: Any = {"headers": headers, "allow_redirects": False, "trace_request_ctx": use}
+        if keep:
             sent = asyncio.get_running_loop().time()
             try:
-                return reused, await _ask(reused, request)
-            except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
+                return await self._kept().request(method, url, data=_data(body), **options)
+            except Lost as lost:
                 late = asyncio.get_running_loop().time() - sent > CLOSING_SECONDS
-                if late or not _closed_before_answering(error):
+                if lost.answered or late or not use.is_reused:
                     raise
-        fresh = httpcore.AsyncHTTPConnection(
-            origin=request.url.origin,
-            ssl_context=self._tls,
-            keepalive_expiry=KEEP_ALIVE_SECONDS,
-            network_backend=self._network,
+        return await self._fresh().request(method, url, data=_data(body), **options)
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """The same connections as a transport of httpx."""
+        from llamafarm.http.transport import SharedTransport
+
+        return SharedTransport(self._kept)
+
+    async def aclose(self) -> None:
+        """Close all connections; calling twice does nothing."""
+        for session in (self._pool, self._unpooled):
+            if session is not None:
+                await session.close()
+
+    def _kept(self) -> aiohttp.ClientSession:
+        if self._pool is None:
+            self._pool = self._session(keepalive_timeout=KEEP_ALIVE_SECONDS)
+        return self._pool
+
+    def _fresh(self) -> aiohttp.ClientSession:
+        if self._unpooled is None:
+            self._unpooled = self._session(force_close=True)
+        return self._unpooled
+
+    def _session(self, **options: Any) -> aiohttp.ClientSession:
+        options |= {"limit": MAX_CONNECTIONS, "ssl": self._tls or True}
+        connector, proxy, middlewares = None, None, [_once]
+        if self._proxy is not None and self._proxy.is_socks:
+            connector = socks.connector(self._proxy.url, **options)
+            middlewares.append(socks.translated)
+        elif self._proxy is not None:
+            proxy = self._proxy.url
+        return aiohttp.ClientSession(
+            connector=connector or aiohttp.TCPConnector(resolver=_Resolver(self._connect), **options),
+            proxy=proxy,
+            middlewares=middlewares,
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
+            trace_configs=[_TRACE],
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
         )
-        return fresh, await _ask(fresh, request)
-
-    async def _take(self) -> httpcore.AsyncHTTPConnection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.has_expired():
-                return connection
-            await connection.aclose()
-        return None
-
-    async def give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Take back a connection whose answer is closed: kept where it can be used again."""
-        self._slots.release()
-        if not connection.is_idle():
-            return
-        if self._closed:
-            await connection.aclose()
-            return
-        self._idle.append(connection)
-        if self._idle[0].has_expired():
-            await self._idle.pop(0).aclose()
-
-    async def aclose(self) -> None:
-        self._closed = True
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            await connection.aclose()
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of one answer; closing it before its end closes the connection."""
-
-    def __init__(self, pool: Connections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response) -> None:
-        self._pool = pool
-        self._connection = connection
-        self._answer = answer
-        self._closed = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for piece in self._answer.aiter_stream():
-                yield piece
-        except _FAULTS as error:
-            raise _translated(error) from error
-
-    async def aclose(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            await self._answer.aclose()
-        finally:
-            await self._pool.give_back(self._connection)
+def _data(body: bytes | None) -> bytes | io.BytesIO | None:
+    return io.BytesIO(body) if body is not None and len(body) > MAX_COPIED_BYTES else body
 
 
-async def _ask(connection: httpcore.AsyncHTTPConnection, request: httpcore.Request) -> httpcore.Response:
-    """Send the request; a connection that is not answered is closed, also where the waiting is cancelled."""
+class _Use:
+    """What is known of the connection of one request."""
+
+    is_reused = False
+
+
+async def _note_reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx.is_reused = True
+
+
+_TRACE = aiohttp.TraceConfig()
+_TRACE.on_connection_reuseconn.append(_note_reuse)
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request once: see `Lost`."""
     try:
-        return await connection.handle_async_request(request)
-    except BaseException:
-        with CancelScope(shield=True):
-            await connection.aclose()
+        return await send(request)
+    except aiohttp.ClientConnectorError:
         raise
+    except aiohttp.ServerDisconnectedError as error:
+        raise Lost("", answered=not isinstance(error.message, str)) from error
+    except (aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
+        raise Lost("", answered=False) from error
 
 
-def _raw(request: httpx.Request) -> httpcore.Request:
-    url = httpcore.URL(
-        scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
-    )
-    return httpcore.Request(
-        request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
-    )
+class _Resolver(aiohttp.ThreadedResolver):
+    """Looks names up; aiohttp's own time limit for connecting does not count that."""
 
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
 
-def _closed_before_answering(error: Exception) -> bool:
-    """Whether the connection ended without an answer; a malformed answer is one."""
-    return not isinstance(error, httpcore.RemoteProtocolError) or "without sending a response" in str(error)
-
-
-def _translated(error: Exception) -> httpx.TransportError:
-    """The exception of httpx that has the name of httpcore's: the two trees are alike."""
-    kind = getattr(httpx, type(error).__name__, httpx.TransportError)
-    translated = kind(str(error))
-    assert isinstance(translated, httpx.TransportError)
-    return translated
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        async with asyncio.timeout(self._seconds):
+            return await super().resolve(host, port, family)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import ssl
 import urllib.request
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
-
-import httpx
+from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from llamafarm.errors import ConfigError
 from llamafarm.http.address import is_loopback
-from llamafarm.http.connections import Connections
-from llamafarm.http.socks import Socks
 
 SOCKS_PORT = 1080
 """Where a SOCKS proxy is whose address has no port (RFC 1928)."""
+NO_PROXY_HINT = "NO_PROXY names the hosts that need none."
 
 
 @dataclass(frozen=True)
@@ -42,26 +39,24 @@ class Proxy:
         """Whether it speaks SOCKS5; desktops write plain `socks:` for it."""
         return self.url.startswith(("socks:", "socks5:", "socks5h:"))
 
-    def transport(self, tls: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
-        """Connections through it. Raises ConfigError where it is of a kind that cannot be used here."""
-        own = tls if self.url.startswith("https:") else None
+    def check(self) -> None:
+        """Raise ConfigError where its address cannot be used; the message does not show its credentials."""
         try:
-            if self.is_socks:
-                return Connections(tls, network=self._socks())
-            return httpx.AsyncHTTPTransport(verify=tls, proxy=httpx.Proxy(self.url, ssl_context=own), limits=limits)
-        except (ValueError, httpx.InvalidURL):  # its message would show the credentials
+            parts = urlsplit(self.url)
+            usable = parts.port != 0 and bool(parts.hostname) and (self.is_socks or parts.scheme in ("http", "https"))
+        except ValueError:
+            usable = False
+        if not usable:
             raise ConfigError(
                 f"{self.source} names {self.shown}, which is no address of a proxy.",
                 hint="It is to be like http://proxy.example:3128 or socks5://proxy.example:1080, a user and a password "
                 "percent-encoded.",
-            ) from None
-
-    def _socks(self) -> Socks:
-        parts = urlsplit(self.url)
-        if not parts.hostname:
-            raise ValueError(self.url)
-        port = parts.port or SOCKS_PORT
-        return Socks(parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
+            )
+        if self.is_socks and find_spec("aiohttp_socks") is None:
+            raise ConfigError(
+                f"{self.source} names {self.shown}, a SOCKS proxy, for which a library is missing.",
+                hint='pip install "llamafarm[socks]" brings it; NO_PROXY names the hosts that need no proxy.',
+            )
 
 
 def proxy_of(url: str) -> Proxy | None:

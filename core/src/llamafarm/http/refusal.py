@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-
-import httpx
 
 from llamafarm.errors import (
     AuthenticationFailed,
@@ -82,12 +80,13 @@ def in_band_status(body: Any) -> int:
     return 404 if code in _MODEL_CODES else 502
 
 
-def limits_told(headers: httpx.Headers) -> dict[str, str]:
+def limits_told(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers in which a runtime says how much may be asked of it, and how much is left."""
-    return {name: value for name, value in headers.items() if _LIMITS.match(name) and value.isascii()}
+    told = ((name.lower(), value) for name, value in headers.items())
+    return {name: value for name, value in told if _LIMITS.match(name) and value.isascii()}
 
 
-def retry_after(headers: httpx.Headers) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that the headers `retry-after-ms` or `Retry-After` (seconds or a date) ask to wait."""
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 from typing import NamedTuple
 
-import httpx
+import aiohttp
 
 from llamafarm.errors import ConnectionFailed
+from llamafarm.http.address import shown
 from llamafarm.http.proxies import Proxy
-from llamafarm.http.socks import UNAUTHENTICATED
+from llamafarm.http.socks import UNAUTHENTICATED, SocksRefused
 from llamafarm.providers.base import Endpoint
+
+LOST = "the connection was lost"
+"""What has happened where nothing more is known of it."""
 
 TLS = "tls_failed"
 PROXY = "proxy_refused"
@@ -23,17 +30,40 @@ class Cause(NamedTuple):
 
 
 def where(url: str, proxy: Proxy | None) -> str:
-    """An address, and how it is reached."""
-    return f"{url} through the proxy {proxy.shown}" if proxy else url
+    """An address as people may see it, and how it is reached."""
+    return f"{shown(url)} through the proxy {proxy.shown}" if proxy else shown(url)
+
+
+UNREACHABLE = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    SocksRefused,
+)
+"""What is raised where there is no connection: nothing was sent."""
 
 
 def unreachable(endpoint: Endpoint, proxy: Proxy | None, error: Exception) -> ConnectionFailed:
-    """The error for the user of what httpx raised before there was a connection."""
-    said = str(error) or f"no answer within {endpoint.timeouts.connect:g} s"
-    if proxy is not None and isinstance(error, httpx.ProxyError):
-        return refused_by(proxy, endpoint, said)
-    cause = _cause(error, said, proxy)
-    return _failed(endpoint, proxy, said, cause)
+    """The error for the user of one that is UNREACHABLE."""
+    if proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):
+        return refused_by(proxy, endpoint, f"{error.status} {error.message}")
+    if proxy is not None and isinstance(error, SocksRefused):
+        return refused_by(proxy, endpoint, str(error))
+    late = isinstance(error, TimeoutError)
+    words = f"no answer within {endpoint.timeouts.connect:g} s" if late else reason(error)
+    return _failed(endpoint, proxy, words, _cause(error, words, proxy))
+
+
+def reason(error: Exception) -> str:
+    """What went wrong with a connection, in words."""
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError | socket.gaierror):
+        return os.strerror(cause.errno) if cause.errno else str(cause)
+    if cause is not None:
+        return str(cause)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.message.partition("\n")[0].rstrip(":")
+    return LOST if isinstance(error, aiohttp.ClientPayloadError) else str(error) or LOST
 
 
 def refused_by(proxy: Proxy, endpoint: Endpoint, said: str) -> ConnectionFailed:
@@ -71,7 +101,7 @@ def _cause(error: Exception, said: str, proxy: Proxy | None) -> Cause:
         return Cause("It does not speak TLS there: `base_url` may have to begin with http://.", TLS)
     if proxy is not None:
         return Cause(f"Is the proxy running? {_allow(proxy)}")
-    if isinstance(error, httpx.ConnectTimeout):
+    if isinstance(error, TimeoutError):
         return Cause("Is `base_url` right? `timeouts.connect` of the model entry sets the limit.")
     return Cause("Is it running, and is `base_url` right?")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import httpx
+import aiohttp
 
 from llamafarm.errors import (
     ConfigError,
@@ -22,12 +21,12 @@ from llamafarm.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from llamafarm.http.address import is_loopback
-from llamafarm.http.answer import LOST, Answer
+from llamafarm.http.address import credentials_of, is_loopback, shown
+from llamafarm.http.answer import Answer
 from llamafarm.http.certificates import trusted
-from llamafarm.http.connections import KEEP_ALIVE_SECONDS, MAX_CONNECTIONS, Connections
+from llamafarm.http.connections import Connections
 from llamafarm.http.form import encoded_form
-from llamafarm.http.proxies import Proxy, proxy_of
+from llamafarm.http.proxies import proxy_of
 from llamafarm.http.refusal import (
     NEVER_RETRIED,
     ReadError,
@@ -37,18 +36,21 @@ from llamafarm.http.refusal import (
     limits_told,
     retry_after,
 )
-from llamafarm.http.unreachable import FINAL, refused_by, unreachable, where
+from llamafarm.http.unreachable import FINAL, UNREACHABLE, reason, refused_by, unreachable, where
 from llamafarm.providers.base import Call, Endpoint
 from llamafarm.providers.limits import Limits, deadline_of
 from llamafarm.providers.parameters import ignored_by, note_ignored
 from llamafarm.wire.body import dump
 
+if TYPE_CHECKING:
+    import httpx
+
 MAX_ERROR_BYTES = 64 * 1024
 ERROR_PAGE_SECONDS = 10.0
 """How long the page of a refusal may take."""
 MAX_RETRIES = 2
-LONGEST_WAIT = 20.0
-"""Seconds: a runtime that asks to come back later than that gets its refusal passed on."""
+LONGEST_WAIT = 5.0
+"""Seconds, all waits of one request together: where a runtime asks for more, its refusal is passed on."""
 CONNECT_BACKOFF = 0.25
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -57,15 +59,27 @@ class HttpUpstream:
     """Pooled connections to one endpoint. They are kept alive; redirects are not followed; loopback needs no proxy.
 
     read_error: what a refusal of this kind of runtime means. streams_close: whether the connection of a stream is never
-    used again, for a runtime that promises to keep it and closes it; behind a proxy that is always so.
+    used again, for a runtime that promises to keep it and closes it.
     """
 
     def __init__(self, endpoint: Endpoint, read_error: ReadError = error_of, *, streams_close: bool = False) -> None:
         self.endpoint = endpoint
         self.read_error = read_error
+        self._base_url = shown(endpoint.base_url)  # its user and password are a header
         self._proxy = proxy_of(endpoint.base_url)
-        self._client = _client(endpoint, self._proxy)
-        self._streams_close = streams_close or (self._proxy is not None and not self._proxy.is_socks)
+        self._streams_close = streams_close
+        if self._proxy is not None:
+            self._proxy.check()
+        tls = trusted() if self._proxy is not None or endpoint.base_url.startswith("https:") else None
+        self._connections = Connections(_headers(endpoint), endpoint.timeouts.connect, tls, self._proxy)
+
+    @property
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """The same connections for a library that takes an httpx client: `httpx.AsyncClient(transport=…)`.
+
+        The headers of the endpoint, its key among them, go out with every request.
+        """
+        return self._connections.transport()
 
     async def post_json(self, path: str, body: Mapping[str, Any], call: Call) -> dict[str, Any]:
         """Ask and return the JSON object that is answered. Raises ProviderError."""
@@ -80,7 +94,7 @@ class HttpUpstream:
     async def get(self, path: str, *, within: float = 10.0) -> Answer:
         """Return the answer at `path`, to be read within so many seconds. Raises ProviderError; never retries."""
         deadline = asyncio.get_running_loop().time() + within
-        return await self._attempt(self._request("GET", path), Limits(deadline, None, deadline))
+        return await self._attempt("GET", path, {}, None, Limits(deadline, None, deadline))
 
     async def open_stream(
         self,
@@ -101,46 +115,52 @@ class HttpUpstream:
         is added to `call.headers`.
 
         Asks again only where nothing was done: no connection, or a 429 or 503 that says when (at most MAX_RETRIES
-        times, LONGEST_WAIT seconds, and never beyond the deadline). Raises ProviderError.
+        times, LONGEST_WAIT seconds in all, and never beyond the deadline). Raises ProviderError.
         """
         content, kind = encoded_form(body) if form else (dump(body), "application/json")
         own = {"x-request-id": call.request_id, "content-type": kind, **call.trace, **(headers or {})}
-        if stream and self._streams_close:
-            own["connection"] = "close"  # in httpx's pool a reused connection cannot be told from a fresh one
+        keep = not (stream and self._streams_close)
         deadline = deadline_of(self.endpoint.timeouts, call)
+        patience = LONGEST_WAIT
         for attempt in range(MAX_RETRIES + 1):
             try:
-                request = self._request(method, path, own, content)
                 limits = Limits.from_now(self.endpoint.timeouts, deadline)
                 limits = limits if between is None else replace(limits, between=between)
-                answer = await self._attempt(request, limits, call.entry.model)
+                answer = await self._attempt(method, path, own, content, limits, call.entry.model, keep=keep)
                 call.headers.update(limits_told(answer.headers))
                 note_ignored(call.headers, ignored_by(answer.headers))
                 return answer
             except (ConnectionFailed, RateLimited, ProviderUnavailable) as error:
                 wait = self._wait(error, attempt, deadline)
-                if wait is None:
+                if wait is None or wait > patience:
                     raise
+                patience -= wait
                 await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     async def aclose(self) -> None:
         """Close all connections; calling twice does nothing."""
-        await self._client.aclose()
+        await self._connections.aclose()
 
-    def _request(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes | None = None
-    ) -> httpx.Request:
-        url = path if "://" in path else self.endpoint.base_url + path
-        limits = {"connect": self.endpoint.timeouts.connect, "read": None, "write": None, "pool": None}
-        return self._client.build_request(method, url, headers=headers, content=content, extensions={"timeout": limits})
-
-    async def _attempt(self, request: httpx.Request, limits: Limits, model: str | None = None) -> Answer:
-        with self._translated(str(request.url), self.endpoint.named(model), limits):
+    async def _attempt(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        limits: Limits,
+        model: str | None = None,
+        *,
+        keep: bool = True,
+    ) -> Answer:
+        url = shown(path) if "://" in path else self._base_url + path
+        try:
             async with asyncio.timeout_at(limits.first_byte):
-                response = await self._client.send(request, stream=True)
+                response = await self._connections.ask(method, url, headers, body, keep=keep)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._failure(error, url, self.endpoint.named(model), limits) from error
         answer = Answer(self.endpoint, response, limits, model)
-        if not response.is_success:
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             await self._refuse(answer)
         return answer
 
@@ -171,26 +191,22 @@ class HttpUpstream:
         """The error that came inside a 200."""
         return self.read_error(self.refusal(url, in_band_status(body), body))
 
-    @contextmanager
-    def _translated(self, url: str, named: str, limits: Limits) -> Iterator[None]:
-        """Turns what httpx and the clock raise before an answer into errors for the user."""
+    def _failure(self, error: Exception, url: str, named: str, limits: Limits) -> ProviderError:
+        """The error for the user of what aiohttp and the clock raise before an answer."""
         provider = self.endpoint.provider
-        try:
-            yield
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise unreachable(self.endpoint, self._proxy, error) from error
-        except TimeoutError:
+        if isinstance(error, UNREACHABLE):
+            return unreachable(self.endpoint, self._proxy, error)
+        if isinstance(error, TimeoutError):
             _, setting = limits.missed(limits.first_byte)
-            raise ProviderTimeout(
+            return ProviderTimeout(
                 f"{named} at {where(self.endpoint.base_url, self._proxy)} did not begin to answer in time.",
                 provider=provider,
                 hint=f"`timeouts.{setting}` of the model entry sets the limit.",
-            ) from None
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise ConnectionBroken(
-                f"{named} at {where(url, self._proxy)} broke the connection before answering: {str(error) or LOST}",
-                provider=provider,
-            ) from error
+            )
+        return ConnectionBroken(
+            f"{named} at {where(url, self._proxy)} broke the connection before answering: {reason(error)}",
+            provider=provider,
+        )
 
     def _wait(self, error: ProviderError, attempt: int, deadline: float | None) -> float | None:
         """Seconds to wait before asking again, or None where that is no use."""
@@ -200,25 +216,10 @@ class HttpUpstream:
             wait = None if is_loopback(self.endpoint.base_url) else CONNECT_BACKOFF * 2**attempt
         else:
             wait = error.retry_after
-        if wait is None or wait > LONGEST_WAIT:
+        if wait is None:
             return None
         late = deadline is not None and asyncio.get_running_loop().time() + wait >= deadline
         return None if late else wait
-
-
-def _client(endpoint: Endpoint, proxy: Proxy | None) -> httpx.AsyncClient:
-    """A client whose connections go straight to the endpoint, or through the proxy. Raises ConfigError."""
-    transport: httpx.AsyncBaseTransport
-    if proxy is None:
-        transport = Connections(trusted() if endpoint.base_url.startswith("https:") else None)
-    else:
-        limits = httpx.Limits(
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=KEEP_ALIVE_SECONDS,
-        )
-        transport = proxy.transport(trusted(), limits)
-    return httpx.AsyncClient(transport=transport, headers=_headers(endpoint), follow_redirects=False, trust_env=False)
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
@@ -226,12 +227,14 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     headers = {"accept-encoding": "identity", "user-agent": "llamafarm"}
     if endpoint.api_key:
         headers["authorization"] = f"Bearer {endpoint.api_key.strip()}"
+    if credentials := credentials_of(endpoint.base_url):
+        headers["authorization"] = credentials
     headers |= {name.lower(): value for name, value in endpoint.headers}
     for name, value in headers.items():
         if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
             raise ConfigError(
-                f"The header {name!r} for {endpoint.provider} at {endpoint.base_url} holds a character that HTTP does "
-                "not allow.",
+                f"The header {name!r} for {endpoint.provider} at {shown(endpoint.base_url)} holds a character that "
+                "HTTP does not allow.",
                 hint="Check `api_key` and `headers` of the model entry for line breaks and typographic characters.",
             )
     return headers
