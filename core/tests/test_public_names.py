@@ -15,6 +15,7 @@ import pytest
 from llamafarm import http
 
 NAMES = {
+    "an open project": ["Farm", "SyncFarm", "SyncReply", "open"],
     "a plugin": ["__version__", "data_dir", "hookimpl", "pip_command"],
     "what hooks return": ["AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"],
     "a provider": [

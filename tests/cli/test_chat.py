@@ -250,3 +250,12 @@ def test_ctrl_c_ends_a_single_question_with_its_own_exit_code(project):
     assert terminal.end() == 130
     assert "Traceback" not in terminal.seen
     terminal.close()
+
+
+def test_the_trace_tells_on_stderr_what_the_turn_did(project):
+    done = project.lf("chat", "Hi", "--trace")
+    with Served(project) as url:
+        remote = project.lf("chat", "Hi", "--trace", "--server-url", url)
+
+    assert done.stdout == remote.stdout == "You said: Hi\n"
+    assert 'provider="openai" model="echo-1"' in done.stderr

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
         UpstreamError,
         UsageError,
     )
+    from llamafarm.farm.farm import Farm
+    from llamafarm.farm.opening import open  # noqa: A004
+    from llamafarm.farm.sync import SyncFarm, SyncReply
     from llamafarm.handlers.base import AgentHandler, Ask, Session, Turn
     from llamafarm.hookspecs import hookimpl
     from llamafarm.http.address import host_and_port, is_loopback, normalize_base_url
@@ -117,6 +120,9 @@ _HOMES = {
         "UpstreamError",
         "UsageError",
     ),
+    "farm.farm": ("Farm",),
+    "farm.opening": ("open",),
+    "farm.sync": ("SyncFarm", "SyncReply"),
     "handlers.base": ("AgentHandler", "Ask", "Session", "Turn"),
     "hookspecs": ("hookimpl",),
     "http.address": ("host_and_port", "is_loopback", "normalize_base_url"),
@@ -209,6 +215,7 @@ __all__ = [
     "EmbeddingResponse",
     "Endpoint",
     "EntryBlock",
+    "Farm",
     "Field",
     "Health",
     "HttpUpstream",
@@ -254,6 +261,8 @@ __all__ = [
     "Session",
     "SpeechRequest",
     "SseReply",
+    "SyncFarm",
+    "SyncReply",
     "Timeouts",
     "Transcription",
     "TranscriptionRequest",
@@ -271,6 +280,7 @@ __all__ = [
     "is_loopback",
     "normalize_base_url",
     "note_ignored",
+    "open",
     "pip_command",
     "read_content",
     "read_error",

@@ -79,6 +79,21 @@ def test_json_is_read_by_its_own_rules_with_tabs_and_escapes(document):
     assert found.marks["b",] == (3, 2)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'"\ud83d\ude00"', "😀"),
+        (r'"\\ud83d\\ude00"', "\\ud83d\\ude00"),
+        (r'"a\/b\b\f\n\r\t\""', 'a/b\b\f\n\r\t"'),
+        ('"\x7f\u2028\u0085"', "\x7f\u2028\u0085"),
+        ("12345678901234567890", 12345678901234567890),
+        ('"yes"', "yes"),
+    ],
+)
+def test_a_value_of_json_is_what_json_says(document, text, value):
+    assert document('{"a":' + text + "}", "llamafarm.json").data == {"a": value}
+
+
 def test_a_missing_file_is_named_with_what_to_do(folder):
     with pytest.raises(ConfigError, match=r"llamafarm\.yaml does not exist"):
         read(folder / "llamafarm.yaml")
@@ -100,7 +115,7 @@ def test_the_place_of_what_is_not_utf_8_is_named(refusal):
 
 
 def test_malformed_yaml_is_told_with_line_and_column(refusal):
-    assert refusal("name: a\nmodel: b: c\n").startswith("llamafarm.yaml:2:9: this is not YAML: mapping values")
+    assert refusal("name: a\nmodel: b: c\n").startswith("llamafarm.yaml:2:9: this is not YAML: a second")
 
 
 def test_malformed_json_is_told_with_line_and_column(refusal):
@@ -117,9 +132,29 @@ def test_malformed_json_is_told_with_line_and_column(refusal):
         ("a: !mine 1\n", "llamafarm.yaml:1:1: a: the tag !mine is not known here"),
         ("a: !!python/name:os.system\n", "llamafarm.yaml:1:1: a: the tag !!python/name:os.system is not known here"),
         ("a: !!binary aGk=\n", "llamafarm.yaml:1:1: a: the tag !!binary is not known here"),
+        ("a: 1e400\n", "llamafarm.yaml:1:1: a: 1e400 is not a number that JSON has"),
         ("a: .inf\n", "llamafarm.yaml:1:1: a: .inf is not a number that JSON has"),
         ("a: &x {b: *x}\n", "llamafarm.yaml:1:8: a.b: an alias (*) stands inside the anchor (&) that it refers to"),
         ("a: {<<: 1}\n", "llamafarm.yaml:1:5: `<<` takes a mapping, or a list of them"),
+        ("runtime:\n\tmodels: 1\n", "llamafarm.yaml:2:1: this is not YAML: this line begins with a tab;"),
+        ("- a: b\n  \tc: d\n", "llamafarm.yaml:2:3: this is not YAML: this line begins with a tab;"),
+        (
+            "a:\n  provider:ollama\n  model: m\n",
+            "llamafarm.yaml:2:3: this is not YAML: write a space after the colon: `provider: …`",
+        ),
+        ("provider:ollama\nmodel: m\n", "llamafarm.yaml:1:1: this is not YAML: write a space after the colon"),
+        ("a:\n- b\n-c\n", "llamafarm.yaml:3:1: this is not YAML: write a space after the dash"),
+        ("a: 1\nmodel\nb: 2\n", "llamafarm.yaml:2:1: this is not YAML: this line has no colon"),
+        ('a: 1\nb: "x\nc: 1\n', "llamafarm.yaml:2:4: this is not YAML: the quote that begins here is not closed"),
+        (
+            'a: "x\nb: "y"\n',
+            "llamafarm.yaml:1:4: this is not YAML: the quote that begins here is closed in line 2 only",
+        ),
+        ("a: 'x' y\n", "llamafarm.yaml:1:4: this is not YAML: something follows the closing quote"),
+        ("a: 1\n  b: 2\n", "llamafarm.yaml:2:3: this is not YAML: this line is indented further"),
+        ("a:\n  - b\n c: 1\n", "llamafarm.yaml:3:2: this is not YAML: the indentation of this line fits none"),
+        ("a: [1, 2\nb: 3\n", "llamafarm.yaml:1:4: this is not YAML: the `[` that begins here is not closed"),
+        ("a: @b\n", "llamafarm.yaml:1:4: this is not YAML: a text cannot begin with '@'; put it in quotes"),
         ("a: *nowhere\n", "llamafarm.yaml:1:4: this is not YAML: found undefined alias"),
         ("a: 1\n---\nb: 2\n", "llamafarm.yaml:2:1: this is not YAML: expected a single document"),
     ],
@@ -133,7 +168,7 @@ def test_a_key_that_stands_twice_in_json_is_refused(refusal):
 
 
 def test_a_key_that_stands_twice_in_json_in_two_spellings_is_refused(refusal):
-    assert "the key 'a' stands twice in one object" in refusal('{"a": 1, "\\u0061": 2}', "llamafarm.json")
+    assert "the key 'a' stands here and in line 1" in refusal('{"a": 1, "\\u0061": 2}', "llamafarm.json")
 
 
 def test_a_bomb_of_aliases_is_not_expanded(refusal):

@@ -72,8 +72,9 @@ def test_a_variable_that_is_not_set_breaks_the_entry_that_uses_it_and_no_other(l
 
 def test_an_entry_with_a_missing_variable_is_checked_all_the_same(refused):
     lines = refused(ENTRY.format("stalls: '${NOWHERE}', barn: {colour: blue}"))
-    assert len(lines) == 1
-    assert "barn.colour: must be one of 'red', 'white', not 'blue'" in lines[0]
+    assert len(lines) == 2
+    assert "stalls: the variable NOWHERE is not set. Set it in the environment" in lines[0]
+    assert "barn.colour: must be one of 'red', 'white', not 'blue'" in lines[1]
 
 
 def test_a_missing_provider_variable_is_told_as_such(load):

@@ -11,8 +11,10 @@ from llamafarm.errors import ConfigError, PluginError, UsageError
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.plugins.registration import CORE_SECTIONS
 from llamafarm.project import BrokenEntry
+from llamafarm.providers.entry import ModelEntry
 
 COW = "name: a, provider: cow, model: m"
+ALLOWED = ", ".join([*ModelEntry.model_fields, "stalls", "barn", "stall", "hay"])
 
 
 # Forms
@@ -254,6 +256,65 @@ def test_all_problems_are_told_together_in_the_order_of_the_file(refused):
     ]
 
 
+def test_every_mistake_is_told_in_one_run_whichever_entry_it_is_in(refused):
+    lines = refused(
+        "runtime:\n"
+        "  models:\n"
+        "    - name: a\n"
+        "      provder: cow\n"
+        "      model: m\n"
+        "      stals: 1\n"
+        "    - name: b\n"
+        "      provider: caw\n"
+        "      model: 7\n"
+        "    - name: c\n"
+        "      model: m\n"
+        "      prompts: x\n"
+        "    - {name: d, provider: cow, model: '${NOWHERE}', stalls: -1}\n"
+    )
+    assert [line.split(". ")[0] for line in lines] == [
+        "llamafarm.yaml:4:7: runtime.models[0].provder: unknown key; did you mean 'provider'?",
+        "llamafarm.yaml:6:7: runtime.models[0].stals: unknown key; did you mean 'stalls'? Allowed: " + ALLOWED,
+        "llamafarm.yaml:8:7: runtime.models[1].provider: No plugin brings a provider 'caw'",
+        "llamafarm.yaml:9:7: runtime.models[1].model: must be text, not a number; put it in quotes",
+        "llamafarm.yaml:10:7: runtime.models[2].provider: is missing",
+        "llamafarm.yaml:12:7: runtime.models[2].prompts: must be a list, not 'x'",
+        "llamafarm.yaml:13:32: runtime.models[3].model: the variable NOWHERE is not set",
+        "llamafarm.yaml:13:53: runtime.models[3].stalls: must be greater than or equal to 0, not -1",
+    ]
+
+
+def test_a_misspelt_provider_of_a_single_model_is_told_too(refused):
+    lines = refused("runtime: {provder: cow, model: m}\n")
+    assert lines == ["llamafarm.yaml:1:11: runtime.provder: unknown key; did you mean 'provider'?"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "what_to_write"),
+    [
+        ("vllm", "`provider: openai` and `base_url: http://127.0.0.1:8000/v1`"),
+        ("llama.cpp", "`provider: openai` and `base_url: http://127.0.0.1:8080/v1`"),
+        ("LM-Studio", "`provider: openai` and `base_url: http://127.0.0.1:1234/v1`"),
+        ("anthropic", "`provider: openai` and `base_url: https://api.anthropic.com/v1`"),
+        ("together", "`provider: openai` and `base_url: https://api.together.xyz/v1`"),
+        ("hf", "`provider: universal`"),
+        ("transformers", "`provider: universal`"),
+    ],
+)
+def test_a_server_that_a_provider_serves_is_told_how_to_be_written(load, provider, what_to_write):
+    (broken,) = load(f"runtime: {{provider: {provider}, model: m}}").models
+    assert f"{provider} is served by {what_to_write}." in str(broken.error)
+
+
+@pytest.mark.parametrize("quotes", ["“”", "‘’", "„“", "«»"])
+@pytest.mark.parametrize("key", ["name", "provider", "model", "base_url"])
+def test_a_typographic_quote_is_told_for_what_it_is(refused, key, quotes):
+    fields = {"name": "a", "provider": "cow", "model": "m"}
+    fields[key] = f"{quotes[0]}x{quotes[1]}"
+    lines = refused(f"runtime: {{models: [{{{', '.join(': '.join(pair) for pair in fields.items())}}}]}}")
+    assert f"].{key}: begins with {quotes[0]}, which is a part of the text; YAML's quotes are" in "\n".join(lines)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -262,6 +323,7 @@ def test_all_problems_are_told_together_in_the_order_of_the_file(refused):
         ("stalls: -1", "stalls: must be greater than or equal to 0, not -1"),
         ("description: 3", "description: must be text, not a number; put it in quotes"),
         ("handler: 3", "handler: must be text or a list, not a number; put it in quotes"),
+        ("barn: 'colour:red'", "barn: must be a mapping, not text; write a space after the colon: `colour: …`"),
         ("barn: [a]", "barn: must be a mapping, not a list"),
         ("barn: {colour: wite}", "barn.colour: must be one of 'red', 'white', not 'wite'; did you mean 'white'?"),
         ("timeouts: {conect: 1}", "timeouts.conect: unknown key; did you mean 'connect'? Allowed: connect, first_byte"),

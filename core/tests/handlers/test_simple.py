@@ -202,3 +202,39 @@ async def test_a_refusal_keeps_nothing():
     with pytest.raises(UpstreamError):
         await SimpleHandler().run(turn(session), Model(UpstreamError("no")))
     assert session.messages == []
+
+
+async def test_calls_of_tools_and_their_results_are_kept_so_that_the_next_turn_is_complete():
+    """A handler behind `simple` answers the model's call itself: the client sees the last answer alone."""
+    call = {"id": "c1", "type": "function", "function": {"name": "time", "arguments": "{}"}}
+    steps = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "noon"},
+    ]
+    notebook, model = Notebook(), Model(ScriptedReply("It is noon."))
+
+    async def with_tools(turn):
+        turn.keep(*steps)
+        return await model(turn.with_messages([*turn.request["messages"], *steps]))
+
+    for _ in range(2):
+        await read(await SimpleHandler().run(turn(notebook, sets=()), with_tools))
+
+    one_turn = [ASKED, *steps, {"role": "assistant", "content": "It is noon."}]
+    assert notebook.messages == [*one_turn, *one_turn]
+    assert model.asked[1] == [*one_turn, ASKED, *steps]
+
+
+async def test_calls_of_tools_that_the_client_answers_are_kept_with_the_results_that_it_sends():
+    call = {"id": "c1", "type": "function", "function": {"name": "time", "arguments": "{}"}}
+    notebook = Notebook()
+    called = {"role": "assistant", "content": None, "tool_calls": [call]}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "noon"}
+    delta = {"role": "assistant", "tool_calls": [{**call, "index": 0}]}
+    chunk = {"id": "1", "choices": [{"index": 0, "delta": delta, "finish_reason": "tool_calls"}]}
+    first, second = Model(ScriptedReply(chunks=[chunk])), Model(ScriptedReply("It is noon."))
+
+    await read(await SimpleHandler().run(turn(notebook, sets=()), first))
+    await read(await SimpleHandler().run(turn(notebook, sets=(), messages=[result]), second))
+
+    assert notebook.messages == [ASKED, called, result, {"role": "assistant", "content": "It is noon."}]

@@ -3,80 +3,76 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from llamafarm.cli.output import json_text
+from llamafarm.cli.output import json_text, plain
 from llamafarm.errors import LlamaFarmError
+from llamafarm.providers.assemble import Assembler
 from llamafarm.providers.reply import Reply
-from llamafarm.wire.chat import Usage
+from llamafarm.wire.reading import ChunkReader, read_completion
+
+ENDS = {
+    "length": "The answer was cut: it reached the token limit (--max-tokens).",
+    "content_filter": "The answer was cut by the runtime's content filter.",
+}
 
 
 class Printer:
-    """Prints one answer and remembers its text, its usage and why it ended."""
+    """Prints one answer. text: what was printed of it. whole: all that came, as one object."""
 
     def __init__(self) -> None:
         self.text = ""
-        self.usage: Usage | None = None
-        self.finish_reason: str | None = None
-        self._calls: dict[int, dict[str, str]] = {}
+        self.whole: dict[str, Any] = {}
         self._thinking = False
 
     async def stream(self, reply: Reply) -> None:
         """Print the chunks as they come. Raises ProviderError, with what came before it on a line of its own."""
+        reader, assembler = ChunkReader(), Assembler()
         try:
             async for chunk in reply.chunks():
-                self.usage = chunk.get("usage") or self.usage
-                for choice in chunk["choices"][:1]:
-                    self.finish_reason = choice.get("finish_reason") or self.finish_reason
-                    self._delta(choice.get("delta", {}))
+                read = reader.read(chunk)
+                assembler.add(read)
+                for choice in read["choices"][:1]:
+                    self._show(choice.get("delta") or {})
         except LlamaFarmError:
             self._end_line()
             raise
+        self.whole = assembler.whole()
         self._end()
 
-    def whole(self, completion: dict[str, Any]) -> None:
+    def print(self, completion: dict[str, Any]) -> None:
         """Print a completion that came in one piece."""
-        self.usage = completion.get("usage")
-        choice = completion["choices"][0]
-        self.finish_reason = choice.get("finish_reason")
-        calls = choice["message"].get("tool_calls") or []
-        self._delta({**choice["message"], "tool_calls": [{**call, "index": i} for i, call in enumerate(calls)]})
+        self.whole = read_completion(completion)
+        for choice in self.whole["choices"][:1]:
+            self._show(choice["message"])
         self._end()
 
-    def _delta(self, delta: dict[str, Any]) -> None:
-        self._think(delta.get("reasoning") or delta.get("reasoning_content") or "")
-        self._print(delta.get("content") or delta.get("refusal") or "")
-        for call in delta.get("tool_calls") or []:
-            known = self._calls.setdefault(call["index"], {"name": "", "arguments": ""})
-            known["name"] += call.get("function", {}).get("name") or ""
-            known["arguments"] += call.get("function", {}).get("arguments") or ""
-
-    def _think(self, text: str) -> None:
-        """Reasoning is shown dimly to a person who watches, and to nobody else."""
-        if text and sys.stderr.isatty():
+    def _show(self, message: Mapping[str, Any]) -> None:
+        """Text goes to stdout; reasoning is shown dimly to a person who watches, and to nobody else."""
+        thought = message.get("reasoning") or message.get("reasoning_content")
+        if thought and sys.stderr.isatty():
             self._thinking = True
-            click.echo(click.style(text, dim=True), err=True, nl=False)
-
-    def _print(self, text: str) -> None:
-        if text and self._thinking:
-            self._thinking = False
-            click.echo(err=True)
-        if text:
+            click.echo(click.style(thought, dim=True), err=True, nl=False)
+        if text := message.get("content") or message.get("refusal"):
+            if self._thinking:
+                self._thinking = False
+                click.echo(err=True)
             self.text += text
             click.echo(text, nl=False)
 
     def _end(self) -> None:
         """Finish the line, and say what the text does not: calls of tools, an answer that was cut."""
         self._end_line()
-        for call in self._calls.values():
-            click.echo(json_text({"tool_call": call}))
-        if self.finish_reason == "length":
-            click.echo("The answer was cut: it reached the token limit (--max-tokens).", err=True)
-        elif self.finish_reason == "content_filter":
-            click.echo("The answer was cut by the runtime's content filter.", err=True)
-        elif not self.text and not self._calls:
+        choice: Mapping[str, Any] = next(iter(self.whole["choices"]), {})
+        calls = choice.get("message", {}).get("tool_calls") or ()
+        for call in calls:
+            click.echo(json_text({"tool_call": call.get("function")}))
+        if end := ENDS.get(choice.get("finish_reason") or ""):
+            click.echo(end, err=True)
+        elif not self.text and not calls:
             click.echo("The model answered with an empty text.", err=True)
 
     def _end_line(self) -> None:
@@ -84,13 +80,17 @@ class Printer:
             click.echo()
 
 
-def print_usage(usage: Usage | None) -> None:
+def print_usage(usage: Mapping[str, Any] | None) -> None:
     """Print token counts on stderr."""
-    if usage is None:
+    if not usage:
         click.echo("The runtime did not say how many tokens were used.", err=True)
         return
-    click.echo(
-        f"{usage['prompt_tokens']} prompt tokens, {usage['completion_tokens']} answer tokens, "
-        f"{usage['total_tokens']} in all",
-        err=True,
-    )
+    prompt, answer, total = (usage.get(f"{kind}_tokens", "?") for kind in ("prompt", "completion", "total"))
+    click.echo(f"{prompt} prompt tokens, {answer} answer tokens, {total} in all", err=True)
+
+
+def print_trace(answer: Mapping[str, Any]) -> None:
+    """Print on stderr what each stage of the turn said that it did, with the time since its beginning."""
+    for note in (answer.get("llamafarm") or {}).get("trace") or ():
+        facts = " ".join(f"{key}={json_text(value)}" for key, value in note.items() if key not in ("stage", "seconds"))
+        click.echo(plain(f"{note.get('seconds', 0):8.3f} s  {note.get('stage', '')}  {facts}").rstrip(), err=True)

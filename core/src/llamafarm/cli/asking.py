@@ -23,6 +23,7 @@ class Options:
     stream: bool
     as_json: bool
     usage: bool
+    trace: bool
     session: str | None
     server_url: str | None
 
@@ -47,12 +48,13 @@ class Options:
 
 async def ask(road: Road, request: dict[str, Any], options: Options, session: str | None) -> tuple[str, str | None]:
     """Send `request`, print the answer; return its text and the id of the session, where there is one."""
-    from llamafarm.cli.answer import Printer, print_usage
+    from llamafarm.cli.answer import Printer, print_trace, print_usage
     from llamafarm.cli.output import print_json
     from llamafarm.cli.progress import ProgressLine
+    from llamafarm.cli.roads import Question
 
     with ProgressLine() as line:
-        reply = await road.ask(request, session, line)
+        reply = await road.ask(Question(request, session, options.trace), line)
     printer = Printer()
     try:
         if options.as_json:
@@ -60,11 +62,13 @@ async def ask(road: Road, request: dict[str, Any], options: Options, session: st
         elif options.stream:
             await printer.stream(reply)
         else:
-            printer.whole(await reply.completion())
+            printer.print(await reply.completion())
     finally:
         await reply.aclose()
+    if options.trace:
+        print_trace(printer.whole)
     if options.usage and not options.as_json:
-        print_usage(printer.usage)
+        print_usage(printer.whole.get("usage"))
     kept = {name.lower(): value for name, value in reply.headers.items()}.get("x-session-id")
     if session == "new" and kept:
         click.echo(f"Session {kept}: `lf chat --session {kept}` goes on with it, `lf chat -c` with the last.", err=True)

@@ -26,6 +26,7 @@ from llamafarm.cli.question import question
 @click.option("--stream/--no-stream", default=True, help="Print the answer as it comes (default), or at its end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole completion as JSON.")
 @click.option("--usage", is_flag=True, help="Print token counts on stderr.")
+@click.option("--trace", is_flag=True, help="Print on stderr what each stage of the turn did, and when.")
 @click.option("--curl", "as_curl", is_flag=True, help="Print the request as a curl command and send nothing.")
 @click.option("--session", metavar="ID", help="Go on with a conversation that is kept; `new` begins one.")
 @click.option("--continue", "-c", "last", is_flag=True, help="Go on with the last conversation that was kept.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import uuid4
 
@@ -20,11 +21,21 @@ if TYPE_CHECKING:
 
 
 API_KEY = "LF_API_KEY"
+TRACE_HEADER = "X-LF-Trace"
 LIST_SECONDS = 5.0
 
 
+@dataclass(frozen=True)
+class Question:
+    """A chat request, and what goes with it. session: as in the header `X-Session-ID`. trace: whether it is told."""
+
+    request: dict[str, Any]
+    session: str | None = None
+    trace: bool = False
+
+
 class Road(Protocol):
-    async def ask(self, request: dict[str, Any], session: str | None, progress: Callable[[Progress], None]) -> Reply:
+    async def ask(self, question: Question, progress: Callable[[Progress], None]) -> Reply:
         """Send one chat request; the reply is closed by the caller."""
 
     async def models(self) -> list[str]:
@@ -42,15 +53,15 @@ class LocalRoad:
         self._stack = AsyncExitStack()
         self._gateway: Any = None
 
-    async def ask(self, request: dict[str, Any], session: str | None, progress: Callable[[Progress], None]) -> Reply:
+    async def ask(self, question: Question, progress: Callable[[Progress], None]) -> Reply:
         from llamafarm.gateway import Context
 
         project = self._app.project
         if self._gateway is None:
             self._gateway = await self._stack.enter_async_context(self._app.gateway())
             self._app.warn()
-        context = Context(request_id=uuid4().hex, session=session, progress=progress)
-        return cast("Reply", await self._gateway.ask(project, CHAT, request, context))
+        context = Context(request_id=uuid4().hex, session=question.session, progress=progress, trace=question.trace)
+        return cast("Reply", await self._gateway.ask(project, CHAT, question.request, context))
 
     async def models(self) -> list[str]:
         return [entry.name for entry in self._app.project.models]
@@ -73,16 +84,18 @@ class RemoteRoad:
             raise click.UsageError(f"--server-url: {error}") from None
         self._upstream = HttpUpstream(Endpoint("llamafarm", url, _key()))
 
-    async def ask(self, request: dict[str, Any], session: str | None, _progress: Callable[[Progress], None]) -> Reply:
+    async def ask(self, question: Question, _progress: Callable[[Progress], None]) -> Reply:
         from llamafarm.gateway import SESSION_HEADER
         from llamafarm.gateway.reply import TurnReply
         from llamafarm.http.reply import read_reply
         from llamafarm.providers.base import Call
         from llamafarm.providers.entry import ModelEntry
 
+        request = question.request
         entry = ModelEntry(name=request.get("model", "default"), provider="llamafarm", model="default")
         call = Call(entry, request_id=uuid4().hex)
-        headers = {SESSION_HEADER: session} if session else {}
+        headers = {SESSION_HEADER: question.session or "", TRACE_HEADER: "1" if question.trace else ""}
+        headers = {name: value for name, value in headers.items() if value}
         stream = bool(request.get("stream"))
         with _remedies():
             answer = await self._upstream.open_stream(CHAT.path, request, call, stream=stream, headers=headers)

@@ -44,7 +44,9 @@ def show(session: str, as_json: bool) -> None:
         print_json(messages)
         return
     for message in messages:
-        click.echo(f"{click.style(message['role'], bold=True)}: {message.get('content') or ''}")
+        content = message.get("content") or ""
+        text = content if isinstance(content, str) else json_text(content)
+        click.echo(f"{click.style(message['role'], bold=True)}: {text}")
         for call in message.get("tool_calls") or ():
             click.echo(json_text({"tool_call": call}))
 

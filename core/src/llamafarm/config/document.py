@@ -7,6 +7,7 @@ that contain themselves or expand without measure, tags of other programs, numbe
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
+from llamafarm.config import syntax
 from llamafarm.config.problems import KeyPath, Mark, Problems, shown
 from llamafarm.errors import ConfigError
 
@@ -28,13 +30,13 @@ _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]{1,18}\Z")
+_INT = re.compile(r"[-+]?[0-9]{1,40}\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?\Z")
-_NOT_YAML = re.compile(
-    r"\\(?:u[0-9a-fA-F]{4}|.)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+_ESCAPES = re.compile(
+    r"\\u[dD](?P<high>[89abAB][0-9a-fA-F]{2})\\u[dD](?P<low>[c-fC-F][0-9a-fA-F]{2})|\\.|\t"
+    r"|(?P<raw>[^\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff])"
 )
-"""Escapes of JSON, and characters that YAML does not allow or takes for ends of lines."""
-_PRIVATE_USE = 0xF0000
+"""What JSON writes otherwise than YAML: pairs of surrogates, tabs, and characters that YAML reads as something else."""
 _NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
 
 
@@ -51,7 +53,12 @@ class Document:
 def read(path: Path) -> Document:
     """Read a configuration file whose top level is a mapping. Raises ConfigError."""
     text = read_text(path)
-    document = _from_json(path, text) if path.suffix == ".json" and text.strip() else _from_yaml(path, text)
+    if path.suffix == ".json" and text.strip():
+        text = _from_json(path, text)
+    document = Document(path, None)
+    node = _composed(path, text)
+    if node is not None:
+        document.data = _Reader(document).value(node, ())
     if document.data is None:
         raise ConfigError(f"{shown(path)} is empty.", hint="`lf init` in another folder writes one to begin with.")
     if not isinstance(document.data, dict):
@@ -91,59 +98,50 @@ def resolve(text: str) -> Any:
         return _BOOL[text]
     if _INT.match(text):
         return int(text)
-    if _NOT_FINITE.match(text):
+    number = float(text) if _FLOAT.match(text) else None
+    if _NOT_FINITE.match(text) or number in (math.inf, -math.inf):
         raise ValueError(f"{text} is not a number that JSON has")
-    return float(text) if _FLOAT.match(text) else text
+    return text if number is None else number
 
 
 def kind(value: Any) -> str:
-    """What a value is, in words."""
+    """What a value is, in words; of a text that was meant as a key and its value, what is missing."""
+    if isinstance(value, str) and (key := syntax.missing_space(value)):
+        return f"text; write a space after the colon: `{key}: …`"
     names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
 
 
-def _from_yaml(path: Path, text: str) -> Document:
+def _composed(path: Path, text: str) -> Node | None:
     try:
         _check_depth(text)
-        node = yaml.compose(text, Loader=_LOADER)
+        node: Node | None = yaml.compose(text, Loader=_LOADER)
+        return node
     except yaml.YAMLError as error:
-        raise ConfigError(f"{shown(path)}{_yaml_problem(error)}") from None
-    document = Document(path, None)
-    document.data = _Reader(document).value(node, ()) if node is not None else None
-    return document
+        mark, message = syntax.explain(error, text)
+        place = f":{mark[0]}:{mark[1]}" if mark else ""
+        raise ConfigError(f"{shown(path)}{place}: this is not YAML: {message}.") from None
 
 
-def _from_json(path: Path, text: str) -> Document:
-    """The values by JSON's rules; the places by those of YAML, which contains JSON but for escapes."""
-    twice: list[str] = []
+def _from_json(path: Path, text: str) -> str:
+    """The same document as YAML, which holds JSON but for some characters. Raises ConfigError for what is not JSON."""
     try:
-        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=lambda pairs: _object(pairs, twice))
+        json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{shown(path)}:{error.lineno}:{error.colno}: this is not JSON: {error.msg}.") from None
     except ValueError as error:
         raise ConfigError(f"{shown(path)}: this JSON cannot be used: {error}.") from None
     except RecursionError:
         raise ConfigError(f"{shown(path)}: this JSON is nested too deeply.") from None
-    document = _from_yaml(path, _NOT_YAML.sub(_stand_in, text).replace("\t", " "))
-    if twice:  # spelt in two ways, so that YAML saw two keys
-        raise ConfigError(f"{shown(path)}: the key {twice[0]!r} stands twice in one object.")
-    document.data = data
-    return document
+    return _ESCAPES.sub(_yaml_escape, text)
 
 
-def _object(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice += [key for key in found if keys.count(key) > 1]
-    return found
-
-
-def _stand_in(found: re.Match[str]) -> str:
-    """Something of the same length that YAML reads, and that is different for different characters."""
-    escape = found[0]
-    code = int(escape[2:], 16) if escape[:2] == "\\u" else ord(escape[-1])
-    return chr(_PRIVATE_USE + code) + "x" * (len(escape) - 1)
+def _yaml_escape(found: re.Match[str]) -> str:
+    if found["high"]:
+        return f"\\U{0x10000 + ((int(found['high'], 16) - 0x800) << 10) + int(found['low'], 16) - 0xC00:08x}"
+    if found["raw"]:
+        return f"\\u{ord(found['raw']):04x}"
+    return " " if found[0] == "\t" else found[0]
 
 
 def _refuse_constant(name: str) -> None:
@@ -158,16 +156,6 @@ def _check_depth(text: str) -> None:
         if depth > MAX_DEPTH:
             mark: Any = event.start_mark
             raise yaml.MarkedYAMLError(problem=f"this is nested more than {MAX_DEPTH} levels deep", problem_mark=mark)
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    context = getattr(error, "context", None)
-    said = f"{context}: {problem}" if context else problem
-    where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-    tip = "; texts that hold `: ` or begin with one of {}[]*&!%@` need quotes" if "mapping values" in problem else ""
-    return f"{where}: this is not YAML: {said}{tip}."
 
 
 class _Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,9 +11,8 @@ from pydantic import BaseModel
 from llamafarm.config import handlers, parameters
 from llamafarm.config.check import Wrong
 from llamafarm.config.context import Loading
-from llamafarm.config.document import kind
 from llamafarm.config.normalize import Part
-from llamafarm.config.problems import KeyPath, did_you_mean
+from llamafarm.config.problems import KeyPath, did_you_mean, nearest
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.http.address import normalize_base_url
 from llamafarm.project import BrokenEntry
@@ -22,13 +22,19 @@ from llamafarm.records import EntryBlock, ProviderSpec
 Entry = ModelEntry | BrokenEntry
 
 
+_TYPOGRAPHIC = tuple("“”„‟‘’‚‛«»")
+
+
 def build(part: Part, loading: Loading) -> Entry | None:
     """The entry, or a broken one where its provider or a variable is not there; None where problems were noted."""
     missing = loading.missing_below(part.path)
     if any(place == ("name",) for place in missing):
         return None  # noted as a problem of the file: nothing could address the entry
-    provider = _text(part, "provider", loading)
-    if provider is None:
+    _note_typographic_quotes(part, loading)
+    part = _with_provider(part, loading)
+    provider = part.data.get("provider")
+    if not isinstance(provider, str):
+        _check_common(part, loading)
         return None
     try:
         if ("provider",) in missing:
@@ -39,7 +45,33 @@ def build(part: Part, loading: Loading) -> Entry | None:
             handlers.check(entry, part.path, loading)
         return entry
     except (PluginError, _VariableMissing) as error:
+        _check_common(part, loading)
         return BrokenEntry(part.name, provider, str(part.data.get("model", "")), _located(error, part, loading))
+
+
+def _with_provider(part: Part, loading: Loading) -> Part:
+    """The entry with the key that was meant as `provider`, so that everything else in it is checked too."""
+    meant = None if "provider" in part.data else nearest("provider", part.data)
+    if meant is None:
+        return part
+    loading.problems.add((*part.path, meant), "unknown key; did you mean 'provider'?")
+    return replace(part, data={"provider" if key == meant else key: value for key, value in part.data.items()})
+
+
+def _check_common(part: Part, loading: Loading) -> None:
+    """Note what is wrong whatever the provider, where that is not known."""
+    common = {key: value for key, value in part.data.items() if key in _keys(ModelEntry)}
+    found = loading.check(ModelEntry, common, part.path)
+    _note_certain(found if isinstance(found, list) else [], part, loading)
+
+
+def _note_typographic_quotes(part: Part, loading: Loading) -> None:
+    for key, value in {"": part.name, **part.data}.items():
+        if isinstance(value, str) and value.startswith(_TYPOGRAPHIC) and key != "description":
+            place = (*part.path, key) if key else part.path
+            loading.problems.add(
+                place, f"begins with {value[0]}, which is a part of the text; YAML's quotes are \" and '"
+            )
 
 
 class _VariableMissing(ConfigError):
@@ -70,41 +102,28 @@ def _located(error: LlamaFarmError, part: Part, loading: Loading) -> LlamaFarmEr
     return found
 
 
-def _text(part: Part, key: str, loading: Loading) -> str | None:
-    value = part.data.get(key)
-    if isinstance(value, str):
-        return value
-    said = "is missing" if key not in part.data else f"must be text, not {kind(value)}; put it in quotes"
-    loading.problems.add((*part.path, key), said)
-    return None
-
-
 def _validated(part: Part, spec: ProviderSpec, loading: Loading, missing: dict[KeyPath, str]) -> ModelEntry | None:
     own = _keys(spec.entry)
     blocks, data = _blocks(part, spec, own, loading)
     parameters.check(part, spec, loading)
     found = loading.check(spec.entry, data, part.path, _block_keys(spec, set(data) - own, loading))
     if missing:
-        _note(
-            [wrong for wrong in found if _is_certain(wrong, missing)] if isinstance(found, list) else [], part, loading
-        )
+        _note_certain(found if isinstance(found, list) else [], part, loading)
         raise _VariableMissing(*next(iter(missing.items())))
     if isinstance(found, list):
-        _note(found, part, loading)
+        _note_certain(found, part, loading)
         return None
     found._blocks.update(blocks)
     _check_base_url(found, part, loading)
     return found
 
 
-def _is_certain(wrong: Wrong, missing: dict[KeyPath, str]) -> bool:
-    """Whether it is wrong whatever the missing variables will be."""
-    return bool(wrong.place) and not any(place[: len(wrong.place)] == wrong.place for place in missing)
-
-
-def _note(found: Iterable[Wrong], part: Part, loading: Loading) -> None:
+def _note_certain(found: Iterable[Wrong], part: Part, loading: Loading) -> None:
+    """Note what is wrong whatever the missing variables will be."""
+    missing = loading.missing_below(part.path)
     for wrong in found:
-        loading.problems.add((*part.path, *wrong.place), wrong.message)
+        if not any(place[: len(wrong.place)] == wrong.place for place in missing):
+            loading.problems.add((*part.path, *wrong.place), wrong.message)
 
 
 def _keys(model: type[BaseModel]) -> set[str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from llamafarm.config.context import Loading
 from llamafarm.config.document import kind
-from llamafarm.config.problems import KeyPath
+from llamafarm.config.problems import KeyPath, in_one_line
 from llamafarm.config.settings import chain
 from llamafarm.errors import PluginError
 from llamafarm.providers.entry import ModelEntry
@@ -39,7 +39,7 @@ def check_project_chain(handler: str | list[str] | None, loading: Loading) -> No
     try:
         _check_names(handler, ("handler",), loading)
     except PluginError as error:
-        loading.problems.add(("handler",), _in_one_line(error))
+        loading.problems.add(("handler",), in_one_line(error))
 
 
 def check(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
@@ -84,7 +84,7 @@ def _check_names(handler: str | Sequence[str] | None, path: KeyPath, loading: Lo
         except PluginError as error:
             if error.code != "plugin_not_installed":
                 raise
-            loading.problems.add(place, _in_one_line(error))
+            loading.problems.add(place, in_one_line(error))
 
 
 def _options_model(name: str, options: Any, place: KeyPath, loading: Loading) -> type[BaseModel] | None:
@@ -92,12 +92,8 @@ def _options_model(name: str, options: Any, place: KeyPath, loading: Loading) ->
     try:
         spec = loading.plugins.agent_handler(name)
     except PluginError as error:
-        loading.problems.add(place, _in_one_line(error))
+        loading.problems.add(place, in_one_line(error))
         return None
     if spec.options is None and options:
         loading.problems.add(place, f"the agent handler {name!r} takes no options")
     return spec.options
-
-
-def _in_one_line(error: PluginError) -> str:
-    return " ".join(str(error).splitlines())

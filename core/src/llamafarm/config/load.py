@@ -13,7 +13,7 @@ from llamafarm.config.document import Document, read
 from llamafarm.config.interpolate import Interpolated, interpolate
 from llamafarm.config.normalize import Part, one_form
 from llamafarm.config.normalize import entries as entry_parts
-from llamafarm.config.problems import KeyPath, Problems
+from llamafarm.config.problems import KeyPath, Problems, in_one_line
 from llamafarm.config.secrets import literal_secrets, mask
 from llamafarm.config.settings import chain
 from llamafarm.errors import ConfigError, LlamaFarmError
@@ -62,6 +62,7 @@ def _project(
     handlers.check_project_chain(settings.handler, loading)
     found = sections.plugin_sections(data, loading)
     _note_missing_elsewhere(parts, loading)
+    _note_broken(models, loading)
     loading.problems.raise_if_any()
     return Project(
         name=settings.name or sections.project_name(document.path),
@@ -88,6 +89,15 @@ def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
     for place, name in loading.values.missing.items():
         if not any(_inside(place, part) for part in parts):
             loading.problems.add(place, f"{entries.missing_variable(name)}. {entries.missing_hint(name)}")
+
+
+def _note_broken(models: list[tuple[Part, entries.Entry]], loading: Loading) -> None:
+    """Tell what is wrong with broken entries too where the file is refused anyway, so that one run shows everything."""
+    if not loading.problems.found:
+        return
+    for part, entry in models:
+        if isinstance(entry, BrokenEntry):
+            loading.problems.add_located((*part.path, "provider"), in_one_line(entry.error))
 
 
 def _inside(place: KeyPath, part: Part) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llamafarm.config.document import kind
-from llamafarm.config.problems import KeyPath, Problems, did_you_mean
+from llamafarm.config.problems import KeyPath, Problems, did_you_mean, nearest
 
 LEGACY_NAME = "default"
 
@@ -38,7 +38,7 @@ def entries(runtime: Any, problems: Problems) -> list[Part]:
         problems.add(("runtime",), f"must be a mapping, not {kind(runtime)}")
         return []
     flat = {key: value for key, value in runtime.items() if key not in ("models", "default_model")}
-    if "models" not in runtime and "provider" in flat:
+    if "models" not in runtime and ("provider" in flat or nearest("provider", flat)):
         named = flat.get("name", LEGACY_NAME)
         return [Part(("runtime",), named if isinstance(named, str) else LEGACY_NAME, {"name": LEGACY_NAME, **flat})]
     _refuse_flat(flat, "models" in runtime, problems)

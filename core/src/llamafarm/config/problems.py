@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llamafarm.errors import ConfigError
+from llamafarm.errors import ConfigError, LlamaFarmError
 
 KeyPath = tuple[str | int, ...]
 Mark = tuple[int, int]
@@ -27,7 +27,11 @@ class Problems:
 
     def add(self, path: KeyPath, message: str) -> None:
         """Note a problem at the key or item of that path."""
-        self.found[self.located(path, message)] = self.mark(path)
+        self.add_located(path, self.located(path, message))
+
+    def add_located(self, path: KeyPath, message: str) -> None:
+        """Note a problem whose message says already where it is."""
+        self.found[message] = self.mark(path)
 
     def mark(self, path: KeyPath) -> Mark:
         """Where `path` stands, or the nearest thing around it that the file has."""
@@ -45,6 +49,12 @@ class Problems:
         """Raise ConfigError with every problem, in the order of the file."""
         if self.found:
             raise ConfigError("\n".join(sorted(self.found, key=lambda text: self.found[text])))
+
+
+def in_one_line(error: LlamaFarmError) -> str:
+    """An error's message and hint, for a list of problems."""
+    lines = str(error).splitlines()
+    return " ".join(line if line.endswith((".", "?")) else f"{line}." for line in lines)
 
 
 def shown(file: Path) -> str:

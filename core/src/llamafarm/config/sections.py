@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from llamafarm.config.context import Loading
 from llamafarm.config.normalize import prompt_sets
-from llamafarm.config.problems import did_you_mean
+from llamafarm.config.problems import did_you_mean, in_one_line
 from llamafarm.config.settings import Prompts, Settings
 from llamafarm.errors import PluginError
 from llamafarm.paths import data_dir
@@ -69,7 +69,7 @@ def plugin_sections(data: dict[str, Any], loading: Loading) -> dict[str, BaseMod
         try:
             fragment = loading.plugins.fragment(Section(key))
         except PluginError as error:
-            loading.problems.add((key,), " ".join(str(error).split("\n")))
+            loading.problems.add((key,), in_one_line(error))
             continue
         if fragment is None:
             loading.problems.add((key,), _unknown_section(key, loading))

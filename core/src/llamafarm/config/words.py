@@ -12,6 +12,7 @@ from llamafarm.config.document import kind, resolve
 from llamafarm.config.problems import KeyPath, did_you_mean, dotted, nearest
 from llamafarm.config.secrets import is_secret_key
 from llamafarm.config.settings import NAME_PATTERN
+from llamafarm.config.syntax import missing_space
 from llamafarm.wire.chat import ChatRequest
 
 _EXPECTED = {
@@ -131,7 +132,8 @@ def shown_value(value: Any) -> str:
 
 def _found(place: KeyPath, value: Any, expected: list[str]) -> str:
     """What stands there: its value where that is short and no secret, else its kind; and what to do about it."""
-    if isinstance(value, dict | list) or value is None:
+    unspaced = "a mapping" in expected and isinstance(value, str) and missing_space(value)
+    if isinstance(value, dict | list) or value is None or unspaced:
         return kind(value)
     short = len(str(value)) <= LONGEST_SHOWN and not any(is_secret_key(part) for part in place)
     found = repr(value) if short and isinstance(value, str) else kind(value)

@@ -62,7 +62,7 @@ class Turn:
 
     request: what is asked, the parameters of the model entry merged in. call: its request id and deadline, to be passed
     on. session: None where the conversation is not kept. fields: the request fields that handlers own, validated and
-    taken out of `request`. model: what is known of the model of `entry`.
+    taken out of `request`. model: what is known of the model of `entry`. steps: what `keep` was given.
     """
 
     project: Project
@@ -73,6 +73,7 @@ class Turn:
     fields: Mapping[str, Any] = field(default_factory=dict)
     model: TurnModel = field(default_factory=TurnModel, compare=False)
     trace: Trace = field(default_factory=Trace, compare=False)
+    steps: list[Message] = field(default_factory=list, compare=False)
     ask_model: AskModel | None = field(default=None, repr=False, compare=False)
 
     def with_messages(self, messages: list[Message]) -> Turn:
@@ -88,6 +89,13 @@ class Turn:
         """
         assert self.ask_model is not None, "a turn that no gateway has made asks nobody"
         return await self.ask_model(operation, request, model)
+
+    def keep(self, *messages: Message) -> None:
+        """Have the session keep messages that lie between question and answer: calls of tools, and their results.
+
+        They are kept with the answer, and the next turn begins with them; where no session is kept, nothing happens.
+        """
+        self.steps.extend(messages)
 
     def note(self, stage: str, **facts: Any) -> None:
         """Say what a stage did, for whoever looks at the trace (`lf chat --trace`); the facts are JSON values."""

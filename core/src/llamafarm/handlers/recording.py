@@ -12,23 +12,23 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from llamafarm.handlers.base import Session
+from llamafarm.handlers.base import Session, Turn
 from llamafarm.providers.assemble import Assembler
 from llamafarm.providers.reply import Reply, WrappedReply
 from llamafarm.wire import sse
-from llamafarm.wire.chat import ChatChunk, ChatCompletion, Message
+from llamafarm.wire.chat import ChatChunk, ChatCompletion
 
 KEPT_FIELDS = ("role", "content", "tool_calls", "refusal")
 """What of an answer goes into the history. Reasoning does not: runtimes advise against, or refuse, sending it back."""
 
 
 class RecordedReply(WrappedReply):
-    """Wraps the reply to `new` in `session`. Only the first choice of an answer is kept."""
+    """Wraps the reply to a turn's messages: they, the turn's steps and the first choice are kept in `session`."""
 
-    def __init__(self, reply: Reply, session: Session, new: list[Message]) -> None:
+    def __init__(self, reply: Reply, session: Session, turn: Turn) -> None:
         super().__init__(reply)
         self._session = session
-        self._new = new
+        self._turn = turn
 
     async def completion(self) -> ChatCompletion:
         answer: ChatCompletion = await self._reply.completion()
@@ -63,7 +63,7 @@ class RecordedReply(WrappedReply):
     async def _keep(self, message: Mapping[str, Any]) -> None:
         kept: Any = {name: message[name] for name in KEPT_FIELDS if message.get(name) is not None}
         kept.setdefault("content", None)
-        await self._session.append([*self._new, kept])
+        await self._session.append([*self._turn.request["messages"], *self._turn.steps, kept])
 
 
 class StreamedAnswer:

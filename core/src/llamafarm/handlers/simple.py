@@ -11,8 +11,8 @@ from llamafarm.providers.reply import Reply
 class SimpleHandler:
     """Asks once, with prompts + history + the request's own messages, in this order.
 
-    Without a session the reply is passed on as the same object. With one, the request's messages and the answer are
-    kept once the answer has ended well; a turn that fails or is broken off leaves no trace (see `recording`).
+    Without a session the reply is passed on as the same object. With one, the request's messages, the turn's steps and
+    the answer are kept once it has ended well; a turn that fails or is broken off leaves no trace (see `recording`).
     """
 
     async def run(self, turn: Turn, ask: Ask) -> Reply:
@@ -20,4 +20,4 @@ class SimpleHandler:
         history = await turn.session.history() if turn.session else []
         prompts = prompt_messages(turn.project, turn.entry)
         reply = await ask(turn.with_messages(put_before([*history, *new], prompts)))
-        return RecordedReply(reply, turn.session, new) if turn.session else reply
+        return RecordedReply(reply, turn.session, turn) if turn.session else reply

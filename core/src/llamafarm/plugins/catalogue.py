@@ -37,6 +37,15 @@ def remedy(kind: Kind, name: str) -> str | None:
     return f"It comes with {wanted}, which is not released yet" + (f"; until then {meanwhile}" if meanwhile else "")
 
 
+def served_by(name: str) -> tuple[str, str | None] | None:
+    """Return the provider that serves what users call `name`, and its usual address; None where nothing is known."""
+    found = _catalogue()["served by"].get("".join(filter(str.isalnum, name.lower())))
+    if found is None:
+        return None
+    provider, _, base_url = found.partition(" ")
+    return provider, base_url or None
+
+
 def pip_command(wanted: str) -> str:
     """Return the command that installs a distribution of LlamaFarm, with extras or without, to be pasted into a shell.
 

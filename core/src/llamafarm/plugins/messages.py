@@ -52,6 +52,10 @@ def unknown(kind: Kind, name: str, known: Sequence[str], failed: Sequence[Plugin
     """Nothing that is installed brings it: say what would, or what is spelt nearly so, and what there is."""
     if remedy := catalogue.remedy(kind, name):
         return PluginError(f"The {kind} {name!r} is not installed.", hint=remedy, code="plugin_not_installed")
+    article = "an" if kind[0] in "aeiou" else "a"
+    message = f"No plugin brings {article} {kind} {name!r}."
+    if kind == "provider" and (served := catalogue.served_by(name)):
+        return PluginError(message, hint=_served(name, *served, known), code="plugin_not_installed")
     official = {one for one in catalogue.names(kind) if one not in known}
     near = difflib.get_close_matches(name, [*known, *official], n=1)
     hints = (
@@ -59,10 +63,13 @@ def unknown(kind: Kind, name: str, known: Sequence[str], failed: Sequence[Plugin
     )
     hints.append(f"Installed: {', '.join(sorted(known)) or 'none'}.")
     hints += [f"It may belong to a plugin that does not work: {warning(row)}." for row in failed]
-    article = "an" if kind[0] in "aeiou" else "a"
-    return PluginError(
-        f"No plugin brings {article} {kind} {name!r}.", hint=" ".join(hints), code="plugin_not_installed"
-    )
+    return PluginError(message, hint=" ".join(hints), code="plugin_not_installed")
+
+
+def _served(name: str, provider: str, base_url: str | None, known: Sequence[str]) -> str:
+    """What to write for something that a provider serves under another name."""
+    address = f" and `base_url: {base_url}`" if base_url else ""
+    return f"{name} is served by `provider: {provider}`{address}.{_install('provider', provider, known)}"
 
 
 def no_such_plugin(name: str, installed: Sequence[str]) -> PluginError:

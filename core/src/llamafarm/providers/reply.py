@@ -54,6 +54,11 @@ class Reply:
         """The whole answer as JSON; untouched bytes where nobody looked inside."""
         return dump(await self.completion())
 
+    async def text(self) -> str:
+        """The text of the first choice of the whole answer; empty where it has none."""
+        choice: dict[str, Any] = next(iter((await self.completion())["choices"]), {})
+        return choice.get("text") or (choice.get("message") or {}).get("content") or ""
+
     async def aclose(self) -> None:
         """Close the connection to the upstream now, whatever has been read."""
 

@@ -25,6 +25,7 @@ import anyio.to_thread
 from llamafarm.errors import RequestError, UsageError
 from llamafarm.services import processes
 from llamafarm.sessions.database import Database, Kind
+from llamafarm.sessions.project import ProjectSessions
 from llamafarm.wire.chat import Message
 
 PATIENCE = 2.0
@@ -58,6 +59,10 @@ class SessionStore:
     def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
         self._database = Database(path)
         self.patience = patience
+
+    def of(self, project: str) -> ProjectSessions:
+        """The sessions of one project."""
+        return ProjectSessions(self, project)
 
     async def create(self, project: str) -> StoredSession:
         """A new, empty session."""
