@@ -147,7 +147,7 @@ def _server(profile: Profile) -> tuple[str, ...]:
     return (
         f"`{profile.name}`",
         profile.title,
-        profile.structured.note or f"`instructor_mode: {profile.structured.mode}`",
+        profile.structured.note,
         _names(profile.parameters, "advisory"),
         _names(profile.parameters, "refused"),
         _code(profile.reasoning),

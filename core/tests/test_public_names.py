@@ -29,6 +29,7 @@ NAMES = {
         "Provider",
         "Pulls",
         "Removes",
+        "beside_config",
     ],
     "what becomes of its parameters": ["Field", "Parameters", "note_ignored"],
     "its way to a runtime": [

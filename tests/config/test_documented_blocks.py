@@ -42,6 +42,27 @@ def test_the_settings_of_the_documents_arrive(plugins):
     assert (image.diffusion.default_steps, image.diffusion.default_guidance) == (30, 7.5)
 
 
+def test_what_nothing_does_yet_is_told(plugins):
+    (instructor,) = load_project(next(path for path in BLOCKS if "2_" in path.name), plugins, environ={}).warnings
+    assert "2_vllm.yaml:8:7: runtime.models[0].instructor_mode: needs the agent handler 'structured'" in instructor
+    assert "send `response_format`" in instructor
+    (image,) = load_project(next(path for path in BLOCKS if "6_" in path.name), plugins, environ={}).warnings
+    assert "runtime.models[3].transformers: no engine for `model_type: image` is installed" in image
+
+
+@pytest.mark.parametrize("model", ["./models/mine", "../farm/models/mine"])
+def test_a_folder_counts_from_the_configuration_and_not_from_where_the_command_runs(
+    tmp_path, monkeypatch, plugins, model
+):
+    farm = tmp_path / "farm"
+    (farm / "below").mkdir(parents=True)
+    (farm / "llamafarm.yaml").write_text(f"runtime: {{provider: universal, model: {model}}}\n")
+    whole = str(farm / "models" / "mine")
+    assert load_project(farm / "llamafarm.yaml", plugins, environ={}).entry().model == whole
+    monkeypatch.chdir(farm / "below")
+    assert load_project(Path("../llamafarm.yaml"), plugins, environ={}).entry().model == whole
+
+
 def test_the_section_of_rag_works_or_names_its_distribution(plugins):
     path = next(path for path in BLOCKS if "rag:" in path.read_text())
     if plugins.fragment(Section("rag")) is None:

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     )
     from llamafarm.providers.chunks import ChunkReply
     from llamafarm.providers.content import Content
-    from llamafarm.providers.entry import InstructorMode, ModelEntry, Timeouts
+    from llamafarm.providers.entry import InstructorMode, ModelEntry, Timeouts, beside_config
     from llamafarm.providers.parameters import Field, Parameters, note_ignored
     from llamafarm.providers.reply import JsonReply, Reply
     from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
@@ -146,7 +146,7 @@ _HOMES = {
     ),
     "providers.chunks": ("ChunkReply",),
     "providers.content": ("Content",),
-    "providers.entry": ("InstructorMode", "ModelEntry", "Timeouts"),
+    "providers.entry": ("InstructorMode", "ModelEntry", "Timeouts", "beside_config"),
     "providers.parameters": ("Field", "Parameters", "note_ignored"),
     "providers.reply": ("JsonReply", "Reply"),
     "records": ("AgentHandlerSpec", "ConfigFragment", "EntryBlock", "ProviderSpec", "Section"),
@@ -272,6 +272,7 @@ __all__ = [
     "UpstreamError",
     "UsageError",
     "__version__",
+    "beside_config",
     "data_dir",
     "error_of",
     "hookimpl",

@@ -42,6 +42,7 @@ class BrokenEntry:
 class Project:
     """name and namespace address it as `{namespace}/{name}`. path: its file. models: in the order of the file.
 
+    warnings: what the file says and nobody does, each with its place.
     sections: what plugins added at the top level, by key, validated. raw: the file in the one form, with
     the defaults of variables filled in but not their values, for `lf config show` (masked there). secrets: the values
     that must never be shown.
@@ -56,6 +57,7 @@ class Project:
     handler: tuple[str, ...] = ()
     handler_options: Mapping[str, BaseModel] = field(default_factory=dict)
     sections: Mapping[str, BaseModel] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 

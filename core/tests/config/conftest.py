@@ -15,8 +15,8 @@ OFFICIAL = ("llamafarm-openai-compat", "llamafarm-universal", "llamafarm-ollama"
 
 FARM = """
     import llamafarm
-    from typing import Literal
-    from pydantic import BaseModel, ConfigDict, Field
+    from typing import Annotated, Literal
+    from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
     class Strict(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -35,10 +35,18 @@ FARM = """
 
     class Shed(Doors):
         tools: list[Tool] = []
+        place: Annotated[str, AfterValidator(llamafarm.beside_config)] = ""
+
+    Path = Annotated[str, AfterValidator(llamafarm.beside_config)]
 
     class CowEntry(llamafarm.ModelEntry):
         stalls: int = Field(default=1, ge=0)
         barn: Barn | None = None
+        meadow: Path | None = None
+
+        def remarks(self):
+            if self.stalls > 9:
+                yield "stalls", "no barn has so many"
 
     class Entry(llamafarm.ModelEntry):
         pass

@@ -14,7 +14,7 @@ from llamafarm.project import BrokenEntry
 from llamafarm.providers.entry import ModelEntry
 
 COW = "name: a, provider: cow, model: m"
-ALLOWED = ", ".join([*ModelEntry.model_fields, "stalls", "barn", "stall", "hay"])
+ALLOWED = ", ".join([*ModelEntry.model_fields, "stalls", "barn", "meadow", "stall", "hay"])
 
 
 # Forms
@@ -116,6 +116,29 @@ def test_handlers_and_default_model_are_kept(load):
         f"handler: [simple]\nruntime: {{default_model: b, models: [{{{COW}}}, {{name: b, provider: cow, model: m}}]}}"
     )
     assert (project.handler, project.default) == (("simple",), "b")
+
+
+def test_a_path_counts_from_the_folder_of_the_file(load, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    project = load(
+        f"shed: {{place: ./shed}}\nruntime: {{models: [{{{COW}, meadow: ../green}}, "
+        "{name: b, provider: cow, model: m, meadow: ~/green}]}"
+    )
+    assert project.sections["shed"].place == str(folder / "shed")
+    assert project.entry("a").meadow == str(tmp_path / "green")
+    assert project.entry("b").meadow == str(Path("~/green").expanduser())
+
+
+def test_what_a_provider_remarks_on_an_entry_is_a_warning_with_its_place(load):
+    project = load(f"runtime: {{models: [{{{COW}, stalls: 10}}]}}")
+    assert project.warnings == ("llamafarm.yaml:1:55: runtime.models[0].stalls: no barn has so many.",)
+
+
+@pytest.mark.parametrize(("key", "value"), [("instructor_mode", "tools"), ("prompt_format", "structured")])
+def test_what_no_handler_reads_is_a_warning_that_says_what_helps(load, key, value):
+    (warning,) = load(f"runtime: {{models: [{{{COW}, {key}: {value}}}]}}").warnings
+    assert f"runtime.models[0].{key}: needs the agent handler 'structured', which is not there. " in warning
+    assert "send `response_format` to a runtime that knows it." in warning
 
 
 def test_options_of_a_handler_are_the_entrys_over_the_projects(load):

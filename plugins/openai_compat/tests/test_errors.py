@@ -86,7 +86,7 @@ def vllm(message: str, kind: str, code: int, param: str | None = None) -> dict:
             InvalidRequest,
             "Supported string values",
             None,
-            "instructor_mode: json_schema",
+            "of type `json_schema` needs no tools",
         ),
         (
             404,

@@ -115,13 +115,13 @@ async def test_lm_studio_gets_a_schema_of_any_object_for_json_object():
 
 
 @pytest.mark.parametrize(
-    "profile, mode", [("anthropic", "instructor_mode: tools"), ("transformers-serve", "instructor_mode: md_json")]
+    "profile, way", [("anthropic", "a tool with the schema"), ("transformers-serve", "the prompt can ask for JSON")]
 )
-async def test_where_response_format_is_ignored_it_is_refused_with_a_way_that_works(profile, mode):
+async def test_where_response_format_is_ignored_it_is_refused_with_a_way_that_works(profile, way):
     for kind in ({"type": "json_object"}, SCHEMA):
         error = await refusal_of(profile, response_format=kind)
         assert (error.param, error.status) == ("response_format", 400)
-        assert mode in error.message
+        assert way in error.message
     assert await sent_by(profile, response_format={"type": "text"}) == {"response_format": {"type": "text"}}
 
 

@@ -129,6 +129,39 @@ def test_what_makes_no_sense_is_refused(block):
 def test_a_local_folder_is_named_by_its_whole_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     local = UniversalEntry(name="e", provider="universal", model="./models/mine")
-    assert local.model_id == str(tmp_path / "models" / "mine")
-    assert entry().model_id == "org/model"
-    assert UniversalEntry(name="e", provider="universal", model="package:a/b").model_id == "package:a/b"
+    assert local.model == str(tmp_path / "models" / "mine")
+    assert entry().model == "org/model"
+    assert UniversalEntry(name="e", provider="universal", model="package:a/b").model == "package:a/b"
+
+
+@pytest.mark.parametrize(
+    ("model", "pointer"),
+    [
+        ("qwen3:8b", "`provider: ollama` executes"),
+        ("unsloth/Qwen3-4B-GGUF", "`provider: ollama` and `provider: lemonade` execute"),
+        ("models/qwen3.gguf", "`provider: ollama` and `provider: lemonade` execute"),
+        ("https://huggingface.co/Qwen/Qwen3-0.6B", "write the id alone"),
+    ],
+)
+def test_a_model_of_another_runtime_gets_a_pointer(model, pointer):
+    with pytest.raises(ValidationError, match=pointer):
+        UniversalEntry(name="e", provider="universal", model=model)
+
+
+@pytest.mark.parametrize("kind", ["image", "vison"])
+def test_a_model_type_that_no_engine_here_executes_is_remarked(kind):
+    ((key, message),) = entry(transformers={"model_type": kind}).remarks()
+    assert key == "transformers"
+    assert message == f"no engine for `model_type: {kind}` is installed; there are embedding, text"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"transformers": {"model_type": "chat"}},
+        {"transformers": {"model_type": "image"}, "base_url": "http://192.0.2.1:11540/v1"},
+    ],
+)
+def test_a_model_type_that_an_engine_executes_or_another_machine_may_is_not(fields):
+    assert list(entry(**fields).remarks()) == []

@@ -23,6 +23,8 @@ def validate() -> None:
     app = current_app()
     project = app.project
     app.warn()
+    for warning in project.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     broken = [entry for entry in project.models if isinstance(entry, BrokenEntry)]
     if broken:
         raise ConfigError("\n".join(f"model {entry.name!r}: {entry.error}" for entry in broken))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from llamafarm.config.document import resolve
 from llamafarm.config.problems import KeyPath
 from llamafarm.config.words import explain
+from llamafarm.providers.entry import CONFIG_FOLDER
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -33,14 +35,16 @@ def check(
     *,
     texts: Mapping[KeyPath, str] | None = None,
     also: tuple[str, ...] = (),
+    folder: Path | None = None,
 ) -> Model | list[Wrong]:
     """Validate `data`. texts: place → text of each scalar that came from a variable. also: keys that are allowed beside
-    the model's own fields, for the message about an unknown one."""
+    the model's own fields, for the message about an unknown one. folder: what paths in it are relative to."""
     data = json.loads(json.dumps(data))
     for place in _misread(model, data, texts or {}):
         _put(data, place, _other_reading(_get(data, place), (texts or {})[place]))
     try:
-        return model.model_validate_json(json.dumps(data), strict=True)
+        context = {CONFIG_FOLDER: str(folder)} if folder else None
+        return model.model_validate_json(json.dumps(data), strict=True, context=context)
     except ValidationError as error:
         wrong = explain(error, model, data, also)
         return [

@@ -28,7 +28,8 @@ class Loading:
         self, model: type[Model], data: Mapping[str, Any], path: KeyPath, also: tuple[str, ...] = ()
     ) -> Model | list[Wrong]:
         """Validate what stands at `path`; what is wrong is returned, not noted."""
-        return check(model, data, texts=_below(self.values.texts, path), also=also)
+        folder = self.problems.file.absolute().parent
+        return check(model, data, texts=_below(self.values.texts, path), also=also, folder=folder)
 
     def checked(self, model: type[Model], data: Any, path: KeyPath, also: tuple[str, ...] = ()) -> Model | None:
         """Validate what stands at `path`, and note what is wrong."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +14,7 @@ from llamafarm.config.settings import chain
 from llamafarm.errors import PluginError
 from llamafarm.providers.entry import ModelEntry
 
+STRUCTURED = "structured"
 SECTION: KeyPath = ("handlers",)
 """Where the project's options of handlers stand."""
 
@@ -56,6 +57,18 @@ def check(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
         model = _options_model(name, own, place, loading)
         if model and (validated := _over(defaults.get(name), own, model, place, loading)) is not None:
             entry._options[name] = validated
+
+
+def remarks(entry: ModelEntry, loading: Loading) -> Iterator[tuple[str, str]]:
+    """What an entry says about structured answers where no handler is there that reads it."""
+    asked = [key for key in ("instructor_mode", "prompt_format") if getattr(entry, key) not in (None, "unstructured")]
+    if not asked:
+        return
+    try:
+        loading.plugins.agent_handler(STRUCTURED)
+    except PluginError as error:
+        for key in asked:
+            yield key, f"needs the agent handler {STRUCTURED!r}, which is not there. {(error.hint or '').rstrip('.')}"
 
 
 def _over(

@@ -19,6 +19,7 @@ from llamafarm.config.settings import chain
 from llamafarm.errors import ConfigError, LlamaFarmError
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import BrokenEntry, Project
+from llamafarm.providers.entry import ModelEntry
 
 
 def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, str] = os.environ) -> Project:
@@ -74,6 +75,7 @@ def _project(
         handler=chain(settings.handler),
         handler_options=options,
         sections=found,
+        warnings=_warnings(models, loading),
         raw=one_form(values.shown, loading.problems),
         secrets=secrets,
     )
@@ -89,6 +91,16 @@ def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
     for place, name in loading.values.missing.items():
         if not any(_inside(place, part) for part in parts):
             loading.problems.add(place, f"{entries.missing_variable(name)}. {entries.missing_hint(name)}")
+
+
+def _warnings(models: list[tuple[Part, entries.Entry]], loading: Loading) -> tuple[str, ...]:
+    """What entries say and nobody does."""
+    return tuple(
+        loading.problems.located((*part.path, key), f"{message}.")
+        for part, entry in models
+        if isinstance(entry, ModelEntry)
+        for key, message in (*handlers.remarks(entry, loading), *entry.remarks())
+    )
 
 
 def _note_broken(models: list[tuple[Part, entries.Entry]], loading: Loading) -> None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo
 
 InstructorMode = Literal["tools", "json", "md_json", "json_schema", "parallel_tools"]
 """How structured output is asked for of a model."""
+
+
+CONFIG_FOLDER = "folder"
+"""Under this name the validation context holds the folder of llamafarm.yaml."""
+
+
+def beside_config(path: str, info: ValidationInfo) -> str:
+    """A validator for fields of llamafarm.yaml that name a file or a folder: returns the whole path; links stay.
+
+    A relative path counts from the folder of llamafarm.yaml, wherever the command runs; `~` is the home folder. Used as
+    `Annotated[str, AfterValidator(beside_config)]`, in the models of entries, blocks, sections and handler options.
+    """
+    folder = (info.context or {}).get(CONFIG_FOLDER, "")
+    return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))  # noqa: PTH100, PTH111, PTH118 - links stay
 
 
 class Timeouts(BaseModel):
@@ -69,6 +84,13 @@ class ModelEntry(BaseModel):
     def validated_options(self) -> Mapping[str, BaseModel]:
         """`handler_options` over those of the project, by the handler's name, validated: see `Project.options_of`."""
         return self._options
+
+    def remarks(self) -> Iterable[tuple[str, str]]:
+        """What is allowed and will yet not do what it says: (key, message) of each, told by `lf config validate`.
+
+        A provider's entry says what it knows without asking anybody.
+        """
+        return ()
 
     @property
     def handlers(self) -> tuple[str, ...]:

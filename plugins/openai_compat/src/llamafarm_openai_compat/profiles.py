@@ -98,7 +98,7 @@ LM_STUDIO = Profile(
             "LM Studio takes `json_schema` and `text`: set `profile: lm-studio`.", words="'response_format.type' must"
         ),
         Hint(
-            "LM Studio takes `none`, `auto` and `required`; `instructor_mode: json_schema` needs no tools.",
+            "LM Studio takes `none`, `auto` and `required`; a `response_format` of type `json_schema` needs no tools.",
             words="invalid tool_choice type",
         ),
         Hint("LM Studio cannot do this operation.", words="unexpected endpoint or method"),
@@ -143,7 +143,7 @@ LLAMA_CPP = Profile(
     ),
 )
 
-_USE_TOOLS = "; structured output works with `instructor_mode: tools`"
+_USE_TOOLS = "; a tool with the schema as its `parameters` asks for the same"
 _ANTHROPIC = "Anthropic's compatible endpoint ignores it"
 ANTHROPIC = Profile(
     name="anthropic",
@@ -202,7 +202,7 @@ TRANSFORMERS_SERVE = Profile(
     ),
     parameters=Parameters(
         fields={
-            "chat.response_format": Field("refused", _SERVE + "; `instructor_mode: md_json` asks in the prompt", _TEXT),
+            "chat.response_format": Field("refused", _SERVE + "; the prompt can ask for JSON", _TEXT),
             **_texts(
                 _refused(
                     _SERVE,
@@ -256,6 +256,7 @@ GENERIC = Profile(
     name="generic",
     title="any other server",
     source="OpenAI's API reference [documents]; everything is sent as it is",
+    structured=Structured("json", "everything is sent as it is"),
     reasoning=("reasoning", "reasoning_content"),
 )
 

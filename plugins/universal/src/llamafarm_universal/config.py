@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from llamafarm import ConfigError, Endpoint, ModelEntry, is_loopback, normalize_base_url
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from llamafarm import ConfigError, Endpoint, ModelEntry, beside_config, is_loopback, normalize_base_url
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11540
 API_PATH = "/v1"
 PORT_VARIABLES = ("UNIVERSAL_RUNTIME_PORT", "LF_RUNTIME_PORT")
 log = logging.getLogger(__name__)
+PACKAGE = "package:"
+ENGINES = "llamafarm_universal.engines"
+"""The entry points of engines."""
 _FOLDERS = ("/", "~", "./", "../")
 
 
@@ -63,25 +67,19 @@ class Diffusion(BaseModel):
     enable_optimizations: bool = Field(default=True, description="Slice attention where that saves memory.")
 
 
-class UniversalEntry(ModelEntry):
-    """A model that the Universal Runtime executes.
-
-    `model` is a Hugging Face id, a local folder, or `package:NAME/FOLDER` in an installed distribution.
-    """
-
-    base_url: Annotated[str, AfterValidator(lambda url: normalize_base_url(url, path=API_PATH))] | None = Field(
-        default=None,
-        description=f"Address of the runtime, http://{DEFAULT_HOST}:{DEFAULT_PORT} by default "
-        "(UNIVERSAL_RUNTIME_HOST, UNIVERSAL_RUNTIME_PORT); `/v1` is added where the path is empty.",
-        examples=[f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/v1"],
-    )
-    transformers: Transformers = Field(default_factory=Transformers)
-    diffusion: Diffusion = Field(default_factory=Diffusion)
-
-    @property
-    def model_id(self) -> str:
-        """The model as the runtime, which works in another folder, understands it: a local folder as its whole path."""
-        return folder_path(self.model) if is_folder(self.model) else self.model
+def placed(model: str, info: ValidationInfo) -> str:
+    """The model as the runtime, which works in another folder, understands it. Raises ValueError for other ids."""
+    if is_folder(model):
+        return beside_config(model, info)
+    if model.lower().endswith(("-gguf", ".gguf")):
+        raise ValueError(f"{model!r} holds GGUF files, which `provider: ollama` and `provider: lemonade` execute")
+    if model.startswith(("http://", "https://")):
+        raise ValueError(f"{model!r} is an address; write the id alone, such as `Qwen/Qwen3-0.6B`")
+    if ":" in model and not model.startswith(PACKAGE):
+        raise ValueError(
+            f"{model!r} is no Hugging Face id: names with a `:` are Ollama's, which `provider: ollama` executes"
+        )
+    return model
 
 
 def is_folder(model: str) -> bool:
@@ -92,6 +90,38 @@ def is_folder(model: str) -> bool:
 def folder_path(model: str) -> str:
     """The whole path of a folder; no link is resolved."""
     return os.path.abspath(os.path.expanduser(model))  # noqa: PTH100, PTH111 - no link is resolved
+
+
+class UniversalEntry(ModelEntry):
+    """A model that the Universal Runtime executes.
+
+    `model` is a Hugging Face id, a local folder, or `package:NAME/FOLDER` in an installed distribution.
+    """
+
+    model: Annotated[str, AfterValidator(placed)] = Field(
+        min_length=1, description="A Hugging Face id, a folder (relative to llamafarm.yaml), or package:NAME/FOLDER."
+    )
+    base_url: Annotated[str, AfterValidator(lambda url: normalize_base_url(url, path=API_PATH))] | None = Field(
+        default=None,
+        description=f"Address of the runtime, http://{DEFAULT_HOST}:{DEFAULT_PORT} by default "
+        "(UNIVERSAL_RUNTIME_HOST, UNIVERSAL_RUNTIME_PORT); `/v1` is added where the path is empty.",
+        examples=[f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/v1"],
+    )
+    transformers: Transformers = Field(default_factory=Transformers)
+    diffusion: Diffusion = Field(default_factory=Diffusion)
+
+    def remarks(self) -> Iterable[tuple[str, str]]:
+        """A `model_type` that nothing installed here executes; the runtime at another address may."""
+        from llamafarm_universal.host.models.task import ALIASES
+
+        wanted = self.transformers.model_type
+        if wanted is not None and (self.base_url is None or is_loopback(self.base_url)):
+            engines = sorted(entry.name for entry in entry_points(group=ENGINES))
+            if ALIASES.get(wanted, wanted) not in engines:
+                yield (
+                    "transformers",
+                    f"no engine for `model_type: {wanted}` is installed; there are {', '.join(engines)}",
+                )
 
 
 def endpoint(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -> Endpoint:

@@ -83,7 +83,7 @@ class UniversalProvider:
         entry = cast("UniversalEntry", call.entry)
         settings = entry.transformers.settings()
         body = {
-            "id": entry.model_id,
+            "id": entry.model,
             "settings": {name: settings[name] for name in FETCHED_BY if name in settings},
             "stream": True,
         }
@@ -93,7 +93,7 @@ class UniversalProvider:
 
     async def remove(self, call: Call) -> None:
         """Have the runtime delete the files of the entry's model. Raises ModelNotFound, and ProviderError."""
-        model = cast("UniversalEntry", call.entry).model_id
+        model = cast("UniversalEntry", call.entry).model
         path, headers = f"/models/{quote(model, safe='')}", self._token()
         async with await self._client.upstream.open_stream(
             path, {}, call, method="DELETE", stream=False, headers=headers
@@ -159,7 +159,7 @@ class UniversalProvider:
     async def _with_model(self, call: Call, ask: Callable[[str], Awaitable[Answered]]) -> Answered:
         """Ask with the handle of the entry's model. A runtime that was started again loads it again, once."""
         entry = cast("UniversalEntry", call.entry)
-        key = (entry.model_id, json.dumps(entry.transformers.settings(), sort_keys=True))
+        key = (entry.model, json.dumps(entry.transformers.settings(), sort_keys=True))
         known = self._handles.get(key)
         try:
             if known is not None:
@@ -175,7 +175,7 @@ class UniversalProvider:
 
     async def _load(self, entry: UniversalEntry, call: Call) -> str:
         """Have the model loaded, passing on what the runtime tells, and return its handle. Raises ProviderError."""
-        body = {"id": entry.model_id, "settings": entry.transformers.settings(), "stream": True}
+        body = {"id": entry.model, "settings": entry.transformers.settings(), "stream": True}
         told = await self._follow("/models/load", body, call, "loaded")
         call.progress(Progress("ready", f"{told.get('id')} is loaded on {told.get('device')}"))
         return str(told["model"])
