@@ -21,6 +21,16 @@ def brew():
     click.echo("tea")
 """
 
+OPENING = """
+import click
+from llamafarm.cli import open_farm
+
+@click.command()
+def brew():
+    with open_farm() as farm:
+        click.echo(f"{farm.project.name} has {len(farm.models())} models")
+"""
+
 
 @pytest.fixture
 def lf(tmp_path):
@@ -51,6 +61,16 @@ def test_a_command_of_a_plugin_is_listed_with_its_distribution_and_works(lf, tmp
     assert "brew  from tea-plugin 2.1" in lf("--help").stdout
     assert lf("brew").stdout == "tea\n"
     assert "--debug" in lf("brew", "--help").stdout
+
+
+def test_a_command_of_a_plugin_opens_the_project_that_the_command_line_names(lf, tmp_path):
+    put(tmp_path, OPENING)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "llamafarm.yaml").write_text("name: shop\n")
+
+    assert lf("brew", "--cwd", "other").stdout == "shop has 0 models\n"
+    assert lf("brew", "--config", "other/llamafarm.yaml").stdout == "shop has 0 models\n"
+    assert "There is no llamafarm.yaml" in lf("brew").stderr
 
 
 def test_a_broken_command_breaks_nothing_else_and_names_its_distribution(lf, tmp_path):

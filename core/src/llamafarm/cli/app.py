@@ -1,22 +1,24 @@
-"""What a command works with: the project, the plugins and the gateway, each made when it is first used."""
+"""What a command works with: the project, the plugins and the farm, each made when it is first used."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from llamafarm.gateway import Gateway
+    from llamafarm.farm.farm import Farm
     from llamafarm.plugins.manager import PluginManager
     from llamafarm.project import Project
-    from llamafarm.sessions import SessionStore
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -68,36 +70,22 @@ class App:
 
         return data_dir(os.environ)
 
-    @cached_property
-    def sessions(self) -> SessionStore:
-        """The conversations that are kept."""
-        from llamafarm.sessions import SessionStore
-
-        return SessionStore(self.data / "sessions.db")
-
-    async def session(self, beginning: str) -> str:
-        """The whole id of a session of this project. Raises UsageError."""
-        return await self.sessions.find(self.project.identity, beginning)
-
-    async def last_session(self) -> str:
-        """The id of the session that was used last. Raises UsageError where none is kept."""
-        from llamafarm.errors import UsageError
-
-        kept = await self.sessions.list(self.project.identity)
-        if not kept:
-            raise UsageError("No conversation of this project is kept.", hint="`lf chat --session new` begins one.")
-        return kept[0].id
-
     @asynccontextmanager
-    async def gateway(self) -> AsyncIterator[Gateway]:
-        """A gateway that is closed afterwards."""
-        from llamafarm.gateway import Gateway
+    async def farm(self, project: Project | None = None) -> AsyncIterator[Farm]:
+        """The project, or the one that is given, open for use. It is closed afterwards."""
+        from llamafarm.farm.farm import serving
 
-        gateway = Gateway(self.plugins, sessions=self.sessions)
-        try:
-            yield gateway
-        finally:
-            await gateway.aclose()
+        async with serving(self.project if project is None else project, self.plugins) as farm:
+            yield farm
+
+    def run(self, work: Callable[[Farm], Awaitable[Result]], project: Project | None = None) -> Result:
+        """Open the project as `farm` does, do `work` with it, and close it."""
+
+        async def opened() -> Result:
+            async with self.farm(project) as farm:
+                return await work(farm)
+
+        return asyncio.run(opened())
 
     def warn(self) -> None:
         """Say on stderr which plugins are broken."""

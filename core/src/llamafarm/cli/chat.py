@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llamafarm.cli.app import App, current_app
 from llamafarm.cli.asking import Options, ask
 from llamafarm.cli.question import question
+from llamafarm.errors import UsageError
+
+if TYPE_CHECKING:
+    from llamafarm.farm.farm import Farm
 
 
 @click.command()
@@ -85,4 +89,11 @@ def _session(app: App, session: str | None, *, last: bool, at_server: bool) -> s
         )
     if at_server or not (last or session) or session == "new":
         return session
-    return asyncio.run(app.last_session() if session is None else app.session(session))
+    return app.run(_last_session if session is None else lambda farm: farm.sessions.find(session))
+
+
+async def _last_session(farm: Farm) -> str:
+    kept = await farm.sessions.list()
+    if not kept:
+        raise UsageError("No conversation of this project is kept.", hint="`lf chat --session new` begins one.")
+    return kept[0].id

@@ -17,6 +17,7 @@ from llamafarm.cli.output import one_line, print_json, size
 from llamafarm.errors import LlamaFarmError
 
 if TYPE_CHECKING:
+    from llamafarm.farm.farm import Farm
     from llamafarm.gateway.models import ModelState
     from llamafarm.providers.base import Health
 
@@ -106,17 +107,17 @@ def _configuration(app: App) -> Iterator[Finding]:
         yield Finding("configuration", "bad", error.message, error.hint or "`lf config validate` shows every problem.")
         return
     yield Finding("configuration", "ok", f"{project.path}: {project.namespace}/{project.name}")
-    yield from asyncio.run(_entries(app))
+    yield from app.run(_entries)
 
 
-async def _entries(app: App) -> list[Finding]:
+async def _entries(farm: Farm) -> list[Finding]:
     """Whether each model entry's runtime answers and has the model. One that LlamaFarm starts need not be up."""
-    async with app.gateway() as gateway:
-        names = [entry.name for entry in app.project.models]
-        healths, states = await asyncio.gather(
-            asyncio.gather(*(gateway.check(app.project, name, timeout=CHECK_SECONDS) for name in names)),
-            gateway.runtime_models.states(app.project, timeout=CHECK_SECONDS),
-        )
+    gateway, project = farm.gateway, farm.project
+    names = [entry.name for entry in project.models]
+    healths, states = await asyncio.gather(
+        asyncio.gather(*(gateway.check(project, name, timeout=CHECK_SECONDS) for name in names)),
+        gateway.runtime_models.states(project, timeout=CHECK_SECONDS),
+    )
     return [_entry(*row) for row in zip(names, healths, states, strict=True)]
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from uuid import uuid4
 
 import click
 
+from llamafarm.cli.app import App
 from llamafarm.cli.lazy import PluginGroup, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from llamafarm.farm.farm import Farm
     from llamafarm.gateway import Context
+    from llamafarm.gateway.models import RuntimeModels
     from llamafarm.providers.base import Progress
+    from llamafarm.providers.entry import ModelEntry
+
+Result = TypeVar("Result")
+Work: TypeAlias = "Callable[[RuntimeModels, ModelEntry, Context], Awaitable[Result]]"
 
 ROWS = {
     "list": Row("llamafarm.cli.models_list:list_", "The model entries, and whether their runtimes answer."),
@@ -41,9 +47,17 @@ def models() -> None:
     """
 
 
-def context(progress: Callable[[Progress], None] | None = None) -> Context:
-    """What surrounds one request of a command."""
+def with_model(
+    app: App, name: str, provider: str | None, work: Work[Result], progress: Callable[[Progress], None] | None = None
+) -> tuple[ModelEntry, Result]:
+    """Do `work` with the model that is meant; return its entry and the result. Progress is shown unless it is taken."""
+    from llamafarm.cli.progress import ProgressLine
     from llamafarm.gateway import Context
-    from llamafarm.providers.base import ignore_progress
 
-    return Context(uuid4().hex, progress=progress or ignore_progress)
+    async def done(farm: Farm) -> tuple[ModelEntry, Result]:
+        models = farm.gateway.runtime_models
+        entry = models.named(farm.project, name, provider)
+        with ProgressLine() as line:
+            return entry, await work(models, entry, Context(uuid4().hex, progress=progress or line))
+
+    return app.run(done, app.project_or_none)

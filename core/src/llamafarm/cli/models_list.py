@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import click
 
-from llamafarm.cli.app import App, current_app
+from llamafarm.cli.app import current_app
 from llamafarm.cli.output import one_line, print_json, print_table
 from llamafarm.providers.base import Health
 from llamafarm.wire.model import Model
+
+if TYPE_CHECKING:
+    from llamafarm.farm.farm import Farm
 
 CHECK_SECONDS = 2.0
 """How long one entry may take to say that it is there."""
@@ -20,7 +24,7 @@ CHECK_SECONDS = 2.0
 def list_(as_json: bool) -> None:
     """List the model entries: which is the default, who executes them, and whether that answers now."""
     app = current_app()
-    rows, found = asyncio.run(_checked(app))
+    rows, found = app.run(_checked)
     if as_json:
         print_json([_fields(row, health) for row, health in zip(rows, found, strict=True)])
     else:
@@ -28,12 +32,11 @@ def list_(as_json: bool) -> None:
     app.warn()
 
 
-async def _checked(app: App) -> tuple[list[Model], list[Health]]:
+async def _checked(farm: Farm) -> tuple[list[Model], list[Health]]:
     """The entries, and their health, asked side by side."""
-    async with app.gateway() as gateway:
-        rows = gateway.models(app.project)
-        checks = (gateway.check(app.project, row["id"], timeout=CHECK_SECONDS) for row in rows)
-        return rows, list(await asyncio.gather(*checks))
+    rows = farm.models()
+    checks = (farm.gateway.check(farm.project, row["id"], timeout=CHECK_SECONDS) for row in rows)
+    return rows, await asyncio.gather(*checks)
 
 
 def _state(health: Health) -> tuple[str, str]:

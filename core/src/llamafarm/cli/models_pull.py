@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import signal
 from dataclasses import asdict
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.models import context, provider_option
+from llamafarm.cli.models import provider_option, with_model
 from llamafarm.cli.output import json_text
 
 if TYPE_CHECKING:
     from llamafarm.providers.base import Progress
-    from llamafarm.providers.entry import ModelEntry
 
 
 @click.command()
@@ -30,7 +28,8 @@ def pull(name: str, provider: str | None, as_json: bool) -> None:
     # Ended by SIGTERM as by Ctrl-C, so that the work of the runtime ends too.
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        entry = asyncio.run(_pull(app, name, provider, as_json))
+        progress = _print_step if as_json else None
+        entry, _ = with_model(app, name, provider, lambda models, *asked: models.pull(*asked), progress)
     except KeyboardInterrupt:
         click.echo(f"Stopped. `{_again(app, name, provider)}` goes on where it was.", err=True)
         raise
@@ -51,16 +50,6 @@ def _again(app: App, name: str, provider: str | None) -> str:
     words += ["--config", str(app.config)] if app.config else []
     words += ["--cwd", str(app.cwd)] if app.cwd.resolve() != Path.cwd() else []
     return shlex.join(words)
-
-
-async def _pull(app: App, name: str, provider: str | None, as_json: bool) -> ModelEntry:
-    from llamafarm.cli.progress import ProgressLine
-
-    async with app.gateway() as gateway:
-        entry = gateway.runtime_models.named(app.project_or_none, name, provider)
-        with ProgressLine() as line:
-            await gateway.runtime_models.pull(entry, context(_print_step if as_json else line))
-    return entry
 
 
 def _print_step(step: Progress) -> None:

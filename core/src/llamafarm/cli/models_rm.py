@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from llamafarm.cli.app import App, current_app
-from llamafarm.cli.models import STATUS_SECONDS, context, provider_option
+from llamafarm.cli.app import current_app
+from llamafarm.cli.models import STATUS_SECONDS, provider_option, with_model
 from llamafarm.cli.output import plain, size
 
 if TYPE_CHECKING:
@@ -27,31 +26,18 @@ def rm(name: str, provider: str | None, yes: bool) -> None:
         raise click.UsageError("Nobody can be asked here: give --yes to delete the model.")
     app = current_app()
     if not yes:
-        entry, state = asyncio.run(_state(app, name, provider))
+        entry, state = with_model(
+            app, name, provider, lambda models, entry, _: models.state(entry, timeout=STATUS_SECONDS)
+        )
         if not click.confirm(_question(entry, state), err=True):
             click.echo("Nothing was deleted.", err=True)
             raise click.exceptions.Exit(1)
-    asyncio.run(_remove(app, name, provider))
+    with_model(app, name, provider, lambda models, *asked: models.remove(*asked))
     click.echo(f"Deleted {name}.")
     app.warn()
-
-
-async def _state(app: App, name: str, provider: str | None) -> tuple[ModelEntry, ModelState]:
-    async with app.gateway() as gateway:
-        entry = gateway.runtime_models.named(app.project_or_none, name, provider)
-        return entry, await gateway.runtime_models.state(entry, timeout=STATUS_SECONDS)
 
 
 def _question(entry: ModelEntry, state: ModelState) -> str:
     known = state.info.size_bytes if state.info else None
     of = f", {size(known)}" if known is not None else ""
     return plain(f"Delete {entry.model}{of}, of {entry.provider}?")
-
-
-async def _remove(app: App, name: str, provider: str | None) -> None:
-    from llamafarm.cli.progress import ProgressLine
-
-    async with app.gateway() as gateway:
-        entry = gateway.runtime_models.named(app.project_or_none, name, provider)
-        with ProgressLine() as line:
-            await gateway.runtime_models.remove(entry, context(line))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from llamafarm.cli.app import App, current_app
-from llamafarm.cli.models import context, provider_option
+from llamafarm.cli.app import current_app
+from llamafarm.cli.models import provider_option, with_model
 from llamafarm.cli.output import plain, print_json, size
 from llamafarm.gateway.models import info_fields
 from llamafarm.providers.base import ModelInfo
-
-if TYPE_CHECKING:
-    from llamafarm.providers.entry import ModelEntry
 
 
 @click.command()
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
 def show(name: str, provider: str | None, as_json: bool) -> None:
     """Show what the runtime of NAME says of it: capabilities, context length, size, memory. A service is started."""
     app = current_app()
-    entry, info = asyncio.run(_info(app, name, provider))
+    entry, info = with_model(app, name, provider, lambda models, *asked: models.show(*asked))
     if as_json:
         print_json({"name": entry.name, "provider": entry.provider, "model": entry.model, **info_fields(info)})
     else:
@@ -36,15 +32,6 @@ def show(name: str, provider: str | None, as_json: bool) -> None:
         for key, text in rows:
             click.echo(f"{plain(key)}:".ljust(width) + plain(text))
     app.warn()
-
-
-async def _info(app: App, name: str, provider: str | None) -> tuple[ModelEntry, ModelInfo]:
-    from llamafarm.cli.progress import ProgressLine
-
-    async with app.gateway() as gateway:
-        entry = gateway.runtime_models.named(app.project_or_none, name, provider)
-        with ProgressLine() as line:
-            return entry, await gateway.runtime_models.show(entry, context(line))
 
 
 def _rows(info: ModelInfo) -> Iterator[tuple[str, str]]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from llamafarm.cli.app import App, current_app
-from llamafarm.cli.models import STATUS_SECONDS, provider_option
+from llamafarm.cli.app import current_app
+from llamafarm.cli.models import STATUS_SECONDS, provider_option, with_model
 from llamafarm.cli.output import one_line, print_json, print_table, size
 from llamafarm.gateway.models import ModelState, info_fields
 
 if TYPE_CHECKING:
+    from llamafarm.farm.farm import Farm
     from llamafarm.project import BrokenEntry
     from llamafarm.providers.entry import ModelEntry
 
@@ -34,7 +35,11 @@ def status(name: str | None, provider: str | None, as_json: bool) -> None:
     app = current_app()
     if provider and not name:
         raise click.UsageError("--provider says whose model NAME is: give a NAME too.")
-    rows = asyncio.run(_states(app, name, provider))
+    rows: Sequence[tuple[Entry, ModelState]]
+    if name:
+        rows = [with_model(app, name, provider, lambda models, entry, _: models.state(entry, timeout=STATUS_SECONDS))]
+    else:
+        rows = app.run(_states)
     if as_json:
         found = [_fields(entry, state) for entry, state in rows]
         print_json(found[0] if name else found)
@@ -45,14 +50,9 @@ def status(name: str | None, provider: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-async def _states(app: App, name: str | None, provider: str | None) -> list[tuple[Entry, ModelState]]:
-    async with app.gateway() as gateway:
-        models = gateway.runtime_models
-        if name:
-            entry = models.named(app.project_or_none, name, provider)
-            return [(entry, await models.state(entry, timeout=STATUS_SECONDS))]
-        states = await models.states(app.project, timeout=STATUS_SECONDS)
-        return list(zip(app.project.models, states, strict=True))
+async def _states(farm: Farm) -> list[tuple[Entry, ModelState]]:
+    states = await farm.gateway.runtime_models.states(farm.project, timeout=STATUS_SECONDS)
+    return list(zip(farm.project.models, states, strict=True))
 
 
 def _fields(entry: Entry, state: ModelState) -> dict[str, Any]:

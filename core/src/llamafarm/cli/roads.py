@@ -1,4 +1,4 @@
-"""The two roads of `lf chat`: the gateway in this process, or an API server."""
+"""The two roads of `lf chat`: the project opened in this process, or an API server."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from llamafarm.wire.operations import CHAT
 
 if TYPE_CHECKING:
     from llamafarm.cli.app import App
+    from llamafarm.farm.farm import Farm
 
 
 API_KEY = "LF_API_KEY"
@@ -46,22 +47,21 @@ class Road(Protocol):
 
 
 class LocalRoad:
-    """Runs the gateway here: no server is needed."""
+    """Opens the project in this process: no server is needed."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._stack = AsyncExitStack()
-        self._gateway: Any = None
+        self._farm: Farm | None = None
 
     async def ask(self, question: Question, progress: Callable[[Progress], None]) -> Reply:
-        from llamafarm.gateway import Context
-
-        project = self._app.project
-        if self._gateway is None:
-            self._gateway = await self._stack.enter_async_context(self._app.gateway())
+        if self._farm is None:
+            self._farm = await self._stack.enter_async_context(self._app.farm())
             self._app.warn()
-        context = Context(request_id=uuid4().hex, session=question.session, progress=progress, trace=question.trace)
-        return cast("Reply", await self._gateway.ask(project, CHAT, question.request, context))
+        reply = await self._farm.ask(
+            CHAT, question.request, session=question.session, progress=progress, trace=question.trace
+        )
+        return cast("Reply", reply)
 
     async def models(self) -> list[str]:
         return [entry.name for entry in self._app.project.models]

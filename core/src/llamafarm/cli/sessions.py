@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from llamafarm.cli.app import App, current_app
+from llamafarm.cli.app import current_app
 from llamafarm.cli.lazy import PluginGroup
 from llamafarm.cli.output import ago, counted, json_text, print_json, print_table
-from llamafarm.wire.chat import Message
+
+if TYPE_CHECKING:
+    from llamafarm.farm.farm import Farm
+    from llamafarm.wire.chat import Message
 
 
 @click.group(cls=PluginGroup, prefix="sessions.")
@@ -23,7 +27,7 @@ def sessions() -> None:
 def list_(as_json: bool) -> None:
     """List the conversations of this project, the newest first."""
     app = current_app()
-    found = asyncio.run(app.sessions.list(app.project.identity))
+    found = app.run(lambda farm: farm.sessions.list())
     if as_json:
         from dataclasses import asdict
 
@@ -39,7 +43,7 @@ def list_(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(session: str, as_json: bool) -> None:
     """Print the messages of SESSION, which may be named by the beginning of its id."""
-    messages = asyncio.run(_messages(current_app(), session))
+    messages = current_app().run(partial(_messages, session))
     if as_json:
         print_json(messages)
         return
@@ -51,8 +55,8 @@ def show(session: str, as_json: bool) -> None:
             click.echo(json_text({"tool_call": call}))
 
 
-async def _messages(app: App, session: str) -> list[Message]:
-    return await app.sessions.messages(app.project.identity, await app.session(session))
+async def _messages(session: str, farm: Farm) -> list[Message]:
+    return await farm.sessions.messages(await farm.sessions.find(session))
 
 
 @sessions.command()
@@ -62,14 +66,14 @@ def rm(session: str | None, everything: bool) -> None:
     """Delete SESSION, which may be named by the beginning of its id, or all of them with --all."""
     if bool(session) == everything:
         raise click.UsageError("Name one session, or give --all.")
-    click.echo(f"Deleted {asyncio.run(_delete(current_app(), session))}.")
+    click.echo(f"Deleted {current_app().run(partial(_delete, session))}.")
 
 
-async def _delete(app: App, session: str | None) -> str:
+async def _delete(session: str | None, farm: Farm) -> str:
     if session is None:
-        return counted(await app.sessions.delete_all(app.project.identity), "session")
-    whole = await app.session(session)
-    await app.sessions.delete(app.project.identity, whole)
+        return counted(await farm.sessions.delete_all(), "session")
+    whole = await farm.sessions.find(session)
+    await farm.sessions.delete(whole)
     return whole
 
 
@@ -77,5 +81,5 @@ async def _delete(app: App, session: str | None) -> str:
 def adopt() -> None:
     """Take over what an earlier version kept under this project's namespace and name, whatever its folder."""
     app = current_app()
-    count = asyncio.run(app.sessions.adopt(app.project.key, app.project.identity))
+    count = app.run(lambda farm: farm.sessions.adopt(app.project.key))
     click.echo(f"Adopted {counted(count, 'session')} of {app.project.key}.")

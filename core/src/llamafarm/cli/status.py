@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from llamafarm.cli.app import App, current_app
+from llamafarm.cli.app import current_app
 from llamafarm.cli.output import ago, one_line, print_json, print_table, size
 
 if TYPE_CHECKING:
@@ -33,18 +32,13 @@ def status(as_json: bool) -> None:
     `running` is one that LlamaFarm started. Nothing is started.
     """
     app = current_app()
-    found = asyncio.run(_runtimes(app))
+    found = app.run(lambda farm: farm.health(timeout=CHECK_SECONDS))
     if as_json:
         print_json([_fields(row) for row in found])
     else:
         heads = ["RUNTIME", "STATE", "ADDRESS", "VERSION", "PID", "UP", "IN MEMORY", ""]
         print_table(heads, [_cells(row) for row in found])
     app.warn()
-
-
-async def _runtimes(app: App) -> list[RuntimeStatus]:
-    async with app.gateway() as gateway:
-        return await gateway.runtimes(app.project, timeout=CHECK_SECONDS)
 
 
 def _fields(row: RuntimeStatus) -> dict[str, Any]:

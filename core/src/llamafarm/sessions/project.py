@@ -34,3 +34,7 @@ class ProjectSessions:
     async def delete_all(self) -> int:
         """Delete all, or none while a turn holds one; returns how many there were."""
         return await self._store.delete_all(self._project)
+
+    async def adopt(self, name: str) -> int:
+        """Take over what was kept under `namespace/name`, as earlier versions did; returns how many there were."""
+        return await self._store.adopt(name, self._project)
