@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -399,6 +400,31 @@ def test_one_manager_serves_projects_that_disable_different_plugins(plugins, fol
     assert isinstance(load_project(path, plugins, environ={}).models[0], BrokenEntry)
     path.write_text("runtime: {provider: cow, model: m}")
     assert not isinstance(load_project(path, plugins, environ={}).models[0], BrokenEntry)
+
+
+def test_projects_are_read_in_threads_beside_each_other(plugins, tmp_path):
+    texts = {
+        "good": "runtime: {provider: cow, model: m}",
+        "without": "plugins: {disabled: [acme-farm]}\nruntime: {provider: cow, model: m}",
+        "bad": "runtime: {provider: cow}",
+    }
+    paths = []
+    for name, text in texts.items():
+        (tmp_path / name).mkdir()
+        paths.append(tmp_path / name / "llamafarm.yaml")
+        paths[-1].write_text(text)
+
+    def outcome(path: Path) -> str:
+        try:
+            return type(load_project(path, plugins, environ={}).models[0]).__name__
+        except ConfigError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(outcome, paths * 8))
+    assert set(found[::3]) == {"CowEntry"}
+    assert set(found[1::3]) == {"BrokenEntry"}
+    assert set(found[2::3]) == {f"{paths[2]}:1:1: runtime.model: is missing"}
 
 
 def test_a_configuration_loads_only_the_plugins_that_it_names(folder, install, provider_source):

@@ -20,7 +20,16 @@ def test_keys_that_only_sound_like_it(key):
 
 
 def test_secrets_are_masked_inside_texts_the_longest_first():
-    assert mask("say abcd and abcdefg", {"abcd", "abcdefg"}) == "say ******** and ********"
+    assert mask("say ab12 and ab12-efg", {"ab12", "ab12-efg"}) == "say ******** and ********"
+
+
+@pytest.mark.parametrize("key", ["ollama", "EMPTY", "lm-studio", "not-needed"])
+def test_a_word_that_stands_for_a_key_is_left_in_other_messages(refused, key):
+    lines = refused(
+        f"runtime: {{models: [{{name: {key}, provider: cow, model: m, api_key: {key}, description: 3}}, "
+        f"{{name: {key}, provider: cow, model: m}}]}}"
+    )
+    assert f"a model entry named {key!r} is already in line 1" in lines[-1]
 
 
 def test_very_short_values_are_not_looked_for():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -30,19 +29,13 @@ def write_example(path: Path) -> Path:
     target = path if is_file else folder / FILE_NAMES[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _create(target, init_text())
+        with target.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(init_text())
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
         raise ConfigError(f"{shown(target)} cannot be written: {error.strerror or error}.") from None
     return target
-
-
-def _create(path: Path, text: str) -> None:
-    """Make a new file; whatever is there already, a dangling link too, is an error."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
 
 
 def _exists(path: Path) -> ConfigError:

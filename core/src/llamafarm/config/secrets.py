@@ -21,6 +21,8 @@ PUBLIC_KEYS = frozenset(
 _SECRET_KEY = re.compile(
     r"(?:\A|[_-])(?:api[_-]?key|key|token|secret|password|passwd|authorization|credentials?)\Z", re.IGNORECASE
 )
+_WORD = re.compile(r"[a-z-]{1,12}|[A-Z-]{1,12}")
+"""`ollama`, `EMPTY`, `lm-studio`: what stands for a key where none is needed, and is a word of other messages."""
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
 _PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):([^/@\s]+)@")
 
@@ -47,7 +49,7 @@ def masked(project: Project) -> dict[str, Any]:
 def mask(text: str, secrets: Iterable[str]) -> str:
     """Return `text` without the secrets in it and without passwords in addresses."""
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= MIN_LENGTH:
+        if len(secret) >= MIN_LENGTH and not _WORD.fullmatch(secret):
             text = text.replace(secret, MASK)
     return _PASSWORD.sub(rf"\1:{MASK}@", text)
 
