@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from llamafarm.config import handlers, parameters
-from llamafarm.config.check import Wrong
 from llamafarm.config.context import Loading
 from llamafarm.config.normalize import Part
 from llamafarm.config.problems import KeyPath, did_you_mean, nearest
@@ -20,6 +19,8 @@ from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import EntryBlock, ProviderSpec
 
 Entry = ModelEntry | BrokenEntry
+COMMON = frozenset(ModelEntry.model_fields)
+"""The keys of every entry, whatever its provider."""
 
 
 _TYPOGRAPHIC = tuple("“”„‟‘’‚‛«»")
@@ -38,15 +39,20 @@ def build(part: Part, loading: Loading) -> Entry | None:
         return None
     try:
         if ("provider",) in missing:
-            raise _VariableMissing(("provider",), missing["provider",])
+            raise _missing_variable(part, ("provider",), loading)
         spec = loading.plugins.provider(provider)
-        entry = _validated(part, spec, loading, missing)
+        entry = _validated(part, spec, loading)
         if entry is not None:
             handlers.check(entry, part.path, loading)
         return entry
-    except (PluginError, _VariableMissing) as error:
-        _check_common(part, loading)
-        return BrokenEntry(part.name, provider, str(part.data.get("model", "")), _located(error, part, loading))
+    except PluginError as error:
+        message = loading.problems.located((*part.path, "provider"), error.message)
+        broken: LlamaFarmError = type(error)(message, hint=error.hint, code=error.code)
+        broken.__cause__ = error.__cause__
+    except ConfigError as error:
+        broken = error
+    _check_common(part, loading)
+    return BrokenEntry(part.name, provider, str(part.data.get("model", "")), broken)
 
 
 def _with_provider(part: Part, loading: Loading) -> Part:
@@ -60,9 +66,7 @@ def _with_provider(part: Part, loading: Loading) -> Part:
 
 def _check_common(part: Part, loading: Loading) -> None:
     """Note what is wrong whatever the provider, where that is not known."""
-    common = {key: value for key, value in part.data.items() if key in _keys(ModelEntry)}
-    found = loading.check(ModelEntry, common, part.path)
-    _note_certain(found if isinstance(found, list) else [], part, loading)
+    loading.checked(ModelEntry, {key: value for key, value in part.data.items() if key in COMMON}, part.path)
 
 
 def _note_typographic_quotes(part: Part, loading: Loading) -> None:
@@ -74,12 +78,10 @@ def _note_typographic_quotes(part: Part, loading: Loading) -> None:
             )
 
 
-class _VariableMissing(ConfigError):
-    """A variable that the entry uses is set nowhere."""
-
-    def __init__(self, place: KeyPath, name: str) -> None:
-        super().__init__(missing_variable(name), hint=missing_hint(name))
-        self.place = place
+def _missing_variable(part: Part, place: KeyPath, loading: Loading) -> ConfigError:
+    path = (*part.path, *place)
+    name = loading.values.missing[path]
+    return ConfigError(loading.problems.located(path, missing_variable(name)), hint=missing_hint(name))
 
 
 def missing_variable(name: str) -> str:
@@ -92,42 +94,18 @@ def missing_hint(name: str) -> str:
     return f"Set it in the environment or in a file .env beside the configuration, or write ${{{name}:-default}}."
 
 
-def _located(error: LlamaFarmError, part: Part, loading: Loading) -> LlamaFarmError:
-    """The same error with the place of its cause."""
-    place = getattr(error, "place", ("provider",))
-    located = type(error) if isinstance(error, PluginError) else ConfigError
-    message = loading.problems.located((*part.path, *place), error.message)
-    found = located(message, hint=error.hint, code=error.code)
-    found.__cause__ = error.__cause__
-    return found
-
-
-def _validated(part: Part, spec: ProviderSpec, loading: Loading, missing: dict[KeyPath, str]) -> ModelEntry | None:
-    own = _keys(spec.entry)
+def _validated(part: Part, spec: ProviderSpec, loading: Loading) -> ModelEntry | None:
+    """The entry, None where problems were noted. Raises ConfigError where a variable is missing, and PluginError."""
+    own = set(spec.entry.model_fields)
     blocks, data = _blocks(part, spec, own, loading)
     parameters.check(part, spec, loading)
-    found = loading.check(spec.entry, data, part.path, _block_keys(spec, set(data) - own, loading))
-    if missing:
-        _note_certain(found if isinstance(found, list) else [], part, loading)
-        raise _VariableMissing(*next(iter(missing.items())))
-    if isinstance(found, list):
-        _note_certain(found, part, loading)
-        return None
-    found._blocks.update(blocks)
-    _check_base_url(found, part, loading)
-    return found
-
-
-def _note_certain(found: Iterable[Wrong], part: Part, loading: Loading) -> None:
-    """Note what is wrong whatever the missing variables will be."""
-    missing = loading.missing_below(part.path)
-    for wrong in found:
-        if not any(place[: len(wrong.place)] == wrong.place for place in missing):
-            loading.problems.add((*part.path, *wrong.place), wrong.message)
-
-
-def _keys(model: type[BaseModel]) -> set[str]:
-    return {field.alias or name for name, field in model.model_fields.items()}
+    entry = loading.checked(spec.entry, data, part.path, _block_keys(spec, set(data) - own, loading))
+    for place in loading.missing_below(part.path):
+        raise _missing_variable(part, place, loading)
+    if entry is not None:
+        entry._blocks.update(blocks)
+        _check_base_url(entry, part, loading)
+    return entry
 
 
 def _blocks(
