@@ -70,12 +70,10 @@ def _check_common(part: Part, loading: Loading) -> None:
 
 
 def _note_typographic_quotes(part: Part, loading: Loading) -> None:
-    for key, value in {"": part.name, **part.data}.items():
+    for key, value in part.data.items():
         if isinstance(value, str) and value.startswith(_TYPOGRAPHIC) and key != "description":
-            place = (*part.path, key) if key else part.path
-            loading.problems.add(
-                place, f"begins with {value[0]}, which is a part of the text; YAML's quotes are \" and '"
-            )
+            message = f"begins with {value[0]}, which is a part of the text; YAML's quotes are \" and '"
+            loading.problems.add((*part.path, key), message)
 
 
 def _missing_variable(part: Part, place: KeyPath, loading: Loading) -> ConfigError:
