@@ -5,6 +5,7 @@ from __future__ import annotations
 from lemonade_answers import TEXT, TOKENS, recorded, refuse
 from lemonade_server import MODEL, LemonadeServer, Model
 from llamafarm_kit.testing import Asked, OpenAIScenes, Peer, ProviderContract, Scene, Script
+from llamafarm_kit.testing.oddities import ODDITIES
 from llamafarm_kit.testing.openai_scenes import WORDS
 
 REFUSALS = {
@@ -37,13 +38,13 @@ class OneForAll(LemonadeServer):
         return True
 
 
-def breaking(*, held: bool) -> Script:
-    """A chat, or a sound, of which only the beginning comes; then nothing more, or the connection's end."""
-    server, wire = everything(), OpenAIScenes(model=MODEL)
+def beside_the_server(scene: Scene) -> Script:
+    """A chat, vectors or a sound as the scene has them on the OpenAI wire; the rest is a Lemonade server's own."""
+    server, wire = everything(), OpenAIScenes(model=MODEL, text=TEXT)
 
     async def play(asked: Asked, peer: Peer) -> None:
-        grows = asked.path.endswith(("/chat/completions", "/audio/speech"))
-        await (wire[Scene.ENDLESS if held else Scene.BROKEN] if grows else server)(asked, peer)
+        common = asked.path.endswith(("/completions", "/embeddings", "/audio/speech"))
+        await (wire[scene] if common else server)(asked, peer)
 
     return play
 
@@ -61,8 +62,7 @@ class TestLemonade(ProviderContract):
         Scene.ECHO: everything(text=""),
         Scene.LENGTH: everything(finish="length"),
         Scene.TOOLS: everything(finish="tool_calls"),
-        Scene.ENDLESS: breaking(held=True),
-        Scene.BROKEN: breaking(held=False),
+        **{scene: beside_the_server(scene) for scene in (Scene.ENDLESS, Scene.BROKEN, *ODDITIES)},
     }
 
 

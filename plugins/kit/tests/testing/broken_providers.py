@@ -28,6 +28,7 @@ from llamafarm.providers.entry import ModelEntry, Timeouts
 from llamafarm.providers.parameters import Parameters
 from llamafarm.records import ProviderSpec
 from llamafarm_kit.testing import OpenAIScenes, ProviderContract, provider_failures
+from llamafarm_kit.testing.oddities import ODDITIES
 
 provider_failures.SOON = 0.03  # the many classes here wait for silence many times
 
@@ -70,7 +71,10 @@ class Acme:
         return await self.ask("/completions", request, call)
 
     async def embed(self, request, call):
-        return await self.upstream.post_json("/embeddings", request, call)
+        answer = await self.upstream.post_json("/embeddings", request, call)
+        if any(None in row["embedding"] for row in answer["data"]):
+            raise UpstreamError("The acme server answered with a vector that is none.", provider="acme")
+        return answer
 
     async def ask(self, path, body, call):
         stream = bool(body.get("stream"))
@@ -311,6 +315,76 @@ class TellsNoMediaType(AcmeMedia):
         content = await super().speak(request, call)
         content.media_type = "application/octet-stream"
         return content
+
+
+# Odd runtimes
+
+
+class EndsAtAnEmptyChunk(Acme):
+    class Reply(PlainReply):
+        async def chunks(self):
+            async for chunk in self.inner.chunks():
+                yield chunk
+                if not chunk["choices"]:
+                    return
+
+
+class SendsEmptyEvents(Acme):
+    class Reply(PlainReply):
+        async def frames(self):
+            yield b"data:\n\n"
+            async for frame in self.inner.frames():
+                yield frame
+
+
+class TakesAnEmptyReasonForTheEnd(Acme):
+    class Reply(PlainReply):
+        async def frames(self):
+            last = b""
+            try:
+                async for frame in self.inner.frames():
+                    last = frame
+                    yield frame
+            except UpstreamError:
+                if b'"finish_reason":""' not in last:
+                    raise
+
+
+class KeepsOneCall(Acme):
+    class Reply(PlainReply):
+        async def completion(self):
+            answer = await self.inner.completion()
+            message = answer["choices"][0].get("message") or {}
+            if message.get("tool_calls"):
+                message["tool_calls"] = message["tool_calls"][:1]
+            return answer
+
+
+class ForgetsItsThoughts(Acme):
+    class Reply(PlainReply):
+        async def completion(self):
+            answer = await self.inner.completion()
+            answer["choices"][0].get("message", {}).pop("reasoning", None)
+            return answer
+
+
+class FillsHoles(Acme):
+    async def embed(self, request, call):
+        answer = await self.upstream.post_json("/embeddings", request, call)
+        for row in answer["data"]:
+            row["embedding"] = [number or 0.0 for number in row["embedding"]]
+        return answer
+
+
+class BlamesTheClient(Acme):
+    class Reply(PlainReply):
+        async def completion(self):
+            try:
+                return await self.inner.completion()
+            except UpstreamError as error:
+                raise (InvalidRequest if "is not a JSON object" in error.message else type(error))(
+                    error.message, provider="acme"
+                ) from None
 
 
 # Closing
@@ -580,10 +654,13 @@ class ForgetsZeros(Acme):
         return await super().ask(path, {name: value for name, value in body.items() if value != 0}, call)
 
 
+EVEN = {scene: script for scene, script in OpenAIScenes().items() if scene not in ODDITIES}
 KEEPS = (Acme, AcmeMedia, AcmeFiles)
 for broken in [one for sound in KEEPS for one in sound.__subclasses__() if one not in KEEPS]:
     if broken.__module__ == __name__ and broken.__qualname__ == broken.__name__:
         parts = {"made": broken, "__module__": __name__}
         if broken in (HasTime, Patient, FetchesForAsLongAsItTakes):
             parts["bound"] = 5.0  # they hang where they are broken
+        if broken in (NoEnd, NoDone, GarbageIsTheClients, EndsEarly):
+            parts["scenes"] = EVEN  # what they do wrong, they do in odd streams too
         globals()[f"Test{broken.__name__}"] = type(f"Test{broken.__name__}", (AcmeContract,), parts)

@@ -46,7 +46,7 @@ def _as_base64(vector: Any) -> str:
 
 def _as_floats(vector: Any) -> list[float]:
     match vector:
-        case [_, *_]:
+        case [_, *_] if {*map(type, vector)} <= {float, int}:
             return cast("list[float]", vector)
         case str() if vector:
             content = base64.b64decode(vector, validate=True)

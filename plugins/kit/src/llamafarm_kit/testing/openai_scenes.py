@@ -7,10 +7,13 @@ and "Error codes"; vLLM's documents, "Re-rank API" and "Score API".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from llamafarm.wire import sse
 
+from llamafarm_kit.testing import oddities
+from llamafarm_kit.testing.oddities import CALLS, ODDITIES, UNREADABLE
 from llamafarm_kit.testing.scenes import Scene
 from llamafarm_kit.testing.upstream import Asked, Peer, Script
 
@@ -50,6 +53,9 @@ class OpenAIScenes(dict[Scene, Script]):
         self[Scene.TOOLS] = _Server(model, text, tokens, finish="tool_calls").answer
         self[Scene.ENDLESS] = ready.begin
         self[Scene.BROKEN] = ready.break_off
+        for oddity in ODDITIES:
+            odd = _Server(model, text, tokens, finish="tool_calls" if oddity in CALLS else "stop")
+            self[oddity] = partial(odd.answer_oddly, oddity)
 
 
 class _Server:
@@ -76,13 +82,30 @@ class _Server:
         await self._half(asked, peer)
         peer.close()
 
+    async def answer_oddly(self, oddity: Scene, asked: Asked, peer: Peer) -> None:
+        if _asks(asked, "/embeddings") and oddity is Scene.HOLES:
+            answer = self._vectors(asked.body["input"])
+            answer["data"][0]["embedding"][0] = None
+            await peer.answer(200, answer)
+        elif _asks(asked, "/completions") and asked.body.get("stream"):
+            await oddities.stream(oddity, self._chunks(asked, self.text), asked, peer)
+        elif _asks(asked, "/completions") and oddity in UNREADABLE:
+            await peer.head(200, {"content-type": "application/json", "content-length": str(len(UNREADABLE[oddity]))})
+            await peer.send(UNREADABLE[oddity])
+        elif _asks(asked, "/chat/completions") and oddity is Scene.PARTS:
+            answer = self._whole(asked, self.text)
+            answer["choices"][0]["message"]["content"] = oddities.parts(thinking=oddities.THINKING, text=self.text)
+            await peer.answer(200, answer)
+        else:
+            await self.answer(asked, peer)
+
     async def _half(self, asked: Asked, peer: Peer) -> None:
         """The beginning of an answer: of a sound where one was asked for, else of a text."""
         if _asks(asked, "/audio/speech"):
             await peer.head(200, _SOUND_HEAD)
             await peer.send(SOUND[: len(SOUND) // 2])
         else:
-            await peer.stream(next(self._chunks(asked, self.text)), end=False)
+            await peer.stream(sse.encode(next(self._chunks(asked, self.text))), end=False)
 
     async def _answer(self, asked: Asked, peer: Peer, text: str) -> None:
         if _asks(asked, "/models"):
@@ -96,7 +119,8 @@ class _Server:
         elif not _asks(asked, "/completions"):
             await peer.answer(404, {"error": {"message": f"There is no {asked.path} here.", "type": "not_found"}})
         elif asked.body.get("stream"):
-            await peer.stream(*self._chunks(asked, text), *self._usage_chunk(asked), sse.DONE)
+            chunks = [*self._chunks(asked, text), *self._usage_chunk(asked)]
+            await peer.stream(*map(sse.encode, chunks), sse.DONE)
         else:
             await peer.answer(200, self._whole(asked, text))
 
@@ -131,11 +155,11 @@ class _Server:
             choice["message"] = {"role": "assistant", "content": None, "tool_calls": [_call(asked)]}
         return {**self._head("chat.completion"), "choices": [choice], "usage": self.usage}
 
-    def _chunks(self, asked: Asked, text: str) -> Iterator[bytes]:
+    def _chunks(self, asked: Asked, text: str) -> Iterator[dict[str, Any]]:
         if not _asks(asked, "/chat/completions"):
             for word in (*_words(text), ""):
                 choice = {"index": 0, "text": word, "finish_reason": None if word else self.finish}
-                yield sse.encode({**self._head("text_completion"), "choices": [choice]})
+                yield {**self._head("text_completion"), "choices": [choice]}
             return
         said: list[dict[str, Any]] = [{"content": word} for word in _words(text)]
         if self.finish == "tool_calls":
@@ -145,14 +169,14 @@ class _Server:
             yield self._chunk(delta, None)
         yield self._chunk({}, self.finish)
 
-    def _chunk(self, delta: dict[str, Any], finish: str | None) -> bytes:
+    def _chunk(self, delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return sse.encode({**self._head("chat.completion.chunk"), "choices": [choice]})
+        return {**self._head("chat.completion.chunk"), "choices": [choice]}
 
-    def _usage_chunk(self, asked: Asked) -> Iterator[bytes]:
+    def _usage_chunk(self, asked: Asked) -> Iterator[dict[str, Any]]:
         kind = "chat.completion.chunk" if _asks(asked, "/chat/completions") else "text_completion"
         if (asked.body.get("stream_options") or {}).get("include_usage"):
-            yield sse.encode({**self._head(kind), "choices": [], "usage": self.usage})
+            yield {**self._head(kind), "choices": [], "usage": self.usage}
 
     def _vectors(self, inputs: Any) -> dict[str, Any]:
         count = len(inputs) if isinstance(inputs, list) else 1

@@ -22,6 +22,7 @@ from llamafarm_kit.testing.provider_answers import ProviderAnswers
 from llamafarm_kit.testing.provider_closing import ProviderClosing
 from llamafarm_kit.testing.provider_failures import ProviderFailures
 from llamafarm_kit.testing.provider_files import ProviderFiles
+from llamafarm_kit.testing.provider_oddities import ProviderOddities
 from llamafarm_kit.testing.provider_setup import Asking
 from llamafarm_kit.testing.scenes import Scene
 from llamafarm_kit.testing.wire_values import values_of
@@ -38,7 +39,7 @@ _TOGETHER = {
 """Fields that mean something only beside others."""
 
 
-class ProviderContract(ProviderAnswers, ProviderClosing, ProviderFailures, ProviderFiles):
+class ProviderContract(ProviderAnswers, ProviderOddities, ProviderClosing, ProviderFailures, ProviderFiles):
     """Subclass it in a test module; ProviderSetup says what to give."""
 
     async def test_health_says_that_the_runtime_is_up(self) -> None:
