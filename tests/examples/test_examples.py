@@ -92,7 +92,7 @@ def test_a_field_that_the_provider_cannot_do_is_refused_by_its_name(stranger: En
     stranger.write("llamafarm.yaml", BIRD.replace("parrot}", "parrot, model_api_parameters: {logprobs: true}}"))
     done = stranger.lf("chat", "Hello there, bird.")
     assert done.returncode != 0
-    assert "The provider echo cannot do 'logprobs' for chat" in done.stderr
+    assert "logprobs: the provider echo cannot do this" in done.stderr
 
 
 def test_a_program_that_is_not_there_is_an_error_that_says_what_to_do(stranger: Environment) -> None:
