@@ -166,6 +166,8 @@ def test_an_entry_names_the_handlers_that_a_request_may_choose(load):
         ("handler_options: {shear: {}}", "handler_options.shear.blades: is missing"),
         ("handler_options: {shaer: {}}", "handler_options.shaer: No plugin brings an agent handler 'shaer'."),
         ("handler_options: {plain: {a: 1}}", "handler_options.plain: the agent handler 'plain' takes no options"),
+        ("handler: shear", "handler: the agent handler 'shear' needs options: write them in `handlers.shear`"),
+        ("allow_handlers: [shear]", "allow_handlers[0]: the agent handler 'shear' needs options"),
         ("allow_handlers: [plain, plain]", "allow_handlers[1]: the agent handler 'plain' is named twice"),
         ("allow_handlers: [plian]", "allow_handlers[0]: No plugin brings an agent handler 'plian'."),
     ],

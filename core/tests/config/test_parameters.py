@@ -82,7 +82,7 @@ def test_a_name_that_a_server_may_have_of_its_own_passes_where_it_is_forwarded(l
         (COW, "{seed: null, stop: [], temperature: 0, logprobs: true}"),
         (COW, "{size: 512x512, response_format: b64_json}"),
         (HEN, "{n: 1, max_tokens: -1, grain: many}"),
-        (HEN + ", handler: [shear]", "{wool: 3}"),
+        (HEN + ", handler: [shear], handler_options: {shear: {blades: 1}}", "{wool: 3}"),
     ],
 )
 def test_what_is_right_for_some_operation_or_somebody_elses_passes(load, entry, parameters):

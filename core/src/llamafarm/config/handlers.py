@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -38,7 +38,7 @@ def project_options(data: Any, loading: Loading) -> dict[str, BaseModel]:
 def check_project_chain(handler: str | list[str] | None, loading: Loading) -> None:
     """Note what is wrong with the chain of every entry that names none."""
     try:
-        _check_names(handler, ("handler",), loading)
+        _check_names(handler, ("handler",), _project_section(loading), loading)
     except PluginError as error:
         loading.problems.add(("handler",), in_one_line(error))
 
@@ -48,15 +48,20 @@ def check(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
 
     Raises PluginError for a handler of its chain that is broken.
     """
-    _check_names(entry.handler, (*path, "handler"), loading)
-    _check_names(entry.allow_handlers, (*path, "allow_handlers"), loading)
-    project = loading.values.data.get(SECTION[0])
-    defaults = project if isinstance(project, dict) else {}
+    defaults = _project_section(loading)
+    with_options = {*defaults, *entry.handler_options}
+    _check_names(entry.handler, (*path, "handler"), with_options, loading)
+    _check_names(entry.allow_handlers, (*path, "allow_handlers"), with_options, loading)
     for name, own in entry.handler_options.items():
         place = (*path, "handler_options", name)
         model = _options_model(name, own, place, loading)
         if model and (validated := _over(defaults.get(name), own, model, place, loading)) is not None:
             entry._options[name] = validated
+
+
+def _project_section(loading: Loading) -> dict[str, Any]:
+    section = loading.values.data.get(SECTION[0])
+    return section if isinstance(section, dict) else {}
 
 
 def remarks(entry: ModelEntry, loading: Loading) -> Iterator[tuple[str, str]]:
@@ -85,19 +90,27 @@ def _over(
     return None
 
 
-def _check_names(handler: str | Sequence[str] | None, path: KeyPath, loading: Loading) -> None:
-    """Note a handler that is unknown or named twice. Raises PluginError for one that is broken."""
+def _check_names(
+    handler: str | Sequence[str] | None, path: KeyPath, with_options: Container[str], loading: Loading
+) -> None:
+    """Note a handler that is unknown, named twice, or not given the options that it needs.
+
+    Raises PluginError for one that is broken.
+    """
     names = chain(handler)
     for number, name in enumerate(names):
         place = path if isinstance(handler, str) else (*path, number)
         if name in names[:number]:
             loading.problems.add(place, f"the agent handler {name!r} is named twice")
         try:
-            loading.plugins.agent_handler(name)
+            options = loading.plugins.agent_handler(name).options
         except PluginError as error:
             if error.code != "plugin_not_installed":
                 raise
             loading.problems.add(place, in_one_line(error))
+            continue
+        if options is not None and name not in with_options and isinstance(loading.check(options, {}, place), list):
+            loading.problems.add(place, f"the agent handler {name!r} needs options: write them in `handlers.{name}`")
 
 
 def _options_model(name: str, options: Any, place: KeyPath, loading: Loading) -> type[BaseModel] | None:
