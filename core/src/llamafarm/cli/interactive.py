@@ -16,6 +16,7 @@ import click
 from llamafarm.cli.asking import Options, ask
 from llamafarm.cli.question import question
 from llamafarm.errors import LlamaFarmError, UsageError
+from llamafarm.providers.base import shown
 
 if TYPE_CHECKING:
     from llamafarm.cli.app import App
@@ -52,7 +53,7 @@ class Conversation:
         model = self._options.model
         if not self._options.server_url:
             model = self._app.project.entry(model).name
-        place = f" at {self._options.server_url}" if self._options.server_url else ""
+        place = f" at {shown(self._options.server_url)}" if self._options.server_url else ""
         click.echo(f"Talking to {model or 'the default model'}{place}. /help shows what else there is.", err=True)
         with self._runner, _line_editing(self._app.data / "chat_history", self._completions):
             try:

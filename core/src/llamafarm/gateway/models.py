@@ -106,7 +106,7 @@ class RuntimeModels:
         return ModelState("unreachable", obstacle) if obstacle else ModelState("stopped")
 
     def _not_supported(self, entry: ModelEntry, verb: str) -> OperationNotSupported:
-        where = self._dispatcher.endpoint(entry).base_url
+        where = self._dispatcher.endpoint(entry).address
         return OperationNotSupported(
             f"The provider {entry.provider!r} cannot {verb} models.",
             hint=f"{verb.capitalize()} {entry.model} by the means of the server at {where}.",

@@ -69,7 +69,7 @@ def _place(endpoint: Endpoint) -> Endpoint:
 async def _status(dispatcher: Dispatcher, entries: list[ModelEntry], seconds: float) -> RuntimeStatus:
     entry = entries[0]
     names = tuple(one.name for one in entries)
-    row = RuntimeStatus(entry.provider, entry.provider, "unreachable", names, dispatcher.endpoint(entry).base_url)
+    row = RuntimeStatus(entry.provider, entry.provider, "unreachable", names, dispatcher.endpoint(entry).address)
     try:
         lease = dispatcher.lease(entry)
     except LlamaFarmError as error:

@@ -39,11 +39,6 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def shown(url: str) -> str:
-    """Return `url` as people may see it: without the user and the password that it may hold."""
-    return re.sub(r"(?<=://)[^/]*@", "", url, count=1)
-
-
 def credentials_of(url: str) -> str | None:
     """Return the user and the password of `url` as a header `Authorization` holds them (RFC 7617), if it has any."""
     parts = urlsplit(url)

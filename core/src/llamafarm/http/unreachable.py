@@ -10,10 +10,9 @@ from typing import NamedTuple
 import aiohttp
 
 from llamafarm.errors import ConnectionFailed
-from llamafarm.http.address import shown
 from llamafarm.http.proxies import Proxy
 from llamafarm.http.socks import UNAUTHENTICATED, SocksRefused
-from llamafarm.providers.base import Endpoint
+from llamafarm.providers.base import Endpoint, shown
 
 LOST = "the connection was lost"
 """What has happened where nothing more is known of it."""

@@ -21,7 +21,7 @@ from llamafarm.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from llamafarm.http.address import credentials_of, is_loopback, shown
+from llamafarm.http.address import credentials_of, is_loopback
 from llamafarm.http.answer import Answer
 from llamafarm.http.certificates import trusted
 from llamafarm.http.connections import Connections
@@ -37,7 +37,7 @@ from llamafarm.http.refusal import (
     retry_after,
 )
 from llamafarm.http.unreachable import FINAL, UNREACHABLE, reason, refused_by, unreachable, where
-from llamafarm.providers.base import Call, Endpoint
+from llamafarm.providers.base import Call, Endpoint, shown
 from llamafarm.providers.limits import Limits, deadline_of
 from llamafarm.providers.parameters import ignored_by, note_ignored
 from llamafarm.wire.body import dump
@@ -65,7 +65,7 @@ class HttpUpstream:
     def __init__(self, endpoint: Endpoint, read_error: ReadError = error_of, *, streams_close: bool = False) -> None:
         self.endpoint = endpoint
         self.read_error = read_error
-        self._base_url = shown(endpoint.base_url)  # its user and password are a header
+        self._base_url = endpoint.address  # its user and password are a header
         self._proxy = proxy_of(endpoint.base_url)
         self._streams_close = streams_close
         if self._proxy is not None:
@@ -233,7 +233,7 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     for name, value in headers.items():
         if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
             raise ConfigError(
-                f"The header {name!r} for {endpoint.provider} at {shown(endpoint.base_url)} holds a character that "
+                f"The header {name!r} for {endpoint.provider} at {endpoint.address} holds a character that "
                 "HTTP does not allow.",
                 hint="Check `api_key` and `headers` of the model entry for line breaks and typographic characters.",
             )

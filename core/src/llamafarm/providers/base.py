@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -9,6 +10,11 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from llamafarm.providers.entry import ModelEntry, Timeouts
 from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.operations import OPERATIONS, Operation
+
+
+def shown(url: str) -> str:
+    """Return `url` as people may see it: without the user and the password that it may hold."""
+    return re.sub(r"(?<=://)[^/]*@", "", url, count=1)
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,11 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeouts: Timeouts = field(default_factory=lambda: Timeouts())
+
+    @property
+    def address(self) -> str:
+        """Its URL as people may see it: without the user and the password that it may hold."""
+        return shown(self.base_url)
 
     def named(self, model: str | None) -> str:
         """How messages name who was asked: the provider, and the model where one was asked for."""

@@ -71,7 +71,7 @@ class Loading:
         """
         if not await self._is_there(call):
             raise ModelNotFound(
-                f"{self._upstream.endpoint.base_url} does not have the model {call.entry.model!r}.",
+                f"{self._upstream.endpoint.address} does not have the model {call.entry.model!r}.",
                 provider=self._upstream.endpoint.provider,
                 hint="Nothing was deleted; `lemonade list` shows what is there.",
             )
@@ -121,7 +121,7 @@ class Loading:
         except TimeoutError:
             endpoint = self._upstream.endpoint
             raise ProviderTimeout(
-                f"{endpoint.named(call.entry.model)} at {endpoint.base_url} was still loading when the time was over.",
+                f"{endpoint.named(call.entry.model)} at {endpoint.address} was still loading when the time was over.",
                 provider=endpoint.provider,
             ) from None
         try:

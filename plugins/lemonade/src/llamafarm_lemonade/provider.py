@@ -131,7 +131,7 @@ class LemonadeProvider:
         except LlamaFarmError as error:
             return Health(ok=False, detail=error.message)
         if "model_loaded" not in body:
-            return Health(ok=False, detail=f"{self.endpoint.base_url} answers, but not as a Lemonade server does.")
+            return Health(ok=False, detail=f"{self.endpoint.address} answers, but not as a Lemonade server does.")
         said, model = body.get("version"), body.get("model_loaded")
         detail = f"{model} is loaded" if model else "no model is loaded"
         return Health(body.get("status") == "ok", detail, str(said) if said else None, time.monotonic() - begun)

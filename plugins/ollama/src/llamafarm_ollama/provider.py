@@ -104,7 +104,7 @@ class OllamaProvider:
             return Health(ok=False, detail=error.message)
         version = said.get("version")
         if not isinstance(version, str):
-            return Health(ok=False, detail=f"{self.endpoint.base_url} answers, but not as Ollama does.")
+            return Health(ok=False, detail=f"{self.endpoint.address} answers, but not as Ollama does.")
         return Health(ok=True, version=version, latency=time.monotonic() - begun)
 
     async def pull(self, call: Call) -> None:

@@ -145,11 +145,11 @@ class OpenAIProvider:
         self._check_key()
         answer = await self.upstream.post_json(operation.path, {**request, "model": model}, call)
         if read_envelope(answer):
-            raise self.upstream.in_band(self.endpoint.base_url + operation.path, answer)
+            raise self.upstream.in_band(self.endpoint.address + operation.path, answer)
         if wrong := wrong_with(operation, request, answer):
             named = self.endpoint.named(model)
             raise UpstreamError(
-                f"{named} at {self.endpoint.base_url} answered with {wrong}.", provider=self.endpoint.provider
+                f"{named} at {self.endpoint.address} answered with {wrong}.", provider=self.endpoint.provider
             )
         return answer
 
@@ -169,7 +169,7 @@ class OpenAIProvider:
             if info.id == model:
                 return info
         raise ModelNotFound(
-            f"{self.endpoint.base_url} does not list the model {model!r}.", provider=self.endpoint.provider
+            f"{self.endpoint.address} does not list the model {model!r}.", provider=self.endpoint.provider
         )
 
     async def list_models(self) -> list[ModelInfo]:
@@ -248,7 +248,7 @@ class OpenAIProvider:
     def _check_key(self) -> None:
         """Raise where a service that wants a key would get none."""
         if self._variable is not None:
-            raise missing_key(self.endpoint.provider, self.endpoint.base_url, self._variable)
+            raise missing_key(self.endpoint.provider, self.endpoint.address, self._variable)
 
 
 def _missing(endpoint: Endpoint) -> str | None:

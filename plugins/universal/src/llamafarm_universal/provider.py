@@ -124,7 +124,7 @@ class UniversalProvider:
 
     def _missing(self, model: str) -> ModelNotFound:
         return ModelNotFound(
-            f"The Universal Runtime at {self._root} has neither loaded nor downloaded {model!r}.",
+            f"The Universal Runtime at {self.endpoint.address} has neither loaded nor downloaded {model!r}.",
             provider=self.endpoint.provider,
             hint="Its first use downloads and loads it; `lf models pull` downloads it now.",
         )
@@ -143,7 +143,7 @@ class UniversalProvider:
         except LlamaFarmError as error:
             return Health(ok=False, detail=error.message)
         if not is_runtime(body):
-            return Health(ok=False, detail=f"{self._root} answers, but not as a Universal Runtime does.")
+            return Health(ok=False, detail=f"{self.endpoint.address} answers, but not as a Universal Runtime does.")
         failed = body.get("host") == "failed"
         detail = str(body.get("cause") or "the engine host has failed") if failed else str(body.get("host", ""))
         said = body.get("version")
