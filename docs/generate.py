@@ -23,6 +23,7 @@ import llamafarm_kit.testing
 import provider_tables
 from llamafarm.cli.main import lf
 from llamafarm.config import schema
+from llamafarm.lazy import homes
 from llamafarm.plugins.discovery import candidates
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.wire.operations import OPERATIONS
@@ -101,20 +102,26 @@ def contract(name: str | None) -> str:
     return "\n".join(f"- {test.removeprefix('test_').replace('_', ' ')}" for test in tests)
 
 
-def names(homes: str | None) -> str:
-    """The public names that come from these modules, each with the first sentence that is said of it."""
-    wanted = str(homes).split(",")
-    found = [(name, home) for home, held in llamafarm._HOMES.items() if home in wanted for name in held]
-    rows = [f"| `{name}` | {_first_sentence(name, home)} |" for name, home in found]
+def names(module: str | None) -> str:
+    """The names that a public module has, each with the first sentence that is said of it."""
+    home = import_module(str(module))
+    rows = [
+        f"| `{name}` | {_first_sentence(home, name)} |" for name in sorted(home.__all__) if not _is_apart(home, name)
+    ]
     return "\n".join(["| name | what it is |", "|---|---|", *rows])
 
 
-def _first_sentence(name: str, home: str) -> str:
-    value = getattr(llamafarm, name)
+def _is_apart(home: ModuleType, name: str) -> bool:
+    """Whether a name is told elsewhere: the version, and a public module, which has a table of its own."""
+    return name == "__version__" or (home is llamafarm and isinstance(getattr(home, name), ModuleType))
+
+
+def _first_sentence(home: ModuleType, name: str) -> str:
+    value = getattr(home, name)
     if isinstance(value, type | FunctionType | ModuleType):
         text = inspect.getdoc(value) or ""
     else:  # a constant: the text that stands below it
-        source = inspect.getsource(import_module(f"llamafarm.{home}"))
+        source = inspect.getsource(import_module(homes(str(home.__file__))[name]))
         text = "".join(re.findall(rf'^{name}\b.*?^"""(.*?)"""', source, re.MULTILINE | re.DOTALL)[:1])
     return re.split(r"(?<=\.)\s", " ".join(text.split()))[0].replace("|", r"\|")
 

@@ -73,13 +73,16 @@ def test_a_wheel_carries_type_hints_and_its_licence(stranger: Environment, packa
 
 @pytest.mark.parametrize("package", ["llamafarm_echo_process", "llamafarm_polish_handler"])
 def test_an_example_is_written_from_public_names_alone(package: str) -> None:
-    """`import llamafarm` and `llamafarm_kit.testing`, and never a module inside."""
+    """`import llamafarm`, its public modules and `llamafarm_kit.testing`, and never a module inside."""
     [folder] = [path.parents[1] for path in EXAMPLES.glob(f"*/src/{package}")]
     lines = [line for path in folder.rglob("*.py") for line in path.read_text().splitlines()]
     imports = {line for line in lines if line.startswith(("from llamafarm", "import llamafarm"))}
     assert "import llamafarm" in imports
     inside = {line for line in imports if line.startswith(("from llamafarm.", "from llamafarm_kit"))}
-    assert {line.split(" import ")[0] for line in inside} <= {"from llamafarm_kit.testing"}
+    public = [f"llamafarm.{name}" for name in ("errors", "http", "services", "web", "wire")]
+    assert {line.split(" import ")[0] for line in inside} <= {
+        f"from {name}" for name in (*public, "llamafarm_kit.testing")
+    }
 
 
 def test_a_chat_goes_through_the_provider(stranger: Environment) -> None:
@@ -92,7 +95,7 @@ def test_a_field_that_the_provider_cannot_do_is_refused_by_its_name(stranger: En
     stranger.write("llamafarm.yaml", BIRD.replace("parrot}", "parrot, model_api_parameters: {logprobs: true}}"))
     done = stranger.lf("chat", "Hello there, bird.")
     assert done.returncode != 0
-    assert "logprobs: the provider echo cannot do this" in done.stderr
+    assert "model_api_parameters.logprobs: the provider echo cannot do this" in done.stderr
 
 
 def test_a_program_that_is_not_there_is_an_error_that_says_what_to_do(stranger: Environment) -> None:

@@ -14,7 +14,7 @@ from llamafarm.gateway import Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.sessions import SessionStore
-from llamafarm.web.run import Server
+from llamafarm.web.server import Server
 from llamafarm_kit.testing.served import served
 
 MODEL = "entry"

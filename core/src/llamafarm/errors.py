@@ -27,6 +27,27 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+__all__ = [
+    "AuthenticationFailed",
+    "ConfigError",
+    "ConnectionBroken",
+    "ConnectionFailed",
+    "ContextLengthExceeded",
+    "InvalidRequest",
+    "LlamaFarmError",
+    "ModelNotFound",
+    "OperationNotSupported",
+    "PluginError",
+    "ProviderError",
+    "ProviderTimeout",
+    "ProviderUnavailable",
+    "RateLimited",
+    "RequestError",
+    "ServiceError",
+    "UpstreamError",
+    "UsageError",
+]
+
 
 class LlamaFarmError(Exception):
     """An error for the person who reads it.

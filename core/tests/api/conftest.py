@@ -16,7 +16,7 @@ from llamafarm.gateway import Gateway
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.sessions import SessionStore
-from llamafarm.web.run import Server
+from llamafarm.web.server import Server
 from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider
 from llamafarm_kit.testing.served import served
 

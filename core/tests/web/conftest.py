@@ -14,7 +14,7 @@ from llamafarm.web.guard import Guard
 from llamafarm.web.live import live_route
 from llamafarm.web.request_id import request_id_of
 from llamafarm.web.routes import Routes
-from llamafarm.web.run import Server
+from llamafarm.web.server import Server
 from llamafarm_kit.testing.served import served
 from starlette.routing import Route
 

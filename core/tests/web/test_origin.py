@@ -6,7 +6,7 @@ import socket
 from functools import partial
 
 import pytest
-from llamafarm.web.listen import is_loopback
+from llamafarm.http.address import is_loopback_host
 from llamafarm.web.origin import Names
 
 PAGE = "http://localhost:3000"
@@ -15,7 +15,7 @@ PAGE = "http://localhost:3000"
 @pytest.fixture
 def guarded(serve):
     names = partial(Names, host_hint="Use localhost.", origin_hint="Allow it.")
-    return lambda **given: serve(names=names(**{"hosts": is_loopback, "origins": PAGE.__eq__, **given}))
+    return lambda **given: serve(names=names(**{"hosts": is_loopback_host, "origins": PAGE.__eq__, **given}))
 
 
 @pytest.mark.parametrize(

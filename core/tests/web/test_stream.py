@@ -12,7 +12,7 @@ from llamafarm.errors import UpstreamError
 from llamafarm.web.endpoint import JsonEndpoint
 from llamafarm.web.stream import EventStream
 from llamafarm.wire import sse
-from llamafarm.wire.envelope import envelope
+from llamafarm.wire.envelope import error_envelope
 from starlette.routing import Route
 
 BOUND = 20.0
@@ -94,7 +94,7 @@ def test_an_error_in_the_middle_of_a_frame_is_still_an_event_of_its_own(serve):
 
 
 def test_an_error_may_be_written_otherwise(serve):
-    talk = Talk(UpstreamError("x"), error_frame=lambda error: sse.encode(envelope(error), event="error"))
+    talk = Talk(UpstreamError("x"), error_frame=lambda error: sse.encode(error_envelope(error), event="error"))
     assert serve(routes=(talk.route,)).post("/", json={}).content.startswith(b"event: error\ndata: ")
 
 

@@ -7,12 +7,12 @@ import json
 import pytest
 from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError
 from llamafarm.wire import sse
-from llamafarm.wire.envelope import envelope, error_event, read_error
+from llamafarm.wire.envelope import error_envelope, error_event, read_error
 
 
 def test_an_error_carries_message_type_code_and_param():
     error = RequestError("`n` must be positive.", code="bad_n", param="n")
-    assert envelope(error) == {
+    assert error_envelope(error) == {
         "error": {
             "message": "`n` must be positive.",
             "type": "invalid_request_error",
@@ -24,14 +24,14 @@ def test_an_error_carries_message_type_code_and_param():
 
 def test_the_hint_follows_the_message():
     error = ModelNotFound("No such model.", hint="ollama pull qwen3:8b")
-    assert envelope(error)["error"]["message"] == "No such model.\nollama pull qwen3:8b"
-    assert envelope(error)["error"]["code"] == "model_not_found"
+    assert error_envelope(error)["error"]["message"] == "No such model.\nollama pull qwen3:8b"
+    assert error_envelope(error)["error"]["code"] == "model_not_found"
 
 
 def test_an_error_event_is_one_event_that_holds_the_envelope():
     event = sse.parse(error_event(LlamaFarmError("It broke.")))
     assert event is not None
-    assert json.loads(event.data) == envelope(LlamaFarmError("It broke."))
+    assert json.loads(event.data) == error_envelope(LlamaFarmError("It broke."))
 
 
 @pytest.mark.parametrize(

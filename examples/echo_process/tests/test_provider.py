@@ -12,6 +12,8 @@ import llamafarm
 import psutil
 import pytest
 from fakes import FakeProgram
+from llamafarm.errors import ProviderError, UpstreamError
+from llamafarm.wire import ChatRequest
 from llamafarm_echo_process.config import EchoEntry, endpoint
 from llamafarm_echo_process.plugin import connect
 from pydantic import ValidationError
@@ -29,7 +31,7 @@ def entry(*command: str, **fields) -> EchoEntry:
     return EchoEntry(**{"name": "bird", "provider": "echo", "model": "parrot", **own, **fields})
 
 
-def hello(**fields) -> llamafarm.ChatRequest:
+def hello(**fields) -> ChatRequest:
     return {"messages": [{"role": "user", "content": "Hello there."}], "model": "parrot", **fields}
 
 
@@ -42,9 +44,9 @@ async def asking(entry: EchoEntry) -> AsyncIterator:
         await provider.aclose()
 
 
-async def failure(entry: EchoEntry) -> llamafarm.ProviderError:
+async def failure(entry: EchoEntry) -> ProviderError:
     async with asking(entry) as ask:
-        with pytest.raises(llamafarm.ProviderError) as caught:
+        with pytest.raises(ProviderError) as caught:
             await (await ask()).completion()
     return caught.value
 
@@ -102,7 +104,7 @@ async def test_another_task_can_close_a_reply_that_waits(tmp_path: Path):
         await asyncio.sleep(0)
         await reply.aclose()
         assert not program.running()
-        with pytest.raises(llamafarm.UpstreamError):
+        with pytest.raises(UpstreamError):
             await reading
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import llamafarm
 import pytest
+from llamafarm.errors import RequestError
 from llamafarm_kit.testing import ScriptedProvider, ScriptedReply
 from llamafarm_polish_handler.options import Polish, PolishOptions
 from llamafarm_polish_handler.plugin import build
@@ -105,7 +106,7 @@ async def test_a_tool_call_is_no_draft_and_is_passed_on():
 
 async def test_more_rounds_than_the_project_allows_are_refused_before_anything_is_asked():
     model = ScriptedProvider("Moo.")
-    with pytest.raises(llamafarm.RequestError, match="asks for 9 rounds; this project allows 3") as caught:
+    with pytest.raises(RequestError, match="asks for 9 rounds; this project allows 3") as caught:
         await answered(model, {"rounds": 9})
     assert (caught.value.status, caught.value.param, model.requests) == (400, "polish", [])
     assert "`max_rounds`" in (caught.value.hint or "")

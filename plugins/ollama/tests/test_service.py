@@ -6,7 +6,9 @@ import socket
 import sys
 
 import pytest
-from llamafarm import Call, ServiceError, ignore_progress
+from llamafarm import Call
+from llamafarm.errors import ServiceError
+from llamafarm.providers.base import ignore_progress
 from llamafarm_kit.testing import ScriptedUpstream, answering
 from llamafarm_ollama import service
 from llamafarm_ollama.config import OllamaEntry, endpoint

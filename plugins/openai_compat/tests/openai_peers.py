@@ -23,7 +23,7 @@ from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.providers.base import Call
 from llamafarm.providers.reply import Reply
-from llamafarm.web.run import Server
+from llamafarm.web.server import Server
 from llamafarm_kit.testing.served import served
 from llamafarm_openai_compat.config import OpenAIEntry, endpoint
 from llamafarm_openai_compat.provider import OpenAIProvider

@@ -17,8 +17,8 @@ from llamafarm.gateway import Gateway
 from llamafarm.paths import data_dir
 from llamafarm.project import Project
 from llamafarm.sessions import SessionStore
-from llamafarm.web.listen import listen
-from llamafarm.web.run import Server, run
+from llamafarm.web.listener import listen
+from llamafarm.web.server import Server, run
 
 if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llamafarm.errors import UsageError
-from llamafarm.web.listen import is_loopback, require_key
+from llamafarm.http.address import is_loopback_host
+from llamafarm.web.listener import require_key
 
 if TYPE_CHECKING:
     from llamafarm.api.registry import Projects
@@ -52,7 +53,7 @@ class Limits:
         own = LOOPBACK_HOSTS | {f"[{host.strip('[]')}]" if ":" in host else host}
         return cls(
             api_key=key,
-            hosts=(own if is_loopback(host) else frozenset()) | _words(environ.get(ALLOWED_HOSTS, "")) or None,
+            hosts=(own if is_loopback_host(host) else frozenset()) | _words(environ.get(ALLOWED_HOSTS, "")) or None,
             origins=frozenset(origin.rstrip("/") for origin in _words(environ.get(ALLOWED_ORIGINS, ""))),
             max_body_bytes=_size(environ.get(MAX_BODY_BYTES)),
         )

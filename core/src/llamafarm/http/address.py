@@ -30,11 +30,16 @@ def host_and_port(url: str) -> tuple[str, int]:
 
 def is_loopback(url: str) -> bool:
     """Whether `url` names this machine by a loopback address or as `localhost`."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
+    return is_loopback_host(urlsplit(url).hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a name or address is this machine's own for sure, so that no other machine can reach it."""
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
 

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from llamafarm.errors import LlamaFarmError, ProviderError, RequestError
 from llamafarm.web.answers import json_answer
-from llamafarm.wire.envelope import envelope
+from llamafarm.wire.envelope import error_envelope
 
 SHOWN_PATH = 200
 """How many characters of an unknown path are repeated."""
@@ -30,7 +30,7 @@ def error_response(error: LlamaFarmError, *, lasting: bool = False) -> Response:
             headers["Retry-After"] = str(math.ceil(error.retry_after))
     if lasting or error.lasting or error.status == HTTPStatus.NOT_IMPLEMENTED:
         headers["x-should-retry"] = "false"
-    return json_answer(envelope(error), status=error.status, headers=headers)
+    return json_answer(error_envelope(error), status=error.status, headers=headers)
 
 
 def router_refusal(scope: Scope, error: HTTPException) -> Response:

@@ -29,6 +29,7 @@ class Routes(Router):
         }
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: paths without parameters are looked up, the others matched in their order."""
         endpoint = self._exact.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
         if endpoint is None:
             await super().app(scope, receive, send)

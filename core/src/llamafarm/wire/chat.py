@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+"""Why an answer ended."""
 
 
 class FunctionCall(TypedDict):
@@ -28,6 +29,8 @@ class FunctionCallDelta(TypedDict, total=False):
 
 
 class ToolCallDelta(TypedDict):
+    """A piece of a tool call: `index` tells the calls of one answer apart, and the arguments grow."""
+
     index: int
     id: NotRequired[str]
     type: NotRequired[Literal["function"]]
@@ -110,6 +113,8 @@ class Usage(TypedDict):
 
 
 class Choice(TypedDict):
+    """One of the answers to a request."""
+
     index: int
     message: Message
     finish_reason: FinishReason | None
@@ -117,6 +122,11 @@ class Choice(TypedDict):
 
 
 class ChatCompletion(TypedDict):
+    """A whole chat answer.
+
+    Source: OpenAI's API reference, "The chat completion object".
+    """
+
     id: str
     object: Literal["chat.completion"]
     created: int
@@ -128,6 +138,8 @@ class ChatCompletion(TypedDict):
 
 
 class Delta(TypedDict, total=False):
+    """What a chunk adds to the message of its choice."""
+
     role: str
     content: str | None
     tool_calls: list[ToolCallDelta]

@@ -41,6 +41,8 @@ class CompletionRequest(TypedDict):
 
 
 class CompletionChoice(TypedDict):
+    """One of the continuations of a text, or a piece of it."""
+
     index: int
     text: str
     finish_reason: str | None

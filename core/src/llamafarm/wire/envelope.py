@@ -20,14 +20,14 @@ class ErrorEnvelope(TypedDict):
     error: ErrorObject
 
 
-def envelope(error: LlamaFarmError) -> ErrorEnvelope:
+def error_envelope(error: LlamaFarmError) -> ErrorEnvelope:
     """Return the envelope of `error`; the hint follows the message."""
     return {"error": {"message": str(error), "type": error.type, "code": error.code, "param": error.param}}
 
 
 def error_event(error: LlamaFarmError) -> bytes:
     """Return the event that ends a running stream: nothing follows it, not even `[DONE]`."""
-    return sse.encode(envelope(error))
+    return sse.encode(error_envelope(error))
 
 
 def read_error(body: Any) -> tuple[str, str | None, str | None] | None:

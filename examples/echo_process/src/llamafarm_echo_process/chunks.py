@@ -8,14 +8,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Literal
 
-import llamafarm
+from llamafarm.wire import ChatChunk
 
 from llamafarm_echo_process.errors import error_of, unreadable
 
 
 async def chunks_of(
     lines: AsyncGenerator[dict[str, Any], None], model: str, provider: str, *, usage: bool
-) -> AsyncGenerator[llamafarm.ChatChunk, None]:
+) -> AsyncGenerator[ChatChunk, None]:
     """A chunk for each token, one with the finish reason, and one with the token counts where `usage` asks for it.
 
     Raises ProviderError where a line is an error, or nothing that is known.
@@ -45,14 +45,14 @@ class _Answer:
         self.created = int(time.time())
         self.begun = False
 
-    def chunk(self, text: str | None, finish: Literal["stop", "length"] | None = None) -> llamafarm.ChatChunk:
+    def chunk(self, text: str | None, finish: Literal["stop", "length"] | None = None) -> ChatChunk:
         delta: dict[str, Any] = {} if self.begun else {"role": "assistant"}
         self.begun = True
         if text is not None:
             delta["content"] = text
         return self._with([{"index": 0, "delta": delta, "finish_reason": finish}])
 
-    def counts(self, prompt: int, completion: int) -> llamafarm.ChatChunk:
+    def counts(self, prompt: int, completion: int) -> ChatChunk:
         chunk = self._with([])
         chunk["usage"] = {
             "prompt_tokens": prompt,
@@ -61,7 +61,7 @@ class _Answer:
         }
         return chunk
 
-    def _with(self, choices: Any) -> llamafarm.ChatChunk:
+    def _with(self, choices: Any) -> ChatChunk:
         return {
             "id": self.id,
             "object": "chat.completion.chunk",

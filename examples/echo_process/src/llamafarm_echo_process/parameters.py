@@ -7,6 +7,7 @@ refused one with status 400. A field that is added to the wire one day is refuse
 from __future__ import annotations
 
 import llamafarm
+from llamafarm.wire import ChatRequest
 
 MAPPED = frozenset({"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "stop"})
 ADVISORY = frozenset({"user", "metadata", "store", "temperature", "top_p", "seed"})
@@ -14,6 +15,6 @@ ADVISORY = frozenset({"user", "metadata", "store", "temperature", "top_p", "seed
 
 PARAMETERS = llamafarm.Parameters(
     advisory=ADVISORY,
-    refused=frozenset(llamafarm.ChatRequest.__annotations__) - MAPPED - ADVISORY,
+    refused=frozenset(ChatRequest.__annotations__) - MAPPED - ADVISORY,
     forward_unknown=False,
 )

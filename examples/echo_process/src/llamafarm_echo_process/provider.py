@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 import llamafarm
+from llamafarm.errors import ProviderError, ProviderTimeout
+from llamafarm.wire import ChatRequest
 
 from llamafarm_echo_process.child import Child
 from llamafarm_echo_process.chunks import chunks_of
@@ -28,7 +30,7 @@ class EchoProvider:
         self._command = shlex.split(endpoint.base_url)
         self._running: set[Child] = set()
 
-    async def chat(self, request: llamafarm.ChatRequest, call: llamafarm.Call) -> llamafarm.Reply:
+    async def chat(self, request: ChatRequest, call: llamafarm.Call) -> llamafarm.Reply:
         """Ask for a chat completion. Closing the reply kills the program. Raises ProviderError."""
         child = await self._start()
         lines = child.ask(question(request, call.entry.model))
@@ -51,7 +53,7 @@ class EchoProvider:
             async with asyncio.timeout(LIST_SECONDS), self._answer({"ask": "models"}) as lines:
                 return [self._info(line) async for line in lines if "end" not in line]
         except TimeoutError:
-            raise llamafarm.ProviderTimeout(
+            raise ProviderTimeout(
                 f"The program of {self.endpoint.provider} did not name its models within {LIST_SECONDS:g} s.",
                 provider=self.endpoint.provider,
             ) from None
@@ -61,7 +63,7 @@ class EchoProvider:
         begun = time.monotonic()
         try:
             await self.list_models()
-        except llamafarm.ProviderError as error:
+        except ProviderError as error:
             return llamafarm.Health(ok=False, detail=error.message)
         return llamafarm.Health(ok=True, latency=time.monotonic() - begun)
 
@@ -97,7 +99,7 @@ class EchoProvider:
         raise unreadable(line, self.endpoint.provider)
 
 
-def question(request: llamafarm.ChatRequest, model: str) -> dict[str, Any]:
+def question(request: ChatRequest, model: str) -> dict[str, Any]:
     """What the program is asked: the fields that `parameters` calls mapped, in the program's words."""
     limits = [request.get("max_completion_tokens"), request.get("max_tokens")]
     stop = request.get("stop") or []
@@ -110,6 +112,6 @@ def question(request: llamafarm.ChatRequest, model: str) -> dict[str, Any]:
     }
 
 
-def wants_usage(request: llamafarm.ChatRequest) -> bool:
+def wants_usage(request: ChatRequest) -> bool:
     """Whether the answer tells its token counts: a whole one always, a streamed one where that is asked for."""
     return not request.get("stream") or bool((request.get("stream_options") or {}).get("include_usage"))

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import llamafarm
+from llamafarm.errors import RequestError
+from llamafarm.wire import Message
 
 from llamafarm_polish_handler.options import Polish, PolishOptions
 
@@ -40,7 +42,7 @@ class PolishHandler:
     def _rounds(self, wish: Polish) -> int:
         rounds = wish.rounds or self._options.rounds
         if rounds > self._options.max_rounds:
-            raise llamafarm.RequestError(
+            raise RequestError(
                 f"The field 'polish' asks for {rounds} rounds; this project allows {self._options.max_rounds}.",
                 hint="`max_rounds` in `handlers: {polish: …}` of llamafarm.yaml sets the limit.",
                 param="polish",
@@ -66,7 +68,7 @@ def text_of(answer: dict[str, Any]) -> str | None:
     return None if message.get("tool_calls") else message.get("content") or None
 
 
-def improve(draft: str, style: str) -> list[llamafarm.Message]:
+def improve(draft: str, style: str) -> list[Message]:
     """The messages that follow a conversation to get a better version of its answer."""
     wish = f"Write your last answer again, better, in this style: {style}. Give the new answer and nothing else."
     return [{"role": "assistant", "content": draft}, {"role": "user", "content": wish}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llamafarm import Endpoint
-from llamafarm_openai_compat.provider import OpenAIProvider
+from llamafarm_openai_compat import OpenAIProvider
 
 from llamafarm_lemonade.errors import read_error
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from llamafarm import ConfigError, Endpoint, ModelEntry, host_and_port, is_loopback, normalize_base_url
+from llamafarm import Endpoint, ModelEntry
+from llamafarm.errors import ConfigError
+from llamafarm.http import host_and_port, is_loopback, normalize_base_url
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 DEFAULT_HOST = "127.0.0.1"

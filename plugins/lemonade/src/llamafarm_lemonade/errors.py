@@ -6,16 +6,15 @@ stands in the object with `code` as a number.
 
 from __future__ import annotations
 
-from llamafarm import (
+from llamafarm.errors import (
     AuthenticationFailed,
     ContextLengthExceeded,
     InvalidRequest,
     ModelNotFound,
     ProviderError,
-    Refusal,
     UpstreamError,
-    error_of,
 )
+from llamafarm.http import Refusal, error_of
 
 OFFLINE = "lemond_offline"
 LOAD_FAILED = "model_load_error"

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from typing import cast
 from urllib.parse import quote
 
-from llamafarm import Call, HttpUpstream, ModelNotFound, Progress, ProviderError, ProviderTimeout
+from llamafarm import Call, Progress
+from llamafarm.errors import ModelNotFound, ProviderError, ProviderTimeout
+from llamafarm.http import HttpUpstream
 
 from llamafarm_lemonade.config import LemonadeEntry
 from llamafarm_lemonade.pull import pull

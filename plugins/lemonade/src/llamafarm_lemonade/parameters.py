@@ -11,17 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from llamafarm import (
-    IMAGE_EDITS,
-    IMAGE_VARIATIONS,
-    IMAGES,
-    RERANK,
-    SPEECH,
-    TRANSCRIPTIONS,
-    Field,
-    Operation,
-    Parameters,
-)
+from llamafarm import Field, Parameters
+from llamafarm.wire import IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES, RERANK, SPEECH, TRANSCRIPTIONS, Operation
 
 PICTURES = (IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS)
 

@@ -11,7 +11,8 @@ from llamafarm_lemonade.config import LemonadeEntry, endpoint
 from llamafarm_lemonade.parameters import PARAMETERS
 
 if TYPE_CHECKING:
-    from llamafarm import Endpoint, Provider, Service
+    from llamafarm import Endpoint, Provider
+    from llamafarm.services import Service
 
 
 def connect(endpoint: Endpoint) -> Provider:

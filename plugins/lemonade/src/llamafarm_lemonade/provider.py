@@ -6,7 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
-from llamafarm import (
+from llamafarm import Call, Content, Endpoint, Health, ModelInfo, Reply
+from llamafarm.errors import ConnectionBroken, ConnectionFailed, InvalidRequest, LlamaFarmError
+from llamafarm.wire import (
     CHAT,
     COMPLETIONS,
     IMAGE_EDITS,
@@ -15,24 +17,14 @@ from llamafarm import (
     RERANK,
     SPEECH,
     TRANSCRIPTIONS,
-    Call,
     ChatRequest,
     CompletionRequest,
-    ConnectionBroken,
-    ConnectionFailed,
-    Content,
     EmbeddingRequest,
     EmbeddingResponse,
-    Endpoint,
-    Health,
     ImageEditRequest,
     ImageRequest,
     ImageVariationRequest,
-    InvalidRequest,
-    LlamaFarmError,
-    ModelInfo,
     Operation,
-    Reply,
     RerankRequest,
     RerankResponse,
     SpeechRequest,

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llamafarm import Answer, Call, HttpUpstream, Progress, read_error, sse
+from llamafarm import Call, Progress
+from llamafarm.http import Answer, HttpUpstream
+from llamafarm.wire import read_error, sse
 
 from llamafarm_lemonade.config import LemonadeEntry
 

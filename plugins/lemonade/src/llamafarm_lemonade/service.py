@@ -10,18 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llamafarm import (
-    Call,
-    Endpoint,
-    ProcessService,
-    ProcessSpec,
-    Progress,
-    ServiceError,
-    ServiceStatus,
-    data_dir,
-    host_and_port,
-    is_loopback,
-)
+from llamafarm import Call, Endpoint, Progress, data_dir
+from llamafarm.errors import ServiceError
+from llamafarm.http import host_and_port, is_loopback
+from llamafarm.services import ProcessService, ProcessSpec, ServiceStatus
 
 from llamafarm_lemonade.config import DEFAULT_PORT, LemonadeEntry, default_port, endpoint
 from llamafarm_lemonade.models import bare

@@ -10,7 +10,8 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from llamafarm import ConfigError, normalize_base_url
+from llamafarm.errors import ConfigError
+from llamafarm.http import normalize_base_url
 
 HOST = "127.0.0.1"
 PORT = 11434

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from llamafarm import Answer, HttpUpstream
+from llamafarm.http import Answer, HttpUpstream
 
 _FINISHES = {"stop": "stop", "length": "length"}
 _KEPT = frozenset({"done_reason", "total_duration", "load_duration", "prompt_eval_duration", "eval_duration"})

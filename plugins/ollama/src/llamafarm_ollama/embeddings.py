@@ -10,7 +10,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any, cast
 
-from llamafarm import Answer, Embedding, EmbeddingResponse
+from llamafarm.http import Answer
+from llamafarm.wire import Embedding, EmbeddingResponse
 
 
 def vectors_of(said: Mapping[str, Any], texts: int, answer: Answer) -> list[list[float]]:

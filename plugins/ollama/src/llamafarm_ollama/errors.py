@@ -9,18 +9,17 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from llamafarm import (
+from llamafarm import ModelEntry
+from llamafarm.errors import (
     AuthenticationFailed,
     ConnectionFailed,
     ContextLengthExceeded,
     InvalidRequest,
-    ModelEntry,
     ModelNotFound,
     ProviderError,
-    Refusal,
     UpstreamError,
-    error_of,
 )
+from llamafarm.http import Refusal, error_of
 
 DOWNLOAD = "https://ollama.com/download"
 LIBRARY = "https://ollama.com/library"

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llamafarm import InvalidRequest
+from llamafarm.errors import InvalidRequest
 
 _ROLES = {"developer": "system"}
 BROKEN_ARGUMENTS = "INVALID_JSON"

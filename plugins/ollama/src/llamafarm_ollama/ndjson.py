@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from llamafarm import Answer
+from llamafarm.http import Answer
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 SHOWN = 200

@@ -6,7 +6,8 @@ but for values that ask for nothing else than what it does anyway.
 
 from __future__ import annotations
 
-from llamafarm import CHAT, COMPLETIONS, EMBEDDINGS, Field, Parameters
+from llamafarm import Field, Parameters
+from llamafarm.wire import CHAT, COMPLETIONS, EMBEDDINGS
 
 from llamafarm_ollama.options import NAMES
 

@@ -9,26 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from llamafarm import (
-    Answer,
-    Call,
-    ChatRequest,
-    ChunkReply,
-    CompletionRequest,
-    ConnectionFailed,
-    EmbeddingRequest,
-    EmbeddingResponse,
-    Endpoint,
-    Health,
-    HttpUpstream,
-    LlamaFarmError,
-    ModelEntry,
-    ModelInfo,
-    ModelNotFound,
-    ProviderError,
-    Reply,
-    UpstreamError,
-)
+from llamafarm import Call, ChunkReply, Endpoint, Health, ModelEntry, ModelInfo, Reply
+from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
+from llamafarm.http import Answer, HttpUpstream
+from llamafarm.wire import ChatRequest, CompletionRequest, EmbeddingRequest, EmbeddingResponse
 
 from llamafarm_ollama.chunks import ChatShape, Shape, TextShape, chunks_of
 from llamafarm_ollama.config import OllamaEntry

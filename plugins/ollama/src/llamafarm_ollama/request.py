@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm import InvalidRequest
+from llamafarm.errors import InvalidRequest
 from pydantic import ValidationError
 
 from llamafarm_ollama.config import OllamaEntry

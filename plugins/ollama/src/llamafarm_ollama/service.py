@@ -9,7 +9,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from llamafarm import ProcessService, ProcessSpec, Progress, ServiceError, ServiceStatus, is_loopback
+from llamafarm import Progress
+from llamafarm.errors import ServiceError
+from llamafarm.http import is_loopback
+from llamafarm.services import ProcessService, ProcessSpec, ServiceStatus
 
 from llamafarm_ollama.address import PORT, VARIABLE, place
 from llamafarm_ollama.config import OllamaEntry, endpoint

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from llamafarm import EMBEDDINGS, RERANK, SCORE, Operation
+from llamafarm.wire import EMBEDDINGS, RERANK, SCORE, Operation
 
 Check = Callable[[Mapping[str, Any], dict[str, Any]], str | None]
 """Of a request and its answer: what is wrong with the answer, after "answered with"."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from llamafarm import Endpoint, ModelEntry, normalize_base_url
+from llamafarm import Endpoint, ModelEntry
+from llamafarm.http import normalize_base_url
 from pydantic import AfterValidator, Field
 
 from llamafarm_openai_compat.profile import ProfileName

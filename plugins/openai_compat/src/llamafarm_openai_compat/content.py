@@ -6,7 +6,9 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Self
 
-from llamafarm import Answer, Content, HttpUpstream, Operation, read_content, read_error, sse
+from llamafarm import Content
+from llamafarm.http import Answer, HttpUpstream, read_content
+from llamafarm.wire import Operation, read_error, sse
 
 _JSON_OR_PAGE = ("application/json", "text/html")
 """What is read for what it says: an answer, or an error."""

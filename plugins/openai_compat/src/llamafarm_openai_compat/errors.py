@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from llamafarm import (
-    CHAT,
-    NEVER_RETRIED,
-    OPERATIONS,
-    AuthenticationFailed,
-    ContextLengthExceeded,
-    ProviderError,
-    RateLimited,
-    Refusal,
-    UpstreamError,
-    error_of,
-)
+from llamafarm.errors import AuthenticationFailed, ContextLengthExceeded, ProviderError, RateLimited, UpstreamError
+from llamafarm.http import NEVER_RETRIED, Refusal, error_of
+from llamafarm.wire import CHAT, OPERATIONS
 
 from llamafarm_openai_compat.profile import Profile
 from llamafarm_openai_compat.profiles import PROFILES, TOGETHER, profile_at

@@ -6,7 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from llamafarm import (
+from llamafarm import Call, Content, Endpoint, Health, ModelInfo, Reply
+from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
+from llamafarm.http import HttpUpstream, ReadError, read_reply
+from llamafarm.wire import (
     CHAT,
     COMPLETIONS,
     EMBEDDINGS,
@@ -18,26 +21,14 @@ from llamafarm import (
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
-    Call,
     ChatRequest,
     CompletionRequest,
-    ConnectionFailed,
-    Content,
     EmbeddingRequest,
     EmbeddingResponse,
-    Endpoint,
-    Health,
-    HttpUpstream,
     ImageEditRequest,
     ImageRequest,
     ImageVariationRequest,
-    LlamaFarmError,
-    ModelInfo,
-    ModelNotFound,
     Operation,
-    ProviderError,
-    ReadError,
-    Reply,
     RerankRequest,
     RerankResponse,
     ScoreRequest,
@@ -45,10 +36,8 @@ from llamafarm import (
     SpeechRequest,
     TranscriptionRequest,
     TranslationRequest,
-    UpstreamError,
-    read_reply,
 )
-from llamafarm import read_error as read_envelope
+from llamafarm.wire import read_error as read_envelope
 
 from llamafarm_openai_compat.answers import wrong_with
 from llamafarm_openai_compat.content import content_of

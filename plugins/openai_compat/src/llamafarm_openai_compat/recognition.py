@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm import Call, Endpoint, HttpUpstream, Operation, ProviderError
+from llamafarm import Call, Endpoint
+from llamafarm.errors import ProviderError
+from llamafarm.http import HttpUpstream
+from llamafarm.wire import Operation
 
 from llamafarm_openai_compat.config import OpenAIEndpoint
 from llamafarm_openai_compat.profile import Profile, Rows

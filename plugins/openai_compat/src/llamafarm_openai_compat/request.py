@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-from llamafarm import InvalidRequest, Operation, note_ignored
+from llamafarm.errors import InvalidRequest
+from llamafarm.http import note_ignored
+from llamafarm.wire import Operation
 
 from llamafarm_openai_compat.profile import Profile, is_json_object
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from llamafarm import EmbeddingRequest, EmbeddingResponse
+from llamafarm.wire import EmbeddingRequest, EmbeddingResponse
 
 
 def parts(request: EmbeddingRequest, size: int | None) -> Iterator[EmbeddingRequest]:

@@ -10,7 +10,9 @@ from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from llamafarm import ConfigError, Endpoint, ModelEntry, beside_config, is_loopback, normalize_base_url
+from llamafarm import Endpoint, ModelEntry, beside_config
+from llamafarm.errors import ConfigError
+from llamafarm.http import is_loopback, normalize_base_url
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 DEFAULT_HOST = "127.0.0.1"

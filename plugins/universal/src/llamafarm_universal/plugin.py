@@ -10,7 +10,8 @@ from llamafarm import ProviderSpec, hookimpl
 from llamafarm_universal.config import UniversalEntry, endpoint
 
 if TYPE_CHECKING:
-    from llamafarm import Endpoint, Provider, Service
+    from llamafarm import Endpoint, Provider
+    from llamafarm.services import Service
 
 
 def connect(endpoint: Endpoint) -> Provider:

@@ -10,31 +10,21 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
-from llamafarm import (
+from llamafarm import Call, Endpoint, Health, ModelInfo, Progress, Reply
+from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError
+from llamafarm.http import Answer, host_and_port, is_loopback
+from llamafarm.services import token_of
+from llamafarm.wire import (
     CHAT,
     COMPLETIONS,
-    Answer,
-    Call,
     ChatRequest,
     CompletionRequest,
-    ConnectionFailed,
     EmbeddingRequest,
     EmbeddingResponse,
-    Endpoint,
-    Health,
-    LlamaFarmError,
-    ModelInfo,
-    ModelNotFound,
     Operation,
-    Progress,
-    ProviderError,
-    Reply,
-    host_and_port,
-    is_loopback,
     sse,
-    token_of,
 )
-from llamafarm_openai_compat.provider import OpenAIProvider
+from llamafarm_openai_compat import OpenAIProvider
 
 from llamafarm_universal.batches import joined, parts
 from llamafarm_universal.config import API_PATH, UniversalEntry, folder_path, is_folder

@@ -10,7 +10,10 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from llamafarm import ProcessService, ProcessSpec, ServiceError, host_and_port, is_loopback, pip_command
+from llamafarm import pip_command
+from llamafarm.errors import ServiceError
+from llamafarm.http import host_and_port, is_loopback
+from llamafarm.services import ProcessService, ProcessSpec
 
 from llamafarm_universal.config import DEFAULT_PORT, UniversalEntry, endpoint
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from llamafarm.web.listen import listen, url_of
-from llamafarm.web.run import Server
+from llamafarm.web.listener import listen, url_of
+from llamafarm.web.server import Server
 
 BOUND = 30.0
 """How many seconds a server may take to start, and to stop."""

@@ -7,12 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-from llamafarm.web.endpoint import JsonEndpoint
-from llamafarm.web.guard import Guard
-from llamafarm.web.listen import is_loopback
-from llamafarm.web.live import live_route
-from llamafarm.web.origin import Names
-from llamafarm.web.routes import Routes
+from llamafarm.web import Guard, JsonEndpoint, Names, Routes, is_loopback_host, live_route
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -60,13 +55,13 @@ def _routes(limit: int) -> list[Route]:
 
 def _names(settings: Settings) -> Names | None:
     """On this machine alone: any page of it may ask, and no other. Elsewhere the key protects."""
-    if not is_loopback(settings.host):
+    if not is_loopback_host(settings.host):
         return None
-    return Names(is_loopback, _is_local_page, "Use http://127.0.0.1 or http://localhost.")
+    return Names(is_loopback_host, _is_local_page, "Use http://127.0.0.1 or http://localhost.")
 
 
 def _is_local_page(origin: str) -> bool:
     try:
-        return is_loopback(urlsplit(origin).hostname or "")
+        return is_loopback_host(urlsplit(origin).hostname or "")
     except ValueError:
         return False

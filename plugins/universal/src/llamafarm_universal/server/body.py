@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llamafarm.wire.body import BodyError, parse_object
+from llamafarm.wire import BodyError, parse_object
 
 
 def parse_text(body: bytes) -> dict[str, Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llamafarm.web.answers import json_answer
-from llamafarm.web.request_id import request_id_of
-from llamafarm.web.stream import EventStream
+from llamafarm.web import EventStream, json_answer, request_id_of
 from starlette.requests import Request
 from starlette.responses import Response
 

@@ -7,8 +7,7 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
 
-from llamafarm.wire import sse
-from llamafarm.wire.chat import ChatChunk, ChatCompletion, Choice, Delta, FinishReason, Message, ToolCallDelta, Usage
+from llamafarm.wire import ChatChunk, ChatCompletion, Choice, Delta, FinishReason, Message, ToolCallDelta, Usage, sse
 
 from llamafarm_universal.host.messages import Finished, Piece, TokenLogprob
 from llamafarm_universal.server.generation import Generation

@@ -6,11 +6,8 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from llamafarm.web.answers import json_answer
-from llamafarm.web.request_id import request_id_of
-from llamafarm.web.stream import EventStream
-from llamafarm.wire import sse
-from llamafarm.wire.completion import Completion, CompletionChoice
+from llamafarm.web import EventStream, json_answer, request_id_of
+from llamafarm.wire import Completion, CompletionChoice, sse
 from starlette.requests import Request
 from starlette.responses import Response
 

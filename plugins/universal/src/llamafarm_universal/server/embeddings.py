@@ -8,10 +8,8 @@ import base64
 import sys
 from typing import Any
 
-from llamafarm.web.answers import json_answer
-from llamafarm.web.request_id import request_id_of
-from llamafarm.wire.body import dump
-from llamafarm.wire.embedding import Embedding, EmbeddingResponse
+from llamafarm.web import json_answer, request_id_of
+from llamafarm.wire import Embedding, EmbeddingResponse, dump
 from starlette.requests import Request
 from starlette.responses import Response
 

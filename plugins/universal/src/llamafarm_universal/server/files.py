@@ -9,9 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from llamafarm.errors import RequestError
-from llamafarm.web.answers import json_answer
-from llamafarm.web.request_id import request_id_of
-from llamafarm.web.stream import EventStream
+from llamafarm.web import EventStream, json_answer, request_id_of
 from llamafarm.wire import sse
 from starlette.requests import Request
 from starlette.responses import Response

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from llamafarm.errors import RequestError
-from llamafarm.wire.chat import Usage
+from llamafarm.wire import Usage
 
 from llamafarm_universal.host.messages import (
     Accepted,

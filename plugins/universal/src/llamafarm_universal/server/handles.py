@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from llamafarm.errors import LlamaFarmError, RequestError
-from llamafarm.wire.body import dump
+from llamafarm.wire import dump
 
 from llamafarm_universal.host.failure import RequestFailed
 from llamafarm_universal.host.messages import LoadSettings, ModelRef

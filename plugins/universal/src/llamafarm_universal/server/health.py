@@ -6,7 +6,7 @@ import os
 from importlib.metadata import version
 from typing import Any
 
-from llamafarm.web.answers import json_answer
+from llamafarm.web import json_answer
 from starlette.requests import Request
 from starlette.responses import Response
 

@@ -12,11 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError
-from llamafarm.web.answers import json_answer
-from llamafarm.web.request_id import request_id_of
-from llamafarm.web.stream import EventStream
-from llamafarm.wire import sse
-from llamafarm.wire.envelope import envelope
+from llamafarm.web import EventStream, json_answer, request_id_of
+from llamafarm.wire import error_envelope, sse
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -137,7 +134,7 @@ def progress_frame(event: LoadProgress) -> bytes:
 
 
 def error_frame(error: LlamaFarmError) -> bytes:
-    return sse.encode(envelope(error), event="error")
+    return sse.encode(error_envelope(error), event="error")
 
 
 def _loaded(runtime: Runtime, model: LoadedModel) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llamafarm.errors import RequestError
-from llamafarm.wire.body import BodyError, parse_object
+from llamafarm.wire import BodyError, parse_object
 
 from llamafarm_universal.server.fields import as_list, as_object, record, show, text, wrong
 

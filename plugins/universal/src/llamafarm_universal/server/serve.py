@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 
 from llamafarm.errors import LlamaFarmError
-from llamafarm.web.listen import listen, require_key
-from llamafarm.web.run import Server as WebServer
-from llamafarm.web.run import run as run_until_told
+from llamafarm.web import Server as WebServer
+from llamafarm.web import listen, require_key
+from llamafarm.web import run as run_until_told
 
 from llamafarm_universal.server.app import create_app
 from llamafarm_universal.server.runtime import Runtime

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from llamafarm.web.listen import url_of
+from llamafarm.web.listener import url_of
 
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than clients keep theirs, so that none is closed under a request."""
@@ -19,7 +19,9 @@ FAREWELL_SECONDS = 2.0
 
 
 class Server(uvicorn.Server):
-    """grace: seconds that running answers may take to end once the server is told to stop.
+    """One ASGI application on one listening socket.
+
+    grace: seconds that running answers may take to end once the server is told to stop.
 
     announce: called with the URL, without a path, once it listens.
     """
@@ -42,11 +44,13 @@ class Server(uvicorn.Server):
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept, and announce it."""
         await super().startup(sockets)
         for listener in sockets or []:
             self._announce(url_of(listener))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let running answers end, or say why they do not."""
         await super().shutdown(sockets)
         if answers := set(self.server_state.tasks):  # cancelled by now; the end of the loop would do it once more
             await asyncio.wait(answers, timeout=FAREWELL_SECONDS)

@@ -11,9 +11,9 @@ import pytest
 
 BOUND = 30.0
 PROGRAM = """
-from llamafarm.web.listen import listen
+from llamafarm.web.listener import listen
 from llamafarm.web.live import live_route
-from llamafarm.web.run import Server, run
+from llamafarm.web.server import Server, run
 from starlette.applications import Starlette
 
 with listen("127.0.0.1", 0) as listener:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 
 from llamafarm.errors import UsageError
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine's own for sure, so that no other machine can reach it."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+from llamafarm.http.address import is_loopback_host
 
 
 def require_key(host: str, key: str | None, *, variable: str) -> None:
     """Raises UsageError where other machines can reach `host` and no key keeps them out; `variable` sets the key."""
-    if key is None and not is_loopback(host):
+    if key is None and not is_loopback_host(host):
         raise UsageError(
             f"Other machines can reach {host or 'every address'}, so a key is needed.",
             hint=f"Set {variable} to a secret that clients then send, or listen on 127.0.0.1.",

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 from llamafarm.errors import UsageError
-from llamafarm.web.listen import is_loopback, listen, require_key, url_of
+from llamafarm.http.address import is_loopback_host
+from llamafarm.web.listener import listen, require_key, url_of
 
 
 @pytest.mark.parametrize(("host", "own"), [
@@ -15,7 +16,7 @@ from llamafarm.web.listen import is_loopback, listen, require_key, url_of
     ("192.168.0.1", False), ("192.0.2.1", False), ("", False),
 ])  # fmt: skip
 def test_loopback_is_known_by_its_names(host, own):
-    assert is_loopback(host) is own
+    assert is_loopback_host(host) is own
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])

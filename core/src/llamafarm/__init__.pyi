@@ -1,0 +1,41 @@
+from llamafarm import errors as errors
+from llamafarm import http as http
+from llamafarm import services as services
+from llamafarm import web as web
+from llamafarm import wire as wire
+from llamafarm.farm.farm import Farm as Farm
+from llamafarm.farm.opening import open as open  # noqa: A004
+from llamafarm.farm.sync import SyncFarm as SyncFarm
+from llamafarm.handlers.base import AgentHandler as AgentHandler
+from llamafarm.handlers.base import Ask as Ask
+from llamafarm.handlers.base import Session as Session
+from llamafarm.handlers.base import Turn as Turn
+from llamafarm.hookspecs import hookimpl as hookimpl
+from llamafarm.paths import data_dir as data_dir
+from llamafarm.plugins.catalogue import pip_command as pip_command
+from llamafarm.providers.base import Call as Call
+from llamafarm.providers.base import CountsTokens as CountsTokens
+from llamafarm.providers.base import Endpoint as Endpoint
+from llamafarm.providers.base import Health as Health
+from llamafarm.providers.base import ModelInfo as ModelInfo
+from llamafarm.providers.base import Progress as Progress
+from llamafarm.providers.base import Provider as Provider
+from llamafarm.providers.base import Pulls as Pulls
+from llamafarm.providers.base import Removes as Removes
+from llamafarm.providers.chunks import ChunkReply as ChunkReply
+from llamafarm.providers.content import Content as Content
+from llamafarm.providers.entry import InstructorMode as InstructorMode
+from llamafarm.providers.entry import ModelEntry as ModelEntry
+from llamafarm.providers.entry import Timeouts as Timeouts
+from llamafarm.providers.entry import beside_config as beside_config
+from llamafarm.providers.parameters import Field as Field
+from llamafarm.providers.parameters import Parameters as Parameters
+from llamafarm.providers.reply import JsonReply as JsonReply
+from llamafarm.providers.reply import Reply as Reply
+from llamafarm.records import AgentHandlerSpec as AgentHandlerSpec
+from llamafarm.records import ConfigFragment as ConfigFragment
+from llamafarm.records import EntryBlock as EntryBlock
+from llamafarm.records import ProviderSpec as ProviderSpec
+from llamafarm.records import Section as Section
+
+__version__: str

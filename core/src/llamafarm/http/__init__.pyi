@@ -1,0 +1,12 @@
+from llamafarm.http.address import host_and_port as host_and_port
+from llamafarm.http.address import is_loopback as is_loopback
+from llamafarm.http.address import normalize_base_url as normalize_base_url
+from llamafarm.http.answer import Answer as Answer
+from llamafarm.http.content import read_content as read_content
+from llamafarm.http.refusal import NEVER_RETRIED as NEVER_RETRIED
+from llamafarm.http.refusal import ReadError as ReadError
+from llamafarm.http.refusal import Refusal as Refusal
+from llamafarm.http.refusal import error_of as error_of
+from llamafarm.http.reply import read_reply as read_reply
+from llamafarm.http.upstream import HttpUpstream as HttpUpstream
+from llamafarm.providers.parameters import note_ignored as note_ignored
