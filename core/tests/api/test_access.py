@@ -140,6 +140,18 @@ def test_an_allowed_web_page_gets_cors_headers_and_its_preflight_needs_no_key(se
     assert unkeyed.status_code == 401
 
 
+def test_the_line_end_of_a_file_of_secrets_is_no_part_of_the_key(serve):
+    server = serve(limits=Limits.of({"LF_API_KEY": f" {KEY}\r\n"}))
+    answer = httpx.get(f"{server.url}/models", headers={"authorization": f"Bearer {KEY}"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("text", [" ", "\n"])
+def test_a_key_of_blanks_alone_is_refused(text):
+    with pytest.raises(UsageError, match="LF_API_KEY holds nothing but blanks"):
+        Limits.of({"LF_API_KEY": text})
+
+
 def test_an_empty_key_is_no_key():
     assert Limits.of({"LF_API_KEY": ""}).api_key is None
 

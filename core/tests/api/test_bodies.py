@@ -163,3 +163,14 @@ def test_a_server_without_a_default_project_says_how_to_name_one(serve):
     answer = httpx.post(f"{serve(project=None).url}/chat/completions", json={"messages": HI})
     assert answer.status_code == 404
     assert "/v1/projects/NAMESPACE/NAME" in error(answer)["message"]
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused_wherever_it_is_parsed(shop):
+    deep = "[" * 980 + "]" * 980
+    for filling in ("", "x" * 70_000):  # the larger one is parsed in a thread
+        content = f'{{"messages": [{{"role": "user", "content": "Hi"}}], "tools": {deep}, "user": "{filling}"}}'
+        answer = httpx.post(
+            f"{shop.url}/chat/completions", content=content, headers={"content-type": "application/json"}
+        )
+        assert (answer.status_code, error(answer)["code"]) == (400, "invalid_json")
+        assert "nested too deeply" in error(answer)["message"]

@@ -203,3 +203,14 @@ def test_the_log_tells_each_stage_that_a_first_request_waits_for_once(serve, cap
         httpx.post(f"{serve(Loading()).url}/chat/completions", json=WHOLE)
     texts = [record.message.rsplit(" ", 1)[0] for record in caplog.records if "operations" in record.name]
     assert texts == ["Downloading the model", "Loading the model"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_trace_of_a_turn_comes_with_its_answer_where_the_header_asks_for_it(serve, stream):
+    server = serve(ScriptedProvider("Hello."))
+    body = {"messages": [{"role": "user", "content": "Hi"}], "stream": stream}
+    url = f"{server.url}/chat/completions"
+    asked = httpx.post(url, json=body, headers={"X-LF-Trace": "1"})
+    plain = httpx.post(url, json=body)
+    assert '"llamafarm":{"trace":[{"stage":"provider"' in asked.text
+    assert "llamafarm" not in plain.text

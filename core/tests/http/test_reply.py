@@ -337,3 +337,15 @@ async def test_a_reply_that_nobody_reads_holds_no_connection_once_closed():
         reply = await ask()
         await reply.aclose()
         assert await asyncio.wait_for(gone, 10)
+
+
+async def test_what_is_nested_too_deeply_to_be_written_again_is_the_runtimes_error():
+    deep = "[" * 980 + "]" * 980
+    whole = f'{{"choices": [{{"index": 0, "message": {{"role": "assistant", "content": "Hi"}}}}], "x": {deep}}}'
+    part = f'data: {{"choices": [{{"index": 0, "delta": {{"content": "Hi"}}}}], "x": {deep}}}\n\n'.encode()
+    async with asked(answering(whole), streaming(part, STOP, sse.DONE)) as ask:
+        with pytest.raises(UpstreamError, match="nested too deeply"):
+            await ask()
+        reply = await ask()
+        with pytest.raises(UpstreamError, match="nested too deeply"):
+            await reply.completion()

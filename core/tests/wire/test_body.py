@@ -36,6 +36,8 @@ def test_what_is_dumped_is_read_back(value):
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": -1e999}', "The number -1e999 is too large"),
         (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a":' * 201 + b"1" + b"}" * 201, "nested too deeply: more than 200 objects and lists"),
+        (b'{"a":' + b"[" * 980 + b"]" * 980 + b"}", "nested too deeply"),
         (b'{"a": ' + b"1" * 5000 + b"}", "a number with too many digits"),
     ],
 )
@@ -43,6 +45,20 @@ def test_what_is_no_json_object_is_refused_with_the_reason(text, message):
     with pytest.raises(BodyError) as caught:
         parse_object(text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":' * 200 + b"1" + b"}" * 200,
+        b'{"a":' + b"[" * 199 + b"]" * 199 + b"}",
+        b'{"a":[' + b",".join([b'{"b":[]}'] * 500) + b"]}",
+        b'{"a":"' + b"[{" * 500 + b'"}',
+    ],
+    ids=["objects", "lists", "many beside one another", "in a text"],
+)
+def test_what_is_not_too_deep_is_read_and_can_be_written_again(text):
+    assert dump(parse_object(text)) == text
 
 
 def test_absent_and_null_stay_different():

@@ -23,9 +23,12 @@ from llamafarm.web.passing import PassingAnswer
 from llamafarm.web.request_id import request_id_of
 from llamafarm.web.stream import EventStream
 from llamafarm.wire.operations import OPERATIONS, Operation
+from llamafarm.wire.unparsed import Unparsed
 from llamafarm.wire.upload import Upload
 from llamafarm.wire.validate import check
 
+TRACE_HEADER = "X-LF-Trace"
+"""1: a chat's answer ends with what each stage of its turn noted, in the field `llamafarm`."""
 log = logging.getLogger(__name__)
 
 
@@ -42,15 +45,16 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
         project = await settings.projects.of(request.path_params)
         check(body, operation)
         mine = request_id_of(request)
-        context = Context(mine, session=request.headers.get(SESSION_HEADER), progress=_logging(mine))
-        found: Any = await settings.gateway.ask(project, operation, body, context)
+        session, trace = request.headers.get(SESSION_HEADER), request.headers.get(TRACE_HEADER) == "1"
+        context = Context(mine, session=session, progress=_logging(mine), trace=trace)
+        told: Any = await settings.gateway.ask(project, operation, body, context)
         if operation.returns == "value":
-            return json_answer(found, headers=context.headers)
+            return json_answer(told.content if isinstance(told, Unparsed) else told, headers=context.headers)
         if operation.returns == "content":
-            return _passed(found, settings.limits.keep_alive)
+            return _passed(told, settings.limits.keep_alive)
         if body.get("stream"):
-            return _streamed(found, settings.limits.keep_alive)
-        return await _whole(found)
+            return _streamed(told, settings.limits.keep_alive)
+        return await _whole(told)
 
     async def answer_form(request: Request, parts: list[tuple[str, str | Upload]]) -> Response:
         """The same for a request that is a form."""

@@ -48,7 +48,7 @@ class Limits:
         LF_ALLOWED_HOSTS lists them. Raises UsageError for a value that is not what it should be, and for an address
         that other machines can reach where there is no key.
         """
-        key = environ.get(API_KEY) or None
+        key = _key(environ)
         require_key(host, key, variable=API_KEY)
         own = LOOPBACK_HOSTS | {f"[{host.strip('[]')}]" if ":" in host else host}
         return cls(
@@ -67,6 +67,16 @@ class Settings:
     projects: Projects
     plugins: PluginManager
     limits: Limits
+
+
+def _key(environ: Mapping[str, str]) -> str | None:
+    """The key, without the line end that files of secrets have. Raises UsageError for one of blanks alone."""
+    text = environ.get(API_KEY, "")
+    if text and not text.strip():
+        raise UsageError(
+            f"{API_KEY} holds nothing but blanks.", hint="Set it to a secret, or leave it out.", status=400
+        )
+    return text.strip() or None
 
 
 def _words(text: str) -> frozenset[str]:

@@ -13,6 +13,7 @@ from llamafarm.errors import ProviderTimeout, UpstreamError
 from llamafarm.http.unreachable import reason
 from llamafarm.providers.base import Endpoint
 from llamafarm.providers.limits import Limits
+from llamafarm.wire.body import is_too_deep
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
 
@@ -130,10 +131,13 @@ class Answer:
     def _parsed(self, content: bytes) -> Any:
         beginning = content[:200].decode("utf-8", "replace")
         try:
-            return json.loads(content, parse_constant=_refuse_constant)
+            body = json.loads(content, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             kind = self.content_type or "no content type"
             raise self.broken(f"is not JSON ({kind}; {error}): {beginning}") from None
+        if is_too_deep(content, body):
+            raise self.broken(f"is nested too deeply: {beginning}")
+        return body
 
     async def _read(self, limit: int) -> bytearray:
         content = bytearray()

@@ -13,6 +13,7 @@ from llamafarm.http.answer import Answer
 from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.reply import JsonReply, Reply
 from llamafarm.wire import sse
+from llamafarm.wire.body import is_too_deep
 from llamafarm.wire.envelope import read_error
 from llamafarm.wire.reading import ChunkReader, read_completion
 
@@ -141,6 +142,8 @@ class SseReply(Reply):
             chunk = None
         if not isinstance(chunk, dict):
             raise self._answer.broken(f"holds an event that is not a JSON object: {data[:200]}")
+        if is_too_deep(data, chunk):
+            raise self._answer.broken(f"holds an event that is nested too deeply: {data[:200]}")
         try:
             return self._reader.read(chunk)
         except ValueError as error:

@@ -11,6 +11,11 @@ class BodyError(ValueError):
     """The text is not the JSON object that was asked for; the message says why."""
 
 
+MAX_DEPTH = 200
+"""How deeply objects and lists may lie in one another; more is never meant, and who writes it again would stumble."""
+TOO_DEEP = f"The body is nested too deeply: more than {MAX_DEPTH} objects and lists in one another."
+
+
 def parse_object(text: bytes | str) -> dict[str, Any]:
     """Return the JSON object in `text`.
 
@@ -27,10 +32,24 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
     except ValueError:  # Python's guard against numbers whose conversion would take minutes
         raise BodyError("The body holds a number with too many digits.") from None
     except RecursionError:
-        raise BodyError("The body is nested too deeply.") from None
+        raise BodyError(TOO_DEEP) from None
+    if is_too_deep(text, value):
+        raise BodyError(TOO_DEEP)
     if not isinstance(value, dict):
         raise BodyError(f"The body must be a JSON object, not {_kind(value)}.")
     return value
+
+
+def is_too_deep(text: bytes | str, value: Any) -> bool:
+    """Whether `value`, which `text` was read as, holds objects and lists more than MAX_DEPTH deep in one another."""
+    brackets = text.count(b"{") + text.count(b"[") if isinstance(text, bytes) else text.count("{") + text.count("[")
+    if brackets <= MAX_DEPTH:
+        return False
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        parents = [node for node in level if isinstance(node, dict | list)]
+        level = [child for node in parents for child in (node.values() if isinstance(node, dict) else node)]
+    return any(isinstance(node, dict | list) for node in level)
 
 
 def dump(value: Any) -> bytes:
