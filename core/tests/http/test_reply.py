@@ -340,7 +340,7 @@ async def test_a_reply_that_nobody_reads_holds_no_connection_once_closed():
 
 
 async def test_what_is_nested_too_deeply_to_be_written_again_is_the_runtimes_error():
-    deep = "[" * 980 + "]" * 980
+    deep = "[" * 250 + "]" * 250
     whole = f'{{"choices": [{{"index": 0, "message": {{"role": "assistant", "content": "Hi"}}}}], "x": {deep}}}'
     part = f'data: {{"choices": [{{"index": 0, "delta": {{"content": "Hi"}}}}], "x": {deep}}}\n\n'.encode()
     async with asked(answering(whole), streaming(part, STOP, sse.DONE)) as ask:
