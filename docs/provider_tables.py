@@ -10,35 +10,15 @@ from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.base import operations
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Field, Parameters
 from llamafarm.records import ProviderSpec
-from llamafarm.wire.operations import CHAT, COMPLETIONS, EMBEDDINGS, OPERATIONS, Operation
+from llamafarm.wire.operations import OPERATIONS, Operation
 from llamafarm_openai_compat.profile import Profile
 from llamafarm_openai_compat.profiles import PROFILES
-from llamafarm_universal.server import fields as rules
-from llamafarm_universal.server import tables
+from llamafarm_universal.parameters import RUNTIME
 
 PROVIDERS = ("ollama", "lemonade", "openai", "universal")
 MODELS = {"pull": "fetch a model (`lf models pull NAME`)", "remove": "delete a model (`lf models rm NAME`)"}
 NONE = "–"
 _FIELD_ORDER = {name: at for at, name in enumerate(("model", "messages", "prompt", "input", "stream"))}
-
-
-def _treated(rule: rules.Rule) -> Field:
-    """What a rule of the Universal Runtime's own tables says."""
-    match rule:
-        case rules.Refused():
-            return Field("refused", rule.why.removesuffix("."), rule.inert)
-        case rules.Advisory():
-            return Field("advisory")
-    return Field("mapped", rule.note.removesuffix("."))
-
-
-_RUNTIME_TABLES = {CHAT: tables.CHAT, COMPLETIONS: tables.COMPLETIONS, EMBEDDINGS: tables.EMBEDDINGS}
-RUNTIME = Parameters(
-    fields={
-        f"{row.name}.{name}": _treated(rule) for row, found in _RUNTIME_TABLES.items() for name, rule in found.items()
-    }
-)
-"""The Universal Runtime judges by itself: its provider passes everything on, also to a newer one."""
 
 
 class Official:

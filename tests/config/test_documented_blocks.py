@@ -5,6 +5,7 @@ Where a provider or section is not installed, its error names the distribution.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,41 @@ def test_a_folder_counts_from_the_configuration_and_not_from_where_the_command_r
     assert load_project(farm / "llamafarm.yaml", plugins, environ={}).entry().model == whole
     monkeypatch.chdir(farm / "below")
     assert load_project(Path("../llamafarm.yaml"), plugins, environ={}).entry().model == whole
+
+
+@pytest.mark.parametrize(
+    ("entry", "parameters", "message"),
+    [
+        ("provider: universal", "{reasoning_effort: low}", "the provider universal cannot do this: use chat_template"),
+        ("provider: universal", "{response_format: {type: json_object}}", "the provider universal cannot do this"),
+        ("provider: universal", "{min_pp: 1}", "the provider universal knows no such parameter; did you mean 'min_p'?"),
+        ("provider: ollama", "{num_ctxt: 1}", "the provider ollama knows no such parameter; did you mean 'num_ctx'?"),
+        ("provider: lemonade", "{dimensions: 8}", "the provider lemonade cannot do this: the vectors come in"),
+        ("provider: openai, profile: anthropic", "{seed: 7}", "the provider openai cannot do this: Anthropic's"),
+        ("provider: openai, base_url: https://api.anthropic.com", "{seed: 7}", "the provider openai cannot do this"),
+        ("provider: openai", "{max_tokens: -5}", "must be a whole number of at least -1, not -5"),
+    ],
+)
+def test_what_the_runtime_will_refuse_is_told_when_the_file_is_read(tmp_path, plugins, entry, parameters, message):
+    path = tmp_path / "llamafarm.yaml"
+    path.write_text(f"runtime: {{{entry}, model: m, model_api_parameters: {parameters}}}\n")
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load_project(path, plugins, environ={})
+
+
+@pytest.mark.parametrize(
+    ("entry", "parameters"),
+    [
+        ("provider: universal", "{top_k: 5, chat_template_kwargs: {enable_thinking: false}, user: me, n: 1}"),
+        ("provider: ollama", "{num_ctx: 512, think: true, user: me, max_tokens: 5}"),
+        ("provider: lemonade", "{top_k: 5, max_tokens: -1}"),
+        ("provider: openai", "{top_k: 5, max_tokens: -1, seed: 7}"),
+    ],
+)
+def test_what_the_runtime_takes_is_right(tmp_path, plugins, entry, parameters):
+    path = tmp_path / "llamafarm.yaml"
+    path.write_text(f"runtime: {{{entry}, model: m, model_api_parameters: {parameters}}}\n")
+    load_project(path, plugins, environ={})
 
 
 def test_the_section_of_rag_works_or_names_its_distribution(plugins):

@@ -24,7 +24,8 @@ class ProviderSpec:
     with `extra="forbid"`. endpoint: what the connections of an entry are pooled by. connect: makes the client; it
     imports what it needs inside. service: the runtime's service, or None where the entry's address is not one that
     LlamaFarm may start. parameters: what it does with each field of a request; None means that everything is sent as
-    it is.
+    it is. foreseen: what the runtime of an entry will do with them beside, as far as is known without asking it; the
+    parameters of the entry are held to it when llamafarm.yaml is read.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ProviderSpec:
     connect: Callable[[Endpoint], Provider]
     service: Callable[[Any], Service | None] | None = None
     parameters: Parameters | None = None
+    foreseen: Callable[[Any], Parameters] | None = None
 
 
 @dataclass(frozen=True)

@@ -96,8 +96,8 @@ def _validated(part: Part, spec: ProviderSpec, loading: Loading) -> ModelEntry |
     """The entry, None where problems were noted. Raises ConfigError where a variable is missing, and PluginError."""
     own = set(spec.entry.model_fields)
     blocks, data = _blocks(part, spec, own, loading)
-    parameters.check(part, spec, loading)
     entry = loading.checked(spec.entry, data, part.path, _block_keys(spec, set(data) - own, loading))
+    parameters.check(part, spec, entry, loading)
     for place in loading.missing_below(part.path):
         raise _missing_variable(part, place, loading)
     if entry is not None:

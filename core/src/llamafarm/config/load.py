@@ -16,7 +16,8 @@ from llamafarm.config.normalize import entries as entry_parts
 from llamafarm.config.problems import KeyPath, Problems, in_one_line
 from llamafarm.config.secrets import literal_secrets, mask
 from llamafarm.config.settings import chain
-from llamafarm.errors import ConfigError, LlamaFarmError
+from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
+from llamafarm.plugins.blame import blaming
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.entry import ModelEntry
@@ -99,8 +100,13 @@ def _warnings(models: list[tuple[Part, entries.Entry]], loading: Loading) -> tup
         loading.problems.located((*part.path, key), f"{message}.")
         for part, entry in models
         if isinstance(entry, ModelEntry)
-        for key, message in (*handlers.remarks(entry, loading), *entry.remarks())
+        for key, message in _remarks(entry, loading)
     )
+
+
+def _remarks(entry: ModelEntry, loading: Loading) -> list[tuple[str, str]]:
+    with blaming(f"The provider {entry.provider!r}", PluginError):
+        return [*handlers.remarks(entry, loading), *entry.remarks()]
 
 
 def _note_broken(models: list[tuple[Part, entries.Entry]], loading: Loading) -> None:

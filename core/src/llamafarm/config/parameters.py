@@ -11,6 +11,8 @@ from llamafarm.config.problems import KeyPath, did_you_mean, nearest
 from llamafarm.config.settings import chain
 from llamafarm.config.words import shown_value
 from llamafarm.errors import PluginError
+from llamafarm.plugins.blame import blaming
+from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters
 from llamafarm.records import ProviderSpec
 from llamafarm.wire.operations import ALL_FIELDS, OPERATIONS, OWN_FIELDS, TEXT_FIELDS, Operation
@@ -20,9 +22,17 @@ SPELT_WRONG = 0.88
 """How alike two names are where one is taken for the other, misspelt: `temprature`, but not `reasoning_format`."""
 
 
-def check(part: Part, spec: ProviderSpec, loading: Loading) -> None:
-    """Note each parameter of an entry that every request would be refused for."""
+def check(part: Part, spec: ProviderSpec, entry: ModelEntry | None, loading: Loading) -> None:
+    """Note each parameter that every request would be refused for. entry: None where other things are wrong with it.
+
+    Raises PluginError where the provider cannot say what it takes.
+    """
+    if not part.data.get("model_api_parameters") and not part.data.get("extra_body"):
+        return
     parameters = spec.parameters or FORWARD_EVERYTHING
+    if spec.foreseen is not None and entry is not None:
+        with blaming(f"The provider {spec.name!r}", PluginError):
+            parameters = spec.foreseen(entry)
     for key, wire in (("model_api_parameters", ALL_FIELDS), ("extra_body", TEXT_FIELDS)):
         given = part.data.get(key)
         for name, value in given.items() if isinstance(given, dict) else ():

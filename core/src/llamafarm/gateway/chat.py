@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llamafarm.errors import PluginError, RequestError
-from llamafarm.gateway.blame import blaming
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, refuse_foreign_fields, take_handler_choice, take_handler_fields
 from llamafarm.gateway.known import KnownModel
@@ -15,6 +14,7 @@ from llamafarm.gateway.reply import TurnReply, blame_of, ending, with_trace
 from llamafarm.gateway.served import Served
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.link import Link
+from llamafarm.plugins.blame import blaming
 from llamafarm.providers.base import Call
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.reply import Reply

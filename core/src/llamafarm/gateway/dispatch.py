@@ -17,7 +17,7 @@ from llamafarm.errors import (
     ProviderTimeout,
     UpstreamError,
 )
-from llamafarm.gateway.blame import blaming
+from llamafarm.plugins.blame import blaming
 from llamafarm.project import Project
 from llamafarm.providers.base import Call, Endpoint, ModelInfo, Progress, Provider, ignore_progress, operations
 from llamafarm.providers.entry import ModelEntry

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, OperationNotSupported, UpstreamError
-from llamafarm.gateway.blame import blaming
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.naming import named
+from llamafarm.plugins.blame import blaming
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import ModelInfo, Pulls, Removes
 from llamafarm.providers.entry import ModelEntry

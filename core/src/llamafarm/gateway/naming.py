@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from llamafarm.errors import PluginError, UsageError
-from llamafarm.gateway.blame import blaming
+from llamafarm.plugins.blame import blaming
 from llamafarm.project import NO_PROJECT, Project
 from llamafarm.providers.entry import ModelEntry
 

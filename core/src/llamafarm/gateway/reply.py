@@ -8,8 +8,8 @@ from typing import Any
 
 from llamafarm.config.secrets import mask
 from llamafarm.errors import UpstreamError
-from llamafarm.gateway.blame import blaming
 from llamafarm.handlers.trace import Trace
+from llamafarm.plugins.blame import blaming
 from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.reply import Reply, WrappedReply

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from llamafarm.errors import LlamaFarmError, UpstreamError
-from llamafarm.gateway.blame import blaming
 from llamafarm.gateway.dispatch import Dispatcher
+from llamafarm.plugins.blame import blaming
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import Endpoint, Health, ModelInfo, Provider
 from llamafarm.providers.entry import ModelEntry, Timeouts

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from llamafarm.errors import PluginError
-from llamafarm.gateway.blame import blaming
 from llamafarm.gateway.dispatch import Dispatcher, Lease
 from llamafarm.handlers.link import Link
 from llamafarm.handlers.select import build_link, chain_names, check_fields
+from llamafarm.plugins.blame import blaming
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import llamafarm
 
-from llamafarm_openai_compat.config import OpenAIEntry, endpoint
+from llamafarm_openai_compat.config import OPENAI, OpenAIEntry, endpoint
+from llamafarm_openai_compat.profiles import profile_at, profile_named
 
 if TYPE_CHECKING:
     from llamafarm import Endpoint, Provider
@@ -32,6 +34,13 @@ def connect(endpoint: Endpoint) -> Provider:
     return OpenAIProvider(endpoint)
 
 
+def foreseen(entry: OpenAIEntry) -> llamafarm.Parameters:
+    """What the server of an entry does with fields, where the entry or its address says which one it is."""
+    profile = profile_named(entry.profile) if entry.profile else profile_at(entry.base_url or OPENAI)
+    known = profile.parameters.fields if profile else {}
+    return dataclasses.replace(PARAMETERS, fields={**PARAMETERS.fields, **known})
+
+
 @llamafarm.hookimpl
 def register_providers() -> Iterable[llamafarm.ProviderSpec]:
     """One provider, for every server that speaks the OpenAI wire."""
@@ -42,4 +51,5 @@ def register_providers() -> Iterable[llamafarm.ProviderSpec]:
         endpoint=endpoint,
         connect=connect,
         parameters=PARAMETERS,
+        foreseen=foreseen,
     )

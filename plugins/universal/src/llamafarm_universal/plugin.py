@@ -10,7 +10,7 @@ from llamafarm import ProviderSpec, hookimpl
 from llamafarm_universal.config import UniversalEntry, endpoint
 
 if TYPE_CHECKING:
-    from llamafarm import Endpoint, Provider
+    from llamafarm import Endpoint, Parameters, Provider
     from llamafarm.services import Service
 
 
@@ -28,6 +28,13 @@ def service(entry: UniversalEntry) -> Service | None:
     return service_of(entry)
 
 
+def foreseen(entry: UniversalEntry) -> Parameters:  # noqa: ARG001 - all runtimes are alike
+    """What the runtime will do with each field of a request."""
+    from llamafarm_universal.parameters import RUNTIME
+
+    return RUNTIME
+
+
 @hookimpl
 def register_providers() -> Iterable[ProviderSpec]:
     """The Universal Runtime: any Hugging Face model, in a server that LlamaFarm starts by itself."""
@@ -38,4 +45,5 @@ def register_providers() -> Iterable[ProviderSpec]:
         endpoint=endpoint,
         connect=connect,
         service=service,
+        foreseen=foreseen,
     )

@@ -1,0 +1,28 @@
+"""What the runtime does with each field of a request, as its own tables say."""
+
+from __future__ import annotations
+
+from llamafarm import Field, Parameters
+from llamafarm.wire import CHAT, COMPLETIONS, EMBEDDINGS
+
+from llamafarm_universal.server import tables
+from llamafarm_universal.server.fields import Advisory, Refused, Rule
+
+_TABLES = {CHAT: tables.CHAT, COMPLETIONS: tables.COMPLETIONS, EMBEDDINGS: tables.EMBEDDINGS}
+
+
+def _field(rule: Rule) -> Field:
+    match rule:
+        case Refused():
+            return Field("refused", rule.why.removesuffix("."), rule.inert)
+        case Advisory():
+            return Field("advisory")
+    return Field("mapped", rule.note.removesuffix("."))
+
+
+RUNTIME = Parameters(
+    fields={f"{row.name}.{name}": _field(rule) for row, table in _TABLES.items() for name, rule in table.items()},
+    native={row.name: frozenset(table) for row, table in _TABLES.items()},
+    forward_unknown=False,
+)
+"""For checking a configuration. Requests are judged by the runtime itself, which may be a newer one."""
