@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from llamafarm.errors import (
+    AuthenticationFailed,
     ConnectionBroken,
     ConnectionFailed,
     InvalidRequest,
@@ -90,6 +91,16 @@ def with_service(plugins: ScriptedPlugins, service) -> ScriptedPlugins:
 def with_parameters(plugins: ScriptedPlugins, parameters) -> ScriptedPlugins:
     plugins.specs["scripted"] = replace(plugins.specs["scripted"], parameters=parameters)
     return plugins
+
+
+async def test_a_refused_key_is_told_to_be_that_of_the_model_entry():
+    refused = AuthenticationFailed("Incorrect API key provided", provider="scripted", hint="Check `api_key`.")
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider(refused)))
+    with pytest.raises(AuthenticationFailed, match="Incorrect API key provided") as caught:
+        await gateway.ask(project(), CHAT, {"messages": [HI]}, context())
+    assert caught.value.hint == (
+        "The refused key is that of the model entry 'small' (provider scripted), not the client's. Check `api_key`."
+    )
 
 
 async def test_the_provider_gets_the_runtimes_own_model_id_and_our_request_id():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
-from llamafarm.http.address import host_and_port, is_loopback, normalize_base_url
+from llamafarm.http.address import credentials_of, host_and_port, is_loopback, normalize_base_url
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,25 @@ def test_loopback_addresses(url):
 @pytest.mark.parametrize("url", ["http://192.168.0.1", "http://localhost.example", "https://a.b", "nonsense"])
 def test_other_addresses(url):
     assert not is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://ann:secret@host:99999999/v1",
+        "http://ann:sec/ret@host/v1",
+        "http://ann:secret@host/v1?x",
+        "ftp://a:secret@host",
+    ],
+)
+def test_what_is_no_address_is_told_without_its_password(url):
+    with pytest.raises(ValueError, match=r"is not an address|must end") as caught:
+        normalize_base_url(url)
+    assert "ret" not in str(caught.value)
+
+
+def test_user_and_password_are_kept_and_become_credentials():
+    url = normalize_base_url("http://ann:p%40ss@host/v1/")
+    assert url == "http://ann:p%40ss@host/v1"
+    assert credentials_of(url) == f"Basic {base64.b64encode(b'ann:p@ss').decode()}"
+    assert credentials_of("http://host/v1") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import time
 from datetime import UTC, datetime, timedelta
@@ -104,6 +105,21 @@ async def test_a_wait_that_would_pass_the_deadline_is_not_begun():
     async with ScriptedUpstream(answering({"error": "later"}, 429, {"retry-after": "10"})) as upstream:
         with pytest.raises(RateLimited):
             await post(upstream, deadline=asyncio.get_running_loop().time() + 5)
+        assert len(upstream.requests) == 1
+
+
+async def test_the_waits_of_one_request_are_bounded_together(monkeypatch):
+    monkeypatch.setattr(client, "LONGEST_WAIT", 0.05)
+    async with ScriptedUpstream(answering({"error": "later"}, 429, {"retry-after-ms": "30"})) as upstream:
+        with pytest.raises(RateLimited):
+            await post(upstream)
+        assert len(upstream.requests) == 2
+
+
+async def test_nobody_waits_longer_than_five_seconds():
+    async with ScriptedUpstream(answering({"error": "later"}, 503, {"retry-after": "6"})) as upstream:
+        with pytest.raises(ProviderUnavailable):
+            await post(upstream)
         assert len(upstream.requests) == 1
 
 
@@ -255,6 +271,48 @@ async def test_a_line_end_after_the_key_is_left_out():
         await http.post_json("/x", {}, call())
         assert upstream.requests[0].headers["authorization"] == "Bearer sk-1"
         await http.aclose()
+
+
+async def test_a_user_and_a_password_in_the_address_are_credentials_that_no_message_shows():
+    async with ScriptedUpstream(answering({"ok": 1}), answering({"error": "no"}, 500)) as upstream:
+        url = upstream.base_url.replace("http://", "http://ann:p%40ss@")
+        http = HttpUpstream(Endpoint("acme", url))
+        await http.post_json("/x", {}, call())
+        assert upstream.requests[0].headers["authorization"] == "Basic YW5uOnBAc3M="
+        with pytest.raises(UpstreamError) as caught:
+            await http.post_json("/x", {}, call())
+        await http.aclose()
+    assert "p%40ss" not in str(caught.value)
+
+
+async def test_nor_does_the_message_of_a_server_that_is_not_there():
+    async with ScriptedUpstream(answering({})) as upstream:
+        pass
+    http = HttpUpstream(Endpoint("acme", upstream.base_url.replace("http://", "http://ann:secret@")))
+    with pytest.raises(ConnectionFailed, match=f"at {upstream.base_url}: Connection refused") as caught:
+        await http.post_json("/x", {}, call())
+    assert "secret" not in str(caught.value)
+    await http.aclose()
+
+
+@pytest.mark.parametrize("size", [2**20, 3 * 2**20])
+async def test_a_large_body_is_sent_whole(size):
+    async with ScriptedUpstream(answering({"ok": 1})) as upstream:
+        http = reaching(upstream)
+        await http.post_json("/x", {"text": "a" * size}, call())
+        assert len(upstream.requests[0].body["text"]) == size
+        await http.aclose()
+
+
+async def test_an_answer_that_is_compressed_against_our_wish_is_read():
+    async def squeezed(asked: Asked, peer: Peer) -> None:
+        content = gzip.compress(b'{"ok": 1}')
+        head = {"content-type": "application/json", "content-encoding": "gzip", "content-length": str(len(content))}
+        await peer.head(200, head)
+        await peer.send(content)
+
+    async with ScriptedUpstream(squeezed) as upstream:
+        assert await post(upstream) == {"ok": 1}
 
 
 async def silent(asked: Asked, peer: Peer) -> None:

@@ -68,7 +68,7 @@ def test_what_a_block_cannot_hold_is_refused(block):
 
 
 def test_an_address_and_a_port_that_contradict_each_other_are_an_error():
-    with pytest.raises(ValidationError, match="say different ports"):
+    with pytest.raises(ValidationError, match=r"is not the one of `lemonade\.port`"):
         entry(base_url="http://127.0.0.1:11534/v1", lemonade={"port": 11535})
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llamafarm.errors import (
+    AuthenticationFailed,
     ConnectionBroken,
     ConnectionFailed,
     LlamaFarmError,
@@ -120,9 +121,13 @@ class Dispatcher:
         """
         call = Call(lease.entry, context.request_id, context.deadline, context.progress, headers=context.headers)
         with blaming(f"The provider {lease.entry.provider!r}", UpstreamError):
-            if lease.service is None:
-                return await ask(call)
-            return await self._with_service(lease, lease.service, call, ask)
+            try:
+                if lease.service is None:
+                    return await ask(call)
+                return await self._with_service(lease, lease.service, call, ask)
+            except AuthenticationFailed as error:
+                error.hint = f"{_whose_key(lease.entry)} {error.hint or ''}".rstrip()
+                raise
 
     async def close_unused(self, projects: Iterable[Project]) -> None:
         """Close the providers that no entry of these projects leads to any more."""
@@ -186,3 +191,8 @@ class Dispatcher:
             return operation in operations(self.lease(entry).provider)
         except PluginError:
             return False
+
+
+def _whose_key(entry: ModelEntry) -> str:
+    """Told with a refusal, since clients take a 401 for one of their own key."""
+    return f"The refused key is that of the model entry {entry.name!r} (provider {entry.provider}), not the client's."

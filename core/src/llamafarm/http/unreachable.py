@@ -79,7 +79,7 @@ def refused_by(proxy: Proxy, endpoint: Endpoint, said: str) -> ConnectionFailed:
 
 def _failed(endpoint: Endpoint, proxy: Proxy | None, said: str, cause: Cause) -> ConnectionFailed:
     return ConnectionFailed(
-        f"Cannot connect to {endpoint.provider} at {where(endpoint.base_url, proxy)}: {said}",
+        f"Cannot connect to {endpoint.provider} at {where(endpoint.address, proxy)}: {said}",
         provider=endpoint.provider,
         hint=cause.hint,
         code=cause.code,

@@ -226,7 +226,7 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     """The headers of every request. Raises ConfigError where one cannot be sent; its value is not shown."""
     headers = {"accept-encoding": "identity", "user-agent": "llamafarm"}
     if endpoint.api_key:
-        headers["authorization"] = f"Bearer {endpoint.api_key.strip()}"
+        headers["authorization"] = f"Bearer {endpoint.api_key}"
     if credentials := credentials_of(endpoint.base_url):
         headers["authorization"] = credentials
     headers |= {name.lower(): value for name, value in endpoint.headers}

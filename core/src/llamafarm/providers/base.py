@@ -21,7 +21,7 @@ def shown(url: str) -> str:
 class Endpoint:
     """One address of one runtime with its credentials: what connections are pooled by.
 
-    base_url: normalised, without a final slash. headers: sent with every request.
+    base_url: normalised, without a final slash; messages show `address`. headers: sent with every request.
     """
 
     provider: str
@@ -29,6 +29,10 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeouts: Timeouts = field(default_factory=lambda: Timeouts())
+
+    def __post_init__(self) -> None:
+        key = (self.api_key or "").strip()  # files with secrets end with a line end
+        object.__setattr__(self, "api_key", key or None)
 
     @property
     def address(self) -> str:

@@ -96,7 +96,7 @@ class LemonadeEntry(ModelEntry):
     def _says_one_port(self) -> Self:
         port = self.lemonade.port
         if self.base_url and port and host_and_port(self.base_url)[1] != port:
-            raise ValueError(f"`base_url` ({self.base_url}) and `lemonade.port` ({port}) say different ports")
+            raise ValueError(f"the port of `base_url` is not the one of `lemonade.port` ({port})")
         return self
 
 
@@ -123,5 +123,5 @@ def _with_number(base_url: str) -> str:
     parts = urlsplit(base_url)
     if parts.hostname != "localhost":
         return base_url
-    place = DEFAULT_HOST if parts.port is None else f"{DEFAULT_HOST}:{parts.port}"
-    return urlunsplit(parts._replace(netloc=place))
+    user, at, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}{at}{place.lower().replace('localhost', DEFAULT_HOST)}"))

@@ -24,9 +24,12 @@ STOP_SECONDS = 20.0
 
 
 def service_of(entry: LemonadeEntry, environ: Mapping[str, str] = os.environ) -> LemonadeService | None:
-    """The service behind the entry; None where its address is not one that LlamaFarm may start."""
+    """The service behind the entry; None where its address is not one that LlamaFarm may start.
+
+    A user and a password in the address are those of something in front of a runtime, which is somebody else's.
+    """
     found = endpoint(entry, environ)
-    if not is_loopback(found.base_url) or not found.base_url.startswith("http:"):
+    if not is_loopback(found.base_url) or not found.base_url.startswith("http:") or found.address != found.base_url:
         return None
     return LemonadeService(entry, found, environ)
 

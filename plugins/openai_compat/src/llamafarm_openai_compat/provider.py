@@ -232,7 +232,7 @@ class OpenAIProvider:
                 raise answer.broken("is a web page")
 
     def _root(self) -> str:
-        return self.endpoint.base_url.removesuffix("/v1")
+        return self.endpoint.address.removesuffix("/v1")
 
     def _check_key(self) -> None:
         """Raise where a service that wants a key would get none."""

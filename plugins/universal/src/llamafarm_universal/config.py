@@ -129,19 +129,20 @@ class UniversalEntry(ModelEntry):
 def endpoint(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -> Endpoint:
     """Where the entry's requests go. The environment's key is for a runtime on this machine only."""
     base_url = _with_number(entry.base_url or default_address(environ) + API_PATH)
-    for name in PORT_VARIABLES:
-        if entry.base_url and environ.get(name, "") not in ("", str(urlsplit(base_url).port)):
-            _note_ignored(name, entry.name, base_url)
     key = entry.api_key.get_secret_value() if entry.api_key else None
     if key is None and is_loopback(base_url):
         key = environ.get("UNIVERSAL_RUNTIME_API_KEY") or None
-    return Endpoint(entry.provider, base_url, key, timeouts=entry.timeouts)
+    found = Endpoint(entry.provider, base_url, key, timeouts=entry.timeouts)
+    for name in PORT_VARIABLES:
+        if entry.base_url and environ.get(name, "") not in ("", str(urlsplit(base_url).port)):
+            _note_ignored(name, entry.name, found.address)
+    return found
 
 
 @cache
-def _note_ignored(variable: str, entry: str, base_url: str) -> None:
+def _note_ignored(variable: str, entry: str, address: str) -> None:
     """Say once that the address of an entry is its own."""
-    log.warning("%s has no effect on the model entry %r: its base_url is %s.", variable, entry, base_url)
+    log.warning("%s has no effect on the model entry %r: its base_url is %s.", variable, entry, address)
 
 
 def default_address(environ: Mapping[str, str]) -> str:
@@ -160,5 +161,5 @@ def _with_number(base_url: str) -> str:
     parts = urlsplit(base_url)
     if parts.hostname != "localhost":
         return base_url
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{DEFAULT_HOST}{port}{parts.path}"
+    user, at, place = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{user}{at}{place.lower().replace('localhost', DEFAULT_HOST)}{parts.path}"

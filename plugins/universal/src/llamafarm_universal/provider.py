@@ -49,7 +49,7 @@ class UniversalProvider:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._client = OpenAIProvider(endpoint)
-        self._root = endpoint.base_url.removesuffix(API_PATH)
+        self._root = endpoint.address.removesuffix(API_PATH)
         self._handles: dict[tuple[str, str], str] = {}
 
     async def chat(self, request: ChatRequest, call: Call) -> Reply:

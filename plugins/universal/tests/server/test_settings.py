@@ -76,6 +76,11 @@ def test_the_token_is_read_from_its_file_and_never_shown(tmp_path):
     assert "key" not in repr(settings).replace("keep_alive", "").replace("api_key", "")
 
 
+def test_the_line_end_of_a_file_with_the_key_is_no_part_of_it():
+    assert read_settings([], {"UNIVERSAL_RUNTIME_API_KEY": "key\n"}).api_key == "key"
+    assert read_settings([], {"UNIVERSAL_RUNTIME_API_KEY": "\n"}).api_key is None
+
+
 def test_an_empty_token_file_is_refused(tmp_path):
     (tmp_path / "token").write_text("\n")
     with pytest.raises(ConfigError, match="is empty"):

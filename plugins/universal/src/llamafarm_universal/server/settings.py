@@ -47,7 +47,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
     return Settings(
         host=flags.host or environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST,
         port=_port(environ) if flags.port is None else flags.port,
-        api_key=environ.get(API_KEY) or None,
+        api_key=environ.get(API_KEY, "").strip() or None,  # files with secrets end with a line end
         nonce=environ.get("LF_SERVICE_NONCE") or None,
         operator=operator,
         options=HostOptions(
