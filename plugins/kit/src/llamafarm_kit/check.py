@@ -6,19 +6,17 @@ A plugin that hangs, exits or crashes on import ends that process alone.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, replace
-from typing import IO, Any
+from dataclasses import replace
+from typing import IO
 
-from llamafarm.plugins.loader import Loader, PluginStatus
+from llamafarm.plugins.loader import PluginStatus
 from llamafarm.plugins.manager import PluginManager
 
-from llamafarm_kit import budget
 from llamafarm_kit.observe import Observation
 
 AT_ONCE = max(2, min(8, os.cpu_count() or 1))
@@ -31,13 +29,16 @@ def check_all(plugins: PluginManager, *, timeout: float) -> list[PluginStatus]:
 
 
 def check(row: PluginStatus, *, timeout: float) -> PluginStatus:
-    """Return the status of one plugin after loading it in a subprocess for at most `timeout` seconds."""
-    return asyncio.run(_check(row, timeout))
+    """Return the status of one plugin after loading it in a subprocess for at most `timeout` seconds.
+
+    One that does what no plugin may, has failed.
+    """
+    return _judged(observe(row, timeout=timeout))
 
 
-def observe(name: str, *, timeout: float) -> Observation:
-    """What the plugin whose entry point is `name` does when it is loaded, in a subprocess; `timeout` is in seconds."""
-    return asyncio.run(_observe(name, timeout))
+def observe(row: PluginStatus, *, timeout: float) -> Observation:
+    """What a plugin does when it is loaded, in a subprocess; `timeout` is in seconds."""
+    return asyncio.run(_observe(row, timeout))
 
 
 async def _check_all(rows: list[PluginStatus], seconds: float) -> list[PluginStatus]:
@@ -47,37 +48,44 @@ async def _check_all(rows: list[PluginStatus], seconds: float) -> list[PluginSta
         if row.status in ("disabled", "conflict"):
             return row
         async with places:
-            return await _check(row, seconds)
+            return _judged(await _observe(row, seconds))
 
     return await asyncio.gather(*map(in_turn, rows))
 
 
-async def _check(row: PluginStatus, seconds: float) -> PluginStatus:
-    try:
-        plain = await _answer("llamafarm_kit.check", row.name, seconds)
-    except _Ended as error:
-        return replace(row, status="failed", cause=str(error))
-    found: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
-    return PluginStatus(**found)
+def _judged(seen: Observation) -> PluginStatus:
+    cause = _broken_rule(seen)
+    return replace(seen.row, status="failed", cause=cause) if cause and seen.row.status == "active" else seen.row
 
 
-async def _observe(name: str, seconds: float) -> Observation:
+def _broken_rule(seen: Observation) -> str | None:
+    """What loading the plugin has done that no plugin may; None where it kept to the rules."""
+    if seen.heavy:
+        return f"loading it imports {', '.join(seen.heavy)}; import inside `connect`"
+    if seen.network:
+        return f"loading it uses the network ({seen.network[0]}); do that inside `connect`"
+    if running := [*seen.threads, *seen.children]:
+        return f"loading it leaves threads or processes running ({', '.join(running)}); start them inside `connect`"
+    return None
+
+
+async def _observe(row: PluginStatus, seconds: float) -> Observation:
     try:
-        return Observation(**await _answer("llamafarm_kit.observe", name, seconds))
+        return Observation.read(await _answer(row, seconds))
     except _Ended as error:
-        return Observation(error=str(error))
+        return Observation(replace(row, status="failed", cause=str(error)))
 
 
 class _Ended(Exception):
     """The process gave no answer; the message says how it ended."""
 
 
-async def _answer(module: str, name: str, seconds: float) -> dict[str, Any]:
-    """What `python -m module name` answers, in JSON. Raises _Ended; whatever it has started has ended then, too."""
+async def _answer(row: PluginStatus, seconds: float) -> bytes:
+    """What the process that loads the plugin answers. Raises _Ended; whatever it has started has ended then, too."""
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as noise:
         # Both go to files, so that a grandchild that holds them open cannot make us wait.
         process = await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", module, name],
+            *[sys.executable, "-m", "llamafarm_kit.observe", row.name, row.distribution],
             stdin=subprocess.DEVNULL,
             stdout=answer,
             stderr=noise,
@@ -92,12 +100,11 @@ async def _answer(module: str, name: str, seconds: float) -> dict[str, Any]:
         return _read(code, answer, noise)
 
 
-def _read(code: int, answer: IO[bytes], noise: IO[bytes]) -> dict[str, Any]:
+def _read(code: int, answer: IO[bytes], noise: IO[bytes]) -> bytes:
     answer.seek(0)
     text = answer.read()
     if code == 0 and text:
-        found: dict[str, Any] = json.loads(text)
-        return found
+        return text
     noise.seek(0)
     last = noise.read()[-2000:].decode(errors="replace").strip()
     ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -114,32 +121,3 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     except ProcessLookupError:
         pass
     await process.wait()
-
-
-def _main(name: str) -> None:
-    """In the subprocess: load the plugin, answer on what was stdout. Everything that it prints goes to stderr."""
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    calls: list[str] = []
-    sys.addaudithook(lambda event, _: calls.append(event) if event in budget.NETWORK else None)
-    row = PluginManager(loader=Loader(seconds=None)).load(name)  # whoever started this process has the time limit
-    if row.status == "active" and (cause := _over_budget(calls)):
-        row = replace(row, status="failed", cause=cause)
-    json.dump(asdict(row), answer)
-    answer.close()
-    os._exit(0)  # threads that the plugin has started must not keep us
-
-
-def _over_budget(network: list[str]) -> str | None:
-    """What loading the plugin has done that no plugin may; None where it kept to the rules."""
-    if heavy := budget.heavy_imports():
-        return f"loading it imports {', '.join(heavy)}; import inside `connect`"
-    if network:
-        return f"loading it uses the network ({network[0]}); do that inside `connect`"
-    if running := [*budget.threads(), *budget.children()]:
-        return f"loading it leaves threads or processes running ({', '.join(running)}); start them inside `connect`"
-    return None
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])

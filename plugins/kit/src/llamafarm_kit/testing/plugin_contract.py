@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from llamafarm.plugins.discovery import Candidate, candidates
-from llamafarm.plugins.loader import Loaded, Loader
+from llamafarm.plugins.loader import Loaded, Loader, PluginStatus
 from llamafarm.plugins.registration import name_of
 from pydantic import BaseModel
 
@@ -38,8 +38,9 @@ def loaded(plugin: str) -> Loaded:
 @cache
 def observed(plugin: str) -> Observation:
     """What the plugin did when it was loaded in a process of its own. Fails the test where it cannot be imported."""
-    seen = observe(plugin, timeout=PATIENCE)
-    assert seen.error is None, seen.error
+    found = installed(plugin)
+    seen = observe(PluginStatus(found.name, found.distribution, found.version, "not loaded"), timeout=PATIENCE)
+    assert seen.imported, seen.row.cause
     return seen
 
 
