@@ -8,13 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from llamafarm.handlers.base import AgentHandler, Turn, TurnModel
+from llamafarm import AgentHandler, Call, Reply, Turn
+from llamafarm.handlers.base import TurnModel
 from llamafarm.project import Project
 from llamafarm.providers.assemble import put_together
-from llamafarm.providers.base import Call
-from llamafarm.providers.reply import Reply
-from llamafarm.wire import sse
-from llamafarm.wire.operations import CHAT, Operation
+from llamafarm.wire import CHAT, Operation, sse
 
 from llamafarm_kit.testing.scripted import POLL_SECONDS, ScriptedProvider, ScriptedReply, Step
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from llamafarm import AgentHandlerSpec, Reply
 from llamafarm.config.load import load_project
 from llamafarm.gateway import Context, Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
-from llamafarm.providers.reply import Reply
-from llamafarm.records import AgentHandlerSpec
 from llamafarm.sessions import SessionStore
-from llamafarm.wire.operations import CHAT
+from llamafarm.wire import CHAT
 from pydantic import TypeAdapter
 
 from llamafarm_kit.testing.bench import Bench, Model

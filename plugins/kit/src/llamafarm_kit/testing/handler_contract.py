@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from llamafarm.errors import ConfigError, RequestError
 from llamafarm.gateway import NEW_SESSION, SESSION_HEADER
-from llamafarm.wire.operations import CHAT
+from llamafarm.wire import CHAT
 from pydantic import TypeAdapter, ValidationError
 
 from llamafarm_kit.testing.handler_case import Road

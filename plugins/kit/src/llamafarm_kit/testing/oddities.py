@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llamafarm.wire.body import dump
+from llamafarm.wire import dump
 
 from llamafarm_kit.testing.scenes import Scene
 from llamafarm_kit.testing.upstream import Asked, Peer

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import importlib_metadata
+from llamafarm import EntryBlock, Section
 from llamafarm.cli.lazy import COMMANDS_GROUP
 from llamafarm.cli.main import ROWS
 from llamafarm.handlers.plugin import register_agent_handlers
@@ -14,7 +15,6 @@ from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.discovery import Candidate, canonical
 from llamafarm.plugins.loader import Loaded
 from llamafarm.plugins.registration import CORE_SECTIONS
-from llamafarm.records import EntryBlock, Section
 
 
 def collisions(plugin: Loaded) -> Iterator[str]:

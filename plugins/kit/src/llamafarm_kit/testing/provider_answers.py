@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from llamafarm.wire import sse
-from llamafarm.wire.operations import (
+from llamafarm.wire import (
     CHAT,
     EMBEDDINGS,
     IMAGE_EDITS,
@@ -21,6 +20,7 @@ from llamafarm.wire.operations import (
     TRANSCRIPTIONS,
     TRANSLATIONS,
     Operation,
+    sse,
 )
 
 from llamafarm_kit.testing.provider_setup import TEXTUAL, ProviderSetup

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from llamafarm.wire.operations import SPEECH
+from llamafarm.wire import SPEECH
 
 from llamafarm_kit.testing.provider_setup import Asking, ProviderSetup
 from llamafarm_kit.testing.scenes import Scene

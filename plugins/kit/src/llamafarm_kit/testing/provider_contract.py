@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from llamafarm import Health, ModelInfo
 from llamafarm.errors import InvalidRequest, ModelNotFound
-from llamafarm.providers.base import Health, ModelInfo
-from llamafarm.wire.operations import OPERATIONS, Operation
+from llamafarm.wire import OPERATIONS, Operation
 
 from llamafarm_kit.testing.provider_answers import ProviderAnswers
 from llamafarm_kit.testing.provider_closing import ProviderClosing

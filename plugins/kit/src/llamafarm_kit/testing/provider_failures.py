@@ -20,7 +20,7 @@ from llamafarm.errors import (
     RateLimited,
     UpstreamError,
 )
-from llamafarm.wire.operations import SPEECH
+from llamafarm.wire import SPEECH
 
 from llamafarm_kit.testing.provider_setup import Asking, ProviderSetup
 from llamafarm_kit.testing.scenes import REFUSALS, Scene

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from llamafarm import Call
 from llamafarm.errors import LlamaFarmError
-from llamafarm.providers.base import Call
 
 from llamafarm_kit.testing.provider_closing import until_working
 from llamafarm_kit.testing.provider_failures import SOON, check_class

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from llamafarm.errors import UpstreamError
-from llamafarm.wire.operations import CHAT, EMBEDDINGS
+from llamafarm.wire import CHAT, EMBEDDINGS
 
 from llamafarm_kit.testing.oddities import CALLS, CITIES, COMPLETE, THINKING, UNREADABLE
 from llamafarm_kit.testing.provider_setup import ProviderSetup

@@ -8,13 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, ClassVar
 
 import pytest
+from llamafarm import Call, ModelEntry, Provider, ProviderSpec
 from llamafarm.errors import InvalidRequest, LlamaFarmError
 from llamafarm.plugins.manager import PluginManager
-from llamafarm.providers.base import Call, Provider, operations
-from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.base import operations
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, ignored_by
-from llamafarm.records import ProviderSpec
-from llamafarm.wire.operations import (
+from llamafarm.wire import (
     CHAT,
     COMPLETIONS,
     EMBEDDINGS,
@@ -28,8 +27,8 @@ from llamafarm.wire.operations import (
     TRANSCRIPTIONS,
     TRANSLATIONS,
     Operation,
+    Upload,
 )
-from llamafarm.wire.upload import Upload
 
 from llamafarm_kit.testing.contract import Contract
 from llamafarm_kit.testing.openai_scenes import MODEL, PICTURE, SOUND, SOUND_TYPE, TEXT, TOKENS, WORDS

@@ -13,12 +13,21 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llamafarm import (
+    AgentHandlerSpec,
+    Call,
+    ConfigFragment,
+    Endpoint,
+    EntryBlock,
+    Health,
+    ModelEntry,
+    ModelInfo,
+    ProviderSpec,
+    Reply,
+    Section,
+)
 from llamafarm.errors import PluginError
 from llamafarm.providers.assemble import put_together
-from llamafarm.providers.base import Call, Endpoint, Health, ModelInfo
-from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.reply import Reply
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 from llamafarm.wire import sse
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from llamafarm.web.listener import listen, url_of
-from llamafarm.web.server import Server
+from llamafarm.web import Server, listen, url_of
 
 BOUND = 30.0
 """How many seconds a server may take to start, and to stop."""

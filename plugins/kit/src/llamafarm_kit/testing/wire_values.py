@@ -6,8 +6,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from llamafarm.wire.operations import Operation
-from llamafarm.wire.upload import Upload
+from llamafarm.wire import Operation, Upload
 
 TOOL: Mapping[str, Any] = {
     "type": "function",
