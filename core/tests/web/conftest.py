@@ -15,6 +15,7 @@ from llamafarm.web.live import live_route
 from llamafarm.web.request_id import request_id_of
 from llamafarm.web.routes import Routes
 from llamafarm.web.server import Server
+from llamafarm.web.stalled import Stalled
 from llamafarm_kit.testing.served import served
 from starlette.routing import Route
 
@@ -33,9 +34,11 @@ def serve() -> Iterator[Callable[..., httpx.Client]]:
     """
     with ExitStack() as running:
 
-        def start(*, routes: tuple[Route, ...] = (), grace: float = 5, **guard: Any) -> httpx.Client:
+        def start(
+            *, routes: tuple[Route, ...] = (), grace: float = 5, stalled: Stalled | None = None, **guard: Any
+        ) -> httpx.Client:
             inside = Routes([Route("/whoami", whoami), live_route(), *routes])
-            server = Server(Guard(inside, **guard), grace=grace, announce=lambda url: None)
+            server = Server(Guard(inside, **guard), grace=grace, announce=lambda url: None, stalled=stalled)
             url = running.enter_context(served(server))
             client = running.enter_context(httpx.Client(base_url=url, timeout=BOUND))
             client.server = server

@@ -11,9 +11,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from llamafarm.web.listener import url_of
+from llamafarm.web.stalled import Stalled
 
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than clients keep theirs, so that none is closed under a request."""
+TICKS_PER_SECOND = 10
 FAREWELL_SECONDS = 2.0
 """How long answers that were not done in time may take to say so: longer than an event stream takes for it."""
 
@@ -21,12 +23,13 @@ FAREWELL_SECONDS = 2.0
 class Server(uvicorn.Server):
     """One ASGI application on one listening socket.
 
-    grace: seconds that running answers may take to end once the server is told to stop.
-
-    announce: called with the URL, without a path, once it listens.
+    grace: seconds that running answers may take to end once the server is told to stop. announce: called with the URL,
+    without a path, once it listens. stalled: how long it waits for clients.
     """
 
-    def __init__(self, app: ASGIApp, *, grace: float, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, grace: float, announce: Callable[[str], None], stalled: Stalled | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -42,12 +45,19 @@ class Server(uvicorn.Server):
             )
         )
         self._announce = announce
+        self._stalled = stalled or Stalled()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept, and announce it."""
         await super().startup(sockets)
         for listener in sockets or []:
             self._announce(url_of(listener))
+
+    async def on_tick(self, counter: int) -> bool:
+        """What is done ten times a second; returns whether to stop."""
+        if counter % TICKS_PER_SECOND == 0:
+            self._stalled.close(self.server_state.connections)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let running answers end, or say why they do not."""
