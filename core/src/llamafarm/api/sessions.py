@@ -36,7 +36,9 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
 
     async def delete_all(request: Request) -> Response:
         count = await _store(settings).delete_all(await key(request))
-        return json_answer({"count": count, "deleted": True, "message": f"{count} sessions are deleted."})
+        return json_answer(
+            {"count": count, "deleted": True, "message": f"Deleted {count} session{'' if count == 1 else 's'}."}
+        )
 
     base = f"{prefix}/chat/sessions"
     return [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,13 +70,11 @@ class App:
 
         return data_dir(os.environ)
 
-    @asynccontextmanager
-    async def farm(self, project: Project | None = None) -> AsyncIterator[Farm]:
+    def farm(self, project: Project | None = None) -> AbstractAsyncContextManager[Farm]:
         """The project, or the one that is given, open for use. It is closed afterwards."""
         from llamafarm.farm.farm import serving
 
-        async with serving(self.project if project is None else project, self.plugins) as farm:
-            yield farm
+        return serving(self.project if project is None else project, self.plugins)
 
     def run(self, work: Callable[[Farm], Awaitable[Result]], project: Project | None = None) -> Result:
         """Open the project as `farm` does, do `work` with it, and close it."""

@@ -107,6 +107,7 @@ def _configuration(app: App) -> Iterator[Finding]:
         yield Finding("configuration", "bad", error.message, error.hint or "`lf config validate` shows every problem.")
         return
     yield Finding("configuration", "ok", f"{project.path}: {project.namespace}/{project.name}")
+    yield from (Finding("configuration", "note", one_line(warning)) for warning in project.warnings)
     yield from app.run(_entries)
 
 

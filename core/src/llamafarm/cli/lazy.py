@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -177,37 +177,24 @@ def with_common_options(command: click.Command) -> click.Command:
 
 def common_options() -> list[click.Option]:
     """The options that every command takes."""
+    options: dict[str, dict[str, Any]] = {
+        "config": {
+            "type": click.Path(path_type=Path),
+            "metavar": "FILE",
+            "help": "The llamafarm.yaml to use.",
+        },
+        "cwd": {
+            "type": click.Path(path_type=Path, file_okay=False, exists=True),
+            "metavar": "DIR",
+            "help": "Work as if started in DIR.",
+        },
+        "debug": {"is_flag": True, "help": "Show tracebacks and more of what happens."},
+    }
     return [
-        click.Option(
-            ["--config"],
-            type=click.Path(path_type=Path),
-            expose_value=False,
-            callback=_remember("config"),
-            metavar="FILE",
-            help="The llamafarm.yaml to use.",
-        ),
-        click.Option(
-            ["--cwd"],
-            type=click.Path(path_type=Path, file_okay=False, exists=True),
-            expose_value=False,
-            callback=_remember("cwd"),
-            metavar="DIR",
-            help="Work as if started in DIR.",
-        ),
-        click.Option(
-            ["--debug"],
-            is_flag=True,
-            expose_value=False,
-            callback=_remember("debug"),
-            help="Show tracebacks and more of what happens.",
-        ),
+        click.Option([f"--{name}"], expose_value=False, callback=_remember, **given) for name, given in options.items()
     ]
 
 
-def _remember(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def remember(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
-        settings = ctx.find_root().ensure_object(dict)
-        if value:
-            settings[key] = value
-
-    return remember
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value and parameter.name:
+        ctx.find_root().ensure_object(dict)[parameter.name] = value
