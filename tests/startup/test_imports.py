@@ -13,7 +13,20 @@ from commands import BOUND, Running
 from farms import Farm, free_port
 
 HEAVY = {"torch", "transformers", "diffusers", "sentence_transformers", "numpy"}
-SLOW = {"pydantic", "httpx", "httpcore", "anyio", "asyncio", "starlette", "uvicorn", "yaml", "rich", "pluggy", "psutil"}
+SLOW = {
+    "pydantic",
+    "aiohttp",
+    "httpx",
+    "httpcore",
+    "anyio",
+    "asyncio",
+    "starlette",
+    "uvicorn",
+    "yaml",
+    "rich",
+    "pluggy",
+    "psutil",
+}
 BROKEN = "raise SystemExit('this plugin is broken')"
 
 LF = """

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import httpx
-
 from llamafarm.wire.upload import Upload
 
 _Part = tuple[str | None, bytes, str | None]
@@ -19,6 +17,8 @@ def encoded_form(fields: Mapping[str, Any]) -> tuple[bytes, str]:
     As OpenAI's clients write them: each item of a list is a part of its own, named `NAME[]`, and each field of an
     object, named `NAME[KEY]`. Nulls are left out, since a form has none.
     """
+    import httpx  # not above: importing it takes longer than most commands
+
     parts = [part for name, value in fields.items() for part in _parts(name, value)]
     request = httpx.Request("POST", "http://form", files=parts)
     return request.read(), request.headers["content-type"]
