@@ -138,6 +138,7 @@ PUBLIC = {
         "dump",
         "error_envelope",
         "parse_object",
+        "parsed",
         "read_error",
         "sse",
     ],

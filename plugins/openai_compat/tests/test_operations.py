@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from llamafarm.errors import ModelNotFound, ProviderError, RateLimited, UpstreamError
-from llamafarm.wire import sse
+from llamafarm.wire import Unparsed, parsed, sse
 from llamafarm.wire.operations import (
     EMBEDDINGS,
     IMAGE_EDITS,
@@ -36,7 +36,7 @@ DOCUMENTS = ["one", "two", "three"]
 
 
 async def ask(asking: Asking, operation: Operation, **request: Any) -> Any:
-    return await getattr(asking.provider, operation.method)(request, asking.call())
+    return parsed(await getattr(asking.provider, operation.method)(request, asking.call()))
 
 
 def sending(content: bytes, media_type: str) -> Script:
@@ -226,6 +226,15 @@ async def test_vectors_come_back_as_the_server_sent_them(encoding):
         assert await ask(asking, EMBEDDINGS, input="Hi", encoding_format=encoding, dimensions=2) == answer
         sent = {"input": "Hi", "encoding_format": encoding, "dimensions": 2, "model": "gpt-x"}
         assert [asked.body for asked in upstream.requests if asked.method == "POST"] == [sent]
+
+
+@pytest.mark.parametrize("encoding, vector", [("float", "[0.5, -1e-3]"), ("base64", '"AAAAPwAAgL8="')])
+async def test_vectors_in_the_format_that_was_asked_for_pass_as_the_servers_bytes(encoding, vector):
+    content = '{"data": [ {"index":0, "embedding": %s} ]}' % vector  # noqa: UP031 - braces all over
+    async with ScriptedUpstream(answering(content)) as upstream, Asking(upstream) as asking:
+        answer = await asking.provider.embed({"input": "a", "encoding_format": encoding}, asking.call())
+        assert isinstance(answer, Unparsed)
+        assert answer.content == content.encode()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from llamafarm.errors import UpstreamError
 from llamafarm.providers.base import operations
-from llamafarm.wire import sse
+from llamafarm.wire import parsed, sse
 from llamafarm.wire.operations import OPERATIONS
 from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering, streaming
 from llamafarm_openai_compat.provider import OpenAIProvider
@@ -107,7 +107,7 @@ async def test_text_completions_and_embeddings_use_their_own_paths():
     async with ScriptedUpstream(answering(text), answering(vectors)) as upstream, Asking(upstream) as asking:
         reply = await asking.provider.complete({"prompt": "Hi"}, asking.call())
         assert await reply.completion() == text
-        assert await asking.provider.embed({"input": "Hi"}, asking.call()) == vectors
+        assert parsed(await asking.provider.embed({"input": "Hi"}, asking.call())) == vectors
         assert [asked.path for asked in upstream.requests] == ["/v1/completions", "/v1/embeddings"]
 
 

@@ -18,7 +18,7 @@ from llamafarm.errors import (
     RateLimited,
     UpstreamError,
 )
-from llamafarm.wire import sse
+from llamafarm.wire import parsed, sse
 from openai_peers import Client, chunks_of, in_front, running, texts_of
 
 pytestmark = pytest.mark.anyio
@@ -119,9 +119,9 @@ class TestEmbeddings:
     async def test_numbers_and_base64_are_the_same_vectors(self, minilm):
         texts = ["a farm", "a llama"]
         asked = {"input": texts, "encoding_format": "float"}
-        numbers = (await minilm.provider.embed(asked, minilm.call()))["data"]
+        numbers = parsed(await minilm.provider.embed(asked, minilm.call()))["data"]
         asked = {"input": texts, "encoding_format": "base64"}
-        coded = (await minilm.provider.embed(asked, minilm.call()))["data"]
+        coded = parsed(await minilm.provider.embed(asked, minilm.call()))["data"]
         for one, other in zip(numbers, coded, strict=True):
             data = base64.b64decode(other["embedding"])
             assert struct.unpack(f"<{len(data) // 4}f", data) == pytest.approx(one["embedding"], abs=1e-6)

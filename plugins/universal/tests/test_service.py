@@ -11,6 +11,7 @@ import pytest
 from llamafarm import pip_command
 from llamafarm.errors import AuthenticationFailed, LlamaFarmError, ServiceError
 from llamafarm.providers.base import Call, Progress, ignore_progress
+from llamafarm.wire import parsed
 from llamafarm_universal import service as module
 from llamafarm_universal.config import UniversalEntry, endpoint
 from llamafarm_universal.provider import UniversalProvider
@@ -39,7 +40,7 @@ async def test_the_runtime_is_started_used_killed_used_again_and_stopped(base_ur
     told: list[Progress] = []
     try:
         first = await service.ensure(told.append)
-        vectors = await provider.embed({"input": ["hello", "bye"]}, Call(found, "r1", progress=told.append))
+        vectors = parsed(await provider.embed({"input": ["hello", "bye"]}, Call(found, "r1", progress=told.append)))
         assert [len(one["embedding"]) for one in vectors["data"]] == [384, 384]
         assert [progress.stage for progress in told][:2] == ["starting", "loading"]
         assert (await provider.describe(MINILM)).features == {"embeddings"}
@@ -49,7 +50,7 @@ async def test_the_runtime_is_started_used_killed_used_again_and_stopped(base_ur
         os.kill(first.pid, signal.SIGKILL)
         second = await service.ensure(ignore_progress)
         assert second.pid != first.pid
-        assert await provider.embed({"input": ["hello", "bye"]}, Call(found, "r2")) == vectors
+        assert parsed(await provider.embed({"input": ["hello", "bye"]}, Call(found, "r2"))) == vectors
     finally:
         await provider.aclose()
         await service.stop()

@@ -45,4 +45,5 @@ from llamafarm.wire.rerank import RerankResponse as RerankResponse
 from llamafarm.wire.rerank import ScoreRequest as ScoreRequest
 from llamafarm.wire.rerank import ScoreResponse as ScoreResponse
 from llamafarm.wire.unparsed import Unparsed as Unparsed
+from llamafarm.wire.unparsed import parsed as parsed
 from llamafarm.wire.upload import Upload as Upload

@@ -29,6 +29,7 @@ from llamafarm.wire import (
     RerankResponse,
     SpeechRequest,
     TranscriptionRequest,
+    Unparsed,
 )
 
 from llamafarm_lemonade.client import LemonadeClient
@@ -59,7 +60,7 @@ class LemonadeProvider:
         body = cast("dict[str, Any]", request)
         return await self._prepared(call, lambda: self._client.ask(COMPLETIONS, body, call, call.entry.model))
 
-    async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse:
+    async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse | Unparsed:
         """Ask for embeddings. Raises ProviderError."""
         return await self._prepared(call, lambda: self._client.ask_vectors(request, call, call.entry.model))
 

@@ -6,11 +6,15 @@ Source of the two formats of vectors: OpenAI's API reference, "Create embeddings
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from llamafarm.wire import EMBEDDINGS, RERANK, SCORE, Operation
+
+_NUMBERS = re.compile(rb'"embedding"\s*:\s*\[\s*[-0-9][-+0-9.eE,\s]*\]')
+_BASE64 = re.compile(rb'"embedding"\s*:\s*"[A-Za-z0-9+/]+=*"')
 
 Check = Callable[[Mapping[str, Any], dict[str, Any]], str | None]
 """Of a request and its answer: what is wrong with the answer, after "answered with"."""
@@ -20,6 +24,17 @@ def wrong_with(operation: Operation, request: Mapping[str, Any], answer: dict[st
     """What is wrong with an answer, in words that follow "answered with"; None where it is what was asked for."""
     check = _CHECKS.get(operation.name)
     return check(request, answer) if check else None
+
+
+def are_vectors(request: Mapping[str, Any], content: bytes) -> bool:
+    """Whether an answer of embeddings can be passed on unread: as many vectors as inputs, in the format asked for.
+
+    False means that somebody has to look: it may be another format, a vector with a hole, or an error.
+    """
+    vector = _BASE64 if request.get("encoding_format") == "base64" else _NUMBERS
+    if not content.startswith(b"{") or not content.rstrip().endswith(b"}") or b'"error"' in content:
+        return False
+    return sum(1 for _ in vector.finditer(content)) == _inputs(request["input"])
 
 
 def _embeddings(request: Mapping[str, Any], answer: dict[str, Any]) -> str | None:

@@ -36,10 +36,11 @@ from llamafarm.wire import (
     SpeechRequest,
     TranscriptionRequest,
     TranslationRequest,
+    Unparsed,
 )
 from llamafarm.wire import read_error as read_envelope
 
-from llamafarm_openai_compat.answers import wrong_with
+from llamafarm_openai_compat.answers import are_vectors, wrong_with
 from llamafarm_openai_compat.content import content_of
 from llamafarm_openai_compat.errors import missing_key, read_error
 from llamafarm_openai_compat.models import model_info
@@ -76,9 +77,9 @@ class OpenAIProvider:
         """Ask for the continuation of a text. Raises ProviderError."""
         return await self._reply(COMPLETIONS, request, call)
 
-    async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse:
-        """Ask for embeddings. Raises ProviderError."""
-        return cast("EmbeddingResponse", await self._value(EMBEDDINGS, request, call))
+    async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse | Unparsed:
+        """Ask for embeddings, which may come as their bytes alone. Raises ProviderError."""
+        return await self._asked(self._vectors, EMBEDDINGS, request, call)
 
     async def rerank(self, request: RerankRequest, call: Call) -> RerankResponse:
         """Ask for documents in the order in which they fit a query. Raises ProviderError."""
@@ -120,9 +121,19 @@ class OpenAIProvider:
         answer = await self.upstream.open_stream(operation.path, body, call, stream=stream)
         return await read_reply(self.upstream, answer, usage=_wants_usage(request))
 
-    async def ask_vectors(self, request: EmbeddingRequest, call: Call, model: str) -> EmbeddingResponse:
-        """Ask `model` for embeddings: as many as there are inputs. Raises ProviderError."""
-        return cast("EmbeddingResponse", await self.ask_value(EMBEDDINGS, request, call, model))
+    async def ask_vectors(self, request: EmbeddingRequest, call: Call, model: str) -> EmbeddingResponse | Unparsed:
+        """Ask `model` for embeddings: as many as there are inputs. Raises ProviderError.
+
+        Vectors that are in the format that was asked for come as their bytes alone: most callers pass them on.
+        """
+        self._check_key()
+        body = {**request, "model": model}
+        async with await self.upstream.open_stream(EMBEDDINGS.path, body, call, stream=False) as answer:
+            content = await answer.content()
+            if are_vectors(request, content):
+                return Unparsed(content)
+            value = answer.parsed_object(content)
+        return cast("EmbeddingResponse", self._checked(EMBEDDINGS, request, value, model))
 
     async def ask_value(
         self, operation: Operation, request: Mapping[str, Any], call: Call, model: str
@@ -133,6 +144,11 @@ class OpenAIProvider:
         """
         self._check_key()
         answer = await self.upstream.post_json(operation.path, {**request, "model": model}, call)
+        return self._checked(operation, request, answer, model)
+
+    def _checked(
+        self, operation: Operation, request: Mapping[str, Any], answer: dict[str, Any], model: str
+    ) -> dict[str, Any]:
         if read_envelope(answer):
             raise self.upstream.in_band(self.endpoint.address + operation.path, answer)
         if wrong := wrong_with(operation, request, answer):
@@ -185,6 +201,11 @@ class OpenAIProvider:
 
     async def _reply(self, operation: Operation, request: Any, call: Call) -> Reply:
         return await self._asked(self.ask, operation, request, call)
+
+    async def _vectors(
+        self, _: Operation, request: Mapping[str, Any], call: Call, model: str
+    ) -> EmbeddingResponse | Unparsed:
+        return await self.ask_vectors(cast("EmbeddingRequest", request), call, model)
 
     async def _value(self, operation: Operation, request: Any, call: Call) -> dict[str, Any]:
         return await self._asked(self.ask_value, operation, request, call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from llamafarm.wire import EmbeddingRequest, EmbeddingResponse
+from llamafarm.wire import EmbeddingRequest, EmbeddingResponse, Unparsed, parsed
 
 
 def parts(request: EmbeddingRequest, size: int | None) -> Iterator[EmbeddingRequest]:
@@ -17,10 +17,11 @@ def parts(request: EmbeddingRequest, size: int | None) -> Iterator[EmbeddingRequ
         yield {**request, "input": inputs[start : start + size]}
 
 
-def joined(answers: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
+def joined(parts: Sequence[EmbeddingResponse | Unparsed]) -> EmbeddingResponse | Unparsed:
     """One answer: the vectors counted through, the tokens added up."""
-    if len(answers) == 1:
-        return answers[0]
+    if len(parts) == 1:
+        return parts[0]
+    answers: list[EmbeddingResponse] = [parsed(part) for part in parts]
     vectors = [vector for answer in answers for vector in answer["data"]]
     used = [answer["usage"] for answer in answers if "usage" in answer]
     return {

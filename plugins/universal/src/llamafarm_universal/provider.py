@@ -22,6 +22,7 @@ from llamafarm.wire import (
     EmbeddingRequest,
     EmbeddingResponse,
     Operation,
+    Unparsed,
     sse,
 )
 from llamafarm_openai_compat import OpenAIProvider
@@ -60,7 +61,7 @@ class UniversalProvider:
         """Ask for the continuation of a text. Raises ProviderError."""
         return await self._ask(COMPLETIONS, cast("dict[str, Any]", request), call)
 
-    async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse:
+    async def embed(self, request: EmbeddingRequest, call: Call) -> EmbeddingResponse | Unparsed:
         """Ask for embeddings, of at most the entry's `batch_size` texts at a time. Raises ProviderError."""
         size = cast("UniversalEntry", call.entry).transformers.batch_size
         answers = [

@@ -28,6 +28,7 @@ from llamafarm.wire import (
     TRANSLATIONS,
     Operation,
     Upload,
+    parsed,
 )
 
 from llamafarm_kit.testing.contract import Contract
@@ -82,7 +83,7 @@ class Asking:
         parameters = self.spec.parameters or FORWARD_EVERYTHING
         body, self.ignored = parameters.apply(request, operation, self.spec.name)
         call = Call(self.entry, "contract-request", deadline)
-        answer = await getattr(self.provider, operation.method)({**body, "model": self.entry.model}, call)
+        answer = parsed(await getattr(self.provider, operation.method)({**body, "model": self.entry.model}, call))
         headers = call.headers
         if operation.returns != "value":
             self._replies.append(answer)
