@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from llamafarm.api.serve import serve
 from llamafarm.errors import ConfigError, UsageError
@@ -61,8 +62,8 @@ ASKED = {"messages": [{"role": "user", "content": "Hi"}], "stream": True}
 class Process:
     """A running `lf serve`. url: what it printed; lines: all that it has printed on stderr."""
 
-    def __init__(self, folder: Path, environ: dict[str, str], grace: int) -> None:
-        command = [sys.executable, "-c", PROGRAM % grace, "serve", "--port", "0"]
+    def __init__(self, folder: Path, environ: dict[str, str], grace: int, *options: str) -> None:
+        command = [sys.executable, "-c", PROGRAM % grace, "serve", "--port", "0", *options]
         self.child = subprocess.Popen(
             command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -116,8 +117,8 @@ def start(install, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     }
     running: list[Process] = []
 
-    def begin(*, grace: int = 10) -> Process:
-        running.append(Process(tmp_path, environ, grace))
+    def begin(*options: str, grace: int = 10) -> Process:
+        running.append(Process(tmp_path, environ, grace, *options))
         return running[-1]
 
     yield begin
@@ -202,6 +203,63 @@ def test_an_answer_that_is_not_ready_in_time_is_a_503(start, tmp_path):
 def test_a_folder_without_a_configuration_is_told_at_the_start(start, tmp_path):
     (tmp_path / "llamafarm.yaml").unlink()
     start().until("There is no llamafarm.yaml here")
+
+
+def workers_of(server: Process) -> list[psutil.Process]:
+    """The processes that answer, once both are there."""
+    end = time.monotonic() + BOUND
+    while len(workers := psutil.Process(server.child.pid).children()) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return workers
+
+
+def ask(server: Process) -> int:
+    return httpx.post(f"{server.url}/chat/completions", json={**ASKED, "stream": False}, timeout=BOUND).status_code
+
+
+def test_several_workers_answer_on_one_address_and_end_together(start, tmp_path):
+    (tmp_path / "gate").touch()
+    server = start("--workers", "2")
+    workers = workers_of(server)
+    assert [ask(server) for _ in range(5)] == [200] * 5
+    server.child.send_signal(signal.SIGTERM)
+    assert server.end() == 0
+    assert not any(worker.is_running() for worker in workers)
+    assert not any("Traceback" in line for line in server.lines), "".join(server.lines)
+    assert sum("listens on" in line for line in server.lines) == 1
+
+
+def test_a_worker_that_dies_is_begun_again(start, tmp_path):
+    (tmp_path / "gate").touch()
+    server = start("--workers", "2")
+    victim = workers_of(server)[0]
+    victim.kill()
+    server.until(f"The worker {victim.pid} has ended (exit code -9); another one is begun")
+    assert victim.pid not in {worker.pid for worker in workers_of(server)}
+    assert [ask(server) for _ in range(5)] == [200] * 5
+
+
+def test_workers_end_with_their_parent(start):
+    server = start("--workers", "2")
+    workers = workers_of(server)
+    server.child.kill()
+    assert psutil.wait_procs(workers, timeout=BOUND)[1] == []
+
+
+def test_ctrl_c_ends_the_workers_too(start):
+    server = start("--workers", "2")
+    workers = workers_of(server)
+    server.child.send_signal(signal.SIGINT)
+    assert server.end() == 130
+    assert not any(worker.is_running() for worker in workers)
+    assert not any("Traceback" in line for line in server.lines), "".join(server.lines)
+
+
+def test_several_workers_need_a_system_with_fork(monkeypatch, tmp_path):
+    monkeypatch.delattr(os, "fork")
+    with pytest.raises(UsageError, match="Several workers need a system with fork"):
+        serve("127.0.0.1", 0, plugins=PluginManager(), workers=2, environ={"LF_DATA_DIR": str(tmp_path)})
 
 
 def test_ctrl_c_stops_it_too(start):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp
 
 from llamafarm.api.app import create_app
 from llamafarm.api.registry import Projects
@@ -17,8 +20,9 @@ from llamafarm.gateway import Gateway
 from llamafarm.paths import data_dir
 from llamafarm.project import Project
 from llamafarm.sessions import SessionStore
-from llamafarm.web.listener import listen
-from llamafarm.web.server import Server, run
+from llamafarm.web.listener import listen, url_of
+from llamafarm.web.server import FAREWELL_SECONDS, Server, run
+from llamafarm.web.workers import supervise
 
 if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
@@ -36,12 +40,14 @@ def serve(
     plugins: PluginManager,
     config: Path | None = None,
     debug: bool = False,
+    workers: int = 1,
     environ: Mapping[str, str] = os.environ,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. port 0: any free one; config: the file of the default project, if there is one.
 
-    The address is printed on stderr. Raises UsageError where the address cannot be used, or may not be without a key,
-    and ConfigError for a wrong configuration, also one whose model entry points back at this server.
+    workers: how many processes answer on the one socket. The address is printed on stderr. Raises UsageError where the
+    address cannot be used, or may not be without a key, and ConfigError for a wrong configuration, also one whose model
+    entry points back at this server.
     """
     _log_to_stderr(debug=debug)
     limits = Limits.of(environ, host=host)
@@ -62,7 +68,20 @@ def serve(
         for warning in plugins.warnings:
             log.warning("%s", warning)
         app = create_app(Settings(gateway, projects, plugins, limits))
-        run(Server(app, grace=GRACE_SECONDS, announce=_announce), listener)
+        if workers == 1:
+            run(Server(app, grace=GRACE_SECONDS, announce=_announce), listener)
+        else:
+            _supervise(app, listener, workers)
+
+
+def _supervise(app: ASGIApp, listener: socket.socket, workers: int) -> None:
+    parent = os.getpid()
+
+    def work() -> None:
+        run(Server(app, grace=GRACE_SECONDS, announce=lambda _: None, parent=parent), listener)
+
+    _announce(url_of(listener))
+    supervise(work, workers, grace=GRACE_SECONDS + 2 * FAREWELL_SECONDS)
 
 
 def _announce(url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -24,11 +25,17 @@ class Server(uvicorn.Server):
     """One ASGI application on one listening socket.
 
     grace: seconds that running answers may take to end once the server is told to stop. announce: called with the URL,
-    without a path, once it listens. stalled: how long it waits for clients.
+    without a path, once it listens. stalled: how long it waits for clients. parent: the process that it ends with.
     """
 
     def __init__(
-        self, app: ASGIApp, *, grace: float, announce: Callable[[str], None], stalled: Stalled | None = None
+        self,
+        app: ASGIApp,
+        *,
+        grace: float,
+        announce: Callable[[str], None],
+        stalled: Stalled | None = None,
+        parent: int | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -46,6 +53,7 @@ class Server(uvicorn.Server):
         )
         self._announce = announce
         self._stalled = stalled or Stalled()
+        self._parent = parent
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept, and announce it."""
@@ -57,6 +65,8 @@ class Server(uvicorn.Server):
         """What is done ten times a second; returns whether to stop."""
         if counter % TICKS_PER_SECOND == 0:
             self._stalled.close(self.server_state.connections)
+        if self._parent is not None and os.getppid() != self._parent:
+            self.should_exit = True
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
