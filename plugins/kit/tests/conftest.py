@@ -35,12 +35,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     """install("acme-cow", source) makes a distribution of one module with the plugin `cow`, or `plugin`."""
     before = set(sys.modules)
 
-    def make(name: str, source: str, plugin: str = "") -> Path:
+    def make(name: str, source: str, plugin: str = "", requires: str = "") -> Path:
         module = name.replace("-", "_")
         folder = tmp_path / "installed" / name
         info = folder / f"{module}-1.0.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        needs = f"Requires-Dist: {requires}\n" if requires else ""
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}")
         entry_point = plugin or name.removeprefix("acme-")
         (info / "entry_points.txt").write_text(f"[llamafarm.plugins]\n{entry_point} = {module}\n")
         (folder / f"{module}.py").write_text(textwrap.dedent(source))

@@ -94,3 +94,11 @@ def test_a_plugin_that_leaves_something_running_fails_the_check(checked, provide
     row = checked(f"{start}\n" + provider_source)
     told = f"loading it leaves threads or processes running ({left}); start them inside `connect`"
     assert (row.status, row.cause) == ("failed", told)
+
+
+def test_a_plugin_for_another_core_is_not_imported(install, monkeypatch):
+    folder = install("acme-cow", "raise SystemExit('imported')", requires="llamafarm>=9")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    [row] = [row for row in check_all(PluginManager(), timeout=60) if row.name == "cow"]
+    assert row.status == "incompatible"
+    assert row.cause.startswith("it requires llamafarm>=9")

@@ -42,7 +42,6 @@ class PluginManager:
         self._environ = environ
         self._by_environment = frozenset(filter(None, map(str.strip, environ.get(DISABLE, "").split(","))))
         self._disabled = frozenset(disabled)
-        self._found: dict[tuple[Kind, str], Any] = {}  # what a request asks for again and again
         self._chosen: dict[Candidate, None] | None = None  # those that are enabled, in their order
         self._strict = environ.get(STRICT, "") not in ("", "0")
 
@@ -84,17 +83,6 @@ class PluginManager:
         found = self._all(lambda registered: registered.fragments)
         return [one for one in found if wanted is None or one.at.key in wanted]
 
-    def load(self, name: str) -> PluginStatus:
-        """Load the plugin of that name alone and return its status; never raises for what it does.
-
-        Raises PluginError where no plugin has that name.
-        """
-        self._load(one for one in self._enabled() if one.name == name)
-        found = [row for row in self.statuses(load=False) if row.name == name]
-        if not found:
-            raise messages.no_such_plugin(name, [one.name for one in self._loader.candidates])
-        return found[0]
-
     def statuses(self, load: bool = True) -> list[PluginStatus]:
         """Every installed plugin with its status. load=False imports nothing, so that some are `not loaded`.
 
@@ -130,12 +118,6 @@ class PluginManager:
                 raise PluginError("\n".join(broken), hint=f"{STRICT} makes every broken plugin an error.")
 
     def _find(self, kind: Kind, name: str, records: Callable[[Registered], Iterable[Record]]) -> Record:
-        if (kind, name) not in self._found:
-            self._found[kind, name] = self._find_first(kind, name, records)
-        found: Record = self._found[kind, name]
-        return found
-
-    def _find_first(self, kind: Kind, name: str, records: Callable[[Registered], Iterable[Record]]) -> Record:
         found = self._search(name, lambda registered: [one for one in records(registered) if name_of(one) == name])
         if len(found) > 1:
             raise PluginError(messages.conflict(kind, name, [loaded for loaded, _ in found]))

@@ -72,15 +72,6 @@ def _served(name: str, provider: str, base_url: str | None, known: Sequence[str]
     return f"{name} is served by `provider: {provider}`{address}.{_install('provider', provider, known)}"
 
 
-def no_such_plugin(name: str, installed: Sequence[str]) -> PluginError:
-    """No installed plugin has that name."""
-    near = difflib.get_close_matches(name, installed, n=1)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
-    return PluginError(
-        f"There is no plugin {name!r}.", hint=f"{hint}Installed: {', '.join(installed)}.", code="plugin_not_installed"
-    )
-
-
 def misnamed(variable: str, name: str, called: Sequence[Candidate], installed: Sequence[str]) -> list[str]:
     """What to say about a name in `variable` that disables nothing: the core's own, or one spelt nearly right."""
     if any(not one.is_core for one in called):

@@ -83,8 +83,14 @@ def _observe(candidate: Candidate, watch: _Watch) -> Observation:
         with watch.step(f"{name}()"):
             tuple(hook())
     left = budget.heavy_imports(), watch.network, watch.printed, budget.threads(), budget.children()
-    plugins = PluginManager(loader=Loader(seconds=None))  # whoever started this process has the time limit
-    return Observation(plugins.load(candidate.name), bool(loaded), *left)
+    loader = Loader(seconds=None)  # whoever started this process has the time limit
+    loader.load(candidate)
+    [row] = [row for row in PluginManager(loader=loader).statuses(load=False) if _is_of(row, candidate)]
+    return Observation(row, bool(loaded), *left)
+
+
+def _is_of(row: PluginStatus, candidate: Candidate) -> bool:
+    return (row.name, row.distribution) == (candidate.name, candidate.distribution)
 
 
 def _hooks(plugin: object) -> Iterator[tuple[str, Callable[[], Any]]]:

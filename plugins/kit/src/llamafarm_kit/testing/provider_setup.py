@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from llamafarm import Call, ModelEntry, Provider, ProviderSpec
 from llamafarm.errors import InvalidRequest, LlamaFarmError
+from llamafarm.plugins.loader import Loader
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.base import operations
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, ignored_by
@@ -33,6 +34,7 @@ from llamafarm.wire import (
 
 from llamafarm_kit.testing.contract import Contract
 from llamafarm_kit.testing.openai_scenes import MODEL, PICTURE, SOUND, SOUND_TYPE, TEXT, TOKENS, WORDS
+from llamafarm_kit.testing.plugin_contract import installed
 from llamafarm_kit.testing.scenes import Scene, Scenes, Stage, http_stage
 
 QUESTION = "What do you say?"
@@ -155,11 +157,11 @@ class ProviderSetup(Contract):
     @property
     def spec(self) -> ProviderSpec:
         """The provider's record, as the installed plugin registers it."""
-        manager = PluginManager()
+        loader = Loader()
         if self.plugin is not None:
-            status = manager.load(self.plugin)
-            assert status.status == "active", f"the plugin {self.plugin!r} is {status.status}: {status}"
-        return manager.provider(self.provider)
+            loaded = loader.load(installed(self.plugin))
+            assert loaded.status == "active", f"the plugin {self.plugin!r} is {loaded.status}: {loaded.cause}"
+        return PluginManager(loader=loader).provider(self.provider)
 
     def stage(self, scene: Scene) -> AbstractAsyncContextManager[Stage]:
         """A fake runtime that plays the scene; it is gone when the context manager is left."""
