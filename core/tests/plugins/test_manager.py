@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from llamafarm.errors import PluginError
@@ -317,3 +319,17 @@ def test_two_fragments_for_one_place_are_a_conflict(install):
 def test_a_fragment_cannot_take_a_key_of_the_core(install, place, key):
     install("acme-shed", FRAGMENTS.replace('Section("shed")', place))
     assert f"the configuration key '{key}' is the core's own" in status(manager(), "shed").cause
+
+
+# Threads
+
+
+def test_threads_that_ask_at_once_have_each_plugin_loaded_once(install, provider_source, monkeypatch):
+    imports: list[int] = []
+    monkeypatch.setattr(threading, "imports", imports, raising=False)
+    install("acme-cow", "import threading; threading.imports.append(1)\n" + provider_source("cow"))
+    plugins = manager()
+    with ThreadPoolExecutor(8) as pool:
+        found = [*pool.map(lambda _: plugins.agent_handlers(), range(8))]
+    assert [*map(sorted, found)] == [["simple"]] * 8
+    assert imports == [1]
