@@ -54,10 +54,13 @@ class Answer:
         if self._peeked:
             piece, self._peeked = self._peeked, b""
             return piece
+        self._watch()
         try:
-            piece = self._body.read_nowait() or await self._next_piece()
+            piece = await self._body.readany()
         except aiohttp.ClientError as error:
             raise self.broken(f"broke off ({reason(error)})") from error
+        finally:
+            self._end = None
         self._begun = True
         if not piece:
             self._stop_alarm()
@@ -73,15 +76,11 @@ class Answer:
             self._peeked = await anext(self, b"")
         return self._peeked
 
-    async def _next_piece(self) -> bytes:
-        """Wait for what comes next; nothing is the end. Silence counts only while somebody listens."""
+    def _watch(self) -> None:
+        """See to it that the next piece comes in time. Silence counts only while somebody listens."""
         self._end = self._limits.next() if self._begun else self._limits.first_byte
         if self._end is not None and (self._alarm is None or self._alarm.when() > self._end):
             self._set_alarm(self._end)
-        try:
-            return await self._body.readany()
-        finally:
-            self._end = None
 
     def _set_alarm(self, end: float) -> None:
         self._stop_alarm()
