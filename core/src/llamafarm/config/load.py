@@ -66,17 +66,20 @@ def _project(
     _note_missing_elsewhere(parts, loading)
     _note_broken(models, loading)
     loading.problems.raise_if_any()
+    for _, entry in models:
+        if isinstance(entry, BrokenEntry):
+            _masked(entry.error, secrets)
     return Project(
         name=settings.name or sections.project_name(document.path),
         namespace=settings.namespace or sections.default_namespace(document.path, environ),
         path=document.path,
-        models=tuple(_with_masked_error(entry, secrets) for _, entry in models),
+        models=tuple(entry for _, entry in models),
         default_model=default,
         prompts=prompts,
         handler=chain(settings.handler),
         handler_options=options,
         sections=found,
-        warnings=_warnings(models, loading),
+        warnings=tuple(mask(warning, secrets) for warning in _warnings(models, loading)),
         raw=one_form(values.shown, loading.problems),
         secrets=secrets,
     )
@@ -130,12 +133,6 @@ def _masked(error: LlamaFarmError, secrets: frozenset[str]) -> LlamaFarmError:
     return error
 
 
-def _with_masked_error(entry: entries.Entry, secrets: frozenset[str]) -> entries.Entry:
-    if isinstance(entry, BrokenEntry):
-        _masked(entry.error, secrets)
-    return entry
-
-
 def refuse_own_address(project: Project, host: str, port: int) -> None:
     """Raise ConfigError where an entry's `base_url` is the address that this very server listens on."""
     from llamafarm.http.address import host_and_port
@@ -143,11 +140,9 @@ def refuse_own_address(project: Project, host: str, port: int) -> None:
     for entry in project.models:
         url = getattr(entry, "base_url", None)
         if url is not None and _same_place(host_and_port(url), (host, port)):
-            message = (
-                f"The model {entry.name!r} of {project.namespace}/{project.name} has this very server as base_url."
-            )
             raise ConfigError(
-                message, hint=f"Give the address of its runtime; LlamaFarm itself listens on port {port}."
+                f"The model {entry.name!r} of {project.key} has this very server as base_url.",
+                hint=f"Give the address of its runtime; LlamaFarm itself listens on port {port}.",
             )
 
 

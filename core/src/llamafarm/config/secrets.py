@@ -34,16 +34,8 @@ def is_secret_key(key: object) -> bool:
 
 def masked(project: Project) -> dict[str, Any]:
     """The configuration for showing: secrets are masked, and what came from a variable stands as `${VARIABLE}`."""
-    return {
-        "version": "v1",
-        "name": project.name,
-        "namespace": project.namespace,
-        **{
-            key: _masked(value, key)
-            for key, value in project.raw.items()
-            if key not in ("version", "name", "namespace")
-        },
-    }
+    named = {"version": "v1", "name": project.name, "namespace": project.namespace}
+    return {**named, **{key: _masked(value, key) for key, value in project.raw.items() if key not in named}}
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
