@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from llamafarm.errors import ConfigError
 from llamafarm.http.proxies import Proxy, proxy_of
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -80,3 +81,16 @@ def test_what_is_shown_of_it_holds_no_credentials():
     assert proxy.shown == "http://proxy.example:3128"
     assert "secret" not in repr(proxy)
     assert Proxy("http://ann:p@ss@proxy.example:1", "x").shown == "http://proxy.example:1"
+
+
+def test_a_socks_proxy_without_its_library_is_an_error_that_says_how_it_comes(monkeypatch):
+    monkeypatch.setattr("llamafarm.http.proxies.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="a SOCKS proxy, for which a library is missing") as caught:
+        Proxy("socks5://ann:secret@proxy.example:1080", "ALL_PROXY").check()
+    assert 'pip install "llamafarm[socks]"' in (caught.value.hint or "")
+    assert "secret" not in str(caught.value)
+
+
+def test_what_cannot_be_said_to_a_socks_proxy_is_an_error_before_it_is_asked():
+    with pytest.raises(ConfigError, match="a password that is not ASCII"):
+        Proxy("socks5://ann:gr%C3%BCn@proxy.example", "ALL_PROXY").check()

@@ -7,7 +7,7 @@ import os
 import urllib.request
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from llamafarm.errors import ConfigError
 from llamafarm.http.address import is_loopback
@@ -57,6 +57,8 @@ class Proxy:
                 f"{self.source} names {self.shown}, a SOCKS proxy, for which a library is missing.",
                 hint='pip install "llamafarm[socks]" brings it; NO_PROXY names the hosts that need no proxy.',
             )
+        if self.is_socks and not unquote(self.url).isascii():
+            raise ConfigError(f"{self.source} names {self.shown} with a user or a password that is not ASCII.")
 
 
 def proxy_of(url: str) -> Proxy | None:
