@@ -552,12 +552,12 @@ async def test_a_session_is_begun_and_continued(store):
     assert second.headers["X-Session-ID"] == key
     assert await text(second) == "Fine."
     assert provider.requests[1]["messages"] == [HI, {"role": "assistant", "content": "Hello."}, again]
-    assert len(await store.messages("default/shop", key)) == 4
+    assert len(await store.of("default/shop").messages(key)) == 4
 
 
 async def test_a_session_of_another_project_is_not_found(store):
     gateway = Gateway(ScriptedPlugins(ScriptedProvider()), sessions=store)
-    session = await store.create("default/other")
+    session = await store.of("default/other").create()
     with pytest.raises(UsageError) as refusal:
         await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=session.id))
     assert (refusal.value.status, refusal.value.code) == (404, "session_not_found")
@@ -586,7 +586,7 @@ async def test_a_turn_that_is_closed_early_frees_its_session_and_keeps_nothing(s
     key = first.headers["X-Session-ID"]
     await anext(first.frames())
     await first.aclose()
-    assert await store.messages("default/shop", key) == []
+    assert await store.of("default/shop").messages(key) == []
     assert await text(await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=key))) == "Fine."
 
 
@@ -594,7 +594,7 @@ async def test_a_first_turn_that_is_refused_leaves_no_empty_session(store):
     gateway = Gateway(ScriptedPlugins(ScriptedProvider(RateLimited("later"))), sessions=store)
     with pytest.raises(RateLimited):
         await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session="new"))
-    assert await store.list("default/shop") == []
+    assert await store.of("default/shop").list() == []
 
 
 async def test_a_later_turn_that_is_refused_leaves_the_session_as_it_was(store):
@@ -604,7 +604,7 @@ async def test_a_later_turn_that_is_refused_leaves_the_session_as_it_was(store):
     key = first.headers["X-Session-ID"]
     with pytest.raises(RateLimited):
         await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=key))
-    assert len(await store.messages("default/shop", key)) == 2
+    assert len(await store.of("default/shop").messages(key)) == 2
     await gateway.ask(project(), CHAT, {"messages": [HI]}, context(session=key))
 
 

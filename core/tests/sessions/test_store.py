@@ -30,7 +30,7 @@ def open_store(path: Path) -> SessionStore:
 
 
 async def filled(store: SessionStore, *messages) -> str:
-    session = await store.create(FARM)
+    session = await store.of(FARM).create()
     await session.hold()
     await session.append(list(messages))
     await session.release()
@@ -39,51 +39,51 @@ async def filled(store: SessionStore, *messages) -> str:
 
 async def test_what_was_appended_is_there_after_a_restart(path):
     key = await filled(open_store(path), HI, HELLO)
-    again = await open_store(path).open(FARM, key)
+    again = await open_store(path).of(FARM).open(key)
     assert await again.history() == [HI, HELLO]
 
 
 async def test_messages_come_back_as_they_were(path):
     odd = {"role": "user", "content": [{"type": "text", "text": "Grüße 🦙"}], "name": None}
     key = await filled(open_store(path), odd)
-    assert await open_store(path).messages(FARM, key) == [odd]
+    assert await open_store(path).of(FARM).messages(key) == [odd]
 
 
 async def test_ids_cannot_be_guessed_and_differ(path):
     store = open_store(path)
-    ids = {(await store.create(FARM)).id for _ in range(20)}
+    ids = {(await store.of(FARM).create()).id for _ in range(20)}
     assert len(ids) == 20
     assert all(len(key) >= 24 for key in ids)
 
 
 async def test_an_id_is_never_taken_for_an_option_and_selected_as_one_word(path):
     store = open_store(path)
-    ids = [(await store.create(FARM)).id for _ in range(20)]
+    ids = [(await store.of(FARM).create()).id for _ in range(20)]
     assert [key for key in ids if not (key[0].isalpha() and key.isalnum() and key == key.lower())] == []
 
 
 async def test_a_session_is_found_by_a_beginning_that_no_other_has(path, monkeypatch):
     store = open_store(path)
-    monkeypatch.setattr("llamafarm.sessions.store._new_id", iter(["abc1", "abd2", "ab", "abc9"]).__next__)
+    monkeypatch.setattr("llamafarm.sessions.project._new_id", iter(["abc1", "abd2", "ab", "abc9"]).__next__)
     for project in (FARM, FARM, FARM, "/home/bob/shop"):
-        await store.create(project)
-    assert await store.find(FARM, "abc") == "abc1"
-    assert await store.find(FARM, "ab") == "ab"  # the whole id of one wins over being the beginning of others
+        await store.of(project).create()
+    assert await store.of(FARM).find("abc") == "abc1"
+    assert await store.of(FARM).find("ab") == "ab"  # the whole id of one wins over being the beginning of others
     with pytest.raises(UsageError, match="3 sessions of this project begin with 'a'") as several:
-        await store.find(FARM, "a")
+        await store.of(FARM).find("a")
     assert several.value.status == 400
     for unknown in ("abc9", "%", ""):
         with pytest.raises(UsageError, match="has no session"):
-            await store.find(FARM, unknown)
+            await store.of(FARM).find(unknown)
 
 
 async def test_what_was_kept_by_a_name_stays_apart_until_a_project_adopts_it(path):
     store = open_store(path)
-    old = await store.create("default/shop")
-    assert await store.list(FARM) == []
-    assert await store.adopt("default/shop", FARM) == 1
-    assert [row.id for row in await store.list(FARM)] == [old.id]
-    assert await store.adopt("default/shop", FARM) == 0
+    old = await store.of("default/shop").create()
+    assert await store.of(FARM).list() == []
+    assert await store.of(FARM).adopt("default/shop") == 1
+    assert [row.id for row in await store.of(FARM).list()] == [old.id]
+    assert await store.of(FARM).adopt("default/shop") == 0
 
 
 async def test_the_file_is_for_its_owner_alone(path):
@@ -97,11 +97,12 @@ async def test_the_file_is_for_its_owner_alone(path):
 async def test_a_session_is_found_by_its_own_project_only(path):
     store = open_store(path)
     key = await filled(store, HI)
-    for act in (store.open, store.messages, store.delete):
+    bob = store.of("/home/bob/shop")
+    for act in (bob.open, bob.messages, bob.delete):
         with pytest.raises(UsageError, match="has no session") as refusal:
-            await act("/home/bob/shop", key)
+            await act(key)
         assert (refusal.value.status, refusal.value.code) == (404, "session_not_found")
-    assert await store.list("/home/bob/shop") == []
+    assert await store.of("/home/bob/shop").list() == []
 
 
 async def test_the_list_shows_the_latest_first_with_count_and_first_words(path):
@@ -109,7 +110,7 @@ async def test_the_list_shows_the_latest_first_with_count_and_first_words(path):
     first = await filled(store, {"role": "system", "content": "Be kind."}, HI, HELLO)
     parts = {"role": "user", "content": [{"type": "text", "text": "Look"}]}
     second = await filled(store, parts)
-    rows = await store.list(FARM)
+    rows = await store.of(FARM).list()
     assert [(row.id, row.count, row.title) for row in rows] == [(second, 1, "Look"), (first, 3, "Hi")]
     assert rows[0].created <= rows[0].updated
 
@@ -118,21 +119,21 @@ async def test_one_session_is_deleted_or_all_of_a_project(path):
     store = open_store(path)
     one = await filled(store, HI)
     await filled(store, HI)
-    elsewhere = await store.create("/home/bob/shop")
-    await store.delete(FARM, one)
+    elsewhere = await store.of("/home/bob/shop").create()
+    await store.of(FARM).delete(one)
     with pytest.raises(UsageError):
-        await store.messages(FARM, one)
-    assert await store.delete_all(FARM) == 1
-    assert [row.id for row in await store.list("/home/bob/shop")] == [elsewhere.id]
+        await store.of(FARM).messages(one)
+    assert await store.of(FARM).delete_all() == 1
+    assert [row.id for row in await store.of("/home/bob/shop").list()] == [elsewhere.id]
 
 
 async def test_two_turns_at_once_cannot_hold_one_session(path):
     store = open_store(path)
-    session = await store.create(FARM)
+    session = await store.of(FARM).create()
     await session.hold()
-    second = await open_store(path).open(FARM, session.id)
+    second = await open_store(path).of(FARM).open(session.id)
     with pytest.raises(RequestError) as refusal:
-        await (await store.open(FARM, session.id)).hold()
+        await (await store.of(FARM).open(session.id)).hold()
     assert (refusal.value.status, refusal.value.code) == (409, "session_busy")
     await session.release()
     await session.release()
@@ -141,9 +142,9 @@ async def test_two_turns_at_once_cannot_hold_one_session(path):
 
 async def test_a_turn_that_waits_gets_the_session_when_the_one_before_it_ends(path):
     store = SessionStore(path, patience=20)
-    session = await store.create(FARM)
+    session = await store.of(FARM).create()
     await session.hold()
-    second = await store.open(FARM, session.id)
+    second = await store.of(FARM).open(session.id)
     waiting = asyncio.create_task(second.hold())
     await asyncio.sleep(0)
     await session.append([HI])
@@ -154,39 +155,39 @@ async def test_a_turn_that_waits_gets_the_session_when_the_one_before_it_ends(pa
 
 async def test_a_session_whose_creation_is_cancelled_is_not_left_behind(path):
     store = open_store(path)
-    creating = asyncio.create_task(store.create(FARM))
+    creating = asyncio.create_task(store.of(FARM).create())
     await asyncio.sleep(0)  # it has been handed to a thread
     creating.cancel()
     with pytest.raises(asyncio.CancelledError):
         await creating
-    assert await store.list(FARM) == []
+    assert await store.of(FARM).list() == []
 
 
 async def test_a_turn_that_is_cancelled_while_it_takes_the_session_does_not_keep_it(path):
     store = open_store(path)
-    session = await store.create(FARM)
+    session = await store.of(FARM).create()
     holding = asyncio.create_task(session.hold())
     await asyncio.sleep(0)  # it has been handed to a thread
     holding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await holding
-    await (await store.open(FARM, session.id)).hold()
+    await (await store.of(FARM).open(session.id)).hold()
 
 
 async def test_a_session_that_is_held_cannot_be_deleted(path):
     store = open_store(path)
-    session = await store.create(FARM)
+    session = await store.of(FARM).create()
     await session.hold()
     with pytest.raises(RequestError, match="Another turn"):
-        await store.delete(FARM, session.id)
+        await store.of(FARM).delete(session.id)
     with pytest.raises(RequestError, match="Another turn"):
-        await store.delete_all(FARM)
+        await store.of(FARM).delete_all()
 
 
 async def test_appending_without_holding_is_refused(path):
     store = open_store(path)
-    session = await store.create(FARM)
-    other = await store.open(FARM, session.id)
+    session = await store.of(FARM).create()
+    other = await store.of(FARM).open(session.id)
     await other.hold()
     with pytest.raises(RequestError, match="Another turn"):
         await session.append([HI])
@@ -200,7 +201,7 @@ async def test_a_process_that_is_killed_loses_nothing_and_holds_nothing(path):
         from llamafarm.sessions import SessionStore
 
         async def main():
-            session = await SessionStore(Path(sys.argv[1])).create("/home/ann/shop")
+            session = await SessionStore(Path(sys.argv[1])).of("/home/ann/shop").create()
             await session.hold()
             await session.append([{"role": "user", "content": "Hi"}])
             print(session.id, flush=True)
@@ -214,7 +215,7 @@ async def test_a_process_that_is_killed_loses_nothing_and_holds_nothing(path):
     try:
         async with asyncio.timeout(30):
             key = (await child.stdout.readline()).decode().strip()
-        session = await open_store(path).open(FARM, key)
+        session = await open_store(path).of(FARM).open(key)
         with pytest.raises(RequestError, match="Another turn"):
             await session.hold()
     finally:
@@ -226,11 +227,11 @@ async def test_a_process_that_is_killed_loses_nothing_and_holds_nothing(path):
 
 async def test_many_writers_to_one_file_lose_nothing(path):
     store = SessionStore(path, patience=20)
-    session = await store.create(FARM)
+    session = await store.of(FARM).create()
 
     async def turn(number: int) -> None:
-        mine = await SessionStore(path, patience=20).open(FARM, session.id)
-        mine = mine if number % 2 else await store.open(FARM, session.id)
+        mine = await SessionStore(path, patience=20).of(FARM).open(session.id)
+        mine = mine if number % 2 else await store.of(FARM).open(session.id)
         await mine.hold()
         before = len(await mine.history())
         await mine.append([{"role": "user", "content": str(number)}, HELLO])
@@ -245,24 +246,24 @@ async def test_a_folder_that_is_erased_while_it_is_in_use_begins_anew(path):
     store = open_store(path)
     await filled(store, HI)
     shutil.rmtree(path.parent)
-    assert await store.list(FARM) == []
+    assert await store.of(FARM).list() == []
     key = await filled(store, HELLO)
-    assert await open_store(path).messages(FARM, key) == [HELLO]
+    assert await open_store(path).of(FARM).messages(key) == [HELLO]
 
 
 async def test_a_file_that_is_no_database_is_an_error_for_its_reader(path):
     path.parent.mkdir()
     path.write_bytes(b"not a database, but long enough to be taken for one" * 10)
     with pytest.raises(ConfigError, match=r"sessions\.db cannot be used"):
-        await open_store(path).create(FARM)
+        await open_store(path).of(FARM).create()
 
 
 async def test_a_file_of_a_newer_version_is_left_alone(path):
     import sqlite3
 
-    await open_store(path).create(FARM)
+    await open_store(path).of(FARM).create()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
     with pytest.raises(ConfigError, match="newer version"):
-        await open_store(path).list(FARM)
+        await open_store(path).of(FARM).list()

@@ -105,11 +105,11 @@ class ChatTurn:
             return None
         if sessions is None:
             raise RequestError("No sessions are kept here.", param=SESSION_HEADER)
-        project = self._served.project.identity
+        kept = sessions.of(self._served.project.identity)
         if self._context.session == NEW_SESSION:
-            session = await sessions.create(project)
+            session = await kept.create()
         else:
-            session = await sessions.open(project, self._context.session)
+            session = await kept.open(self._context.session)
         self._context.headers[SESSION_HEADER] = session.id
         return session
 

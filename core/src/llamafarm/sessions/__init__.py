@@ -1,6 +1,7 @@
 """Conversations that are kept."""
 
-from llamafarm.sessions.project import ProjectSessions
-from llamafarm.sessions.store import SessionStore, SessionSummary, StoredSession
+from llamafarm.sessions.project import ProjectSessions, SessionSummary
+from llamafarm.sessions.session import StoredSession
+from llamafarm.sessions.store import SessionStore
 
 __all__ = ["ProjectSessions", "SessionStore", "SessionSummary", "StoredSession"]

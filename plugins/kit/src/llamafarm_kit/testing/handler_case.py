@@ -42,7 +42,7 @@ class Road:
 
     async def history(self, session: str) -> list[Any]:
         """What the session keeps."""
-        return [*await (await self.sessions.open(self.project.identity, session)).history()]
+        return [*await (await self.sessions.of(self.project.identity).open(session)).history()]
 
 
 class HandlerCase(Contract):
