@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from llamafarm.errors import PluginError, ProviderError, UpstreamError
@@ -13,6 +14,8 @@ from llamafarm.records import AgentHandlerSpec
 from llamafarm.wire import sse
 from llamafarm_kit.testing.handler_contract import AgentHandlerContract
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+FILE = Path(__file__)
 
 
 class Handler:
@@ -84,6 +87,27 @@ class Broken(AgentHandlerContract):
 
 class TestSound(Broken):
     pass
+
+
+class Lives(Handler):
+    """Holds a file open, and reads it in a task, from its start to its end."""
+
+    async def start(self):
+        self.file = FILE.open()  # noqa: ASYNC230 - closed at the end of its life
+        self.task = asyncio.create_task(asyncio.Event().wait())
+
+    async def run(self, turn, ask):
+        assert not self.file.closed
+        return await ask(turn)
+
+    async def aclose(self):
+        self.file.close()
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+class TestHasALife(Broken):
+    build = Lives
 
 
 class Encodes(Wrapped):
@@ -312,6 +336,73 @@ class Remembers:
 
 class TestMixesTurns(Broken):
     build = Remembers
+
+
+class OpensAtOnce(Handler):
+    def __init__(self):
+        self.file = FILE.open()
+
+    async def aclose(self):
+        self.file.close()
+
+
+class TestOpensWhenItIsBuilt(Broken):
+    build = OpensAtOnce
+
+
+forgotten = []
+
+
+class ForgetsItsFile(Handler):
+    async def start(self):
+        forgotten.append(FILE.open())  # noqa: ASYNC230
+
+
+class TestForgetsItsFile(Broken):
+    build = ForgetsItsFile
+
+
+class ForgetsItsTask(Handler):
+    async def start(self):
+        self.task = asyncio.create_task(asyncio.Event().wait())
+
+
+class TestForgetsItsTask(Broken):
+    build = ForgetsItsTask
+
+
+class OpensInATurn(Handler):
+    async def run(self, turn, ask):
+        self.open = True
+        return await ask(turn)
+
+    async def aclose(self):
+        assert self.open
+
+
+class TestClosesWhatATurnHasOpened(Broken):
+    build = OpensInATurn
+
+
+class SharesItsFile(Handler):
+    """All handlers have one file."""
+
+    shared: Any = None
+
+    async def start(self):
+        if self.shared is None or self.shared.closed:
+            SharesItsFile.shared = FILE.open()  # noqa: ASYNC230
+
+    async def run(self, turn, ask):
+        assert not self.shared.closed
+        return await ask(turn)
+
+    async def aclose(self):
+        self.shared.close()
+
+
+class TestSharesItsFile(Broken):
+    build = SharesItsFile
 
 
 async def take_notes(turn):

@@ -31,6 +31,7 @@ class Model:
         self.provider = ScriptedProvider(*script)
         self.turns: list[Turn] = []
         self.stuck = False
+        self._questions = 0
         self._blocked = blocked
 
     async def __call__(self, turn: Turn) -> Reply:
@@ -38,7 +39,8 @@ class Model:
         return await self.answer(turn.request, turn.call)
 
     async def answer(self, request: Any, call: Call) -> Reply:
-        if len(self.provider.requests) == self._blocked:
+        self._questions += 1
+        if self._questions - 1 == self._blocked:
             self.stuck = True
             await asyncio.Event().wait()
         return await self.provider.chat(request, call)
@@ -56,7 +58,7 @@ class Model:
 
 @dataclass
 class Bench:
-    """The handler, built once as the gateway does, and the turns that it gets.
+    """The handler, built and started once as the gateway does, and the turns that it gets.
 
     answer: what the model says to a request. patience: seconds that anything may take before it counts as hanging.
     fields: the handler's request fields that each turn has, validated.
@@ -73,19 +75,21 @@ class Bench:
         """A model with this script; without one it says what `answer` says."""
         return Model(*(script or (self.answer,)), blocked=blocked)
 
-    def turn(self, model: Model, *, stream: bool = True, question: str | None = None) -> Turn:
-        """A turn without a session. Its call ends `patience` seconds from now."""
+    def turn(self, model: Model, *, stream: bool = True, question: str | None = None, **fields: Any) -> Turn:
+        """A turn without a session. Its call ends `patience` seconds from now. fields: further ones of its request."""
         entry = self.project.entry()
         request: Any = {
             "messages": [{"role": "user", "content": question or self.question}],
             **({"stream": True} if stream else {}),
+            **fields,
         }
         call = Call(entry, "request-1", asyncio.get_running_loop().time() + self.patience)
 
         async def ask_model(operation: Operation, request: Any, _model: str | None) -> Any:
+            asked = {**request, "model": entry.model}
             if operation is CHAT:
-                return await model.answer(request, call)
-            return await getattr(model.provider, operation.method)(request, call)
+                return await model.answer(asked, call)
+            return await getattr(model.provider, operation.method)(asked, call)
 
         known = TurnModel(entry.model)
         return Turn(self.project, entry, request, call, fields=self.fields, model=known, ask_model=ask_model)

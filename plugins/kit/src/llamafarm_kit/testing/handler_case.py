@@ -12,6 +12,8 @@ import pytest
 from llamafarm import AgentHandlerSpec, Reply
 from llamafarm.config.load import load_project
 from llamafarm.gateway import Context, Gateway
+from llamafarm.handlers.link import Link
+from llamafarm.handlers.select import build_link
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.sessions import SessionStore
@@ -51,6 +53,7 @@ class HandlerCase(Contract):
     handler: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = {}
     config: ClassVar[Mapping[str, Any]] = {}
+    files: ClassVar[Mapping[str, str]] = {}
     fields: ClassVar[Mapping[str, Any]] = {}
     sends: ClassVar[Mapping[str, Any]] = {}
     question: ClassVar[str] = "How are the cows today?"
@@ -74,22 +77,29 @@ class HandlerCase(Contract):
         return self.load(tmp_path, self.options)
 
     @pytest.fixture
-    def bench(self, project: Project) -> Bench:
-        """The handler by itself, built from its options."""
-        spec = self.spec
-        options = project.handler_options.get(spec.name)
-        if options is None and spec.options is not None:
-            options = spec.options()
-        sent = {name: TypeAdapter(spec.fields[name]).validate_python(value) for name, value in self.sends.items()}
-        return Bench(spec.build(options), project, self.question, self.answer, self.patience, sent)
+    async def bench(self, project: Project) -> AsyncIterator[Bench]:
+        """The handler by itself, started, and closed at the end."""
+        link = self.link(project)
+        await link.start()
+        yield self.bench_of(link, project)
+        await link.aclose()
+
+    def bench_of(self, link: Link, project: Project) -> Bench:
+        """The place where a handler is tried, once it has been started."""
+        sent = {name: TypeAdapter(self.spec.fields[name]).validate_python(value) for name, value in self.sends.items()}
+        return Bench(link.handler, project, self.question, self.answer, self.patience, sent)
+
+    def link(self, project: Project) -> Link:
+        """The handler, built from its options for the entry of the project."""
+        return build_link(self.spec.name, project, project.entry(), self.plugins())
 
     @pytest.fixture
-    async def road(self, bench: Bench, tmp_path: Path) -> AsyncIterator[Road]:
+    async def road(self, project: Project, tmp_path: Path) -> AsyncIterator[Road]:
         """The handler in its place, between a request and a model."""
-        model = bench.model()
+        model = Model(self.answer)
         sessions = SessionStore(tmp_path / "sessions.db")
         gateway = Gateway(self.plugins(model), sessions=sessions)
-        yield Road(gateway, sessions, bench.project, model, self.sends)
+        yield Road(gateway, sessions, project, model, self.sends)
         await gateway.aclose()
 
     def plugins(self, model: Model | None = None) -> Any:
@@ -102,6 +112,8 @@ class HandlerCase(Contract):
         name = self.spec.name
         entry = {"name": "cow", "provider": "scripted", "model": "scripted-cow", "handler": [name]}
         content = {"runtime": {"models": [entry]}, **({"handlers": {name: options}} if options else {}), **self.config}
+        for file, text in self.files.items():
+            (folder / file).write_text(text, encoding="utf-8")
         path = folder / "llamafarm.yaml"
         path.write_text(json.dumps(content), encoding="utf-8")
         return load_project(path, self.plugins())

@@ -16,26 +16,31 @@ from typing import Any
 import pytest
 from llamafarm.errors import ConfigError, RequestError
 from llamafarm.gateway import NEW_SESSION, SESSION_HEADER
-from llamafarm.wire import CHAT
+from llamafarm.wire import CHAT, OPERATIONS
 from pydantic import TypeAdapter, ValidationError
 
+from llamafarm_kit.testing.bench import Bench
 from llamafarm_kit.testing.handler_case import Road
+from llamafarm_kit.testing.handler_life import HandlerLife
 from llamafarm_kit.testing.handler_turns import HandlerTurns
 from llamafarm_kit.testing.schemas import default_problems, open_problems, schema_problems
 
+WIRE_FIELDS = frozenset[str]().union(*(operation.fields for operation in OPERATIONS))
+"""Of all operations: a handler may ask a model something else than a chat."""
 WRONG = ({"no": "such"}, ["no such"], "no such value", -1.5, None, True)
 """Values, one of which any type that says something refuses."""
 
 
-class AgentHandlerContract(HandlerTurns):
+class AgentHandlerContract(HandlerTurns, HandlerLife):
     """What holds for every agent handler; subclass it and name yours.
 
     handler: its name. options: its options, as under `handlers:` in llamafarm.yaml. config: further top-level keys
-    that it needs there. fields: example values of its request fields; generated for those that are not given. sends:
-    those that every request has, for a handler that does nothing without them. question: what the user says.
-    answer(request): what the model says to a request. changes: why it never leaves an answer as it is, for a handler of
-    which that is true. patience: seconds that anything may take before it counts as hanging. spec: its record,
-    where it is not installed. xfail: see Contract.
+    that it needs there. files: texts of files that it reads, by their names beside llamafarm.yaml. fields: example
+    values of its request fields; generated for those that are not given. sends: those that every request has, for a
+    handler that does nothing without them. question: what the user says. answer(request): what the model says to a
+    request. changes: why it never leaves an answer as it is, for a handler of which that is true. patience: seconds
+    that anything may take before it counts as hanging. spec: its record, where it is not installed. xfail: see
+    Contract.
     """
 
     async def test_a_session_keeps_what_the_user_wrote_and_what_the_user_got(self, road: Road) -> None:
@@ -58,18 +63,18 @@ class AgentHandlerContract(HandlerTurns):
             await reply.aclose()
         assert said[0] == said[1]
 
-    async def test_the_other_fields_of_a_request_reach_the_model(self, road: Road) -> None:
+    async def test_the_other_fields_of_a_request_reach_the_model(self, bench: Bench) -> None:
         """What is not the handler's own is none of its business."""
-        reply = await road.ask(self.question, seed=7, temperature=0.25)
-        await reply.aclose()
-        sent = road.model.provider.requests
+        model = bench.model()
+        await bench.said(model, "frames", turn=bench.turn(model, seed=7, temperature=0.25))
+        sent = [turn.request for turn in model.turns]
         assert [(one.get("seed"), one.get("temperature")) for one in sent] == [(7, 0.25)] * len(sent)
 
     async def test_its_request_fields_are_taken_out_before_the_model_sees_them(self, road: Road) -> None:
         """A runtime refuses fields that it does not know; nor may a handler send it fields that it invents."""
         reply = await road.ask(self.question, **self.example_fields())
         await reply.aclose()
-        strange = {name for request in road.model.provider.requests for name in request} - CHAT.fields
+        strange = {name for request in road.model.provider.requests for name in request} - WIRE_FIELDS
         assert not strange, f"the model was sent {sorted(strange)}"
 
     async def test_its_request_fields_refuse_a_wrong_value(self, road: Road) -> None:
