@@ -90,6 +90,10 @@ def _announce(url: str) -> None:
 
 def _log_to_stderr(*, debug: bool) -> None:
     """Requests and their outcomes; never what was said in them. Tracebacks of plugins show with --debug."""
+    logging._srcfile = (
+        None  # who has logged is in no line; looking it up costs (Python's logging HOWTO, "Optimization")
+    )
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -20,7 +20,8 @@ def request_id_of(request: Request) -> str:
 
 def give_id(scope: Scope) -> str:
     """Give a request its id."""
-    request_id = scope[SCOPE_KEY] = f"req_{secrets.token_hex(12)}"
+    # It tells requests apart and opens nothing, so that it need not be asked of the system each time.
+    request_id = scope[SCOPE_KEY] = f"req_{random.getrandbits(96):024x}"
     return request_id
 
 

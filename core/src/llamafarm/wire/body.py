@@ -22,7 +22,9 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
     Raises BodyError where it is not UTF-8, not JSON, not an object, nested too deeply, or says a key twice.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+        value = _DECODER.decode(
+            text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+        )
     except UnicodeDecodeError as error:
         raise BodyError(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
     except json.JSONDecodeError as error:
@@ -78,6 +80,9 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise BodyError(f"The number {text} is too large.")
     return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _kind(value: Any) -> str:
