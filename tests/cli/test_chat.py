@@ -258,4 +258,5 @@ def test_the_trace_tells_on_stderr_what_the_turn_did(project):
         remote = project.lf("chat", "Hi", "--trace", "--server-url", url)
 
     assert done.stdout == remote.stdout == "You said: Hi\n"
-    assert 'provider="openai" model="echo-1"' in done.stderr
+    for told in (done.stderr, remote.stderr):
+        assert 'provider="openai" model="echo-1"' in told
