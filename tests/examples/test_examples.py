@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 from commands import Running, wait_until
-from throwaway import CORE, KIT, ROOT, Environment
+from throwaway import Environment
 
-EXAMPLES = ROOT / "examples"
 BOUND = 400.0
 """Seconds that the tests of one example may take, on a machine that is busy with other things."""
 BIRD = """\
@@ -32,21 +32,12 @@ runtime:
 """
 
 
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with the core and both examples, installed as from an index."""
-    made = Environment(tmp_path_factory.mktemp("examples"), of=[CORE, KIT])
-    made.install(CORE, KIT, EXAMPLES / "echo_process", EXAMPLES / "polish_handler")
-    return made
-
-
 @pytest.mark.timeout(500)
-@pytest.mark.parametrize("example", ["echo_process", "polish_handler"])
-def test_an_example_passes_its_own_tests(stranger: Environment, example: str) -> None:
+def test_an_example_passes_its_own_tests(stranger: Environment, example: Path) -> None:
     """Only its tests and settings are there: its code can come from its wheel alone."""
-    folder = stranger.folder / example
-    shutil.copytree(EXAMPLES / example / "tests", folder / "tests")
-    shutil.copy(EXAMPLES / example / "pyproject.toml", folder)
+    folder = stranger.folder / example.name
+    shutil.copytree(example / "tests", folder / "tests")
+    shutil.copy(example / "pyproject.toml", folder)
     tests = stranger.start("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
     try:
         said, _ = tests.communicate(timeout=BOUND)
@@ -56,26 +47,26 @@ def test_an_example_passes_its_own_tests(stranger: Environment, example: str) ->
     assert "skipped" not in said
 
 
-def test_both_are_installed_and_active(stranger: Environment) -> None:
+def test_all_are_installed_and_active(stranger: Environment) -> None:
     listed = stranger.lf("plugins", "list", "--json")
     assert {row["name"]: row["status"] for row in json.loads(listed.stdout)} == {
         "simple": "active",
         "echo": "active",
+        "openai": "active",
         "polish": "active",
+        "recall": "active",
     }
 
 
-@pytest.mark.parametrize("package", ["llamafarm_echo_process", "llamafarm_polish_handler"])
-def test_a_wheel_carries_type_hints_and_its_licence(stranger: Environment, package: str) -> None:
+def test_a_wheel_carries_type_hints_and_its_licence(stranger: Environment, example: Path) -> None:
+    package = f"llamafarm_{example.name}"
     assert (stranger.site / package / "py.typed").exists()
     assert list(stranger.site.glob(f"{package}-*.dist-info/licenses/LICENSE"))
 
 
-@pytest.mark.parametrize("package", ["llamafarm_echo_process", "llamafarm_polish_handler"])
-def test_an_example_is_written_from_public_names_alone(package: str) -> None:
+def test_an_example_is_written_from_public_names_alone(example: Path) -> None:
     """`import llamafarm`, its public modules and `llamafarm_kit.testing`, and never a module inside."""
-    [folder] = [path.parents[1] for path in EXAMPLES.glob(f"*/src/{package}")]
-    lines = [line for path in folder.rglob("*.py") for line in path.read_text().splitlines()]
+    lines = [line for path in example.rglob("*.py") for line in path.read_text().splitlines()]
     imports = {line for line in lines if line.startswith(("from llamafarm", "import llamafarm"))}
     assert "import llamafarm" in imports
     inside = {line for line in imports if line.startswith(("from llamafarm.", "from llamafarm_kit"))}
@@ -136,7 +127,7 @@ def test_interrupting_a_chat_kills_the_program(stranger: Environment) -> None:
 
 @pytest.fixture(scope="module")
 def api(stranger: Environment) -> Iterator[httpx.Client]:
-    """The API of a project with both examples, served by the environment's own `lf`."""
+    """The API of a project with two of the examples, served by the environment's own `lf`."""
     stranger.write("served/llamafarm.yaml", POLISHED)
     with Running(stranger.start("lf", "serve", "--port", "0", cwd=stranger.folder / "served")) as serving:
         serving.until("/v1\n", where="stderr")
