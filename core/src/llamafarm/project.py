@@ -102,9 +102,10 @@ class Project:
                 if isinstance(entry, BrokenEntry):
                     raise entry.error
                 return entry
-        raise self._unknown(wanted)
+        raise self.unknown(wanted)
 
-    def _unknown(self, name: str | None) -> UsageError:
+    def unknown(self, name: str | None) -> UsageError:
+        """The error for a name that no entry has, with the nearest ones."""
         import difflib
 
         names = [entry.name for entry in self.models]

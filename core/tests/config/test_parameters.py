@@ -44,6 +44,27 @@ def test_every_parameter_that_requests_would_be_refused_for_is_told_at_its_place
 
 @pytest.mark.parametrize("field", ["model_api_parameters", "extra_body"])
 @pytest.mark.parametrize(
+    "name",
+    [
+        "messages",
+        "prompt",
+        "input",
+        "image",
+        "file",
+        "query",
+        "documents",
+        "text_1",
+        "stream",
+        "stream_format",
+        "model",
+    ],
+)
+def test_what_only_a_request_can_set_is_refused(told, field, name):
+    assert told(COW, field, f"{{{name}: x}}") == [f"{name}: can be set by a request only; leave it out"]
+
+
+@pytest.mark.parametrize("field", ["model_api_parameters", "extra_body"])
+@pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ("{top_p: 2}", "top_p: must be a number from 0 to 1, not 2"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.errors import ConfigError, UpstreamError
+from llamafarm.errors import UpstreamError
 from llamafarm.handlers.base import Turn
 from llamafarm.handlers.simple import SimpleHandler
 from llamafarm.project import Project, PromptSet
@@ -82,12 +82,6 @@ async def test_system_messages_of_a_request_are_left_alone_where_there_are_no_pr
     own = [{"role": "system", "content": "One."}, {"role": "system", "content": "Two."}]
     await SimpleHandler().run(turn(sets=[], messages=[*own, ASKED]), model)
     assert model.asked == [[*own, ASKED]]
-
-
-async def test_a_prompt_set_that_does_not_exist_is_an_error_that_names_those_that_do():
-    with pytest.raises(ConfigError, match="'hose'") as refusal:
-        await SimpleHandler().run(turn(named=["hose"]), Model(ScriptedReply("Hello.")))
-    assert refusal.value.hint == "Prompt sets: house, style."
 
 
 async def test_without_a_session_the_reply_is_the_very_object_that_the_model_gave():

@@ -46,7 +46,7 @@ class ChatTurn:
         chain = self._served.chain(self._entry, wanted)
         lease = self._served.lease(self._entry)
         body, fields = take_handler_fields(merged(asked, self._entry, CHAT, lease.parameters), chain)
-        await refuse_foreign_fields(body, CHAT, self._served)
+        await refuse_foreign_fields(body, CHAT, self._served.field_owners)
         session = await self._open_session(sessions)
         turn = self._turn(body, fields, session)
         try:

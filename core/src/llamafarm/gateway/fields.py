@@ -7,26 +7,19 @@ are different on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from llamafarm.errors import ConfigError, RequestError
+from llamafarm.errors import RequestError
 from llamafarm.handlers.link import Link
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters
-from llamafarm.wire.operations import ALL_FIELDS, OTHER_NAMES, OWN_FIELDS, TEXT_FIELDS, Operation
+from llamafarm.wire.operations import ALL_FIELDS, OTHER_NAMES, TEXT_FIELDS, Operation
 
 HANDLER_FIELD = "handler"
 """The field by which a request chooses agent handlers."""
-
-
-class FieldOwners(Protocol):
-    """Who knows the request fields of all installed agent handlers."""
-
-    async def field_owners(self) -> Mapping[str, str]:
-        """The name of the handler that owns each field."""
 
 
 def merged(
@@ -40,15 +33,10 @@ def merged(
     What a request says replaces what the entry says of the same, under whichever name: see `Parameters.replaced_by`.
     A parameter of the configuration that belongs to another operation is left out, so that one entry can serve several:
     a `temperature` says nothing about embeddings. Of `model_api_parameters`, an operation that generates nothing gets
-    only the fields that it defines. Raises ConfigError for a parameter that only a request can set.
+    only the fields that it defines.
     """
     if not entry.model_api_parameters and not entry.extra_body:
         return dict(request)
-    for name in OWN_FIELDS.intersection([*entry.model_api_parameters, *entry.extra_body]):
-        raise ConfigError(
-            f"The parameters of the model entry {entry.name!r} set {name!r}, which only a request can set.",
-            hint="Remove it from `model_api_parameters` and `extra_body`.",
-        )
     fitting = _fitting(entry.model_api_parameters, operation, ALL_FIELDS)
     known = {name: value for name, value in fitting.items() if name in operation.fields or operation.returns != "value"}
     extra = _fitting(entry.extra_body, operation, TEXT_FIELDS if operation.returns == "reply" else ALL_FIELDS)
@@ -93,14 +81,16 @@ def take_handler_fields(request: Mapping[str, Any], chain: Iterable[Link]) -> tu
     return rest, fields
 
 
-async def refuse_foreign_fields(request: Mapping[str, Any], operation: Operation, owners: FieldOwners) -> None:
+async def refuse_foreign_fields(
+    request: Mapping[str, Any], operation: Operation, owners: Callable[[], Awaitable[Mapping[str, str]]]
+) -> None:
     """Raise RequestError for a field of an agent handler that the request does not go through.
 
-    Only a field that the wire does not define makes it look at all installed handlers.
+    owners: the handler that owns each field, of all that are installed; asked only for a field that the wire lacks.
     """
     if operation.fields.issuperset(request):
         return
-    owner = await owners.field_owners()
+    owner = await owners()
     for name in sorted(owner.keys() & request.keys() - operation.fields):
         raise RequestError(
             f"The field {name!r} belongs to the agent handler {owner[name]!r}, which this {operation.name} request "

@@ -70,7 +70,7 @@ class Gateway:
             return await ChatTurn(self._dispatcher, served, entry, context, end).run(request, self.sessions)
         lease = served.lease(entry)
         body = merged(request, entry, operation, lease.parameters)
-        await refuse_foreign_fields(body, operation, served)
+        await refuse_foreign_fields(body, operation, served.field_owners)
         if context.session is not None:
             raise RequestError(f"A session keeps chats: {operation.name} has none.", param=SESSION_HEADER)
         answer = await self._dispatcher.ask(served.project, lease, operation, body, context)

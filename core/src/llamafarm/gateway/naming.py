@@ -65,7 +65,7 @@ def _unknown(project: Project, name: str, plugins: PluginManager) -> UsageError:
         message = f"There is no llamafarm.yaml here, so that {name!r} names no model entry."
         error = UsageError(message, code="model_not_found", param="model")
     else:
-        error = _no_entry(project, name)
+        error = project.unknown(name)
     providers = sorted({entry.provider for entry in project.models}) or sorted(plugins.providers())
     own = (
         "Where it is a runtime's own id, name its provider too (`--provider`, in a request `provider`): "
@@ -75,11 +75,3 @@ def _unknown(project: Project, name: str, plugins: PluginManager) -> UsageError:
     having = f"It is the model of {', '.join(same)}." if same else ""
     error.hint = " ".join(filter(None, [having, error.hint, own]))
     return error
-
-
-def _no_entry(project: Project, name: str) -> UsageError:
-    try:
-        project.entry(name)
-    except UsageError as error:
-        return error
-    raise AssertionError(f"{name!r} is an entry")

@@ -94,7 +94,7 @@ def with_trace(reply: Reply, trace: Trace, secrets: Collection[str]) -> Reply:
     """The reply, and at its end the notes of its turn, without secrets."""
 
     def last() -> dict[str, Any]:
-        return {TRACE_FIELD: {"trace": [_masked(row, secrets) for row in trace.rows()]}}
+        return {TRACE_FIELD: {"trace": [_masked(row, secrets) for row in trace.rows]}}
 
     return reply.after(last)
 

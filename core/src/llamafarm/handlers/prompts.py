@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import takewhile
 
-from llamafarm.errors import ConfigError
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.wire.chat import Message
 
 
 def prompt_messages(project: Project, entry: ModelEntry) -> list[Message]:
-    """The messages of the entry's prompt sets, in the entry's order; an entry that names none gets all sets in order.
-
-    Raises ConfigError for a set that the project does not have.
-    """
+    """The messages of the prompt sets that the entry names, in its order; all sets where it names none."""
     sets = {prompts.name: prompts.messages for prompts in project.prompts}
-    names = entry.prompts or list(sets)
-    return [message for name in names for message in _messages(name, sets, entry)]
-
-
-def _messages(name: str, sets: Mapping[str, tuple[Message, ...]], entry: ModelEntry) -> tuple[Message, ...]:
-    if name not in sets:
-        raise ConfigError(
-            f"The model entry {entry.name!r} names the prompt set {name!r}, which does not exist.",
-            hint=f"Prompt sets: {', '.join(sets) or 'none'}.",
-        )
-    return sets[name]
+    return [message for name in entry.prompts or sets for message in sets[name]]
 
 
 def put_before(conversation: list[Message], prompts: list[Message]) -> list[Message]:

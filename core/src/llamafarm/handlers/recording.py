@@ -7,7 +7,6 @@ that the answer is complete, so that whoever has read the end of an answer finds
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -49,16 +48,21 @@ class RecordedReply(WrappedReply):
         answer = StreamedAnswer()
         async with aclosing(self._reply.frames()) as frames:
             async for frame in sse.split(frames):
-                if answer.add_frame(frame):
+                event = sse.parse(frame)
+                if event is not None and event.data.strip() == "[DONE]":
+                    answer.is_finished = True
                     await self._keep_streamed(answer)
+                elif event is not None:
+                    answer.add(event.object())
                 yield frame
         await self._keep_streamed(answer)
 
     async def _keep_streamed(self, answer: StreamedAnswer) -> None:
-        message = answer.message() if answer.ended_well and not answer.kept else None
-        if message is not None:
-            answer.kept = True
-            await self._keep(message)
+        """Keep it once, where it has ended and holds a message."""
+        choices = answer.whole()["choices"] if answer.is_finished and not answer.is_spoiled else ()
+        if choices:
+            answer.is_spoiled = True
+            await self._keep(choices[0]["message"])
 
     async def _keep(self, message: Mapping[str, Any]) -> None:
         kept: Any = {name: message[name] for name in KEPT_FIELDS if message.get(name) is not None}
@@ -66,50 +70,27 @@ class RecordedReply(WrappedReply):
         await self._session.append([*self._turn.request["messages"], *self._turn.steps, kept])
 
 
-class StreamedAnswer:
-    """What the chunks of a stream make together.
-
-    ended_well: a finish reason or `[DONE]` has come, and no error.
-    """
+class StreamedAnswer(Assembler):
+    """An answer that is put together while it passes. Spoiled is one that holds an error, or is kept already."""
 
     def __init__(self) -> None:
-        self.kept = False
-        self._finished = False
-        self._failed = False
-        self._assembler = Assembler()
+        super().__init__()
+        self.is_finished = False
+        self.is_spoiled = False
 
-    @property
-    def ended_well(self) -> bool:
-        return self._finished and not self._failed
-
-    def add_frame(self, frame: bytes) -> bool:
-        """Read one whole SSE frame; True for the one that ends the stream."""
-        event = sse.parse(frame)
-        if event is None or not event.data:
-            return False
-        if event.data.strip() == "[DONE]":
-            self._finished = True
-            return True
-        try:
-            self.add(json.loads(event.data))
-        except ValueError:
-            self._failed = True
-        return False
-
-    def add(self, chunk: Any) -> None:
+    def add(self, chunk: Mapping[str, Any] | None) -> None:
         """Read one chunk. An object that is not a chunk, such as an error in the stream, spoils the answer."""
-        if not isinstance(chunk, dict) or chunk.get("error"):
-            self._failed = True
+        if chunk is None or chunk.get("error"):
+            self.is_spoiled = True
             return
         try:
-            self._assembler.add(chunk)
+            super().add(chunk)
         except ValueError:
-            self._failed = True
-            return
-        ends = [choice.get("finish_reason") for choice in chunk.get("choices") or ()]
-        self._finished = self._finished or any(ends)
+            self.is_spoiled = True
+        else:
+            self.is_finished = self.is_finished or any(map(is_end, chunk.get("choices") or ()))
 
-    def message(self) -> Mapping[str, Any] | None:
-        """The message of the first choice; None where none has come."""
-        choices = self._assembler.whole()["choices"]
-        return choices[0]["message"] if choices else None
+
+def is_end(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice of a chunk says why it ends."""
+    return bool(choice.get("finish_reason"))

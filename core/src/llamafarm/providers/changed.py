@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -56,7 +55,8 @@ class AppendedReply(WrappedReply):
         first: Mapping[str, Any] | None = None
         async with aclosing(self._reply.frames()) as frames:
             async for frame in frames:
-                first = first or _chunk_of(frame)
+                if first is None and (event := sse.parse(frame)) is not None:
+                    first = event.object()
                 if frame == sse.DONE:
                     yield sse.encode(self._last(first or {}))
                 yield frame
@@ -108,16 +108,6 @@ def _with_text(
 
 def _choice(index: int, text: str) -> dict[str, Any]:
     return {"index": index, "delta": {"content": text}, "finish_reason": None}
-
-
-def _chunk_of(frame: bytes) -> Mapping[str, Any] | None:
-    """The chunk in a frame; None where it holds none."""
-    event = sse.parse(frame)
-    try:
-        chunk = json.loads(event.data) if event else None
-    except ValueError:
-        return None
-    return chunk if isinstance(chunk, dict) else None
 
 
 async def _each(items: Any) -> AsyncGenerator[Any, None]:

@@ -31,6 +31,14 @@ class Event:
     data: str
     name: str = ""
 
+    def object(self) -> dict[str, Any] | None:
+        """The JSON object that the data is; None where it is none."""
+        try:
+            value = json.loads(self.data)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
 
 class EventTooLarge(ValueError):
     """One event is larger than MAX_EVENT_BYTES: the sender is broken or hostile."""
