@@ -7,7 +7,7 @@ import os
 import psutil
 import pytest
 from llamafarm.errors import ConnectionFailed, ModelNotFound, ProviderError, UpstreamError
-from llamafarm.providers.base import Call, Progress, operations
+from llamafarm.providers.base import Call, CountsTokens, Progress, operations
 from llamafarm.services.state import ServiceFiles, ServiceState
 from llamafarm.wire import sse
 from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering
@@ -28,6 +28,8 @@ class Runtime:
 
     def __init__(self) -> None:
         self.known: set[str] = set()
+        self.tokens: int | None = 42
+        self.counted: list[dict] = []
         self.loads: list[dict] = []
         self.load_events: list[bytes] | None = None
         self.pulls: list[dict] = []
@@ -68,6 +70,10 @@ class Runtime:
         await peer.stream(b": keep-alive\n\n", *events)
 
     async def answer(self, asked: Asked, peer: Peer) -> None:
+        if asked.path == "/v1/chat/completions/input_tokens":
+            self.counted.append(asked.body)
+            await peer.answer(200, {"object": "chat.completion.input_tokens", "input_tokens": self.tokens})
+            return
         if asked.path == "/v1/embeddings":
             inputs = asked.body["input"]
             data = [{"object": "embedding", "index": i, "embedding": [float(len(t))]} for i, t in enumerate(inputs)]
@@ -114,6 +120,23 @@ class Asking:
 
 def test_it_can_do_chat_completions_and_embeddings():
     assert [row.name for row in operations(UniversalProvider)] == ["chat", "completions", "embeddings"]
+
+
+async def test_tokens_are_counted_with_the_model_loaded_from_what_the_prompt_consists_of(runtime, upstream):
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    request = {"messages": MESSAGES, "model": "e", "tools": tools, "stream": True, "temperature": 0.5}
+    async with Asking(upstream) as asking:
+        assert isinstance(asking.provider, CountsTokens)
+        assert await asking.provider.count_tokens(request, asking.call()) == 42
+    assert len(runtime.loads) == 1
+    assert runtime.counted[-1] == {"messages": MESSAGES, "tools": tools, "model": "org/model"}
+
+
+async def test_an_answer_that_counts_nothing_is_the_runtimes_fault(runtime, upstream):
+    runtime.tokens = None
+    async with Asking(upstream) as asking:
+        with pytest.raises(UpstreamError, match="counted no tokens"):
+            await asking.provider.count_tokens({"messages": MESSAGES}, asking.call())
 
 
 async def test_the_first_request_loads_the_model_with_the_entrys_settings_and_later_ones_do_not(runtime, upstream):

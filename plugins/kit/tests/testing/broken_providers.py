@@ -135,7 +135,10 @@ class AcmeMedia(Acme):
 
 
 class AcmeFiles(Acme):
-    """The same where the runtime can fetch and delete models."""
+    """The same where the runtime can fetch and delete models, and count tokens."""
+
+    async def count_tokens(self, request, call):
+        return (await self.upstream.post_json("/tokenize", request, call))["count"]
 
     async def pull(self, call):
         await self.upstream.post_json("/pull", {"model": call.entry.model}, call)

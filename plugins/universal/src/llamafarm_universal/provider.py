@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from llamafarm import Call, Endpoint, Health, ModelInfo, Progress, Reply
-from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError
+from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
 from llamafarm.http import Answer, host_and_port, is_loopback
 from llamafarm.services import token_of
 from llamafarm.wire import (
@@ -37,6 +37,9 @@ SILENCE = 600.0
 """Seconds that the runtime may say nothing while it loads or downloads; it sends comments while it works."""
 FETCHED_BY = ("revision", "trust_remote_code")
 """The settings that decide which files are fetched."""
+COUNT_PATH = "/chat/completions/input_tokens"
+PROMPT_FIELDS = ("messages", "tools", "tool_choice", "chat_template_kwargs")
+"""What decides how long the prompt of a chat is."""
 _NEEDED = {"loaded": "model", "pulled": "id"}
 """What the last event of each kind says at least."""
 NOT_LOADED = "model_not_loaded"
@@ -56,6 +59,17 @@ class UniversalProvider:
     async def chat(self, request: ChatRequest, call: Call) -> Reply:
         """Ask for a chat completion. Raises ProviderError."""
         return await self._ask(CHAT, cast("dict[str, Any]", request), call)
+
+    async def count_tokens(self, request: ChatRequest, call: Call) -> int:
+        """How many tokens the prompt of a chat has, its tools included. Raises ProviderError."""
+        prompt = {name: value for name, value in request.items() if name in PROMPT_FIELDS}
+        answer = await self._with_model(
+            call, lambda handle: self._client.upstream.post_json(COUNT_PATH, {**prompt, "model": handle}, call)
+        )
+        if (tokens := _whole(answer, "input_tokens")) is None:
+            message = f"{self.endpoint.named(call.entry.model)} at {self.endpoint.address} counted no tokens."
+            raise UpstreamError(message, provider=self.endpoint.provider)
+        return tokens
 
     async def complete(self, request: CompletionRequest, call: Call) -> Reply:
         """Ask for the continuation of a text. Raises ProviderError."""

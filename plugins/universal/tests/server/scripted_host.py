@@ -108,6 +108,10 @@ class Host:
             ]
             self.send(m.Embedded(command.request_id, tuple(vectors), 2 * len(command.inputs)))
 
+    def count(self, command: m.Count) -> None:
+        if not self.refused(command):
+            self.send(m.Counted(command.request_id, 7))
+
     def generate(self, command: m.Generate) -> None:
         if self.refused(command):
             return

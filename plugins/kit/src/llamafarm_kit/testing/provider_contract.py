@@ -149,7 +149,7 @@ def _is_well_formed(info: Any) -> bool:
 
 def _odd_methods(provider: Any) -> Iterator[str]:
     """What is wrong with the methods of a provider, in words."""
-    known = {row.method for row in OPERATIONS}
+    known = {row.method for row in OPERATIONS} | {"count_tokens"}
     for name in _BESIDES:
         if not inspect.iscoroutinefunction(getattr(provider, name, None)):
             yield f"it has no `async def {name}`"
@@ -158,7 +158,7 @@ def _odd_methods(provider: Any) -> Iterator[str]:
         if name in known and not (inspect.iscoroutinefunction(method) and len(parameters) == 2):
             yield f"`{name}` is not `async def {name}(self, request, call)`"
         if name not in known and parameters == ("request", "call"):
-            yield f"`{name}` is no operation's method; there is {', '.join(sorted(known))}"
+            yield f"`{name}` is no method that anybody calls; there is {', '.join(sorted(known))}"
 
 
 def _parameters(method: Any) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from llamafarm_universal.host.messages import (
     Accepted,
     Cancel,
     Command,
+    Count,
+    Counted,
     Embed,
     Embedded,
     Event,
@@ -43,8 +45,8 @@ from llamafarm_universal.host.options import HostOptions
 
 log = logging.getLogger(__name__)
 
-Answer = LoadProgress | Loaded | Accepted | Piece | Finished | Embedded | Unloaded | Pulled | Removed | Failed
-Work = Load | Generate | Embed | Unload | Pull | Remove
+Answer = LoadProgress | Loaded | Accepted | Piece | Finished | Counted | Embedded | Unloaded | Pulled | Removed | Failed
+Work = Load | Generate | Count | Embed | Unload | Pull | Remove
 _NOT_LAST = (LoadProgress, Accepted, Piece)
 
 
@@ -110,7 +112,7 @@ class Host:
         match item:
             case Cancel(request_id):
                 self._cancel(request_id)
-            case Load() | Generate() | Embed() | Unload() | Pull() | Remove():
+            case Load() | Generate() | Count() | Embed() | Unload() | Pull() | Remove():
                 self._start(item)
             case Stop():
                 raise AssertionError("the reader ends the process")
@@ -155,7 +157,7 @@ class Host:
         if isinstance(request.command, Load):
             self.emit(Loaded(request_id, resident.engine.model))
             return
-        assert isinstance(request.command, Generate | Embed)
+        assert isinstance(request.command, Generate | Count | Embed)
         request.resident = resident
         self._registry.begin(resident)
         self._working[id(resident)] = resident

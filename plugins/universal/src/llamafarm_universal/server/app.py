@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from llamafarm_universal.server.activity import ActivityMiddleware
 from llamafarm_universal.server.body import parse_text
-from llamafarm_universal.server.chat import chat
+from llamafarm_universal.server.chat import chat, count
 from llamafarm_universal.server.completions import complete
 from llamafarm_universal.server.embeddings import embed
 from llamafarm_universal.server.files import pull, remove
@@ -42,6 +42,7 @@ def _routes(limit: int) -> list[Route]:
         Route("/health", health, methods=["GET"]),
         live_route(),
         Route("/v1/chat/completions", takes_json(chat), methods=["POST"]),
+        Route("/v1/chat/completions/input_tokens", takes_json(count), methods=["POST"]),
         Route("/v1/completions", takes_json(complete), methods=["POST"]),
         Route("/v1/embeddings", takes_json(embed), methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),

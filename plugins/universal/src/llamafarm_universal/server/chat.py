@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions."""
+"""POST /v1/chat/completions, and the length of its prompt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from llamafarm.web import EventStream, json_answer, request_id_of
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.host.messages import ChatPrompt
+from llamafarm_universal.host.messages import ChatPrompt, Count, Counted
 from llamafarm_universal.server.chat_answer import Answer, frames, whole
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed, parse
@@ -21,17 +21,17 @@ from llamafarm_universal.server.tool_calls import CLOSE
 async def chat(request: Request, body: dict[str, Any]) -> Response:
     parsed = parse(body, CHAT)
     check_stream_options(parsed)
-    tools = () if parsed.get("tool_choice") == "none" else parsed.get("tools", ())
+    prompt = chat_prompt(parsed)
     runtime, request_id = runtime_of(request), request_id_of(request)
     generation = await generate(
         runtime,
         request_id,
         runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request)),
-        (ChatPrompt(parsed.values["messages"], tools, parsed.get("chat_template_kwargs", {})),),
-        chat_sampling(parsed, stop=_after_one_call(parsed) if tools else ()),
+        (prompt,),
+        chat_sampling(parsed, stop=_after_one_call(parsed) if prompt.tools else ()),
         parsed.get("n", 1),
     )
-    answer = Answer(generation, f"chatcmpl-{request_id}", parsed.values["model"], with_tools=bool(tools))
+    answer = Answer(generation, f"chatcmpl-{request_id}", parsed.values["model"], with_tools=bool(prompt.tools))
     if not parsed.get("stream"):
         try:
             return json_answer(await whole(answer), headers=ignored_header(parsed))
@@ -43,6 +43,29 @@ async def chat(request: Request, body: dict[str, Any]) -> Response:
         keep_alive=runtime.settings.keep_alive_seconds,
         headers=ignored_header(parsed),
     )
+
+
+async def count(request: Request, body: dict[str, Any]) -> Response:
+    """POST /v1/chat/completions/input_tokens: how many tokens the prompt of this very request has.
+
+    Source of the route and of its answer: llama.cpp's server, which has them after OpenAI's for responses.
+    """
+    parsed = parse(body, CHAT)
+    runtime = runtime_of(request)
+    ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
+    ticket = await runtime.submit((Count(request_id_of(request), ref, chat_prompt(parsed)),), slots=1)
+    try:
+        while not isinstance(event := await ticket.events.next(), Counted):
+            pass  # the model is loaded first
+    finally:
+        ticket.close()
+    return json_answer({"object": "chat.completion.input_tokens", "input_tokens": event.prompt_tokens})
+
+
+def chat_prompt(parsed: Parsed) -> ChatPrompt:
+    """What the chat template gets to see of a request."""
+    tools = () if parsed.get("tool_choice") == "none" else parsed.get("tools", ())
+    return ChatPrompt(parsed.values["messages"], tools, parsed.get("chat_template_kwargs", {}))
 
 
 def _after_one_call(parsed: Parsed) -> tuple[str, ...]:

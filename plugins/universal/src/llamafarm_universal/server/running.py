@@ -10,6 +10,8 @@ from llamafarm.errors import LlamaFarmError
 from llamafarm_universal.host.messages import (
     Cancel,
     Command,
+    Count,
+    Counted,
     Embed,
     Embedded,
     Event,
@@ -27,10 +29,10 @@ from llamafarm_universal.host.messages import (
 )
 from llamafarm_universal.server.errors import failure
 
-Request = Load | Generate | Embed | Unload | Pull | Remove
+Request = Load | Generate | Count | Embed | Unload | Pull | Remove
 REPEAT_SECONDS = 1.0
 """A killed host is noticed within this time."""
-LAST_EVENTS = (Loaded, Unloaded, Pulled, Removed, Embedded, Finished)
+LAST_EVENTS = (Loaded, Unloaded, Pulled, Removed, Counted, Embedded, Finished)
 
 
 class Running:

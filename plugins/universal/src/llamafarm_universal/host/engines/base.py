@@ -11,12 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from llamafarm_universal.host.messages import Accepted, Embed, Embedded, Failed, Finished, Generate, LoadedModel, Piece
+from llamafarm_universal.host.messages import (
+    Accepted,
+    Count,
+    Counted,
+    Embed,
+    Embedded,
+    Failed,
+    Finished,
+    Generate,
+    LoadedModel,
+    Piece,
+)
 from llamafarm_universal.host.models.plan import LoadPlan
 from llamafarm_universal.host.options import HostOptions
 
-Work = Generate | Embed
-Result = Accepted | Piece | Finished | Embedded | Failed
+Work = Generate | Count | Embed
+Result = Accepted | Piece | Finished | Counted | Embedded | Failed
 Emit = Callable[[Result], None]
 
 
@@ -31,7 +42,10 @@ class Engine(Protocol):
         ...
 
     def submit(self, work: Work, emit: Emit) -> None:
-        """Queue a request: emits Accepted now, the rest from `step`. Raises RequestFailed to refuse it."""
+        """Queue a request: emits Accepted now, the rest from `step`; Counted comes at once.
+
+        Raises RequestFailed to refuse it.
+        """
         ...
 
     def cancel(self, request_id: str) -> None:

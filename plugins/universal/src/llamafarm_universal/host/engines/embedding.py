@@ -15,7 +15,7 @@ import torch
 from llamafarm_universal.host.engines.base import Emit, Work
 from llamafarm_universal.host.engines.encoders import Encoder, Ids, PooledEncoder, SentenceEncoder
 from llamafarm_universal.host.failure import RequestFailed, explained, refused
-from llamafarm_universal.host.messages import Accepted, Embed, Embedded, Generate, LoadedModel
+from llamafarm_universal.host.messages import Accepted, Count, Embed, Embedded, Generate, LoadedModel
 from llamafarm_universal.host.models.loader import Weights, load_weights
 from llamafarm_universal.host.models.plan import LoadPlan
 from llamafarm_universal.host.options import HostOptions
@@ -63,7 +63,7 @@ class EmbeddingEngine:
         return cls(PooledEncoder(weights, "last" if _is_decoder(weights.module) else "mean"), weights, options)
 
     def submit(self, work: Work, emit: Emit) -> None:
-        if isinstance(work, Generate):
+        if isinstance(work, Generate | Count):
             raise RequestFailed(
                 "not_supported",
                 f"`{work.ref.id}` is an embedding model: it generates no text.",

@@ -4,6 +4,7 @@ The server sends commands, the host answers each with events that carry the comm
 
     Load      -> LoadProgress*, Loaded | Failed
     Generate  -> LoadProgress*, Accepted, Piece*, Finished (one for each of `n` sequences) | Failed, at any point
+    Count     -> LoadProgress*, Counted | Failed
     Embed     -> LoadProgress*, Accepted, Embedded | Failed
     Unload    -> Unloaded | Failed
     Pull      -> LoadProgress*, Pulled | Failed
@@ -11,9 +12,9 @@ The server sends commands, the host answers each with events that carry the comm
     Cancel    -> nothing more for that request, and its slot is free within one step
     Stop      -> the host ends
 
-A request's last event is Loaded, Unloaded, Pulled, Removed, Embedded, Failed or its n-th Finished. `Ready` is sent
-once, at the start, and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with an
-empty request id in place of `Ready` says why the host cannot start.
+A request's last event is Loaded, Unloaded, Pulled, Removed, Counted, Embedded, Failed or its n-th Finished. `Ready` is
+sent once, at the start, and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with
+an empty request id in place of `Ready` says why the host cannot start.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from llamafarm_universal.host.messages.commands import (
     Cancel,
     ChatPrompt,
     Command,
+    Count,
     Device,
     Dtype,
     Embed,
@@ -38,6 +40,7 @@ from llamafarm_universal.host.messages.commands import (
 )
 from llamafarm_universal.host.messages.events import (
     Accepted,
+    Counted,
     Embedded,
     Event,
     Failed,
@@ -60,6 +63,8 @@ __all__ = [
     "Cancel",
     "ChatPrompt",
     "Command",
+    "Count",
+    "Counted",
     "Device",
     "Dtype",
     "Embed",

@@ -89,6 +89,15 @@ class Generate:
 
 
 @dataclass(frozen=True)
+class Count:
+    """Say how many tokens the prompt has; the model does not run."""
+
+    request_id: str
+    ref: ModelRef
+    prompt: ChatPrompt
+
+
+@dataclass(frozen=True)
 class Embed:
     """inputs: texts or token ids. dimensions: keep this many and normalise again, where the model allows it."""
 
@@ -135,4 +144,4 @@ class Stop:
     pass
 
 
-Command = Load | Generate | Embed | Unload | Pull | Remove | Cancel | Stop
+Command = Load | Generate | Count | Embed | Unload | Pull | Remove | Cancel | Stop

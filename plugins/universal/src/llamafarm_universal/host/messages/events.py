@@ -98,6 +98,14 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """prompt_tokens: what Accepted would say of the same prompt, were it short enough."""
+
+    request_id: str
+    prompt_tokens: int
+
+
+@dataclass(frozen=True)
 class Embedded:
     """vectors: one for each input, little-endian float32 bytes. prompt_tokens: of all inputs together."""
 
@@ -160,6 +168,7 @@ Event = (
     | Accepted
     | Piece
     | Finished
+    | Counted
     | Embedded
     | Unloaded
     | Pulled

@@ -14,7 +14,17 @@ from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopMatcher
 from llamafarm_universal.host.failure import explained, refused
-from llamafarm_universal.host.messages import Accepted, Embed, Finished, Generate, LoadedModel, Piece, TokenLogprob
+from llamafarm_universal.host.messages import (
+    Accepted,
+    Count,
+    Counted,
+    Embed,
+    Finished,
+    Generate,
+    LoadedModel,
+    Piece,
+    TokenLogprob,
+)
 from llamafarm_universal.host.models.loader import Weights, load_weights
 from llamafarm_universal.host.models.plan import LoadPlan
 from llamafarm_universal.host.options import HostOptions
@@ -52,6 +62,9 @@ class TextEngine:
             self._embedder().submit(work, emit)
             return
         prompt = encode(work.prompt, self._weights.tokenizer, work.ref.id, self._limits.vocabulary)
+        if isinstance(work, Count):
+            emit(Counted(work.request_id, len(prompt)))
+            return
         self._scheduler.add(self._sequences(work, prompt))
         self._emits[work.request_id] = emit
         emit(Accepted(work.request_id, len(prompt), self.model))

