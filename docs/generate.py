@@ -92,7 +92,10 @@ def record(name: str | None) -> str:
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is not dataclasses.MISSING:
         return f" = {field.default!r}"
-    return " = {}" if field.default_factory is not dataclasses.MISSING else ""
+    if field.default_factory is dataclasses.MISSING:
+        return ""
+    factory: Any = field.default_factory
+    return {dict: " = {}", list: " = []"}.get(factory, f" = {factory.__name__}()")
 
 
 def contract(name: str | None) -> str:
