@@ -11,6 +11,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
+from llamafarm.web.corked import Protocol
 from llamafarm.web.listener import url_of
 from llamafarm.web.stalled import Stalled
 
@@ -40,6 +41,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Protocol,
                 lifespan="on",
                 ws="none",
                 access_log=False,  # ours carries the request id
