@@ -42,12 +42,12 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
 def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
     async def answer(request: Request, body: dict[str, Any]) -> Response:
         """Check the request, ask the model, and answer as the operation returns."""
-        project = await settings.projects.of(request.path_params)
+        farm = await settings.farm(request.path_params)
         check(body, operation)
         mine = request_id_of(request)
         session, trace = request.headers.get(SESSION_HEADER), request.headers.get(TRACE_HEADER) == "1"
         context = Context(mine, session=session, progress=_logging(mine), trace=trace)
-        told: Any = await settings.gateway.ask(project, operation, body, context)
+        told: Any = await farm.relay(operation, body, context)
         if operation.returns == "value":
             return json_answer(told.content if isinstance(told, Unparsed) else told, headers=context.headers)
         if operation.returns == "content":

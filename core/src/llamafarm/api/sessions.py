@@ -9,7 +9,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llamafarm.api.settings import Settings
-from llamafarm.errors import UsageError
 from llamafarm.sessions import ProjectSessions
 from llamafarm.web.answers import json_answer
 
@@ -18,10 +17,7 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
     """Below `{prefix}/chat/sessions`."""
 
     async def kept(request: Request) -> ProjectSessions:
-        project = await settings.projects.of(request.path_params)
-        if settings.gateway.sessions is None:
-            raise UsageError("No sessions are kept here.", code="session_not_found")
-        return settings.gateway.sessions.of(project.identity)
+        return (await settings.farm(request.path_params)).sessions
 
     async def list_sessions(request: Request) -> Response:
         found = await (await kept(request)).list()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llamafarm.errors import UsageError
+from llamafarm.farm.farm import Farm
 from llamafarm.http.address import is_loopback_host
 from llamafarm.web.listener import require_key
 
@@ -67,6 +68,10 @@ class Settings:
     projects: Projects
     plugins: PluginManager
     limits: Limits
+
+    async def farm(self, path: Mapping[str, str]) -> Farm:
+        """The project that the path of a request names, open for use. Raises LlamaFarmError."""
+        return Farm(self.gateway, await self.projects.of(path))
 
 
 def _key(environ: Mapping[str, str]) -> str | None:

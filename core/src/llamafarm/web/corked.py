@@ -14,7 +14,7 @@ HEAD = b"HTTP/1.1 "
 
 
 class Protocol(Http):
-    """uvicorn's, which writes the head by itself: what the system takes for that is a tenth of a short answer's cost."""
+    """uvicorn's, which writes the head by itself: what the system takes for that is a tenth of a short answer."""
 
     def connection_made(self, transport: Any) -> None:
         """Begin."""
