@@ -44,12 +44,14 @@ class Farm:
     def __init__(self) -> None:
         self.model = ScriptedProvider(lambda request: str(request["messages"][-1]["content"]))
         self.asked: list[list[str]] = []
+        self.is_asked = asyncio.Event()
         self.error: Exception | None = None
         self.turns: list[llamafarm.Turn] = []
 
     async def embed(self, operation: Any, request: Any, model: str | None) -> Any:
         assert (operation, model) == (EMBEDDINGS, "words")
         self.asked.append(request["input"])
+        self.is_asked.set()
         await asyncio.sleep(0)
         if self.error:
             raise self.error
@@ -76,7 +78,7 @@ class Farm:
     @property
     def trace(self) -> list[dict[str, Any]]:
         """What the last turn has noted, without its times."""
-        rows = self.turns[-1].trace.rows()
+        rows = self.turns[-1].trace.rows
         return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
@@ -213,6 +215,15 @@ async def test_notes_whose_vectors_could_not_be_had_are_asked_for_again(farm, no
             await farm.ask(handler, "barn")
         farm.error = None
         assert (await (await farm.ask(handler, "barn")).completion())["sources"]
+
+
+async def test_a_reader_that_goes_away_while_notes_are_embedded_leaves_the_others_in_peace(farm, notes):
+    async with started(notes) as handler:
+        first, second = (asyncio.create_task(farm.ask(handler, "barn")) for _ in range(2))
+        await farm.is_asked.wait()
+        first.cancel()
+        assert (await (await second).completion())["sources"]
+    assert first.cancelled()
 
 
 async def test_an_embedder_that_the_project_does_not_have_is_told_with_its_option(farm, notes):
