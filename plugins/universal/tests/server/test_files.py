@@ -50,7 +50,8 @@ def test_a_pull_that_is_refused_at_once_is_a_status(shared, stream):
 
 def test_who_goes_away_cancels_the_pull(own):
     with own.http.stream("POST", "/v1/models/pull", json={"id": "hang/pull", "stream": True}) as pulling:
-        assert b"Downloading" in next(pulling.iter_raw())
+        pieces = pulling.iter_raw()  # kept: an iterator that nobody holds closes the connection
+        assert b"Downloading" in next(pieces)
         assert own.http.get("/health").json()["status"] == "ok"
 
     def cancelled():

@@ -113,7 +113,8 @@ def test_a_wrong_setting_is_named(shared, body, param):
 def test_health_answers_while_a_model_loads(own):
     request = {"id": "hang/load", "stream": True}
     with own.http.stream("POST", "/v1/models/load", json=request) as loading:
-        assert b"downloading" in next(loading.iter_raw())
+        pieces = loading.iter_raw()  # kept: an iterator that nobody holds closes the connection
+        assert b"downloading" in next(pieces)
         assert own.http.get("/health").json()["status"] == "ok"
 
 
