@@ -1,4 +1,4 @@
-"""The part of the provider contract that is about a model's files, for providers that can fetch or delete them."""
+"""The part of the provider contract that is about optional methods: fetching and deleting models, counting tokens."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from llamafarm import Call
+from llamafarm import Call, CountsTokens
 from llamafarm.errors import LlamaFarmError
+from llamafarm.wire import ChatRequest
 
 from llamafarm_kit.testing.provider_closing import until_working
 from llamafarm_kit.testing.provider_failures import SOON, check_class
@@ -19,7 +20,7 @@ FAILING = (Scene.DOWN, Scene.GARBAGE, Scene.UNAUTHORIZED, Scene.FAILED)
 
 
 class ProviderFiles(ProviderSetup):
-    """`pull` and `remove`, where the provider has them: each is done, or it is an error."""
+    """`pull`, `remove` and `count_tokens`, where the provider has them: each is done, or it is an error."""
 
     @pytest.mark.parametrize("scene", FAILING, ids=str)
     async def test_a_model_that_cannot_be_fetched_or_deleted_is_an_error(self, scene: Scene) -> None:
@@ -43,6 +44,18 @@ class ProviderFiles(ProviderSetup):
                 assert task.cancelled(), f"the pull went on when it was cancelled: {task}"
                 assert asking.stage.working() == 0, "the runtime is still working for a pull that was cancelled"
 
+    @pytest.mark.parametrize("scene", (*FAILING, Scene.SILENT), ids=str)
+    async def test_counting_tokens_fails_as_a_chat_does(self, scene: Scene) -> None:
+        """A number that was made up would have a prompt cut, or refused, for nothing."""
+        async with self.asking(scene) as asking:
+            if isinstance(asking.provider, CountsTokens):
+                deadline = asyncio.get_running_loop().time() + SOON if scene is Scene.SILENT else None
+                question: ChatRequest = {
+                    "model": asking.entry.model,
+                    "messages": [{"role": "user", "content": "Hello"}],
+                }
+                check_class(await _failure(asking.provider.count_tokens(question, _call(asking, deadline))), scene)
+
 
 def _works(asking: Asking) -> list[Work]:
     """What the provider can do of the two; fetching first."""
@@ -54,7 +67,7 @@ def _call(asking: Asking, deadline: float | None = None) -> Call:
     return Call(asking.entry, "contract-request", deadline)
 
 
-async def _failure(work: Awaitable[None]) -> LlamaFarmError:
+async def _failure(work: Awaitable[object]) -> LlamaFarmError:
     try:
         await work
     except LlamaFarmError as error:
