@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from llamafarm.cli.app import current_app
-from llamafarm.cli.lazy import PluginGroup
+from llamafarm.cli.lazy import LazyGroup
 from llamafarm.cli.output import print_json
 
 
-@click.group(cls=PluginGroup, prefix="config.")
+@click.group(cls=LazyGroup, prefix="config.")
 def config() -> None:
     """Check and show the configuration."""
 

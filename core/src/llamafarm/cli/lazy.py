@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 import shlex
 from collections.abc import Mapping
 from functools import cache
@@ -25,45 +25,67 @@ class Row(NamedTuple):
 
 
 class LazyGroup(click.Group):
-    """Shows its commands from a table, and imports one only when it is called."""
+    """Commands of ours and, behind them, those of plugins, which are shown from their metadata.
+
+    rows: those of ours that are imported only when they are called. elsewhere: what people type who know other
+    programs, and the command that does it here. prefix: what the names of the plugins' entry points begin with,
+    `plugins.` for those of `lf plugins`.
+    """
 
     def __init__(
         self,
         *args: Any,
-        rows: dict[str, Row] | None = None,
+        rows: Mapping[str, Row] | None = None,
         elsewhere: Mapping[str, str] | None = None,
+        prefix: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.rows = rows or {}
         self.elsewhere = elsewhere or {}
-        """What people type who know other programs, and the command that does it here."""
+        self._prefix = prefix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.rows, *super().list_commands(ctx)]
+        own = [*self.rows, *super().list_commands(ctx)]
+        return [*own, *sorted(self._added().keys() - set(own))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.rows:
-            return with_common_options(_load(self.rows[cmd_name].target))
+            return with_common_options(pkgutil.resolve_name(self.rows[cmd_name].target))
+        if cmd_name not in self.commands and cmd_name in self._added():
+            return with_common_options(_load_plugin(cmd_name, self._added()[cmd_name]))
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            self.refuse(ctx, args[0])
+            self._refuse(ctx, args[0])
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's signature
-        rows = [(name, row.help) for name, row in self.rows.items()]
-        rows += [(name, self.commands[name].get_short_help_str(100)) for name in sorted(self.commands)]
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = {name: row.help for name, row in self.rows.items()}
+        own |= {name: self.commands[name].get_short_help_str(100) for name in sorted(self.commands)}
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl(list(own.items()))
+        hidden = f"; `{ctx.command_path}` has a command of its own with this name"
+        added = [
+            (name, f"from {_origin(found)}{hidden if name in own else ''}")
+            for name, found in sorted(self._added().items())
+        ]
+        if added:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(added)
 
-    def refuse(self, ctx: click.Context, name: str) -> None:
-        """Raise click's UsageError for a command that there is not, with the names that are near."""
+    def _refuse(self, ctx: click.Context, name: str) -> None:
+        """Raise PluginError for a command that an official plugin brings, else UsageError with the names near it."""
         import difflib
 
+        from llamafarm.errors import PluginError
+        from llamafarm.plugins import catalogue
+
+        if remedy := catalogue.remedy("command", self._prefix + name):
+            raise PluginError(f"The command `{ctx.command_path} {name}` is not installed.", hint=remedy)
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=2)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         if name in self.elsewhere:
@@ -72,55 +94,14 @@ class LazyGroup(click.Group):
             hint = f" `lf chat {shlex.quote(name)}` asks a model."
         raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
 
-
-class PluginGroup(LazyGroup):
-    """A lazy group with the commands of plugins behind its own, shown from their metadata.
-
-    prefix: what the names of their entry points begin with, `plugins.` for those of `lf plugins`.
-    """
-
-    def __init__(self, *args: Any, prefix: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._prefix = prefix
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        own = super().list_commands(ctx)
-        return [*own, *sorted(self._added().keys() - set(own))]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        own = super().get_command(ctx, cmd_name)
-        if own is not None or cmd_name not in self._added():
-            return own
-        return with_common_options(_load_plugin(cmd_name, self._added()[cmd_name]))
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super().format_commands(ctx, formatter)
-        own = super().list_commands(ctx)
-        hidden = f"; `{ctx.command_path}` has a command of its own with this name"
-        extra = [
-            (name, f"from {_origin(found)}{hidden if name in own else ''}")
-            for name, found in sorted(self._added().items())
-        ]
-        if extra:
-            with formatter.section("Commands of plugins"):
-                formatter.write_dl(extra)
-
-    def refuse(self, ctx: click.Context, name: str) -> None:
-        from llamafarm.errors import PluginError
-        from llamafarm.plugins import catalogue
-
-        if remedy := catalogue.remedy("command", self._prefix + name):
-            raise PluginError(f"The command `{ctx.command_path} {name}` is not installed.", hint=remedy)
-        super().refuse(ctx, name)
-
     def _added(self) -> dict[str, tuple[Candidate, ...]]:
         """The commands that plugins add to this group, by the name that a user types."""
-        below = {
-            name.removeprefix(self._prefix): found
-            for name, found in plugin_commands().items()
-            if name.startswith(self._prefix)
-        }
-        return {name: found for name, found in below.items() if "." not in name}
+        added = {}
+        for name, found in plugin_commands().items():
+            group, dot, command = name.rpartition(".")
+            if group + dot == self._prefix:
+                added[command] = found
+        return added
 
 
 @cache
@@ -137,12 +118,6 @@ def plugin_commands() -> dict[str, tuple[Candidate, ...]]:
 
 def _origin(found: tuple[Candidate, ...]) -> str:
     return " and ".join(one.origin for one in found)
-
-
-def _load(target: str) -> click.Command:
-    module, _, attribute = target.partition(":")
-    command: click.Command = getattr(importlib.import_module(module), attribute)
-    return command
 
 
 def _load_plugin(name: str, found: tuple[Candidate, ...]) -> click.Command:
@@ -168,30 +143,22 @@ def _load_plugin(name: str, found: tuple[Candidate, ...]) -> click.Command:
 def with_common_options(command: click.Command) -> click.Command:
     """Let `--config`, `--cwd` and `--debug` stand behind the command too, not only before it."""
     taken = {name for parameter in command.params for name in parameter.opts}
-    command.params.extend(option for option in common_options() if not taken.intersection(option.opts))
+    command.params.extend(option for option in _common_options() if not taken.intersection(option.opts))
     if isinstance(command, click.Group):
         for child in command.commands.values():
             with_common_options(child)
     return command
 
 
-def common_options() -> list[click.Option]:
-    """The options that every command takes."""
-    options: dict[str, dict[str, Any]] = {
-        "config": {
-            "type": click.Path(path_type=Path),
-            "metavar": "FILE",
-            "help": "The llamafarm.yaml to use.",
-        },
-        "cwd": {
-            "type": click.Path(path_type=Path, file_okay=False, exists=True),
-            "metavar": "DIR",
-            "help": "Work as if started in DIR.",
-        },
-        "debug": {"is_flag": True, "help": "Show tracebacks and more of what happens."},
-    }
+def _common_options() -> list[click.Option]:
+    def option(name: str, **given: Any) -> click.Option:
+        return click.Option([f"--{name}"], expose_value=False, callback=_remember, **given)
+
+    folder = click.Path(path_type=Path, file_okay=False, exists=True)
     return [
-        click.Option([f"--{name}"], expose_value=False, callback=_remember, **given) for name, given in options.items()
+        option("config", type=click.Path(path_type=Path), metavar="FILE", help="The llamafarm.yaml to use."),
+        option("cwd", type=folder, metavar="DIR", help="Work as if started in DIR."),
+        option("debug", is_flag=True, help="Show tracebacks and more of what happens."),
     ]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from llamafarm.cli.lazy import PluginGroup, Row, common_options
+from llamafarm.cli.lazy import LazyGroup, Row, with_common_options
+from llamafarm.version import VERSION
 
 ROWS = {
     "chat": Row("llamafarm.cli.chat:chat", "Ask a model; without a text, talk to it."),
@@ -25,7 +26,7 @@ ROWS = {
     "plugins": Row("llamafarm.cli.plugins:plugins", "What is installed, and whether it works."),
     "doctor": Row("llamafarm.cli.doctor:doctor", "Check this machine and this project."),
     "completion": Row("llamafarm.cli.completion:completion", "Print the completion script for a shell."),
-    "version": Row("llamafarm.cli.version:version", "Print the version."),
+    "version": Row("llamafarm.cli.main:version", "Print the version."),
 }
 
 ELSEWHERE = {
@@ -42,24 +43,21 @@ ELSEWHERE = {
 }
 
 
-def print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
-    """`lf --version`, read from the package itself so that no metadata is searched."""
-    if value:
-        from llamafarm.version import VERSION
-
-        click.echo(f"lf {VERSION}")
-        ctx.exit()
-
-
-@click.group(cls=PluginGroup, rows=ROWS, elsewhere=ELSEWHERE, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=print_version, help="Print the version."
-)
+@click.group(cls=LazyGroup, rows=ROWS, elsewhere=ELSEWHERE, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, message="lf %(version)s", help="Print the version.")
 def lf() -> None:
     """Run models for applications: one llamafarm.yaml, one command, one OpenAI-compatible API."""
 
 
-lf.params.extend(common_options())
+with_common_options(lf)
+
+
+@click.command()
+def version() -> None:
+    """Print the version of LlamaFarm and of Python."""
+    import platform
+
+    click.echo(f"lf {VERSION} (Python {platform.python_version()}, {platform.system()} {platform.machine()})")
 
 
 COLOR = False if os.environ.get("NO_COLOR") else None

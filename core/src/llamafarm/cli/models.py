@@ -9,7 +9,7 @@ from uuid import uuid4
 import click
 
 from llamafarm.cli.app import App
-from llamafarm.cli.lazy import PluginGroup, Row
+from llamafarm.cli.lazy import LazyGroup, Row
 
 if TYPE_CHECKING:
     from llamafarm.farm.farm import Farm
@@ -36,7 +36,7 @@ provider_option = click.option(
 )
 
 
-@click.group(cls=PluginGroup, rows=ROWS, prefix="models.")
+@click.group(cls=LazyGroup, rows=ROWS, prefix="models.")
 def models() -> None:
     """The models of this project, and those that its runtimes have.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llamafarm.cli.app import current_app
-from llamafarm.cli.lazy import PluginGroup
+from llamafarm.cli.lazy import LazyGroup
 from llamafarm.cli.output import print_json, print_table
 from llamafarm.errors import UsageError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llamafarm.plugins.loader import PluginStatus
 
 
-@click.group(cls=PluginGroup, prefix="plugins.")
+@click.group(cls=LazyGroup, prefix="plugins.")
 def plugins() -> None:
     """What is installed, and whether it works."""
 

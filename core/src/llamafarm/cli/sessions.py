@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llamafarm.cli.app import current_app
-from llamafarm.cli.lazy import PluginGroup
+from llamafarm.cli.lazy import LazyGroup
 from llamafarm.cli.output import ago, counted, json_text, print_json, print_table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llamafarm.wire.chat import Message
 
 
-@click.group(cls=PluginGroup, prefix="sessions.")
+@click.group(cls=LazyGroup, prefix="sessions.")
 def sessions() -> None:
     """Conversations that are kept: `lf chat --session new` begins one."""
 
