@@ -19,8 +19,8 @@ DOWN = ScriptedProvider(health=Health(False, "connection refused"))
 UP = ScriptedProvider(health=Health(True, "It answers.", latency=0.0123))
 
 
-def entry(name: str, provider: str) -> ModelEntry:
-    return ModelEntry(name=name, provider=provider, model="x")
+def entry(name: str, provider: str, **given) -> ModelEntry:
+    return ModelEntry(name=name, provider=provider, model="x", **given)
 
 
 def health(serve, *names: str, plugins=None, models=None) -> httpx.Response:
@@ -93,7 +93,7 @@ def test_a_broken_entry_and_a_broken_plugin_are_named(serve):
 
 def test_slow_runtimes_are_asked_side_by_side(serve, monkeypatch):
     class Meeting(ScriptedProvider):
-        """Answers only once as many as there are models have been asked."""
+        """Answers only once as many runtimes as there are have been asked."""
 
         def __init__(self, guests):
             super().__init__()
@@ -109,7 +109,8 @@ def test_slow_runtimes_are_asked_side_by_side(serve, monkeypatch):
 
     monkeypatch.setattr("llamafarm.api.health.CHECK_SECONDS", 15.0)
     plugins = ScriptedPlugins(providers={"meeting": Meeting(4)})
-    assert health(serve, *["meeting"] * 4, plugins=plugins).json()["status"] == "healthy"
+    models = tuple(entry(f"m{at}", "meeting", base_url=f"http://127.0.0.1:{at + 1}") for at in range(4))
+    assert health(serve, plugins=plugins, models=models).json()["status"] == "healthy"
 
 
 def test_a_runtime_that_hangs_does_not_hold_up_the_answer(serve, monkeypatch):

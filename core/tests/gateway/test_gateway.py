@@ -26,7 +26,7 @@ from llamafarm.errors import (
 )
 from llamafarm.gateway import Context, Gateway
 from llamafarm.project import BrokenEntry, Project, PromptSet
-from llamafarm.providers.base import Health, ModelInfo
+from llamafarm.providers.base import ModelInfo
 from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import Parameters
@@ -479,42 +479,6 @@ async def test_a_service_that_is_not_up_by_the_deadline_is_a_timeout():
     with pytest.raises(ProviderTimeout):
         deadline = asyncio.get_running_loop().time() + 0.01
         await gateway.ask(project(), CHAT, {"messages": [HI]}, context(deadline=deadline))
-
-
-async def test_a_check_tells_what_is_wrong_and_never_raises():
-    class Hanging(ScriptedProvider):
-        async def health(self):
-            await asyncio.Event().wait()
-
-    class Raising(ScriptedProvider):
-        async def health(self):
-            raise KeyError("colour")
-
-    plugins = ScriptedPlugins(
-        ScriptedProvider(health=Health(False, "connection refused")),
-        providers={"hanging": Hanging(), "raising": Raising()},
-    )
-    gateway = Gateway(plugins)
-    broken = BrokenEntry("bad", "nobody", "x", PluginError("not installed"))
-    farm = project(entry(), entry("slow", "hanging"), entry("odd", "raising"), entry("lost", "missing"), broken)
-    found = [await gateway.check(farm, name, timeout=0.05) for name in ("small", "slow", "odd", "lost", "bad", "none")]
-    assert not any(health.ok for health in found)
-    assert [health.detail.split("\n")[0] for health in found] == [
-        "connection refused",
-        "No answer within 0.05 s.",
-        "The health check failed: KeyError: 'colour'",
-        "The provider 'missing' is not installed.",
-        "not installed",
-        "There is no model 'none' in default/shop.",
-    ]
-
-
-async def test_a_runtime_that_its_first_request_starts_is_startable_and_a_check_does_not_start_it():
-    service = FakeService()
-    down = ScriptedPlugins(ScriptedProvider(health=Health(False, "connection refused")))
-    health = await Gateway(with_service(down, service)).check(project(), "small", timeout=1)
-    assert (health.ok, health.startable) == (False, True)
-    assert service.ensured == 0
 
 
 async def test_closing_the_gateway_closes_its_providers():

@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from llamafarm.errors import ConfigError, UpstreamError
+from llamafarm.errors import ConfigError, PluginError, UpstreamError
 from llamafarm.gateway import Gateway
+from llamafarm.gateway.runtimes import by_entry
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import Health, ModelInfo
 from llamafarm.providers.entry import ModelEntry, Timeouts
@@ -133,3 +134,38 @@ async def test_what_is_broken_is_a_row():
         ("scripted", "reachable", ("small",), ""),
         ("nobody", "broken", ("odd",), "line 3 is wrong"),
     ]
+
+
+async def test_every_entry_has_a_row_that_tells_what_is_wrong_and_nothing_raises():
+    class Hanging(ScriptedProvider):
+        async def health(self):
+            await asyncio.Event().wait()
+
+    class Raising(ScriptedProvider):
+        async def health(self):
+            raise KeyError("colour")
+
+    class Mute:
+        """A provider that cannot even be asked."""
+
+        async def aclose(self):
+            pass
+
+    plugins = ScriptedPlugins(
+        ScriptedProvider(health=Health(False, "connection refused")),
+        providers={"hanging": Hanging(), "raising": Raising(), "mute": Mute()},
+    )
+    broken = BrokenEntry("bad", "nobody", "x", PluginError("not installed"))
+    others = [ModelEntry(name=name, provider=name, model="x") for name in ("hanging", "raising", "mute", "missing")]
+    project = Project("shop", "default", None, (entry("small"), *others, broken))
+    found = by_entry(await Gateway(plugins).runtimes(project, timeout=0.05))
+
+    assert not any(row.reachable for row in found.values())
+    assert {name: row.detail.split("\n")[0] for name, row in found.items()} == {
+        "small": "connection refused",
+        "hanging": "No answer within 0.05 s.",
+        "raising": "The provider 'raising' failed: KeyError: 'colour'",
+        "mute": "The provider 'mute' failed: AttributeError: 'Mute' object has no attribute 'health'",
+        "missing": "The provider 'missing' is not installed.",
+        "bad": "not installed",
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -14,13 +13,14 @@ from starlette.routing import Route
 from llamafarm.api.recent import Recent
 from llamafarm.api.settings import Settings
 from llamafarm.errors import LlamaFarmError
+from llamafarm.gateway.runtimes import RuntimeStatus, by_entry
 from llamafarm.project import Project
 from llamafarm.version import VERSION
 from llamafarm.web.answers import json_answer
 from llamafarm.web.live import live_route
 
 CHECK_SECONDS = 2.0
-"""How long one model entry may take to say that it is there."""
+"""How long one runtime may take to say that it is there."""
 
 Status = Literal["healthy", "idle", "degraded", "unhealthy"]
 FINE = ("healthy", "idle")
@@ -82,14 +82,18 @@ def _configuration(settings: Settings, project: Project) -> Component:
 
 
 async def _models(settings: Settings, project: Project) -> list[Component]:
-    return await asyncio.gather(*(_model(settings, project, entry.name) for entry in project.models))
+    """One for each model entry, in their order; entries of one runtime share its answer."""
+    runtimes = by_entry(await settings.gateway.runtimes(project, timeout=CHECK_SECONDS))
+    return [_model(entry.name, runtimes[entry.name]) for entry in project.models]
 
 
-async def _model(settings: Settings, project: Project, name: str) -> Component:
-    health = await settings.gateway.check(project, name, timeout=CHECK_SECONDS)
-    latency = None if health.latency is None else round(health.latency * 1000, 1)
-    status: Status = "healthy" if health.ok else "idle" if health.startable else "unhealthy"
-    return Component(f"model:{name}", status, health.detail or "It answers.", latency)
+def _model(name: str, runtime: RuntimeStatus) -> Component:
+    latency = None if runtime.latency is None else round(runtime.latency * 1000, 1)
+    if runtime.reachable:
+        return Component(f"model:{name}", "healthy", runtime.detail or "It answers.", latency)
+    if runtime.state == "stopped":
+        return Component(f"model:{name}", "idle", "Not running; its first request starts it.")
+    return Component(f"model:{name}", "unhealthy", runtime.detail)
 
 
 def _overall(components: list[Component]) -> Status:

@@ -6,7 +6,7 @@ import click
 
 from llamafarm.cli.app import current_app
 from llamafarm.cli.lazy import LazyGroup
-from llamafarm.cli.output import print_json
+from llamafarm.cli.output import json_option, print_json
 
 
 @click.group(cls=LazyGroup, prefix="config.")
@@ -42,7 +42,7 @@ def schema() -> None:
 
 
 @config.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def show(as_json: bool) -> None:
     """Print the configuration as LlamaFarm understands it, secrets masked."""
     from llamafarm.config import masked

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.output import one_line, print_json, size
+from llamafarm.cli.output import json_option, one_line, print_json, size
 from llamafarm.errors import LlamaFarmError
 
 if TYPE_CHECKING:
     from llamafarm.farm.farm import Farm
     from llamafarm.gateway.models import ModelState
-    from llamafarm.providers.base import Health
+    from llamafarm.gateway.runtimes import RuntimeStatus
 
 LOW_DISK_BYTES = 5_000_000_000
 CHECK_SECONDS = 2.0
@@ -40,7 +40,7 @@ class Finding:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def doctor(as_json: bool) -> None:
     """Check Python, plugins, configuration, providers, devices, data directory and disk.
 
@@ -113,22 +113,26 @@ def _configuration(app: App) -> Iterator[Finding]:
 
 async def _entries(farm: Farm) -> list[Finding]:
     """Whether each model entry's runtime answers and has the model. One that LlamaFarm starts need not be up."""
-    gateway, project = farm.gateway, farm.project
-    names = [entry.name for entry in project.models]
-    healths, states = await asyncio.gather(
-        asyncio.gather(*(gateway.check(project, name, timeout=CHECK_SECONDS) for name in names)),
-        gateway.runtime_models.states(project, timeout=CHECK_SECONDS),
+    from llamafarm.gateway.runtimes import by_entry
+
+    runtimes, states = await asyncio.gather(
+        farm.health(timeout=CHECK_SECONDS),
+        farm.gateway.runtime_models.states(farm.project, timeout=CHECK_SECONDS),
     )
-    return [_entry(*row) for row in zip(names, healths, states, strict=True)]
+    rows = by_entry(runtimes)
+    names = [entry.name for entry in farm.project.models]
+    return [_entry(name, rows[name], state) for name, state in zip(names, states, strict=True)]
 
 
-def _entry(name: str, health: Health, state: ModelState) -> Finding:
-    if state.state == "broken":
-        return Finding(f"model {name}", "bad", "its model entry cannot be used", one_line(state.detail))
-    if health.ok and state.state == "missing":
-        return Finding(f"model {name}", "note", "its runtime does not have it", one_line(state.detail))
-    text = health.detail or ("reachable" if health.ok else "not reachable")
-    return Finding(f"model {name}", "ok" if health.ok or health.startable else "note", text)
+def _entry(name: str, runtime: RuntimeStatus, model: ModelState) -> Finding:
+    if "broken" in (runtime.state, model.state):
+        return Finding(f"model {name}", "bad", "its model entry cannot be used", one_line(runtime.detail))
+    if runtime.reachable and model.state == "missing":
+        return Finding(f"model {name}", "note", "its runtime does not have it", one_line(model.detail))
+    if runtime.state == "stopped":
+        return Finding(f"model {name}", "ok", "not running; its first request starts it")
+    text = runtime.detail or ("reachable" if runtime.reachable else "not reachable")
+    return Finding(f"model {name}", "ok" if runtime.reachable else "note", text)
 
 
 def _devices(_app: App) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
         self._prefix = prefix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        own = [*self.rows, *super().list_commands(ctx)]
+        own = [*self.rows, *self.commands]  # as they were written, not sorted
         return [*own, *sorted(self._added().keys() - set(own))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -65,7 +65,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = {name: row.help for name, row in self.rows.items()}
-        own |= {name: self.commands[name].get_short_help_str(100) for name in sorted(self.commands)}
+        own |= {name: command.get_short_help_str(100) for name, command in self.commands.items()}
         with formatter.section("Commands"):
             formatter.write_dl(list(own.items()))
         hidden = f"; `{ctx.command_path}` has a command of its own with this name"

@@ -1,42 +1,50 @@
-"""`lf models`: the group of its commands, and what they share."""
+"""`lf models`: the model entries, and the models at their runtimes."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from uuid import uuid4
 
 import click
 
-from llamafarm.cli.app import App
-from llamafarm.cli.lazy import LazyGroup, Row
+from llamafarm.cli.app import App, current_app
+from llamafarm.cli.lazy import LazyGroup
+from llamafarm.cli.output import json_option, json_text, one_line, plain, print_json, print_table, size
 
 if TYPE_CHECKING:
     from llamafarm.farm.farm import Farm
     from llamafarm.gateway import Context
-    from llamafarm.gateway.models import RuntimeModels
-    from llamafarm.providers.base import Progress
+    from llamafarm.gateway.models import ModelState, RuntimeModels
+    from llamafarm.gateway.runtimes import RuntimeStatus
+    from llamafarm.project import BrokenEntry
+    from llamafarm.providers.base import ModelInfo, Progress
     from llamafarm.providers.entry import ModelEntry
+    from llamafarm.wire.model import Model
+
+    Entry: TypeAlias = ModelEntry | BrokenEntry
 
 Result = TypeVar("Result")
 Work: TypeAlias = "Callable[[RuntimeModels, ModelEntry, Context], Awaitable[Result]]"
 
-ROWS = {
-    "list": Row("llamafarm.cli.models_list:list_", "The model entries, and whether their runtimes answer."),
-    "pull": Row("llamafarm.cli.models_pull:pull", "Have a runtime fetch a model."),
-    "show": Row("llamafarm.cli.models_show:show", "What a runtime says of one model."),
-    "status": Row("llamafarm.cli.models_status:status", "Which models are there, and which are in memory."),
-    "rm": Row("llamafarm.cli.models_rm:rm", "Delete a model at its runtime."),
-}
+CHECK_SECONDS = 2.0
+"""How long a runtime may take to say that it is there."""
 STATUS_SECONDS = 5.0
 """How long a runtime may take to say how one model is."""
+WORDS = {"stopped": "starts on first use", "unreachable": "not reachable"}
+"""What the states of a model are called for people, where that is not their own name."""
 
 provider_option = click.option(
     "--provider", "-p", metavar="PROVIDER", help="Whose model it is, where NAME is the runtime's own id."
 )
 
 
-@click.group(cls=LazyGroup, rows=ROWS, prefix="models.")
+@click.group(cls=LazyGroup, prefix="models.")
 def models() -> None:
     """The models of this project, and those that its runtimes have.
 
@@ -47,7 +55,189 @@ def models() -> None:
     """
 
 
-def with_model(
+@models.command("list", short_help="The model entries, and whether their runtimes answer.")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the model entries: which is the default, who executes them, and whether that answers now."""
+    app = current_app()
+    found = app.run(_listed)
+    if as_json:
+        print_json([{**row, **_reached(runtime)} for row, runtime in found])
+    else:
+        print_table(["NAME", "PROVIDER", "MODEL", "STATE", ""], [_list_cells(*row) for row in found])
+    app.warn()
+
+
+async def _listed(farm: Farm) -> list[tuple[Model, RuntimeStatus]]:
+    from llamafarm.gateway.runtimes import by_entry
+
+    runtimes = by_entry(await farm.health(timeout=CHECK_SECONDS))
+    return [(row, runtimes[row["id"]]) for row in farm.models()]
+
+
+def _reached(runtime: RuntimeStatus) -> dict[str, Any]:
+    return {name: getattr(runtime, name) for name in ("reachable", "state", "detail", "version")}
+
+
+def _list_cells(row: Model, runtime: RuntimeStatus) -> list[str]:
+    name = row["id"] + (" (default)" if row.get("default") else "")
+    cells = [name, row.get("provider", ""), row.get("model", "")]
+    if runtime.reachable:
+        return [*cells, "reachable", ""]
+    if runtime.state == "stopped":
+        return [*cells, WORDS["stopped"], ""]
+    return [*cells, "not reachable", one_line(runtime.detail)]
+
+
+@models.command(short_help="Have a runtime fetch a model.")
+@click.argument("name")
+@provider_option
+@click.option("--json", "as_json", is_flag=True, help="Print each step as a line of JSON.")
+def pull(name: str, provider: str | None, as_json: bool) -> None:
+    """Have the runtime of NAME fetch it, where it is not there yet. What was broken off goes on where it was."""
+    app = current_app()
+    # Ended by SIGTERM as by Ctrl-C, so that the work of the runtime ends too.
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        progress = _print_step if as_json else None
+        entry, _ = _with_model(app, name, provider, lambda models, *asked: models.pull(*asked), progress)
+    except KeyboardInterrupt:
+        click.echo(f"Stopped. `{_again(app, name, provider)}` goes on where it was.", err=True)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if as_json:
+        click.echo(json_text({"id": name, "object": "model", "pulled": True}))
+    else:
+        of = "" if entry.name == entry.model else f" ({entry.model})"
+        click.echo(f"{entry.name}{of} is there.")
+    app.warn()
+
+
+def _again(app: App, name: str, provider: str | None) -> str:
+    """The command line that goes on, typed in the same folder, with the options that chose the model."""
+    words = ["lf", "models", "pull", name]
+    words += ["--provider", provider] if provider else []
+    words += ["--config", str(app.config)] if app.config else []
+    words += ["--cwd", str(app.cwd)] if app.cwd.resolve() != Path.cwd() else []
+    return shlex.join(words)
+
+
+def _print_step(step: Progress) -> None:
+    click.echo(json_text(asdict(step)))
+
+
+@models.command(short_help="What a runtime says of one model.")
+@click.argument("name")
+@provider_option
+@json_option
+def show(name: str, provider: str | None, as_json: bool) -> None:
+    """Show what the runtime of NAME says of it: capabilities, context length, size, memory. A service is started."""
+    app = current_app()
+    entry, info = _with_model(app, name, provider, lambda models, *asked: models.show(*asked))
+    if as_json:
+        print_json(_about(entry, info))
+    else:
+        rows = [*_about(entry).items(), *_facts(info)]
+        width = max(len(key) for key, _ in rows) + 2
+        for key, text in rows:
+            click.echo(f"{plain(key)}:".ljust(width) + plain(text))
+    app.warn()
+
+
+def _about(entry: Entry, info: ModelInfo | None = None) -> dict[str, Any]:
+    """The entry, and what its runtime says of its model, as JSON."""
+    from llamafarm.gateway.models import info_fields
+
+    about = {"name": entry.name, "provider": entry.provider, "model": entry.model}
+    return {**about, **info_fields(info)} if info else about
+
+
+def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
+    """Each fact with its name; what the runtime does not tell is `unknown`."""
+    length = info.context_length
+    yield "capabilities", "unknown" if info.features is None else ", ".join(sorted(info.features)) or "none"
+    yield "context length", "unknown" if length is None else f"{length} tokens"
+    yield "size", _size(info.size_bytes)
+    yield "loaded", _yes(info.loaded)
+    yield "memory", "none" if info.loaded is False and info.memory_bytes is None else _size(info.memory_bytes)
+    yield "downloaded", _yes(info.downloaded)
+    known = {field.name for field in fields(info)}  # some runtimes say these again in their own answer
+    for key, value in info.details.items():
+        if key not in known:
+            yield key, value if isinstance(value, str) else json_text(value)
+
+
+def _size(count: int | None) -> str:
+    return "unknown" if count is None else size(count)
+
+
+def _yes(told: bool | None) -> str:
+    return "unknown" if told is None else "yes" if told else "no"
+
+
+@models.command(short_help="Which models are there, and which are in memory.")
+@click.argument("name", required=False)
+@provider_option
+@json_option
+def status(name: str | None, provider: str | None, as_json: bool) -> None:
+    """Show which models of this project are there and which are in memory, or only NAME. Nothing is started.
+
+    With NAME, exit code 0 where its runtime has it and 1 where not.
+    """
+    app = current_app()
+    if provider and not name:
+        raise click.UsageError("--provider says whose model NAME is: give a NAME too.")
+    rows: Sequence[tuple[Entry, ModelState]] = [_with_model(app, name, provider, _state)] if name else app.run(_states)
+    if as_json:
+        found = [{**_about(entry, state.info), "state": state.state, "detail": state.detail} for entry, state in rows]
+        print_json(found[0] if name else found)
+    else:
+        heads = ["NAME", "PROVIDER", "MODEL", "STATE", "MEMORY", "CONTEXT", ""]
+        print_table(heads, [_status_cells(*row) for row in rows])
+    app.warn()
+    if name and not rows[0][1].there:
+        raise click.exceptions.Exit(1)
+
+
+async def _states(farm: Farm) -> list[tuple[Entry, ModelState]]:
+    states = await farm.gateway.runtime_models.states(farm.project, timeout=STATUS_SECONDS)
+    return list(zip(farm.project.models, states, strict=True))
+
+
+async def _state(models: RuntimeModels, entry: ModelEntry, _: Context) -> ModelState:
+    return await models.state(entry, timeout=STATUS_SECONDS)
+
+
+def _status_cells(entry: Entry, state: ModelState) -> list[str]:
+    info = state.info
+    memory = size(info.memory_bytes) if info and info.memory_bytes is not None else ""
+    length = str(info.context_length) if info and info.context_length is not None else ""
+    word = WORDS.get(state.state, state.state)
+    return [entry.name, entry.provider, entry.model, word, memory, length, one_line(state.detail)]
+
+
+@models.command(short_help="Delete a model at its runtime.")
+@click.argument("name")
+@provider_option
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def rm(name: str, provider: str | None, yes: bool) -> None:
+    """Delete the files of NAME at its runtime. Its model entry stays in llamafarm.yaml."""
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("Nobody can be asked here: give --yes to delete the model.")
+    app = current_app()
+    if not yes:
+        entry, state = _with_model(app, name, provider, _state)
+        known = f", {size(state.info.size_bytes)}" if state.info and state.info.size_bytes is not None else ""
+        if not click.confirm(plain(f"Delete {entry.model}{known}, of {entry.provider}?"), err=True):
+            click.echo("Nothing was deleted.", err=True)
+            raise click.exceptions.Exit(1)
+    _with_model(app, name, provider, lambda models, *asked: models.remove(*asked))
+    click.echo(f"Deleted {name}.")
+    app.warn()
+
+
+def _with_model(
     app: App, name: str, provider: str | None, work: Work[Result], progress: Callable[[Progress], None] | None = None
 ) -> tuple[ModelEntry, Result]:
     """Do `work` with the model that is meant; return its entry and the result. Progress is shown unless it is taken."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """JSON that loses nothing: escaped where the output's encoding does not have every character."""

@@ -9,7 +9,7 @@ import click
 
 from llamafarm.cli.app import current_app
 from llamafarm.cli.lazy import LazyGroup
-from llamafarm.cli.output import print_json, print_table
+from llamafarm.cli.output import json_option, print_json, print_table
 from llamafarm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def plugins() -> None:
 
 
 @plugins.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_(as_json: bool) -> None:
     """List the installed plugins with their status, and the cause where one does not work."""
     found = current_app().plugins.statuses()

@@ -10,7 +10,7 @@ import click
 
 from llamafarm.cli.app import current_app
 from llamafarm.cli.lazy import LazyGroup
-from llamafarm.cli.output import ago, counted, json_text, print_json, print_table
+from llamafarm.cli.output import ago, counted, json_option, json_text, print_json, print_table
 
 if TYPE_CHECKING:
     from llamafarm.farm.farm import Farm
@@ -23,7 +23,7 @@ def sessions() -> None:
 
 
 @sessions.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_(as_json: bool) -> None:
     """List the conversations of this project, the newest first."""
     app = current_app()
@@ -40,7 +40,7 @@ def list_(as_json: bool) -> None:
 
 @sessions.command()
 @click.argument("session")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def show(session: str, as_json: bool) -> None:
     """Print the messages of SESSION, which may be named by the beginning of its id."""
     messages = current_app().run(partial(_messages, session))

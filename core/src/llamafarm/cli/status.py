@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llamafarm.cli.app import current_app
-from llamafarm.cli.output import ago, one_line, print_json, print_table, size
+from llamafarm.cli.output import ago, json_option, one_line, print_json, print_table, size
 
 if TYPE_CHECKING:
     from llamafarm.gateway.runtimes import RuntimeStatus
@@ -25,7 +25,7 @@ WORDS = {
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def status(as_json: bool) -> None:
     """Show the runtimes of this project: which are up, since when, and the models in their memory.
 

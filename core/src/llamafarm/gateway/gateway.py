@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from llamafarm.errors import LlamaFarmError, RequestError
+from llamafarm.errors import RequestError
 from llamafarm.gateway.chat import SESSION_HEADER, ChatTurn
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, refuse_foreign_fields
@@ -16,7 +15,6 @@ from llamafarm.gateway.reply import TurnReply, blame_of, ending, turn_content
 from llamafarm.gateway.served import Served
 from llamafarm.handlers.link import Link
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.base import Health
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.services.base import Service
 from llamafarm.wire.model import Model
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
     from llamafarm.gateway.runtimes import RuntimeStatus
     from llamafarm.plugins.manager import PluginManager
     from llamafarm.sessions import SessionStore
-
-STARTABLE = Health(False, "Not running; its first request starts it.", startable=True)
-log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -81,23 +76,6 @@ class Gateway:
         end()
         return answer
 
-    async def check(self, project: Project, entry_name: str, *, timeout: float) -> Health:  # noqa: ASYNC109 - part of what it says
-        """Whether the runtime of one entry answers within `timeout` seconds. Starts nothing and never raises."""
-        try:
-            entry = project.entry(entry_name)
-            async with asyncio.timeout(timeout):
-                lease = self._dispatcher.lease(entry)
-                health = await lease.provider.health()
-                service = None if health.ok else lease.service
-                return health if service is None else await _startable(service)
-        except TimeoutError:
-            return Health(False, f"No answer within {timeout:g} s.")
-        except LlamaFarmError as error:
-            return Health(False, str(error))
-        except Exception as error:
-            log.info("The health check of %s failed.", entry_name, exc_info=True)
-            return Health(False, f"The health check failed: {type(error).__name__}: {error}")
-
     @cached_property
     def runtime_models(self) -> RuntimeModels:
         """The models at their runtimes, which can be looked at, fetched and deleted."""
@@ -105,7 +83,7 @@ class Gateway:
 
         return RuntimeModels(self._dispatcher, lambda project: self._of(project).plugins)
 
-    async def runtimes(self, project: Project, *, timeout: float) -> list[RuntimeStatus]:  # noqa: ASYNC109 - as above
+    async def runtimes(self, project: Project, *, timeout: float) -> list[RuntimeStatus]:  # noqa: ASYNC109 - part of what it says
         """Every runtime of the project, each asked for `timeout` seconds at most. Starts nothing and never raises."""
         from llamafarm.gateway.runtimes import runtime_statuses
 
@@ -169,12 +147,6 @@ class Gateway:
         finally:
             await served.aclose()
         await self._dispatcher.close_unused(each.project for each in list(self._served.values()))
-
-
-async def _startable(service: Service) -> Health:
-    """The health of a runtime that does not answer, and that LlamaFarm may start."""
-    obstacle = (await service.status()).obstacle
-    return Health(False, obstacle) if obstacle else STARTABLE
 
 
 def _enabled(plugins: PluginManager, project: Project) -> PluginManager:

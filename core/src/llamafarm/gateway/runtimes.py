@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -25,9 +25,9 @@ class RuntimeStatus:
     """One endpoint of a project.
 
     name: the service's, else the provider's. state: as of a ServiceStatus; where LlamaFarm starts nothing, `reachable`
-    or `unreachable`; `broken`: a model entry that cannot be used. detail: the runtime's words, or what is wrong. since:
-    seconds since 1970. entries: the names of the model entries that it serves. models: those in memory now; None where
-    it does not tell.
+    or `unreachable`; `broken`: a model entry that cannot be used. reachable: whether the runtime says that it is well;
+    latency: within how many seconds. detail: its words, or what is wrong. since: seconds since 1970. entries: the names
+    of the model entries that it serves. models: those in memory now; None where it does not tell.
     """
 
     name: str
@@ -35,6 +35,8 @@ class RuntimeStatus:
     state: State
     entries: tuple[str, ...]
     address: str = ""
+    reachable: bool = False
+    latency: float | None = None
     detail: str = ""
     pid: int | None = None
     since: float | None = None
@@ -61,6 +63,11 @@ async def runtime_statuses(dispatcher: Dispatcher, project: Project, *, seconds:
     return [*await asyncio.gather(*asked), *broken]
 
 
+def by_entry(rows: Iterable[RuntimeStatus]) -> dict[str, RuntimeStatus]:
+    """The row of each model entry, by its name."""
+    return {name: row for row in rows for name in row.entries}
+
+
 def _place(endpoint: Endpoint) -> Endpoint:
     """What makes two endpoints one for a reader: not how long who asks is ready to wait."""
     return replace(endpoint, timeouts=Timeouts())
@@ -77,7 +84,7 @@ async def _status(dispatcher: Dispatcher, entries: list[ModelEntry], seconds: fl
     who = f"The provider {entry.provider!r}"
     status, health, models = await asyncio.gather(
         _answer(_service_status(lease.service), who, seconds),
-        _answer(lease.provider.health(), who, seconds),
+        _answer(_health(lease.provider), who, seconds),
         _answer(_loaded(lease.provider), who, seconds),
     )
     told = None if isinstance(models, LlamaFarmError) else models
@@ -90,7 +97,7 @@ def _state(
     """What the runtime and its service say together."""
     if isinstance(health, LlamaFarmError):
         health = Health(False, str(health))
-    row = replace(row, detail=health.detail, version=health.version)
+    row = replace(row, reachable=health.ok, latency=health.latency, detail=health.detail, version=health.version)
     if isinstance(status, LlamaFarmError):
         return replace(row, state="reachable" if health.ok else "unreachable", detail=health.detail or str(status))
     if status is None:
@@ -107,6 +114,10 @@ def _state(
 
 async def _service_status(service: Service | None) -> ServiceStatus | None:
     return None if service is None else await service.status()
+
+
+async def _health(provider: Provider) -> Health:
+    return await provider.health()
 
 
 async def _loaded(provider: Provider) -> tuple[ModelInfo, ...] | None:

@@ -108,16 +108,12 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a runtime answers. detail: its own words, or why not. latency: seconds.
-
-    startable: it is not up, and that is no fault: its first request starts it.
-    """
+    """Whether a runtime answers. detail: its own words, or why not. latency: seconds."""
 
     ok: bool
     detail: str = ""
     version: str | None = None
     latency: float | None = None
-    startable: bool = False
 
 
 class Provider(Protocol):
