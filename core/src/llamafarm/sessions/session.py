@@ -33,27 +33,23 @@ class StoredSession:
 
     def __init__(self, project: ProjectSessions, session: str) -> None:
         self._project = project
-        self._id = session
+        self.id = session
         self._token: str | None = None
-
-    @property
-    def id(self) -> str:
-        return self._id
 
     async def history(self) -> list[Message]:
         """All messages so far, in order. Raises UsageError (404)."""
-        return await self._project.messages(self._id)
+        return await self._project.messages(self.id)
 
     async def append(self, messages: list[Message]) -> None:
         """Append messages in one transaction. Raises RequestError (409) where this turn does not hold the session."""
 
         def append(db: sqlite3.Connection) -> None:
-            if holder_of(db, self._project.place, self._id) != self._token:
-                raise busy(self._id)
-            (count,) = db.execute("SELECT count(*) FROM messages WHERE session = ?", (self._id,)).fetchone()
-            rows = [(self._id, count + at, json.dumps(message)) for at, message in enumerate(messages)]
+            if holder_of(db, self._project.place, self.id) != self._token:
+                raise busy(self.id)
+            (count,) = db.execute("SELECT count(*) FROM messages WHERE session = ?", (self.id,)).fetchone()
+            rows = [(self.id, count + at, json.dumps(message)) for at, message in enumerate(messages)]
             db.executemany("INSERT INTO messages (session, position, message) VALUES (?, ?, ?)", rows)
-            db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (time.time(), self._id))
+            db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (time.time(), self.id))
 
         await self._project.store.write(append)
 
@@ -62,9 +58,9 @@ class StoredSession:
         self._token = f"{_this_process(os.getpid())}:{secrets.token_hex(8)}"
         patient_until = time.monotonic() + self._project.store.patience
         try:
-            while not await self._project.store.write(self._try_hold, "write"):
+            while not await self._project.store.write(self._try_hold, keep=False):
                 if time.monotonic() >= patient_until:
-                    raise busy(self._id)
+                    raise busy(self.id)
                 await asyncio.sleep(POLL_SECONDS)
         except asyncio.CancelledError:
             await self.release()
@@ -74,19 +70,19 @@ class StoredSession:
         """Let the next turn have the session; calling twice does nothing."""
         if self._token in _held:
             _held.discard(self._token)
-            statement, row = "UPDATE sessions SET holder = NULL WHERE id = ? AND holder = ?", (self._id, self._token)
-            await self._project.store.write(lambda db: db.execute(statement, row), "write")
+            statement, row = "UPDATE sessions SET holder = NULL WHERE id = ? AND holder = ?", (self.id, self._token)
+            await self._project.store.write(lambda db: db.execute(statement, row), keep=False)
 
     async def delete(self) -> None:
         """Release and delete it."""
         await self.release()
-        await self._project.delete(self._id)
+        await self._project.delete(self.id)
 
     def _try_hold(self, db: sqlite3.Connection) -> bool:
-        if is_held(holder_of(db, self._project.place, self._id)):
+        if is_held(holder_of(db, self._project.place, self.id)):
             return False
         assert self._token is not None
-        db.execute("UPDATE sessions SET holder = ? WHERE id = ?", (self._token, self._id))
+        db.execute("UPDATE sessions SET holder = ? WHERE id = ?", (self._token, self.id))
         _held.add(self._token)
         return True
 
