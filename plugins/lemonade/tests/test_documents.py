@@ -10,7 +10,7 @@ from llamafarm.config import load_project
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import BrokenEntry
 from llamafarm.providers.base import Call
-from llamafarm.services.of import services_of
+from llamafarm.services.base import services_of
 from llamafarm_kit.testing import ScriptedUpstream
 
 ONE = """

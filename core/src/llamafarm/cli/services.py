@@ -67,18 +67,14 @@ def logs(service: str | None, lines: int, follow: bool) -> None:
             _follow(file)
 
 
-def _services(app: App) -> list[Service]:
-    from llamafarm.services.of import services_of
-
-    return services_of(app.project, app.plugins)
-
-
 def _chosen(app: App, name: str | None) -> list[Service]:
     """The service of that name, or all of that provider, or all. Raises UsageError where there is none.
 
     `universal-runtime` and `ollama-server` are names that people give to them.
     """
-    services = _services(app)
+    from llamafarm.services.base import services_of
+
+    services = services_of(app.project, app.plugins)
     provider = (name or "").removesuffix("-runtime").removesuffix("-server")
     chosen = [service for service in services if service.name in (name or service.name, provider)]
     chosen = chosen or [service for service in services if service.name.startswith(f"{provider}:")]

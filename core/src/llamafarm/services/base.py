@@ -1,13 +1,18 @@
-"""What a service is: a runtime that LlamaFarm can start by itself."""
+"""What a service is: a runtime that LlamaFarm can start by itself; and which ones a project needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from llamafarm.project import BrokenEntry
 from llamafarm.providers.base import Progress
+
+if TYPE_CHECKING:
+    from llamafarm.plugins.manager import PluginManager
+    from llamafarm.project import Project
 
 State = Literal["running", "foreign", "stopped"]
 
@@ -58,3 +63,20 @@ class Service(Protocol):
 
     async def status(self) -> ServiceStatus:
         """What is there now."""
+
+
+def services_of(project: Project, plugins: PluginManager) -> list[Service]:
+    """The services of the project's entries, each once, in the order of the entries. Broken entries have none.
+
+    Of several entries that share one, the first says how it is started, unless the service of another one is `chosen`:
+    the user named that entry's model.
+    """
+    found: dict[str, Service] = {}
+    for entry in project.models:
+        if isinstance(entry, BrokenEntry):
+            continue
+        make = plugins.provider(entry.provider).service
+        service = make(entry) if make is not None else None
+        if service is not None and (service.name not in found or getattr(service, "chosen", False)):
+            found[service.name] = service
+    return list(found.values())

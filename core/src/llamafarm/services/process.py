@@ -6,21 +6,20 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from llamafarm.errors import AuthenticationFailed, LlamaFarmError, ServiceError
 from llamafarm.http.address import is_loopback
 from llamafarm.paths import data_dir
 from llamafarm.providers.base import Progress, ignore_progress
-from llamafarm.services import child
+from llamafarm.services import processes
 from llamafarm.services.base import ServiceStatus
 from llamafarm.services.probe import Probe, has_listener, listener, probe
-from llamafarm.services.processes import created
 from llamafarm.services.spec import ProcessSpec
 from llamafarm.services.state import ServiceFiles, ServiceState
 
@@ -44,19 +43,15 @@ class ProcessService:
 
     def __init__(self, spec: ProcessSpec, environ: Mapping[str, str] | None = None) -> None:
         self.spec = spec
+        self.name = spec.name
         self._environ = os.environ if environ is None else environ
         self._files = ServiceFiles(spec.name, data_dir(self._environ))
-
-    @property
-    def name(self) -> str:
-        """The spec's: the provider's name, with `:PORT` after it where the address is not its default."""
-        return self.spec.name
 
     async def ensure(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         """Return once the runtime answers: ours, a foreign one, or one that is started now. Raises ServiceError."""
         if (running := await self._running()) is not None:
             return running
-        async with self._locked(progress):
+        with await self._locked(progress):
             return await self._running() or await self._bring_up(progress)
 
     async def start(self, progress: Callable[[Progress], None]) -> ServiceStatus:
@@ -65,7 +60,7 @@ class ProcessService:
 
     async def stop(self) -> bool:
         """End the process that we started; True where there was one. Raises ServiceError for a foreign runtime."""
-        async with self._locked(ignore_progress):
+        with await self._locked(ignore_progress):
             state = self._files.read()
             if state is not None and state.alive:
                 await self._end(state)
@@ -160,13 +155,13 @@ class ProcessService:
         try:
             self._files.new_token()
             with self._files.new_log() as log:
-                process = child.start(command, {**self._environ, **self.spec.environ, **own}, log)
+                process = processes.start(command, {**self._environ, **self.spec.environ, **own}, log)
         except OSError as error:
             raise ServiceError(f"The {self.spec.title} cannot be started: {error}") from error
         state = ServiceState(
             name=self.name,
             pid=process.pid,
-            created=created(process.pid),
+            created=processes.created(process.pid),
             nonce=nonce,
             host=self.spec.host,
             port=self.spec.port,
@@ -198,34 +193,29 @@ class ProcessService:
             "ended": "ended while it was starting",
             "late": f"was not ready within {self.spec.start_seconds:g} s",
         }[outcome]
-        return ServiceError(f"The {self.spec.title} {what}.{self._log_end()}", hint="`lf logs` shows all of it.")
+        end, log = self._files.log_end(), self._files.log
+        told = f"The end of its log, {log}:\n{end}" if end else f"Its log, {log}, is empty."
+        return ServiceError(f"The {self.spec.title} {what}. {told}", hint="`lf logs` shows all of it.")
 
     async def _end(self, state: ServiceState) -> None:
         if (process := state.process()) is not None:
-            await child.end(process, self.spec.stop_seconds)
+            await processes.end(process, self.spec.stop_seconds)
         self._files.clear()
 
-    @asynccontextmanager
-    async def _locked(self, progress: Callable[[Progress], None]) -> AsyncIterator[None]:
-        """Hold the lock of this service; somebody else who starts it is waited for."""
-        lock = await self._acquired(progress)
-        try:
-            yield
-        finally:
-            lock.release()
-
-    async def _acquired(self, progress: Callable[[Progress], None]) -> FileLock:
+    async def _locked(self, progress: Callable[[Progress], None]) -> AbstractContextManager[object]:
+        """Hold the lock of this service until the context that is returned ends; whoever else has it is waited for."""
         end = time.monotonic() + self.spec.start_seconds + self.spec.stop_seconds
         told = False
         while time.monotonic() < end:
             try:
-                lock = self._files.lock()
-                lock.acquire(blocking=False)
-                return lock
+                return self._files.lock().acquire(blocking=False)
             except Timeout:
                 pass
             except OSError as error:
-                raise self._cannot_write(error) from error
+                raise ServiceError(
+                    f"The {self.spec.title} cannot be started: the data directory cannot be used: {error}.",
+                    hint="LF_DATA_DIR may name another one.",
+                ) from error
             if not told:
                 progress(Progress("starting", f"Waiting for the {self.spec.title}, which is being started"))
                 told = True
@@ -262,13 +252,3 @@ class ProcessService:
             version=str(said) if said else (state.version or None if state else None),
             log=self._files.log if kind != "foreign" and self._files.log.exists() else None,
         )
-
-    def _cannot_write(self, error: OSError) -> ServiceError:
-        return ServiceError(
-            f"The {self.spec.title} cannot be started: the data directory cannot be used: {error}.",
-            hint="LF_DATA_DIR may name another one.",
-        )
-
-    def _log_end(self) -> str:
-        end = self._files.log_end()
-        return f" The end of its log, {self._files.log}:\n{end}" if end else f" Its log, {self._files.log}, is empty."

@@ -9,10 +9,6 @@ from typing import Any
 from llamafarm.errors import ServiceError
 
 
-def no_obstacle() -> None:
-    """Nothing that is known of keeps the program from being started."""
-
-
 @dataclass(frozen=True)
 class ProcessSpec:
     """How to start a runtime and how to know it.
@@ -36,7 +32,7 @@ class ProcessSpec:
     version: str
     command: Callable[[], Sequence[str]]
     recognises: Callable[[Mapping[str, Any]], bool]
-    obstacle: Callable[[], ServiceError | None] = no_obstacle
+    obstacle: Callable[[], ServiceError | None] = lambda: None
     echoes_nonce: bool = True
     environ: Mapping[str, str] = field(default_factory=dict)
     health_path: str = "/health"

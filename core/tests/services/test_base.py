@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from llamafarm.errors import ConfigError
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.services.of import services_of
+from llamafarm.services.base import services_of
 
 
 class Plugins:
