@@ -4,18 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.asking import Options, ask
+from llamafarm.cli.output import print_json
 from llamafarm.cli.question import question
 from llamafarm.errors import UsageError
 
 if TYPE_CHECKING:
+    from llamafarm.cli.remote import RemoteFarm
     from llamafarm.farm.farm import Farm
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says about every request of this command."""
+
+    model: str | None
+    system: str | None
+    temperature: float | None
+    max_tokens: int | None
+    stream: bool
+    as_json: bool
+    usage: bool
+    trace: bool
+    session: str | None
+    server_url: str | None
+
+    def request(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        """The chat request for these messages. Only what was given is in it, so that defaults stay defaults."""
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        given = {
+            "model": self.model,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "stream": self.stream or None,
+            "stream_options": {"include_usage": True} if self.usage and self.stream else None,
+        }
+        return {"messages": [*system, *messages], **{key: value for key, value in given.items() if value is not None}}
 
 
 @click.command()
@@ -64,7 +96,7 @@ def chat(
         return
     request = options.request([{"role": "user", "content": text}])
     if as_curl:
-        from llamafarm.cli.curl import curl
+        from llamafarm.cli.remote import curl
 
         click.echo(curl(request, server_url=options.server_url, session=meant))
         return
@@ -72,11 +104,50 @@ def chat(
 
 
 async def _ask_once(app: App, request: dict[str, Any], options: Options) -> None:
-    road = options.road(app)
-    try:
-        await ask(road, request, options, options.session)
-    finally:
-        await road.aclose()
+    async with opened(app, options) as farm:
+        await ask(farm, request, options, options.session)
+
+
+@asynccontextmanager
+async def opened(app: App, options: Options) -> AsyncIterator[Farm | RemoteFarm]:
+    """Whom to ask: the project, opened in this process, or the API server that is named."""
+    if options.server_url is not None:
+        from llamafarm.cli.remote import RemoteFarm
+
+        async with aclosing(RemoteFarm(options.server_url)) as server:
+            yield server
+    else:
+        async with app.farm() as farm:
+            app.warn()
+            yield farm
+
+
+async def ask(
+    farm: Farm | RemoteFarm, request: dict[str, Any], options: Options, session: str | None
+) -> tuple[str, str | None]:
+    """Send `request`, print the answer; return its text and the id of the session, where there is one."""
+    from llamafarm.cli.answer import Printer, print_trace, print_usage
+    from llamafarm.cli.progress import ProgressLine
+    from llamafarm.wire.operations import CHAT
+
+    with ProgressLine() as line:
+        reply = await farm.ask(CHAT, request, session=session, progress=line, trace=options.trace)
+    printer = Printer()
+    async with aclosing(reply):
+        if options.as_json:
+            print_json(await reply.completion())
+        elif options.stream:
+            await printer.stream(reply)
+        else:
+            printer.print(await reply.completion())
+    if options.trace:
+        print_trace(printer.whole)
+    if options.usage and not options.as_json:
+        print_usage(printer.whole.get("usage"))
+    kept = {name.lower(): value for name, value in reply.headers.items()}.get("x-session-id")
+    if session == "new" and kept:
+        click.echo(f"Session {kept}: `lf chat --session {kept}` goes on with it, `lf chat -c` with the last.", err=True)
+    return printer.text, kept
 
 
 def _session(app: App, session: str | None, *, last: bool, at_server: bool) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import glob
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llamafarm.cli.asking import Options, ask
+from llamafarm.cli.chat import Options, ask, opened
 from llamafarm.cli.question import question
 from llamafarm.errors import LlamaFarmError, UsageError
 from llamafarm.providers.base import shown
@@ -45,8 +45,8 @@ class Conversation:
         self._session = options.session
         self._messages: list[dict[str, Any]] = []
         self._files: list[Path] = []
-        self._road = options.road(app)
         self._runner = asyncio.Runner()
+        self._open = AsyncExitStack()
 
     def run(self) -> None:
         """Talk until /exit or Ctrl-D."""
@@ -57,10 +57,11 @@ class Conversation:
         click.echo(f"Talking to {model or 'the default model'}{place}. /help shows what else there is.", err=True)
         with self._runner, _line_editing(self._app.data / "chat_history", self._completions):
             try:
+                self._farm = self._runner.run(self._open.enter_async_context(opened(self._app, self._options)))
                 while (text := _read()) is not None and text not in ("/exit", "/quit"):
                     self._handle(text)
             finally:
-                self._runner.run(self._road.aclose())
+                self._runner.run(self._open.aclose())
 
     def _handle(self, text: str) -> None:
         """Do one message or command. Errors are shown and the conversation goes on."""
@@ -128,7 +129,7 @@ class Conversation:
         asked = {"role": "user", "content": text}
         request = self._options.request([asked] if self._session else [*self._messages, asked])
         try:
-            answer, kept = self._runner.run(ask(self._road, request, self._options, self._session))
+            answer, kept = self._runner.run(ask(self._farm, request, self._options, self._session))
         except KeyboardInterrupt:
             click.echo("\n(stopped)", err=True)
             return
@@ -137,7 +138,9 @@ class Conversation:
 
     @cached_property
     def _models(self) -> list[str]:
-        return self._runner.run(self._road.models())
+        listed = self._farm.models()
+        rows = self._runner.run(listed) if isinstance(listed, Coroutine) else listed
+        return [row["id"] for row in rows]
 
     def _completions(self, line: str, word: str) -> list[str]:
         """What the word under the cursor can become."""

@@ -45,7 +45,7 @@ class LazyGroup(click.Group):
         self.elsewhere = elsewhere or {}
         self._prefix = prefix
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
         own = [*self.rows, *self.commands]  # as they were written, not sorted
         return [*own, *sorted(self._added().keys() - set(own))]
 

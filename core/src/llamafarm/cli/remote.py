@@ -1,0 +1,97 @@
+"""`lf chat --server-url`: an API server in place of the project that is opened in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import click
+
+from llamafarm.errors import AuthenticationFailed, ConnectionFailed
+from llamafarm.gateway import SESSION_HEADER
+from llamafarm.http.address import normalize_base_url
+from llamafarm.http.reply import read_reply
+from llamafarm.http.upstream import HttpUpstream
+from llamafarm.providers.base import Call, Endpoint, Progress
+from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.reply import Reply
+from llamafarm.wire.operations import Operation
+
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+API_KEY = "LF_API_KEY"
+TRACE_HEADER = "X-LF-Trace"
+LIST_SECONDS = 5.0
+
+
+class RemoteFarm:
+    """What `lf chat` needs of a `Farm`, at an API server. LF_API_KEY is its key."""
+
+    def __init__(self, server_url: str) -> None:
+        self._upstream = HttpUpstream(Endpoint("llamafarm", _base_url(server_url), _key()))
+
+    async def ask(
+        self,
+        operation: Operation,
+        request: dict[str, Any],
+        *,
+        session: str | None = None,
+        progress: Callable[[Progress], None],  # noqa: ARG002 - a server does not tell its own
+        trace: bool = False,
+    ) -> Reply:
+        entry = ModelEntry(name=request.get("model", "default"), provider="llamafarm", model="default")
+        headers = {SESSION_HEADER: session} if session else {}
+        headers |= {TRACE_HEADER: "1"} if trace else {}
+        stream = bool(request.get("stream"))
+        with _remedies():
+            call = Call(entry, request_id=uuid4().hex)
+            answer = await self._upstream.open_stream(operation.path, request, call, stream=stream, headers=headers)
+        reply = await read_reply(self._upstream, answer, usage="stream_options" in request)
+        reply.headers[SESSION_HEADER] = answer.headers.get(SESSION_HEADER, "")
+        return reply
+
+    async def models(self) -> list[dict[str, Any]]:
+        with _remedies():
+            listed = await self._upstream.get_json("/models", within=LIST_SECONDS)
+        rows: list[dict[str, Any]] = listed["data"]
+        return rows
+
+    async def aclose(self) -> None:
+        await self._upstream.aclose()
+
+
+def curl(request: dict[str, Any], *, server_url: str | None, session: str | None) -> str:
+    """The same request as a command line of curl, to be pasted; the key stays in its variable."""
+    words = ["curl", "--no-buffer", _base_url(server_url or DEFAULT_SERVER) + "/chat/completions"]
+    words += ["-H", "Content-Type: application/json"]
+    words += ["-H", f"{SESSION_HEADER}: {session}"] if session else []
+    words += ["-d", json.dumps(request, ensure_ascii=False)]
+    return shlex.join(words) + (f' -H "Authorization: Bearer ${API_KEY}"' if _key() else "")
+
+
+@contextmanager
+def _remedies() -> Iterator[None]:
+    """What helps where it is an API server that refuses, or is not there: there is no model entry to look at."""
+    try:
+        yield
+    except AuthenticationFailed as error:
+        error.hint = f"{API_KEY} holds the key that is sent to the server; it is {'wrong' if _key() else 'not set'}."
+        raise
+    except ConnectionFailed as error:
+        error.hint = "Is an API server running at --server-url? `lf serve` starts one."
+        raise
+
+
+def _base_url(server_url: str) -> str:
+    try:
+        return normalize_base_url(server_url)
+    except ValueError as error:
+        raise click.UsageError(f"--server-url: {error}") from None
+
+
+def _key() -> str | None:
+    return (os.environ.get(API_KEY) or "").strip() or None
