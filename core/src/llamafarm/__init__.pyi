@@ -4,7 +4,7 @@ from llamafarm import services as services
 from llamafarm import web as web
 from llamafarm import wire as wire
 from llamafarm.farm.farm import Farm as Farm
-from llamafarm.farm.opening import open as open  # noqa: A004
+from llamafarm.farm.farm import open as open  # noqa: A004
 from llamafarm.farm.sync import SyncFarm as SyncFarm
 from llamafarm.handlers.base import AgentHandler as AgentHandler
 from llamafarm.handlers.base import Ask as Ask

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llamafarm.farm.opening import OpenFarm
+    from llamafarm.farm.farm import OpenFarm
 
 __all__ = ["open_farm"]
 
@@ -21,7 +21,7 @@ def open_farm() -> OpenFarm:
     import os
 
     from llamafarm.cli.app import current_app
-    from llamafarm.farm.opening import OpenFarm
+    from llamafarm.farm.farm import OpenFarm
 
     app = current_app()
     return OpenFarm(app.config_path or app.cwd, os.environ)

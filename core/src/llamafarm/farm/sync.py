@@ -16,8 +16,7 @@ from llamafarm.providers.content import Content
 from llamafarm.providers.reply import Reply
 
 if TYPE_CHECKING:
-    from llamafarm.farm.farm import Farm
-    from llamafarm.farm.opening import OpenFarm
+    from llamafarm.farm.farm import Farm, OpenFarm
     from llamafarm.gateway.runtimes import RuntimeStatus
     from llamafarm.project import Project
     from llamafarm.providers.base import ModelInfo
