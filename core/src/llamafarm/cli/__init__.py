@@ -1,4 +1,4 @@
-"""The command line `lf`: one file per command, each imported when it is called.
+"""The command line `lf`: a file for each command or group of commands, imported when it is called.
 
 What the command of a plugin builds on is here: `open_farm` opens the project that the command line names.
 """

@@ -13,9 +13,6 @@ def completion(shell: str) -> None:
     Add `eval "$(lf completion bash)"` to ~/.bashrc (or the like for zsh); for fish, write the output to
     ~/.config/fish/completions/lf.fish.
     """
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import shell_complete
 
-    root = click.get_current_context().find_root().command
-    made = get_completion_class(shell)
-    assert made is not None
-    click.echo(made(root, {}, "lf", "_LF_COMPLETE").source())
+    shell_complete(click.get_current_context().find_root().command, {}, "lf", "_LF_COMPLETE", f"{shell}_source")

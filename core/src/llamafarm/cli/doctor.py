@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -48,8 +48,6 @@ def doctor(as_json: bool) -> None:
     """
     found = [finding for check in CHECKS for finding in check(current_app())]
     if as_json:
-        from dataclasses import asdict
-
         print_json([asdict(finding) for finding in found])
     else:
         for finding in found:
@@ -144,10 +142,8 @@ def _devices(_app: App) -> Iterator[Finding]:
     )
 
 
-def _data(_app: App) -> Iterator[Finding]:
-    from llamafarm.paths import data_dir
-
-    folder = data_dir(os.environ)
+def _data(app: App) -> Iterator[Finding]:
+    folder = app.data
     folder.mkdir(parents=True, exist_ok=True)
     writable = os.access(folder, os.W_OK)
     todo = "" if writable else "Make it writable, or set LF_DATA_DIR to another folder."

@@ -15,11 +15,11 @@ from llamafarm.version import VERSION
 ROWS = {
     "chat": Row("llamafarm.cli.chat:chat", "Ask a model; without a text, talk to it."),
     "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
-    "init": Row("llamafarm.cli.init:init", "Write a llamafarm.yaml that works as it is."),
+    "init": Row("llamafarm.cli.config:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),
     "start": Row("llamafarm.cli.services:start", "Start a runtime."),
     "stop": Row("llamafarm.cli.services:stop", "Stop a runtime that LlamaFarm started."),
-    "status": Row("llamafarm.cli.status:status", "Which runtimes are up, and the models in their memory."),
+    "status": Row("llamafarm.cli.services:status", "Which runtimes are up, and the models in their memory."),
     "logs": Row("llamafarm.cli.services:logs", "The log of a runtime."),
     "sessions": Row("llamafarm.cli.sessions:sessions", "Conversations that are kept."),
     "config": Row("llamafarm.cli.config:config", "Check and show the configuration."),

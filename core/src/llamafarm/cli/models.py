@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     Entry: TypeAlias = ModelEntry | BrokenEntry
 
+Fact = TypeVar("Fact")
 Result = TypeVar("Result")
 Work: TypeAlias = "Callable[[RuntimeModels, ModelEntry, Context], Awaitable[Result]]"
 
@@ -155,25 +156,24 @@ def _about(entry: Entry, info: ModelInfo | None = None) -> dict[str, Any]:
 
 def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
     """Each fact with its name; what the runtime does not tell is `unknown`."""
-    length = info.context_length
-    yield "capabilities", "unknown" if info.features is None else ", ".join(sorted(info.features)) or "none"
-    yield "context length", "unknown" if length is None else f"{length} tokens"
-    yield "size", _size(info.size_bytes)
-    yield "loaded", _yes(info.loaded)
-    yield "memory", "none" if info.loaded is False and info.memory_bytes is None else _size(info.memory_bytes)
-    yield "downloaded", _yes(info.downloaded)
+    yield "capabilities", _told(info.features, lambda features: ", ".join(sorted(features)) or "none")
+    yield "context length", _told(info.context_length, "{} tokens".format)
+    yield "size", _told(info.size_bytes, size)
+    yield "loaded", _told(info.loaded, _yes)
+    yield "memory", "none" if info.loaded is False and info.memory_bytes is None else _told(info.memory_bytes, size)
+    yield "downloaded", _told(info.downloaded, _yes)
     known = {field.name for field in fields(info)}  # some runtimes say these again in their own answer
     for key, value in info.details.items():
         if key not in known:
             yield key, value if isinstance(value, str) else json_text(value)
 
 
-def _size(count: int | None) -> str:
-    return "unknown" if count is None else size(count)
+def _told(fact: Fact | None, text: Callable[[Fact], str]) -> str:
+    return "unknown" if fact is None else text(fact)
 
 
-def _yes(told: bool | None) -> str:
-    return "unknown" if told is None else "yes" if told else "no"
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"
 
 
 @models.command(short_help="Which models are there, and which are in memory.")

@@ -29,8 +29,14 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([asdict(row) for row in found])
         return
-    rows = [[row.name, row.distribution, row.version, row.status, _brings(row), _first(row.cause)] for row in found]
-    print_table(["PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", "BRINGS", ""], rows)
+    heads = ["PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", "BRINGS", ""]
+    print_table(heads, [_cells(row) for row in found])
+
+
+def _cells(row: PluginStatus) -> list[str]:
+    brings = ", ".join([*row.providers, *row.handlers, *row.fragments])
+    cause, *_ = (row.cause or "").splitlines() or [""]
+    return [row.name, row.distribution, row.version, row.status, brings, cause]
 
 
 @plugins.command()
@@ -44,11 +50,3 @@ def show(name: str) -> None:
         for key, value in asdict(row).items():
             if value:
                 click.echo(f"{key}: {', '.join(value) if isinstance(value, list | tuple) else value}")
-
-
-def _brings(row: PluginStatus) -> str:
-    return ", ".join([*row.providers, *row.handlers, *row.fragments])
-
-
-def _first(cause: str | None) -> str:
-    return cause.splitlines()[0] if cause else ""
