@@ -155,8 +155,10 @@ async def test_every_entry_has_a_row_that_tells_what_is_wrong_and_nothing_raises
         ScriptedProvider(health=Health(False, "connection refused")),
         providers={"hanging": Hanging(), "raising": Raising(), "mute": Mute()},
     )
+    plugins.specs["nowhere"] = replace(plugins.specs["scripted"], name="nowhere", endpoint=lambda _: None)
     broken = BrokenEntry("bad", "nobody", "x", PluginError("not installed"))
-    others = [ModelEntry(name=name, provider=name, model="x") for name in ("hanging", "raising", "mute", "missing")]
+    names = ("hanging", "raising", "mute", "nowhere", "missing")
+    others = [ModelEntry(name=name, provider=name, model="x") for name in names]
     project = Project("shop", "default", None, (entry("small"), *others, broken))
     found = by_entry(await Gateway(plugins).runtimes(project, timeout=0.05))
 
@@ -166,6 +168,7 @@ async def test_every_entry_has_a_row_that_tells_what_is_wrong_and_nothing_raises
         "hanging": "No answer within 0.05 s.",
         "raising": "The provider 'raising' failed: KeyError: 'colour'",
         "mute": "The provider 'mute' failed: AttributeError: 'Mute' object has no attribute 'health'",
+        "nowhere": "The provider 'nowhere' failed: TypeError: its `endpoint` returned None",
         "missing": "The provider 'missing' is not installed.",
         "bad": "not installed",
     }

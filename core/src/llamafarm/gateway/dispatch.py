@@ -95,7 +95,10 @@ class Dispatcher:
         """Where the entry leads; nothing is connected. Raises PluginError."""
         spec = self._plugins.provider(entry.provider)
         with blaming(f"The provider {entry.provider!r}", PluginError):
-            return spec.endpoint(entry)
+            endpoint = spec.endpoint(entry)
+            if not isinstance(endpoint, Endpoint):
+                raise TypeError(f"its `endpoint` returned {endpoint!r}")
+            return endpoint
 
     async def ask(
         self, project: Project, lease: Lease, operation: Operation, body: Mapping[str, Any], context: Context
