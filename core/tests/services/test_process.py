@@ -18,8 +18,7 @@ import pytest
 from llamafarm.errors import AuthenticationFailed, ServiceError
 from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services.probe import probe
-from llamafarm.services.process import ProcessService
-from llamafarm.services.spec import ProcessSpec
+from llamafarm.services.process import ProcessService, ProcessSpec
 from llamafarm.services.state import ServiceFiles, token_of
 from llamafarm_kit.testing.upstream import ScriptedUpstream, answering
 
@@ -226,7 +225,7 @@ import asyncio, sys
 sys.path.insert(0, {str(RUNTIME.parent)!r})
 from llamafarm.providers.base import ignore_progress
 from llamafarm.services.process import ProcessService
-from llamafarm.services.spec import ProcessSpec
+from llamafarm.services.process import ProcessSpec
 command = [sys.executable, {str(RUNTIME)!r}, "--port", "{farm.port}", "--starts", {str(farm.starts)!r}]
 spec = ProcessSpec(name="tiny:{farm.port}", title="tiny runtime", host="127.0.0.1", port={farm.port}, version="1",
                    command=lambda: command, recognises=lambda body: body.get("kind") == "tiny")

@@ -194,15 +194,9 @@ def _line_editing(history: Path, completions: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        _save_history(history)
-
-
-def _save_history(file: Path) -> None:
-    import readline
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        readline.write_history_file(file)
-    except OSError as error:
-        click.echo(f"The history of lines was not kept: {error}", err=True)
+        try:
+            history.parent.mkdir(parents=True, exist_ok=True)
+            history.touch(mode=0o600)
+            readline.write_history_file(history)
+        except OSError as error:
+            click.echo(f"The history of lines was not kept: {error}", err=True)

@@ -25,7 +25,7 @@ ROWS = {
     "config": Row("llamafarm.cli.config:config", "Check and show the configuration."),
     "plugins": Row("llamafarm.cli.plugins:plugins", "What is installed, and whether it works."),
     "doctor": Row("llamafarm.cli.doctor:doctor", "Check this machine and this project."),
-    "completion": Row("llamafarm.cli.completion:completion", "Print the completion script for a shell."),
+    "completion": Row("llamafarm.cli.main:completion", "Print the completion script for a shell."),
     "version": Row("llamafarm.cli.main:version", "Print the version."),
 }
 
@@ -58,6 +58,19 @@ def version() -> None:
     import platform
 
     click.echo(f"lf {VERSION} (Python {platform.python_version()}, {platform.system()} {platform.machine()})")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for SHELL.
+
+    Add `eval "$(lf completion bash)"` to ~/.bashrc (or the like for zsh); for fish, write the output to
+    ~/.config/fish/completions/lf.fish.
+    """
+    from click.shell_completion import shell_complete
+
+    shell_complete(click.get_current_context().find_root().command, {}, "lf", "_LF_COMPLETE", f"{shell}_source")
 
 
 COLOR = False if os.environ.get("NO_COLOR") else None

@@ -80,8 +80,7 @@ def status(as_json: bool) -> None:
 def _status_fields(row: RuntimeStatus) -> dict[str, Any]:
     from llamafarm.gateway.models import info_fields
 
-    models = None if row.models is None else [info_fields(info) for info in row.models]
-    return {**asdict(row), "log": str(row.log) if row.log else None, "models": models}
+    return {**asdict(row), "models": None if row.models is None else [info_fields(info) for info in row.models]}
 
 
 def _status_cells(row: RuntimeStatus) -> list[str]:
@@ -121,14 +120,18 @@ def logs(service: str | None, lines: int, follow: bool) -> None:
             _follow(file)
 
 
+def _services(app: App) -> list[Service]:
+    from llamafarm.services.base import services_of
+
+    return services_of(app.project, app.plugins)
+
+
 def _chosen(app: App, name: str | None) -> list[Service]:
     """The service of that name, or all of that provider, or all. Raises UsageError where there is none.
 
     `universal-runtime` and `ollama-server` are names that people give to them.
     """
-    from llamafarm.services.base import services_of
-
-    services = services_of(app.project, app.plugins)
+    services = _services(app)
     provider = (name or "").removesuffix("-runtime").removesuffix("-server")
     chosen = [service for service in services if service.name in (name or service.name, provider)]
     chosen = chosen or [service for service in services if service.name.startswith(f"{provider}:")]

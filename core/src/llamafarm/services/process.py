@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from filelock import Timeout
@@ -20,7 +20,6 @@ from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.services import processes
 from llamafarm.services.base import ServiceStatus
 from llamafarm.services.probe import Probe, has_listener, listener, probe
-from llamafarm.services.spec import ProcessSpec
 from llamafarm.services.state import ServiceFiles, ServiceState
 
 POLL_SECONDS = 0.05
@@ -33,6 +32,48 @@ Outcome = Literal["ready", "ended", "late", "taken"]
 
 NONCE_VARIABLE = "LF_SERVICE_NONCE"
 TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
+
+
+def no_obstacle() -> None:
+    """Nothing that is known of keeps the program from being started."""
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """How to start a runtime and how to know it.
+
+    title: what it is called in messages, without an article. command: makes the command line; it raises
+    ServiceError where something is missing. obstacle: says what is missing without doing anything else, or None.
+    version: a process of another one is replaced; empty where it does not matter. environ: added to the
+    environment. recognises: whether a health answer comes from this kind of runtime. echoes_nonce: whether that
+    answer holds the environment's LF_SERVICE_NONCE as `nonce`; a program that does not know it is ours where the
+    process that was started, or a child of it, listens on the port. api_key: what the health path asks for.
+    start_seconds: until it answers. stop_seconds: from the request to end until it is killed.
+
+    The process finds a secret in the file that LF_SERVICE_TOKEN_FILE names, and a client of this machine that same one
+    with `token_of`: what only the user who started the runtime may ask of it can ask for that.
+    """
+
+    name: str
+    title: str
+    host: str
+    port: int
+    version: str
+    command: Callable[[], Sequence[str]]
+    recognises: Callable[[Mapping[str, Any]], bool]
+    obstacle: Callable[[], ServiceError | None] = no_obstacle
+    echoes_nonce: bool = True
+    environ: Mapping[str, str] = field(default_factory=dict)
+    health_path: str = "/health"
+    api_key: str | None = field(default=None, repr=False)
+    start_seconds: float = 120.0
+    stop_seconds: float = 20.0
+
+    @property
+    def address(self) -> str:
+        """Its URL, without a path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
 
 class ProcessService:
