@@ -31,7 +31,7 @@ class TranscriptionRequest(TypedDict):
     temperature: NotRequired[float | None]
     timestamp_granularities: NotRequired[list[Literal["segment", "word"]] | None]
     include: NotRequired[list[str] | None]
-    chunking_strategy: NotRequired[Any]
+    chunking_strategy: NotRequired[str | dict[str, Any] | None]
     known_speaker_names: NotRequired[list[str] | None]
     known_speaker_references: NotRequired[list[str] | None]
     stream: NotRequired[bool | None]
@@ -71,7 +71,7 @@ class SpeechRequest(TypedDict):
 
     input: str
     model: NotRequired[str]
-    voice: NotRequired[Any]
+    voice: NotRequired[str | dict[str, Any] | None]
     instructions: NotRequired[str | None]
     response_format: NotRequired[str | None]
     speed: NotRequired[float | None]

@@ -15,7 +15,7 @@ class RerankRequest(TypedDict):
     """
 
     query: str
-    documents: list[Any]
+    documents: list[str | dict[str, Any]]
     model: NotRequired[str]
     top_n: NotRequired[int | None]
     return_documents: NotRequired[bool | None]

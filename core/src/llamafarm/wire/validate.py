@@ -1,28 +1,20 @@
-"""The types of a request's fields, as a table: what is wrong is a 400 that names the field, before anybody is asked.
+"""What the fields of a request hold: what is wrong is a 400 that names the field, before anybody is asked.
 
-Null stands for absent in every field that may be left out. Fields that are not in the table pass: the provider knows
-them, or says that it does not. How small a number may be is in `LEAST` where providers differ.
+The rules follow from the wire's own types, and from the tables here where a type does not say enough. Null stands for
+absent in every field that may be left out. Fields that the wire does not define pass: the provider knows them, or says
+that it does not. How small a number may be is in `LEAST` where providers differ.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from llamafarm.errors import RequestError
-from llamafarm.wire.operations import (
-    CHAT,
-    COMPLETIONS,
-    IMAGE_EDITS,
-    IMAGE_VARIATIONS,
-    IMAGES,
-    OPERATIONS,
-    SPEECH,
-    TRANSCRIPTIONS,
-    TRANSLATIONS,
-    Operation,
-)
+from llamafarm.wire.chat import Message, Tool
+from llamafarm.wire.operations import CHAT, COMPLETIONS, OPERATIONS, Operation
 from llamafarm.wire.upload import Upload
 
 Check = Callable[[Any], str | None]
@@ -94,66 +86,29 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < TOO_LARGE
 
 
-def _text(value: Any) -> str | None:
-    return None if isinstance(value, str) else "a text"
+def _is_count(value: Any) -> bool:
+    return _is_integer(value) and value >= 0
 
 
-def _flag(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "true or false"
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _object(value: Any) -> str | None:
-    return None if isinstance(value, dict) else "an object"
-
-
-def _typed_object(value: Any) -> str | None:
-    return None if isinstance(value, dict) and isinstance(value.get("type"), str) else "an object with a `type`"
-
-
-def _typed_objects(value: Any) -> str | None:
-    return None if _is_parts(value) else "a list of objects that each have a `type`"
-
-
-def _messages(value: Any) -> str | None:
-    return None if isinstance(value, list) and value else "a list of at least one message"
-
-
-def _text_or_object(value: Any) -> str | None:
-    return None if isinstance(value, str | dict) else "a text or an object"
-
-
-def _text_or_texts(value: Any) -> str | None:
-    good = isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
-    return None if good else "a text or a list of texts"
-
-
-def _input(value: Any) -> str | None:
-    """Texts or token ids, one or several."""
+def _is_input(value: Any) -> bool:
+    """Whether it is texts or token ids, one or several."""
     items = value if isinstance(value, list) else [value]
     texts = all(isinstance(item, str) for item in items)
     tokens = isinstance(value, list) and all(_is_integer(item) for item in items)
     lists = all(isinstance(item, list) and item and all(map(_is_integer, item)) for item in items)
-    return None if items and (texts or tokens or lists) else "a text, a list of texts, or lists of token ids"
+    return bool(items) and (texts or tokens or lists)
 
 
-def _biases(value: Any) -> str | None:
-    good = isinstance(value, dict) and all(_is_number(bias) and abs(bias) <= MAX_BIAS for bias in value.values())
-    return None if good else f"an object of numbers from -{MAX_BIAS} to {MAX_BIAS}"
+def _is_biases(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_number(bias) and abs(bias) <= MAX_BIAS for bias in value.values())
 
 
-def _flag_or_count(value: Any) -> str | None:
-    """`logprobs`: a flag in chats, a count in text completions."""
-    return None if isinstance(value, bool) or (_is_integer(value) and value >= 0) else "true, false or a whole number"
-
-
-def _texts(value: Any) -> str | None:
-    good = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return None if good else "a list of texts"
-
-
-def _documents(value: Any) -> str | None:
-    good = isinstance(value, list) and value and all(isinstance(item, str | dict) for item in value)
-    return None if good else "a list of at least one text or object"
+def _is_documents(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str | dict) for item in value)
 
 
 def _file(value: Any) -> str | None:
@@ -162,117 +117,87 @@ def _file(value: Any) -> str | None:
     return None if value.content else "a file that is not empty"
 
 
-def _file_or_files(value: Any) -> str | None:
+def _files(value: Any) -> str | None:
     files = value if isinstance(value, list) and value else [value]
     return next((wrong for one in files if (wrong := _file(one))), None)
 
 
-def _number(low: float, high: float = math.inf) -> Check:
+def _number(low: float = -math.inf, high: float = math.inf) -> Check:
     wanted = f"a number of at least {low:g}" if high == math.inf else f"a number from {low:g} to {high:g}"
-    return lambda value: None if _is_number(value) and low <= value <= high else wanted
+    return _be(wanted, lambda value: _is_number(value) and low <= value <= high)
 
 
 def _integer(low: int | None = None) -> Check:
     wanted = "a whole number" if low is None else f"a whole number of at least {low}"
-    return lambda value: None if _is_integer(value) and (low is None or value >= low) else wanted
+    return _be(wanted, lambda value: _is_integer(value) and (low is None or value >= low))
 
 
-def _one_of(*values: str) -> Check:
-    wanted = " or ".join(map(repr, values))
-    return lambda value: None if value in values else wanted
+def _be(expected: str, accepts: Callable[[Any], bool]) -> Check:
+    return lambda value: None if accepts(value) else expected
 
 
-CHECKS: Mapping[str, Check] = {
-    "model": _text,
-    "messages": _messages,
-    "prompt": _input,
-    "input": _input,
-    "stream": _flag,
-    "stream_options": _object,
+_text = _be("a text", lambda value: isinstance(value, str))
+_object = _be("an object", lambda value: isinstance(value, dict))
+_texts = _be("a list of texts", _is_texts)
+
+BY_TYPE: Mapping[Any, Check] = {
+    str: _text,
+    bool: _be("true or false", lambda value: isinstance(value, bool)),
+    int: _integer(),
+    dict[str, Any]: _object,
+    dict[str, str]: _object,
+    dict[str, float]: _be(f"an object of numbers from -{MAX_BIAS} to {MAX_BIAS}", _is_biases),
+    list[str]: _texts,
+    str | list[str]: _be("a text or a list of texts", lambda value: isinstance(value, str) or _is_texts(value)),
+    str | dict[str, Any]: _be("a text or an object", lambda value: isinstance(value, str | dict)),
+    str | list[str] | list[int] | list[list[int]]: _be("a text, a list of texts, or lists of token ids", _is_input),
+    list[Message]: _be("a list of at least one message", lambda value: isinstance(value, list) and bool(value)),
+    list[Tool]: _be("a list of objects that each have a `type`", _is_parts),
+    list[str | dict[str, Any]]: _be("a list of at least one text or object", _is_documents),
+    Upload: _file,
+    Upload | list[Upload]: _files,
+}
+"""The rule of every field of a type."""
+
+BY_NAME: Mapping[str, Check] = {
     "temperature": _number(0),
     "top_p": _number(0, 1),
-    "max_tokens": _integer(),
-    "max_completion_tokens": _integer(),
-    "n": _integer(1),
-    "best_of": _integer(1),
-    "stop": _text_or_texts,
-    "seed": _integer(),
     "presence_penalty": _number(-2, 2),
     "frequency_penalty": _number(-2, 2),
-    "logit_bias": _biases,
-    "logprobs": _flag_or_count,
-    "top_logprobs": _integer(0),
-    "response_format": _typed_object,
-    "tools": _typed_objects,
-    "tool_choice": _text_or_object,
-    "parallel_tool_calls": _flag,
-    "reasoning_effort": _text,
-    "user": _text,
-    "metadata": _object,
-    "store": _flag,
-    "suffix": _text,
-    "echo": _flag,
-    "encoding_format": _one_of("float", "base64"),
+    "speed": _number(0),
+    "n": _integer(1),
+    "best_of": _integer(1),
     "dimensions": _integer(1),
-    "size": _text,
-    "quality": _text,
-    "style": _text,
-    "background": _text,
-    "moderation": _text,
-    "input_fidelity": _text,
-    "output_format": _text,
-    "output_compression": _integer(0),
-    "partial_images": _integer(0),
-    "complexity": _text,
-    "svg": _object,
     "frame_count": _integer(1),
     "frame_duration_ms": _integer(1),
-    "image": _file_or_files,
-    "mask": _file,
-    "markup": _file,
-    "file": _file,
-    "language": _text,
-    "languages": _texts,
-    "keywords": _texts,
-    "timestamp_granularities": _texts,
-    "include": _texts,
-    "chunking_strategy": _text_or_object,
-    "known_speaker_names": _texts,
-    "known_speaker_references": _texts,
-    "voice": _text_or_object,
-    "instructions": _text,
-    "speed": _number(0),
-    "stream_format": _one_of("sse", "audio"),
-    "query": _text,
-    "documents": _documents,
     "top_n": _integer(1),
-    "return_documents": _flag,
-    "text_1": _text_or_texts,
-    "text_2": _text_or_texts,
+    "top_logprobs": _integer(0),
+    "output_compression": _integer(0),
+    "partial_images": _integer(0),
+    "logprobs": _be("true, false or a whole number", lambda value: isinstance(value, bool) or _is_count(value)),
+    "timestamp_granularities": _texts,
+    "chat.response_format": _be("an object with a `type`", lambda value: _is_parts([value])),
 }
-"""The rule of a field wherever it stands."""
+"""The rules that say more than the type: by the field's name, or by `OPERATION.NAME`."""
 
 LEAST: Mapping[str, int] = {"max_tokens": 1, "max_completion_tokens": 1}
 """Smallest numbers. Some runtimes take -1 for no limit; with `echo`, a completion of no tokens asks for `logprobs`."""
 
-_PICTURE: Mapping[str, Check] = {"prompt": _text, "response_format": _one_of("url", "b64_json")}
-_SOUND: Mapping[str, Check] = {"prompt": _text, "response_format": _text}
-OWN_CHECKS: Mapping[str, Mapping[str, Check]] = {
-    IMAGES.name: _PICTURE,
-    IMAGE_EDITS.name: _PICTURE,
-    IMAGE_VARIATIONS.name: {**_PICTURE, "image": _file},
-    TRANSCRIPTIONS.name: _SOUND,
-    TRANSLATIONS.name: _SOUND,
-    SPEECH.name: {"input": _text, "response_format": _text},
-}
-"""The rules of operations in which a name means something else."""
 
-RULES: Mapping[str, Mapping[str, Check]] = {
-    operation.name: {
-        name: rule
-        for name, rule in {**CHECKS, **OWN_CHECKS.get(operation.name, {})}.items()
-        if name in operation.fields
-    }
-    for operation in OPERATIONS
-}
+def _rules(operation: Operation) -> dict[str, Check]:
+    hints = get_type_hints(operation.request)
+    named = {name: BY_NAME.get(f"{operation.name}.{name}") or BY_NAME.get(name) for name in hints}
+    return {name: named[name] or _rule(hint) for name, hint in hints.items()}
+
+
+def _rule(hint: Any) -> Check:
+    members = tuple(member for member in get_args(hint) if member is not NoneType)
+    if get_origin(hint) is Literal:
+        return _be(" or ".join(map(repr, members)), lambda value: value in members)
+    if NoneType in get_args(hint):
+        return _rule(Union[members])  # noqa: UP007 - a union of what is known only here
+    return _object if is_typeddict(hint) else BY_TYPE[hint]
+
+
+RULES: Mapping[str, Mapping[str, Check]] = {operation.name: _rules(operation) for operation in OPERATIONS}
 """The rules of each operation, by its name."""
