@@ -350,6 +350,7 @@ def test_a_typographic_quote_is_told_for_what_it_is(refused, key, quotes):
         ("stalls: -1", "stalls: must be greater than or equal to 0, not -1"),
         ("description: 3", "description: must be text, not a number; put it in quotes"),
         ("handler: 3", "handler: must be text or a list, not a number; put it in quotes"),
+        ("handler: {simple: {}}", "handler: must be text or a list, not a mapping"),
         ("barn: 'colour:red'", "barn: must be a mapping, not text; write a space after the colon: `colour: …`"),
         ("barn: [a]", "barn: must be a mapping, not a list"),
         ("barn: {colour: wite}", "barn.colour: must be one of 'red', 'white', not 'wite'; did you mean 'white'?"),

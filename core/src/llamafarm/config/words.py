@@ -40,23 +40,19 @@ def explain(
     """Return (place, message) for each thing that is wrong. also: further keys that are allowed at the top."""
     grouped: dict[KeyPath, list[Any]] = {}
     for one in error.errors(include_input=False, include_url=False):
-        grouped.setdefault(_place(one["loc"], data), []).append(one)
+        grouped.setdefault(_place(one, data), []).append(one)
     inner = [place for place in grouped if not _is_union_echo(place, grouped)]
     return [(place, _message(place, grouped[place], model, data, also)) for place in inner]
 
 
-def _place(loc: tuple[str | int, ...], data: Any) -> KeyPath:
-    """`loc` without the names of union members, which are nothing that the user wrote. The last part may be absent."""
+def _place(error: Any, data: Any) -> KeyPath:
+    """Where it is wrong, without the names of union members, which are nothing that the user wrote."""
     place: list[str | int] = []
-    for number, part in enumerate(loc):
-        inside = isinstance(data, dict) and part in data
-        item = isinstance(data, list) and isinstance(part, int) and part < len(data)
-        if inside or item:
+    for part in error["loc"]:
+        if part in (range(len(data)) if isinstance(data, list) else data if isinstance(data, dict) else ()):
             data = data[part]
             place.append(part)
-        elif isinstance(data, dict) and number == len(loc) - 1:
-            place.append(part)
-    return tuple(place)
+    return (*place, error["loc"][-1]) if error["type"] == "missing" else tuple(place)
 
 
 def _is_union_echo(place: KeyPath, grouped: dict[KeyPath, list[Any]]) -> bool:
