@@ -5,8 +5,9 @@ The rules are JSON's: a text is no number. Only where a variable was filled in, 
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from llamafarm.config.document import resolve
 from llamafarm.config.interpolate import Interpolated
-from llamafarm.config.problems import KeyPath, Problems
+from llamafarm.config.problems import KeyPath, Problems, at
 from llamafarm.config.words import explain
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.entry import CONFIG_FOLDER
@@ -55,17 +56,23 @@ class Loading:
     def check(self, model: type[Model], data: Any, path: KeyPath, also: tuple[str, ...] = ()) -> Model | list[Wrong]:
         """Validate what stands at `path`; what is wrong is returned, not noted."""
         texts = _below(self.values.texts, path)
-        data = json.loads(json.dumps(data))
-        for place in _misread(model, data, texts):
-            _put(data, place, _other_reading(_get(data, place), texts[place]))
+        found = self._validated(model, data)
+        if isinstance(found, ValidationError) and (misread := _misread(found, texts)):
+            data = _read_otherwise(data, {place: texts[place] for place in misread})
+            found = self._validated(model, data)
+        if not isinstance(found, ValidationError):
+            return found
+        return [
+            Wrong(place, f"{message} (from a variable)" if place in texts else message)
+            for place, message in explain(found, model, data, also)
+        ]
+
+    def _validated(self, model: type[Model], data: Any) -> Model | ValidationError:
+        context = {CONFIG_FOLDER: str(self.problems.file.absolute().parent)}
         try:
-            context = {CONFIG_FOLDER: str(self.problems.file.absolute().parent)}
             return model.model_validate_json(json.dumps(data), strict=True, context=context)
         except ValidationError as error:
-            return [
-                Wrong(place, f"{message} (from a variable)" if place in texts else message)
-                for place, message in explain(error, model, data, also)
-            ]
+            return error
 
     def missing_below(self, path: KeyPath) -> dict[KeyPath, str]:
         """The variables that are set nowhere and stand below `path`, by the rest of their path."""
@@ -76,32 +83,23 @@ def _below(found: Mapping[KeyPath, str], path: KeyPath) -> dict[KeyPath, str]:
     return {place[len(path) :]: text for place, text in found.items() if place[: len(path)] == path and place != path}
 
 
-def _misread(model: type[BaseModel], data: Any, texts: Mapping[KeyPath, str]) -> list[KeyPath]:
+def _misread(error: ValidationError, texts: Iterable[KeyPath]) -> list[KeyPath]:
     """The scalars from variables that the model does not take as they are."""
-    if not texts:
-        return []
-    try:
-        model.model_validate_json(json.dumps(data), strict=True)
-    except ValidationError as error:
-        places = [tuple(one["loc"]) for one in error.errors(include_input=False, include_url=False)]
-        return [text for text in texts if any(place[: len(text)] == text for place in places)]
-    return []
+    wrong = [one["loc"] for one in error.errors(include_input=False, include_url=False)]
+    return [place for place in texts if any(loc[: len(place)] == place for loc in wrong)]
 
 
-def _other_reading(value: Any, text: str) -> Any:
-    if not isinstance(value, str):
-        return text
+def _read_otherwise(data: Any, texts: Mapping[KeyPath, str]) -> Any:
+    """The data with these texts as what they may stand for, and with what they stood for as these texts."""
+    data = copy.deepcopy(data)
+    for place, text in texts.items():
+        holder = at(data, place[:-1])
+        holder[place[-1]] = _resolved(text) if isinstance(holder[place[-1]], str) else text
+    return data
+
+
+def _resolved(text: str) -> Any:
     try:
         return resolve(text)
     except ValueError:
         return text
-
-
-def _get(data: Any, place: KeyPath) -> Any:
-    for part in place:
-        data = data[part]
-    return data
-
-
-def _put(data: Any, place: KeyPath, value: Any) -> None:
-    _get(data, place[:-1])[place[-1]] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -19,6 +19,7 @@ from llamafarm.providers.entry import ModelEntry
 from llamafarm.records import EntryBlock, ProviderSpec
 
 Entry = ModelEntry | BrokenEntry
+Error = TypeVar("Error", bound=LlamaFarmError)
 COMMON = frozenset(ModelEntry.model_fields)
 """The keys of every entry, whatever its provider."""
 
@@ -39,16 +40,14 @@ def build(part: Part, loading: Loading) -> Entry | None:
         return None
     try:
         if ("provider",) in missing:
-            raise _missing_variable(part, ("provider",), loading)
+            raise _located(missing_variable(missing["provider",]), (*part.path, "provider"), loading)
         spec = loading.plugins.provider(provider)
         entry = _validated(part, spec, loading)
         if entry is not None:
             handlers.check(entry, part.path, loading)
         return entry
     except PluginError as error:
-        message = loading.problems.located((*part.path, "provider"), error.message)
-        broken: LlamaFarmError = type(error)(message, hint=error.hint, code=error.code)
-        broken.__cause__ = error.__cause__
+        broken: LlamaFarmError = _located(error, (*part.path, "provider"), loading)
     except ConfigError as error:
         broken = error
     _check_common(part, loading)
@@ -76,20 +75,16 @@ def _note_typographic_quotes(part: Part, loading: Loading) -> None:
             loading.problems.add((*part.path, key), message)
 
 
-def _missing_variable(part: Part, place: KeyPath, loading: Loading) -> ConfigError:
-    path = (*part.path, *place)
-    name = loading.values.missing[path]
-    return ConfigError(loading.problems.located(path, missing_variable(name)), hint=missing_hint(name))
+def missing_variable(name: str) -> ConfigError:
+    """The error about a variable that is set nowhere."""
+    hint = f"Set it in the environment or in a file .env beside the configuration, or write ${{{name}:-default}}."
+    return ConfigError(f"the variable {name} is not set", hint=hint)
 
 
-def missing_variable(name: str) -> str:
-    """The message about a variable that is set nowhere."""
-    return f"the variable {name} is not set"
-
-
-def missing_hint(name: str) -> str:
-    """What to do about it."""
-    return f"Set it in the environment or in a file .env beside the configuration, or write ${{{name}:-default}}."
+def _located(error: Error, path: KeyPath, loading: Loading) -> Error:
+    """The same error, with its place in the file before its message."""
+    error.message = loading.problems.located(path, error.message)
+    return error
 
 
 def _validated(part: Part, spec: ProviderSpec, loading: Loading) -> ModelEntry | None:
@@ -98,8 +93,8 @@ def _validated(part: Part, spec: ProviderSpec, loading: Loading) -> ModelEntry |
     blocks, data = _blocks(part, spec, own, loading)
     entry = loading.checked(spec.entry, data, part.path, _block_keys(spec, set(data) - own, loading))
     parameters.check(part, spec, entry, loading)
-    for place in loading.missing_below(part.path):
-        raise _missing_variable(part, place, loading)
+    for place, name in loading.missing_below(part.path).items():
+        raise _located(missing_variable(name), (*part.path, *place), loading)
     if entry is not None:
         entry._blocks.update(blocks)
         _check_base_url(entry, part, loading)

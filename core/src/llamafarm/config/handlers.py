@@ -10,9 +10,8 @@ from pydantic import BaseModel
 from llamafarm.config.context import Loading
 from llamafarm.config.document import kind
 from llamafarm.config.problems import KeyPath, in_one_line
-from llamafarm.config.settings import chain
 from llamafarm.errors import PluginError
-from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.entry import ModelEntry, chain
 
 STRUCTURED = "structured"
 SECTION: KeyPath = ("handlers",)

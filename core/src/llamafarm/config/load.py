@@ -15,12 +15,11 @@ from llamafarm.config.normalize import Part, one_form
 from llamafarm.config.normalize import entries as entry_parts
 from llamafarm.config.problems import KeyPath, Problems, in_one_line
 from llamafarm.config.secrets import literal_secrets, mask
-from llamafarm.config.settings import chain
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.plugins.blame import blaming
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.entry import ModelEntry, chain
 
 
 def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, str] = os.environ) -> Project:
@@ -94,7 +93,7 @@ def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
     """A missing variable breaks the entry that uses it; anywhere else it is a problem of the file."""
     for place, name in loading.values.missing.items():
         if not any(_inside(place, part) for part in parts):
-            loading.problems.add(place, f"{entries.missing_variable(name)}. {entries.missing_hint(name)}")
+            loading.problems.add(place, in_one_line(entries.missing_variable(name)))
 
 
 def _warnings(models: list[tuple[Part, entries.Entry]], loading: Loading) -> tuple[str, ...]:

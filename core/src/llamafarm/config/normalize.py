@@ -7,12 +7,12 @@ one list of messages, which becomes the set `default`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from llamafarm.config.document import kind
-from llamafarm.config.problems import KeyPath, Problems, did_you_mean, nearest
+from llamafarm.config.problems import KeyPath, Problems, nearest
+from llamafarm.config.words import unknown_key
 
 LEGACY_NAME = "default"
 
@@ -80,52 +80,33 @@ def _refuse_flat(flat: dict[str, Any], beside_models: bool, problems: Problems) 
         if beside_models and key in ("provider", "model"):
             problems.add(("runtime", key), "stands beside `models`; move it into an entry there")
         else:
-            known = ("models", "default_model")
-            problems.add(("runtime", key), f"unknown key{did_you_mean(key, known)} Allowed: {', '.join(known)}")
+            problems.add(("runtime", key), unknown_key(key, ("models", "default_model")))
 
 
 def _named(value: Any, path: KeyPath, what: str, problems: Problems) -> list[Part]:
+    """The items of a list, each with its `name`, or of a mapping from names."""
     if value is None:
         return []
     if not isinstance(value, list | dict):
         problems.add(path, f"must be a list, or a mapping from names, not {kind(value)}")
         return []
-    if isinstance(value, dict):
-        return list(_from_mapping(value, path, what, problems))
-    found = list(_from_list(value, path, what, problems))
-    _refuse_duplicates(found, what, problems)
-    return found
-
-
-def _from_list(items: list[Any], path: KeyPath, what: str, problems: Problems) -> Iterator[Part]:
-    for number, item in enumerate(items):
-        place = (*path, number)
+    parts: list[Part] = []
+    for key, item in enumerate(value) if isinstance(value, list) else value.items():
+        place = (*path, key)
         if not isinstance(item, dict):
             problems.add(place, f"{what} must be a mapping, not {kind(item)}")
-        elif not isinstance(item.get("name"), str):
-            missing = (
-                "is missing" if "name" not in item else f"must be text, not {kind(item['name'])}; put it in quotes"
-            )
-            problems.add((*place, "name"), missing)
+            continue
+        data = {"name": key, **item} if isinstance(key, str) else item
+        name = data.get("name")
+        if isinstance(key, str) and name != key:
+            problems.add((*place, "name"), f"says {name!r}, but its key is {key!r}; leave one out")
+        elif "name" not in data:
+            problems.add((*place, "name"), "is missing")
+        elif not isinstance(name, str):
+            problems.add((*place, "name"), f"must be text, not {kind(name)}; put it in quotes")
         else:
-            yield Part(place, item["name"], item)
-
-
-def _from_mapping(items: dict[str, Any], path: KeyPath, what: str, problems: Problems) -> Iterator[Part]:
-    for name, item in items.items():
-        place = (*path, name)
-        if not isinstance(item, dict):
-            problems.add(place, f"{what} must be a mapping, not {kind(item)}")
-        elif item.get("name", name) != name:
-            problems.add((*place, "name"), f"says {item['name']!r}, but its key is {name!r}; leave one out")
-        else:
-            yield Part(place, name, {"name": name, **item})
-
-
-def _refuse_duplicates(parts: list[Part], what: str, problems: Problems) -> None:
-    seen: dict[str, Part] = {}
-    for part in parts:
-        if first := seen.get(part.name):
-            line = problems.mark((*first.path, "name"))[0]
-            problems.add((*part.path, "name"), f"{what} named {part.name!r} is already in line {line}")
-        seen.setdefault(part.name, part)
+            if first := next((part for part in parts if part.name == name), None):
+                line = problems.mark((*first.path, "name"))[0]
+                problems.add((*place, "name"), f"{what} named {name!r} is already in line {line}")
+            parts.append(Part(place, name, data))
+    return parts

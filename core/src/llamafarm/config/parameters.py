@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from llamafarm.config.context import Loading
 from llamafarm.config.normalize import Part
 from llamafarm.config.problems import KeyPath, did_you_mean, nearest
-from llamafarm.config.settings import chain
 from llamafarm.config.words import shown_value
 from llamafarm.errors import PluginError
 from llamafarm.plugins.blame import blaming
-from llamafarm.providers.entry import ModelEntry
+from llamafarm.providers.entry import ModelEntry, chain
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters
 from llamafarm.records import ProviderSpec
 from llamafarm.wire.operations import ALL_FIELDS, OPERATIONS, OWN_FIELDS, TEXT_FIELDS, Operation
@@ -94,17 +93,8 @@ def _unknown(name: str, parameters: Parameters, spec: ProviderSpec) -> str | Non
 
 def _fields_of_handlers(part: Part, loading: Loading) -> set[str]:
     """The request fields of the agent handlers that the entry goes through."""
-    return {field for name in _chain(part, loading) for field in _fields(name, loading)}
-
-
-def _chain(part: Part, loading: Loading) -> Iterator[str]:
-    handler = part.data.get("handler") or loading.values.data.get("handler")
-    if isinstance(handler, str | list):
-        yield from (name for name in chain(handler) if isinstance(name, str))
-
-
-def _fields(handler: str, loading: Loading) -> set[str]:
-    try:
-        return set(loading.plugins.agent_handler(handler).fields)
-    except PluginError:
-        return set()  # told where the handler is named
+    found: set[str] = set()
+    for name in chain(part.data.get("handler") or loading.values.data.get("handler")):
+        with suppress(PluginError):  # told where the handler is named
+            found.update(loading.plugins.agent_handler(name).fields)
+    return found

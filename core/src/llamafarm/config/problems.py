@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from llamafarm.errors import ConfigError, LlamaFarmError
 
@@ -76,6 +79,11 @@ def dotted(path: KeyPath) -> str:
         else:
             text += f"[{part!r}]"
     return text
+
+
+def at(data: Any, path: KeyPath) -> Any:
+    """What stands there."""
+    return reduce(operator.getitem, path, data)
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

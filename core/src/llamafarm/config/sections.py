@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
 from llamafarm.config.context import Loading
 from llamafarm.config.normalize import prompt_sets
-from llamafarm.config.problems import did_you_mean, in_one_line
+from llamafarm.config.problems import in_one_line
 from llamafarm.config.settings import Prompts, Settings
+from llamafarm.config.words import unknown_key
 from llamafarm.errors import PluginError
 from llamafarm.paths import data_dir
 from llamafarm.plugins import catalogue
@@ -46,18 +47,13 @@ def prompts(data: Any, loading: Loading) -> tuple[PromptSet, ...]:
     for part in prompt_sets(data, loading.problems):
         checked = loading.check(Prompts, part.data, part.path)
         if isinstance(checked, Prompts):
-            messages: list[Any] = [one.model_dump(exclude_none=True) for one in checked.messages]
-            found.append(PromptSet(checked.name, tuple(_message(one) for one in messages)))
+            messages = (cast("Message", one.model_dump(exclude_none=True)) for one in checked.messages)
+            found.append(PromptSet(checked.name, tuple(messages)))
             continue
         for wrong in checked:
             place = wrong.place[1:] if part.short and wrong.place[:1] == ("messages",) else wrong.place
             loading.problems.add((*part.path, *place), wrong.message)
     return tuple(found)
-
-
-def _message(fields: Any) -> Message:
-    message: Message = fields
-    return message
 
 
 def plugin_sections(data: dict[str, Any], loading: Loading) -> dict[str, BaseModel]:
@@ -81,6 +77,6 @@ def plugin_sections(data: dict[str, Any], loading: Loading) -> dict[str, BaseMod
 def _unknown_section(key: str, loading: Loading) -> str:
     if remedy := catalogue.remedy("section", key):
         return f"this section belongs to a plugin that is not installed. {remedy}"
-    known = [*CORE_SECTIONS, *(one.at.key for one in loading.plugins.fragments() if isinstance(one.at, Section))]
+    added = (one.at.key for one in loading.plugins.fragments() if isinstance(one.at, Section))
     broken = "".join(f"; it may belong to a plugin that does not work: {one}" for one in loading.plugins.warnings)
-    return f"unknown key{did_you_mean(key, known) or '.'} Allowed: {', '.join(known)}{broken}"
+    return unknown_key(key, (*CORE_SECTIONS, *added)) + broken

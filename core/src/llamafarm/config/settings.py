@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,10 +49,3 @@ class Settings(_Strict):
         default=None, description="Agent handler, or a chain of them, of every model that names none."
     )
     plugins: PluginSettings = Field(default_factory=PluginSettings)
-
-
-def chain(handler: Any) -> tuple[str, ...]:
-    """A handler, or a list of them, as a chain."""
-    if handler is None:
-        return ()
-    return (handler,) if isinstance(handler, str) else tuple(handler)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from llamafarm.config.document import kind, resolve
-from llamafarm.config.problems import KeyPath, did_you_mean, dotted, nearest
+from llamafarm.config.problems import KeyPath, at, did_you_mean, dotted, nearest
 from llamafarm.config.secrets import is_secret_key
 from llamafarm.config.settings import NAME_PATTERN
 from llamafarm.config.syntax import missing_space
@@ -69,7 +69,7 @@ def _message(place: KeyPath, errors: list[Any], model: type[BaseModel], data: An
         return "is missing"
     expected = [_EXPECTED.get(one["type"]) or _literal(one) for one in errors]
     known = list(dict.fromkeys(word for word in expected if word))
-    value = _at(data, place)
+    value = at(data, place)
     if known and all(expected):
         return f"must be {' or '.join(known)}, not {_found(place, value, known)}{_choice_meant(errors, value)}"
     said = _own_words(next(one for one, word in zip(errors, expected, strict=True) if not word))
@@ -144,9 +144,3 @@ def _own_words(error: Any) -> str:
         return "must be a name: letters, digits, dots, dashes and underscores, a letter or digit first"
     text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return _SUBJECT.sub("must ", text)
-
-
-def _at(data: Any, place: KeyPath) -> Any:
-    for part in place:
-        data = data[part]
-    return data

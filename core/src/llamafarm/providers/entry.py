@@ -26,6 +26,12 @@ def beside_config(path: str, info: ValidationInfo) -> str:
     return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))  # noqa: PTH100, PTH111, PTH118 - links stay
 
 
+def chain(handler: Any) -> tuple[str, ...]:
+    """The names in `handler`, which is one, or a list of them, or wrong."""
+    names = handler if isinstance(handler, list) else [handler]
+    return tuple(name for name in names if isinstance(name, str))
+
+
 class Timeouts(BaseModel):
     """Time limits of one call, in seconds; None means no limit."""
 
@@ -95,6 +101,4 @@ class ModelEntry(BaseModel):
     @property
     def handlers(self) -> tuple[str, ...]:
         """The handler chain that the entry names; empty where it names none."""
-        if self.handler is None:
-            return ()
-        return (self.handler,) if isinstance(self.handler, str) else tuple(self.handler)
+        return chain(self.handler)
