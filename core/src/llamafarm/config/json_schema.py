@@ -6,11 +6,12 @@ It accepts what the loader accepts, a `${VARIABLE}` in the place of any scalar i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Literal
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from llamafarm.config.settings import NAME_PATTERN, Prompt, Prompts, Settings
 from llamafarm.plugins.manager import PluginManager
@@ -18,6 +19,8 @@ from llamafarm.plugins.registration import CORE_SECTIONS
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 
 Schema = dict[str, Any]
+
+_MODE: Literal["validation"] = "validation"
 
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
 
@@ -32,7 +35,12 @@ class _Builder:
         self._providers = plugins.providers()
         self._handlers = plugins.agent_handlers()
         self._fragments = plugins.fragments()
-        self._refs, self._definitions = _definitions(self._models())
+        models = [(model, _MODE) for model in dict.fromkeys(self._models())]
+        refs, generated = models_json_schema(models, schema_generator=_WithVariables)  # tells models of one name apart
+        self._names: dict[type[BaseModel], str] = {
+            model: refs[model, _MODE]["$ref"].removeprefix("#/$defs/") for model, _ in models
+        }
+        self._definitions: Schema = generated["$defs"]
 
     def document(self) -> Schema:
         settings = self._definition(Settings)
@@ -45,14 +53,14 @@ class _Builder:
             **self._sections(),
         }
         order = sorted(properties, key=lambda key: CORE_SECTIONS.index(key) if key in CORE_SECTIONS else 99)
-        body = {
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": "llamafarm.yaml",
             "type": "object",
             "properties": {key: properties[key] for key in order},
             "additionalProperties": False,
             "$defs": {**self._shared(), **self._runtime(), "variable": _VARIABLE},
         }
-        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_variables(body)}
 
     def _models(self) -> Iterable[type[BaseModel]]:
         yield from (Settings, Prompts, Prompt)
@@ -61,16 +69,16 @@ class _Builder:
         yield from (fragment.model for fragment in self._fragments)
 
     def _ref(self, model: type[BaseModel]) -> Schema:
-        return {"$ref": self._refs[model]}
+        return {"$ref": f"#/$defs/{self._names[model]}"}
 
     def _definition(self, model: type[BaseModel]) -> Schema:
-        found: Schema = self._definitions[self._refs[model].rsplit("/", 1)[1]]
+        found: Schema = self._definitions[self._names[model]]
         return found
 
     def _shared(self) -> Schema:
         """The definitions that are referred to; the fields of the others stand in the place of the reference."""
         inlined: list[type[BaseModel]] = [Settings, *(spec.entry for spec in self._providers.values())]
-        names = {self._refs[model].rsplit("/", 1)[1] for model in inlined}
+        names = {self._names[model] for model in inlined}
         return {name: one for name, one in self._definitions.items() if name not in names}
 
     def _sections(self) -> Schema:
@@ -90,20 +98,20 @@ class _Builder:
             ],
         }
 
-    def _options(self, description: str, *, partial: bool = False) -> Schema:
-        """Options by the names of handlers. partial: only some of each, since the others come from the project."""
+    def _options(self, description: str, *, incomplete: bool = False) -> Schema:
+        """Options by the names of handlers. incomplete: only some of each, since the others come from the project."""
         return {
             "description": description,
-            "type": "object" if partial else ["object", "null"],
-            "properties": {name: self._handler_options(spec, partial) for name, spec in self._handlers.items()},
+            "type": "object" if incomplete else ["object", "null"],
+            "properties": {name: self._handler_options(spec, incomplete) for name, spec in self._handlers.items()},
             "additionalProperties": False,
         }
 
-    def _handler_options(self, spec: AgentHandlerSpec, partial: bool) -> Schema:
-        nothing = {"type": "object" if partial else ["object", "null"], "maxProperties": 0}
+    def _handler_options(self, spec: AgentHandlerSpec, incomplete: bool) -> Schema:
+        nothing = {"type": "object" if incomplete else ["object", "null"], "maxProperties": 0}
         if spec.options is None:
             return nothing
-        if partial:
+        if incomplete:
             return {key: value for key, value in self._definition(spec.options).items() if key != "required"}
         return {"anyOf": [self._ref(spec.options), nothing]}
 
@@ -129,7 +137,6 @@ class _Builder:
 
     def _entry(self) -> Schema:
         """Any entry: what its provider says of it."""
-        names: Schema = {"enum": list(self._providers)} if self._providers else {"not": {}}
         cases: list[Schema] = [
             {
                 "if": {"properties": {"provider": {"const": spec.name}}, "required": ["provider"]},
@@ -137,7 +144,7 @@ class _Builder:
             }
             for spec in self._providers.values()
         ]
-        provider: Schema = {"description": "What executes the model.", **names}
+        provider: Schema = {"description": "What executes the model.", **_one_of(self._providers)}
         by_variable = {"properties": {"provider": _VARIABLE}, "required": ["provider"]}
         cases.append({"if": by_variable, "then": {"additionalProperties": True}})  # who knows what its fields are
         found: Schema = {"type": "object", "required": ["provider", "model"], "properties": {"provider": provider}}
@@ -151,19 +158,12 @@ class _Builder:
         own_options = str(fields["handler_options"].description)
         handlers = {
             "handler": {**_chain(self._handlers), "description": fields["handler"].description},
-            "handler_options": self._options(own_options, partial=True),
+            "handler_options": self._options(own_options, incomplete=True),
             "allow_handlers": {**_names(self._handlers), "description": fields["allow_handlers"].description},
         }
         required = [key for key in own.get("required", ()) if key not in ("name", "provider")]
-        properties = {**own["properties"], "provider": {"const": spec.name}, **handlers, **blocks}
+        properties = {**own["properties"], "provider": _or_variable({"const": spec.name}), **handlers, **blocks}
         return {"description": spec.summary, "type": "object", "properties": properties, "required": required}
-
-
-def _definitions(models: Iterable[type[BaseModel]]) -> tuple[dict[type[BaseModel], str], Schema]:
-    """Where each model's schema is, and all of them; models of one name are told apart by pydantic."""
-    wanted = list(dict.fromkeys(models))
-    refs, generated = models_json_schema([(model, "validation") for model in wanted])
-    return {model: refs[model, "validation"]["$ref"] for model in wanted}, generated.get("$defs", {})
 
 
 def _key(spec: ProviderSpec) -> str:
@@ -180,39 +180,31 @@ def _chain(handlers: Mapping[str, AgentHandlerSpec]) -> Schema:
 
 
 def _names(handlers: Mapping[str, AgentHandlerSpec]) -> Schema:
-    name: Schema = {"enum": list(handlers)} if handlers else {"not": {}}
-    return {"type": "array", "items": name, "uniqueItems": True}
+    return {"type": "array", "items": _one_of(handlers), "uniqueItems": True}
 
 
-def _with_variables(node: Any, *, closed: bool = False) -> Any:
-    """The same schema, but that a `${VARIABLE}` may stand for every scalar that is not any text anyway.
+def _one_of(names: Iterable[str]) -> Schema:
+    allowed = list(names)
+    return _or_variable({"enum": allowed}) if allowed else {"not": {}}
 
-    closed: inside `if` and `not`, where that would change what is asked.
-    """
-    if isinstance(node, list):
-        return [_with_variables(item, closed=closed) for item in node]
-    if not isinstance(node, dict):
-        return node
-    kept = {key: _inside(key, value, closed) for key, value in node.items()}
-    if closed or not _is_narrow(node):
-        return kept
-    told = {key: kept.pop(key) for key in ("description", "title", "default") if key in kept}
+
+class _WithVariables(GenerateJsonSchema):
+    """Schemas of models in which a `${VARIABLE}` may stand for every scalar that is not any text anyway."""
+
+    def build_schema_type_to_method(self) -> dict[Any, Callable[[Any], Schema]]:
+        """How each type of pydantic's core becomes a schema."""
+        methods = super().build_schema_type_to_method()
+        return {kind: partial(_generated, method) for kind, method in methods.items()}
+
+
+def _generated(method: Callable[[Any], Schema], core_schema: Any) -> Schema:
+    found = method(core_schema)
+    only_numbers_or_flags = found.get("type") in ("integer", "number", "boolean")
+    narrow = only_numbers_or_flags or not found.keys().isdisjoint(("enum", "const", "pattern"))
+    return _or_variable(found) if narrow else found
+
+
+def _or_variable(scalar: Schema) -> Schema:
+    told: Schema = {key: scalar[key] for key in ("description", "title", "default") if key in scalar}
+    kept = {key: value for key, value in scalar.items() if key not in told}
     return {**told, "anyOf": [kept, {"$ref": "#/$defs/variable"}]}
-
-
-def _inside(key: str, value: Any, closed: bool) -> Any:
-    if key in ("enum", "const", "default", "examples", "required", "propertyNames", "title", "description"):
-        return value
-    if key in ("properties", "$defs", "patternProperties"):
-        return {
-            name: item if (key, name) == ("$defs", "variable") else _with_variables(item, closed=closed)
-            for name, item in value.items()
-        }
-    return _with_variables(value, closed=closed or key in ("if", "not"))
-
-
-def _is_narrow(node: Schema) -> bool:
-    """Whether it takes only some scalars."""
-    return (
-        "enum" in node or "const" in node or node.get("type") in ("integer", "number", "boolean") or "pattern" in node
-    )
