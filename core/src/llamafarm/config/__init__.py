@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llamafarm.config.example import init_text, write_example
-from llamafarm.config.find import find_config
+from llamafarm.config.find import find_config, init_text, write_example
 from llamafarm.config.load import load_project, refuse_own_address
 from llamafarm.config.secrets import mask, masked
 

@@ -21,14 +21,8 @@ from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.entry import CONFIG_FOLDER
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """One problem below the place that was checked."""
-
-    place: KeyPath
-    message: str
+Wrong = list[tuple[KeyPath, str]]
+"""What is wrong: each problem with its place below what was checked."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +42,12 @@ class Loading:
         if not isinstance(found, list):
             return found
         missing = self.missing_below(path)
-        for wrong in found:
-            if not any(place[: len(wrong.place)] == wrong.place for place in missing):
-                self.problems.add((*path, *wrong.place), wrong.message)
+        for place, message in found:
+            if not any(variable[: len(place)] == place for variable in missing):
+                self.problems.add((*path, *place), message)
         return None
 
-    def check(self, model: type[Model], data: Any, path: KeyPath, also: tuple[str, ...] = ()) -> Model | list[Wrong]:
+    def check(self, model: type[Model], data: Any, path: KeyPath, also: tuple[str, ...] = ()) -> Model | Wrong:
         """Validate what stands at `path`; what is wrong is returned, not noted."""
         texts = _below(self.values.texts, path)
         found = self._validated(model, data)
@@ -63,7 +57,7 @@ class Loading:
         if not isinstance(found, ValidationError):
             return found
         return [
-            Wrong(place, f"{message} (from a variable)" if place in texts else message)
+            (place, f"{message} (from a variable)" if place in texts else message)
             for place, message in explain(found, model, data, also)
         ]
 

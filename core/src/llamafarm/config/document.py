@@ -28,6 +28,7 @@ MAX_NODES = 100_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")}
+_TAGS = {ScalarNode: _SCALAR_TAGS, SequenceNode: {_TAG + "seq"}, MappingNode: {_TAG + "map"}}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]{1,40}\Z")
@@ -173,18 +174,21 @@ class _Reader:
         self._document.marks.setdefault(path, _mark(node))
         if self._count > MAX_NODES:
             raise self._error(path, f"with its aliases the file holds more than {MAX_NODES} values")
+        if node.tag not in _TAGS[type(node)]:
+            raise self._error(path, f"the tag {node.tag.replace(_TAG, '!!')} is not known here; leave it out")
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if id(node) in self._open:
             raise self._error(path, "an alias (*) stands inside the anchor (&) that it refers to")
         self._open.add(id(node))
-        value = self._list(node, path) if isinstance(node, SequenceNode) else self._mapping(node, path)
+        if isinstance(node, SequenceNode):
+            value: Any = [self.value(item, (*path, number)) for number, item in enumerate(node.value)]
+        else:
+            value = self._mapping(node, path)
         self._open.discard(id(node))
         return value
 
     def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
-        if node.tag not in _SCALAR_TAGS:
-            raise self._error(path, f"the tag {_short(node.tag)} is not known here; leave it out")
         if node.style in ("'", '"', "|", ">") and node.tag == _TAG + "str":
             return node.value
         self._document.plain.add(path)
@@ -193,28 +197,22 @@ class _Reader:
         except ValueError as error:
             raise self._error(path, str(error)) from None
 
-    def _list(self, node: SequenceNode, path: KeyPath) -> list[Any]:
-        if node.tag != _TAG + "seq":
-            raise self._error(path, f"the tag {_short(node.tag)} is not known here; leave it out")
-        return [self.value(item, (*path, number)) for number, item in enumerate(node.value)]
-
     def _mapping(self, node: Node, path: KeyPath) -> dict[str, Any]:
-        if not isinstance(node, MappingNode) or node.tag != _TAG + "map":
-            raise self._error(path, f"the tag {_short(node.tag)} is not known here; leave it out")
-        own = [(key, value) for key, value in node.value if key.tag != _TAG + "merge"]
         found: dict[str, Any] = {}
-        for key, value in own:
+        merges = []
+        for key, value in node.value:
+            if key.tag == _TAG + "merge":
+                merges.append((key, value))
+                continue
             name = self._key(key, path)
             if name in found:
                 line = self._document.marks[*path, name][0]
-                raise self._error(
-                    path, f"the key {name!r} stands here and in line {line}; one would hide the other", key
-                )
+                message = f"the key {name!r} stands here and in line {line}; one would hide the other"
+                raise self._error(path, message, key)
             self._document.marks[*path, name] = _mark(key)
             found[name] = self.value(value, (*path, name))
-        for key, value in node.value:
-            if key.tag == _TAG + "merge":
-                self._merge(found, value, path, key)
+        for key, value in merges:
+            self._merge(found, value, path, key)
         return found
 
     def _key(self, key: Node, path: KeyPath) -> str:
@@ -241,7 +239,3 @@ class _Reader:
 
 def _mark(node: Node) -> Mark:
     return node.start_mark.line + 1, node.start_mark.column + 1
-
-
-def _short(tag: str) -> str:
-    return tag.replace(_TAG, "!!")

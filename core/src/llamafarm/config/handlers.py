@@ -80,12 +80,12 @@ def _over(
 ) -> BaseModel | None:
     """The entry's options over the project's. What is wrong with an option of the project is told in its own place."""
     inherited = project if isinstance(project, dict) else {}
-    validated = loading.check(model, {**inherited, **own}, place)
-    if not isinstance(validated, list):
-        return validated
-    for wrong in validated:
-        if not wrong.place or wrong.place[0] in own or wrong.place[0] not in inherited:
-            loading.problems.add((*place, *wrong.place), wrong.message)
+    found = loading.check(model, {**inherited, **own}, place)
+    if not isinstance(found, list):
+        return found
+    for at, message in found:
+        if not at or at[0] in own or at[0] not in inherited:
+            loading.problems.add((*place, *at), message)
     return None
 
 

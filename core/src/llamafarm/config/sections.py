@@ -50,9 +50,9 @@ def prompts(data: Any, loading: Loading) -> tuple[PromptSet, ...]:
             messages = (cast("Message", one.model_dump(exclude_none=True)) for one in checked.messages)
             found.append(PromptSet(checked.name, tuple(messages)))
             continue
-        for wrong in checked:
-            place = wrong.place[1:] if part.short and wrong.place[:1] == ("messages",) else wrong.place
-            loading.problems.add((*part.path, *place), wrong.message)
+        for place, message in checked:
+            written = place[1:] if part.short and place[:1] == ("messages",) else place
+            loading.problems.add((*part.path, *written), message)
     return tuple(found)
 
 
