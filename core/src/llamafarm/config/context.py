@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from llamafarm.config.document import resolve
+from llamafarm.config.document import resolve_or_keep
 from llamafarm.config.interpolate import Interpolated
 from llamafarm.config.problems import KeyPath, Problems, at
 from llamafarm.config.words import explain
@@ -88,12 +88,5 @@ def _read_otherwise(data: Any, texts: Mapping[KeyPath, str]) -> Any:
     data = copy.deepcopy(data)
     for place, text in texts.items():
         holder = at(data, place[:-1])
-        holder[place[-1]] = _resolved(text) if isinstance(holder[place[-1]], str) else text
+        holder[place[-1]] = resolve_or_keep(text) if isinstance(holder[place[-1]], str) else text
     return data
-
-
-def _resolved(text: str) -> Any:
-    try:
-        return resolve(text)
-    except ValueError:
-        return text

@@ -105,6 +105,14 @@ def resolve(text: str) -> Any:
     return text if number is None else number
 
 
+def resolve_or_keep(text: str) -> Any:
+    """What `resolve` says, or the text itself where that is nothing."""
+    try:
+        return resolve(text)
+    except ValueError:
+        return text
+
+
 def kind(value: Any) -> str:
     """What a value is, in words; of a text that was meant as a key and its value, what is missing."""
     if isinstance(value, str) and (key := syntax.missing_space(value)):

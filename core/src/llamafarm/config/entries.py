@@ -30,7 +30,7 @@ _TYPOGRAPHIC = tuple("“”„‟‘’‚‛«»")
 def build(part: Part, loading: Loading) -> Entry | None:
     """The entry, or a broken one where its provider or a variable is not there; None where problems were noted."""
     missing = loading.missing_below(part.path)
-    if any(place == ("name",) for place in missing):
+    if ("name",) in missing:
         return None  # noted as a problem of the file: nothing could address the entry
     _note_typographic_quotes(part, loading)
     part = _with_provider(part, loading)

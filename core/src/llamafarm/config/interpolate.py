@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from llamafarm.config.document import Document, resolve
+from llamafarm.config.document import Document, resolve_or_keep
 from llamafarm.config.dotenv import DOTENV, Dotenv, read_dotenv
 from llamafarm.config.problems import KeyPath, shown
 from llamafarm.config.secrets import PUBLIC_KEYS
@@ -74,26 +74,26 @@ class _Filler:
         self.result.texts[path] = text
         if path[-1:] and path[-1] not in PUBLIC_KEYS:
             self.result.secrets.update(used)
-        value = self._typed(text, path)
+        value = resolve_or_keep(text) if path in self._document.plain else text
         return value, written if used else value
 
     def _replacement(self, found: re.Match[str], path: KeyPath, used: list[str]) -> str:
+        """What stands for one `${…}`; used: where the value of a variable is added. What is wrong is noted."""
+        name, default = found["name"], found["default"]
         if found["escape"]:
             return "${"
-        name = found["name"]
         if name is None:
-            self.result.wrong[path] = (
-                "`${` begins a variable, `${NAME}` or `${NAME:-default}`; write `$${` for the text"
-            )
+            message = "`${` begins a variable, `${NAME}` or `${NAME:-default}`; write `$${` for the text"
+            self.result.wrong[path] = message
             return ""
         value = self._value(name, path)
-        if found["default"] is not None and not value:
-            return found["default"]
-        if value is None:
-            if path not in self.result.wrong:
-                self.result.missing[path] = name
-            return ""
-        return self._used(name, value, path, used)
+        if value:
+            used.append(value)
+        elif default is not None:
+            return default
+        elif value is None and path not in self.result.wrong:
+            self.result.missing[path] = name
+        return value or ""
 
     def _value(self, name: str, path: KeyPath) -> str | None:
         """The variable without line ends behind it, which files with secrets have, as shells read them."""
@@ -103,19 +103,6 @@ class _Filler:
             if value is None and (line := self._dotenv.unreadable.get(name)):
                 file = shown(self._document.path.with_name(DOTENV))
                 self.result.wrong[path] = f"the variable {name} cannot be read ({file}:{line}); is a quote not closed?"
-        return None if value is None else value.rstrip("\r\n")
-
-    def _used(self, name: str, value: str, path: KeyPath, used: list[str]) -> str:
-        if not value.isascii() and value != value.encode("utf-8", "replace").decode("utf-8"):
+        if value is not None and value != value.encode("utf-8", "replace").decode("utf-8"):
             self.result.wrong[path] = f"the variable {name} is not UTF-8"
-        if value:
-            used.append(value)
-        return value
-
-    def _typed(self, text: str, path: KeyPath) -> Any:
-        if path not in self._document.plain:
-            return text
-        try:
-            return resolve(text)
-        except ValueError:
-            return text
+        return None if value is None else value.rstrip("\r\n")

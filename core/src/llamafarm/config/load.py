@@ -19,7 +19,7 @@ from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.plugins.blame import blaming
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.entry import ModelEntry, chain
+from llamafarm.providers.entry import chain
 
 
 def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, str] = os.environ) -> Project:
@@ -56,7 +56,8 @@ def _project(
     settings = sections.settings(data, loading)
     prompts = sections.prompts(data.get("prompts"), loading)
     parts = entry_parts(data.get("runtime"), loading.problems)
-    models = _models(parts, loading)
+    built = [(part, entries.build(part, loading)) for part in parts]
+    models = [(part, entry) for part, entry in built if entry is not None]
     entries.check_prompts(models, {one.name for one in prompts}, loading)
     default = entries.check_default(parts, data.get("runtime"), loading)
     options = handlers.project_options(data.get("handlers"), loading)
@@ -78,15 +79,10 @@ def _project(
         handler=chain(settings.handler),
         handler_options=options,
         sections=found,
-        warnings=tuple(mask(warning, secrets) for warning in _warnings(models, loading)),
+        warnings=tuple(mask(warning, secrets) for part, entry in models for warning in _warnings(part, entry, loading)),
         raw=one_form(values.shown, loading.problems),
         secrets=secrets,
     )
-
-
-def _models(parts: list[Part], loading: Loading) -> list[tuple[Part, entries.Entry]]:
-    built = [(part, entries.build(part, loading)) for part in parts]
-    return [(part, entry) for part, entry in built if entry is not None]
 
 
 def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
@@ -96,19 +92,13 @@ def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
             loading.problems.add(place, in_one_line(entries.missing_variable(name)))
 
 
-def _warnings(models: list[tuple[Part, entries.Entry]], loading: Loading) -> tuple[str, ...]:
-    """What entries say and nobody does."""
-    return tuple(
-        loading.problems.located((*part.path, key), f"{message}.")
-        for part, entry in models
-        if isinstance(entry, ModelEntry)
-        for key, message in _remarks(entry, loading)
-    )
-
-
-def _remarks(entry: ModelEntry, loading: Loading) -> list[tuple[str, str]]:
+def _warnings(part: Part, entry: entries.Entry, loading: Loading) -> list[str]:
+    """What an entry says and nobody does."""
+    if isinstance(entry, BrokenEntry):
+        return []
     with blaming(f"The provider {entry.provider!r}", PluginError):
-        return [*handlers.remarks(entry, loading), *entry.remarks()]
+        remarks = [*handlers.remarks(entry, loading), *entry.remarks()]
+    return [loading.problems.located((*part.path, key), f"{message}.") for key, message in remarks]
 
 
 def _note_broken(models: list[tuple[Part, entries.Entry]], loading: Loading) -> None:
