@@ -304,7 +304,7 @@ def test_fragments_are_found_by_their_place(install):
     assert plugins.fragment(EntryBlock("stall", "cow")) is not None
     assert plugins.fragment(EntryBlock("stall", "hen")) is None
     assert plugins.fragment(EntryBlock("hay", "hen")) is not None
-    assert len(plugins.fragments(["shed", "hay"])) == 2
+    assert len([one for one in plugins.fragments() if one.at.key in ("shed", "hay")]) == 2
     assert status(plugins, "shed").fragments == ("shed", "cow.stall", "*.hay")
 
 

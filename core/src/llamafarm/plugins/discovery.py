@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import importlib_metadata
-from importlib_metadata import EntryPoint, EntryPoints
+from importlib_metadata import EntryPoint
 
 from llamafarm.plugins import trace
 
@@ -46,7 +47,8 @@ class Candidate:
     @cached_property
     def incompatibility(self) -> str | None:
         """Why the distribution's own requirements do not admit the installed core, or None where they do."""
-        return _unmet(_requirements(self.entry_point))
+        distribution = self.entry_point.dist
+        return _unmet((distribution.requires or []) if distribution else [])
 
     def called(self, names: Iterable[str]) -> bool:
         """Whether one of `names` is this plugin's or its distribution's."""
@@ -60,20 +62,16 @@ def candidates(group: str = GROUP) -> tuple[Candidate, ...]:
     A distribution whose metadata cannot be read hides no other.
     """
     with trace.step(f"read the entry points of {group}"):
-        found = {_candidate(entry_point) for entry_point in _entry_points(group)}
+        found = {
+            Candidate(entry_point.name, *_identity(entry_point.dist), entry_point.value, entry_point)
+            for entry_point in _entry_points(group)
+        }
     return tuple(sorted(found, key=lambda one: (not one.is_core, one.name, canonical(one.distribution))))
 
 
 def canonical(name: str) -> str:
     """Return a distribution's name as package indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def core_version() -> str:
-    """Return the version of the installed core."""
-    from llamafarm.version import VERSION
-
-    return VERSION
 
 
 def _entry_points(group: str) -> Iterable[EntryPoint]:
@@ -86,21 +84,11 @@ def _entry_points(group: str) -> Iterable[EntryPoint]:
 def _one_by_one(group: str) -> Iterator[EntryPoint]:
     seen: set[str] = set()
     for distribution in importlib_metadata.distributions():
-        name, found = _readable(distribution, group)
-        if name not in seen:
-            seen.add(name)
-            yield from found
-
-
-def _readable(distribution: Any, group: str) -> tuple[str, EntryPoints]:
-    try:
-        return canonical(distribution.name), distribution.entry_points.select(group=group)
-    except Exception:  # noqa: BLE001 - as above: whatever is wrong with it, it is left out
-        return "", EntryPoints()
-
-
-def _candidate(entry_point: EntryPoint) -> Candidate:
-    return Candidate(entry_point.name, *_identity(entry_point.dist), entry_point.value, entry_point)
+        with suppress(Exception):  # as above: whatever is wrong with it, it is left out
+            name, found = canonical(distribution.name), distribution.entry_points.select(group=group)
+            if name not in seen:
+                seen.add(name)
+                yield from found
 
 
 def _identity(distribution: Any) -> tuple[str, str]:
@@ -114,13 +102,10 @@ def _identity(distribution: Any) -> tuple[str, str]:
         return "unknown", "unknown"
 
 
-def _requirements(entry_point: EntryPoint) -> list[str]:
-    distribution = entry_point.dist
-    return (distribution.requires or []) if distribution else []
-
-
 def _unmet(requirements: list[str]) -> str | None:
     from packaging.requirements import InvalidRequirement, Requirement
+
+    from llamafarm.version import VERSION
 
     for line in requirements:
         try:
@@ -129,6 +114,6 @@ def _unmet(requirements: list[str]) -> str | None:
             continue  # pip has refused to install it, so it is not about what can be met
         about_core = canonical(requirement.name) == CORE
         applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if about_core and applies and not requirement.specifier.contains(core_version(), prereleases=True):
-            return f"it requires {requirement}, but {CORE} {core_version()} is installed"
+        if about_core and applies and not requirement.specifier.contains(VERSION, prereleases=True):
+            return f"it requires {requirement}, but {CORE} {VERSION} is installed"
     return None

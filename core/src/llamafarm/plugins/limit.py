@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -27,20 +28,15 @@ class Limit:
         """Return what `work` returns, or raise what it raises, or TooSlow."""
         if self._seconds is None:
             return work()
-        returned: list[Result] = []
-        raised: list[BaseException] = []
-        ended = threading.Event()
+        ended: Future[Result] = Future()
 
         def attempt() -> None:
             try:
-                returned.append(work())
+                ended.set_result(work())
             except BaseException as error:  # noqa: BLE001 - whoever waits raises it
-                raised.append(error)
-            ended.set()
+                ended.set_exception(error)
 
         threading.Thread(target=attempt, name="llamafarm-plugins", daemon=True).start()
-        if not ended.wait(self._seconds):
+        if not wait([ended], self._seconds).done:
             raise TooSlow(f"it took longer than {self._seconds:g} seconds")
-        if raised:
-            raise raised[0]
-        return returned[0]
+        return ended.result()

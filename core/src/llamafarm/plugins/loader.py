@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,6 +53,7 @@ class Loaded:
 class Loader:
     """Loads each candidate at most once; several managers may share one.
 
+    Whatever a plugin prints goes to stderr: stdout carries the answer of the command and nothing else.
     seconds: how long the import of one plugin, and each of its hooks, may take; None is for ever.
     """
 
@@ -88,7 +88,7 @@ class Loader:
         try:
             if why := self._incompatibility(candidate):
                 return Loaded(candidate, "incompatible", why)
-            with trace.step(f"import {candidate.target}"), _quiet_stdout():
+            with trace.step(f"import {candidate.target}"), redirect_stdout(sys.stderr):
                 plugin = self._limit_of(candidate).run(candidate.entry_point.load)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken plugin is a row in a list
             return Loaded(candidate, "failed", explain(error, during=f"on import of {candidate.target}"), error=error)
@@ -113,23 +113,10 @@ class Loader:
         except Exception as error:  # noqa: BLE001 - the plugin's mistake is a row in a list, not ours to raise
             if self._hooks.is_registered(plugin):
                 self._hooks.unregister(plugin)
-            return Loaded(candidate, "failed", _hook_mistake(error), error=error)
+            return Loaded(candidate, "failed", explain(error, during="on registration"), error=error)
         if not self._hooks.get_hookcallers(plugin):
             return Loaded(candidate, "failed", "it implements no hook; mark its functions with @llamafarm.hookimpl")
-        with _quiet_stdout():
+        with redirect_stdout(sys.stderr):
             registered = collect(self._hooks, plugin, self._limit_of(candidate))
         status: Literal["active", "failed"] = "failed" if registered.problems else "active"
         return Loaded(candidate, status, "; ".join(registered.problems) or None, registered, registered.error)
-
-
-@contextmanager
-def _quiet_stdout() -> Iterator[None]:
-    """Whatever a plugin prints goes to stderr: stdout carries the answer of the command and nothing else."""
-    with redirect_stdout(sys.stderr):
-        yield
-
-
-def _hook_mistake(error: Exception) -> str:
-    if isinstance(error, pluggy.PluginValidationError):
-        return " ".join(str(error).split())
-    return explain(error, during="on registration")

@@ -77,11 +77,9 @@ class PluginManager:
         """Every usable agent handler by its name; all plugins are loaded."""
         return {one.name: one for one in self._all(lambda registered: registered.handlers)}
 
-    def fragments(self, keys: Iterable[str] | None = None) -> list[ConfigFragment]:
-        """The usable fragments with one of these keys; None: all of them. All plugins are loaded."""
-        wanted = None if keys is None else set(keys)
-        found = self._all(lambda registered: registered.fragments)
-        return [one for one in found if wanted is None or one.at.key in wanted]
+    def fragments(self) -> list[ConfigFragment]:
+        """Every usable fragment; all plugins are loaded."""
+        return list(self._all(lambda registered: registered.fragments))
 
     def statuses(self, load: bool = True) -> list[PluginStatus]:
         """Every installed plugin with its status. load=False imports nothing, so that some are `not loaded`.
@@ -228,13 +226,11 @@ def _records(registered: Registered) -> tuple[Any, ...]:
     return (*registered.providers, *registered.handlers, *registered.fragments)
 
 
-def _same(one: object, other: object) -> bool:
+def _same(one: Any, other: Any) -> bool:
     """Whether two records claim the same name or place."""
     if isinstance(one, ConfigFragment) and isinstance(other, ConfigFragment):
         return _answers(one.at, other.at) or _answers(other.at, one.at)
-    if isinstance(one, ProviderSpec | AgentHandlerSpec) and type(one) is type(other):
-        return one.name == getattr(other, "name", None)
-    return False
+    return type(one) is type(other) and name_of(one) == name_of(other)
 
 
 def _answers(at: Section | EntryBlock, asked: Section | EntryBlock) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from pluggy import HookImpl, PluginManager
+from pluggy import HookImpl, PluginManager, PluginValidationError
 
 from llamafarm.plugins import trace
 from llamafarm.plugins.limit import Limit, TooSlow
@@ -56,7 +57,9 @@ def collect(hooks: PluginManager, plugin: object, limit: Limit) -> Registered:
     own = {caller.name: impl for caller in callers for impl in caller.get_hookimpls() if impl.plugin is plugin}
     for hook, record in RECORDS.items():
         try:
-            found[hook] = _traced(hook, record, own[hook], limit) if hook in own else ()
+            if hook in own:
+                with trace.step(f"{own[hook].plugin_name}: {hook}()"):
+                    found[hook] = limit.run(partial(_records, hook, record, own[hook]))
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - it loses its own records only
             problems.append(explain(raised, during=f"in {hook}()"))
             error = raised
@@ -74,16 +77,13 @@ def explain(error: BaseException, *, during: str) -> str:
     """Say in one line what went wrong, for `lf plugins list`."""
     if isinstance(error, RecordError):
         return str(error)
+    if isinstance(error, PluginValidationError):
+        return " ".join(str(error).split())
     if isinstance(error, TooSlow):
         return f"{error} {during}"
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r}) {during}"
     return f"{type(error).__name__}: {error} ({during})"
-
-
-def _traced(hook: str, record: type[Any], impl: HookImpl, limit: Limit) -> tuple[Any, ...]:
-    with trace.step(f"{impl.plugin_name}: {hook}()"):
-        return limit.run(lambda: _records(hook, record, impl))
 
 
 def _records(hook: str, record: type[Any], impl: HookImpl) -> tuple[Any, ...]:
