@@ -6,6 +6,9 @@ import json
 
 import httpx
 import pytest
+from llamafarm import Call
+from llamafarm_universal.config import UniversalEntry, endpoint
+from llamafarm_universal.provider import UniversalProvider
 from runtime_servers import BOUND
 
 ROUTE = "/v1/chat/completions/input_tokens"
@@ -20,6 +23,11 @@ CALLED = {
     "tool_calls": [{"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}],
 }
 RESULT = {"role": "tool", "tool_call_id": "1", "content": "Sunny."}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +61,23 @@ def test_it_counts_what_the_answers_usage_says(ask, fields):
         "object": "chat.completion.input_tokens",
         "input_tokens": answered["usage"]["prompt_tokens"],
     }
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "fields", [{}, {"tools": [WEATHER], "messages": [QUESTION, CALLED, RESULT]}], ids=["", "tools"]
+)
+async def test_the_provider_counts_what_the_usage_of_its_chat_says(real, llama, monkeypatch, tmp_path, fields):
+    monkeypatch.setenv("LF_DATA_DIR", str(tmp_path))
+    entry = UniversalEntry(name="e", provider="universal", model=str(llama), base_url=real.url)
+    request, call = {"messages": [QUESTION], "max_tokens": 1, **fields}, Call(entry, "r")
+    provider = UniversalProvider(endpoint(entry))
+    try:
+        counted = await provider.count_tokens(request, call)
+        answered = await (await provider.chat(request, call)).completion()
+    finally:
+        await provider.aclose()
+    assert counted == answered["usage"]["prompt_tokens"]
 
 
 def test_tools_count(ask):
