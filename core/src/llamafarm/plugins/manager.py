@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from llamafarm.errors import PluginError
 from llamafarm.plugins import messages
 from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.discovery import Candidate
 from llamafarm.plugins.loader import SECONDS, Loaded, Loader, PluginStatus
-from llamafarm.plugins.registration import Registered, name_of
+from llamafarm.plugins.registration import Record, name_of
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 
 DISABLE = "LF_DISABLE_PLUGINS"
@@ -23,8 +23,6 @@ STRICT = "LF_STRICT_PLUGINS"
 
 TIMEOUT = "LF_PLUGIN_TIMEOUT"
 """Seconds that the import of one plugin, and each of its hooks, may take before it counts as broken."""
-
-Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment)
 
 
 class PluginManager:
@@ -51,18 +49,18 @@ class PluginManager:
 
     def provider(self, name: str) -> ProviderSpec:
         """The provider of that name. Raises PluginError where there is none, it is broken, or two plugins bring it."""
-        return self._find("provider", name, lambda one: one.providers)
+        return self._find("provider", ProviderSpec, name)
 
     def agent_handler(self, name: str) -> AgentHandlerSpec:
         """The agent handler of that name. Raises PluginError as `provider` does."""
-        return self._find("agent handler", name, lambda one: one.handlers)
+        return self._find("agent handler", AgentHandlerSpec, name)
 
     def fragment(self, at: Section | EntryBlock) -> ConfigFragment | None:
         """The fragment for that place, or None. Raises PluginError where two plugins bring it, or a broken one might.
 
         An `EntryBlock` of a provider is also answered by a fragment for the entries of every provider.
         """
-        found = self._search(at.key, lambda one: [part for part in one.fragments if _answers(part.at, at)])
+        found = self._search(at.key, ConfigFragment, lambda one: _answers(one.at, at))
         if len(found) > 1:
             raise PluginError(messages.conflict("configuration key", at.key, [loaded for loaded, _ in found]))
         if not found and (blocked := self._blocked(at.key)):
@@ -71,15 +69,15 @@ class PluginManager:
 
     def providers(self) -> dict[str, ProviderSpec]:
         """Every usable provider by its name; all plugins are loaded."""
-        return {one.name: one for one in self._all(lambda registered: registered.providers)}
+        return {one.name: one for one in self._all(ProviderSpec)}
 
     def agent_handlers(self) -> dict[str, AgentHandlerSpec]:
         """Every usable agent handler by its name; all plugins are loaded."""
-        return {one.name: one for one in self._all(lambda registered: registered.handlers)}
+        return {one.name: one for one in self._all(AgentHandlerSpec)}
 
     def fragments(self) -> list[ConfigFragment]:
         """Every usable fragment; all plugins are loaded."""
-        return list(self._all(lambda registered: registered.fragments))
+        return list(self._all(ConfigFragment))
 
     def statuses(self, load: bool = True) -> list[PluginStatus]:
         """Every installed plugin with its status. load=False imports nothing, so that some are `not loaded`.
@@ -115,21 +113,25 @@ class PluginManager:
             if broken := self._broken():
                 raise PluginError("\n".join(broken), hint=f"{STRICT} makes every broken plugin an error.")
 
-    def _find(self, kind: Kind, name: str, records: Callable[[Registered], Iterable[Record]]) -> Record:
-        found = self._search(name, lambda registered: [one for one in records(registered) if name_of(one) == name])
+    def _find(self, kind: Kind, record: type[Record], name: str) -> Record:
+        found = self._search(name, record, lambda one: name_of(one) == name)
         if len(found) > 1:
             raise PluginError(messages.conflict(kind, name, [loaded for loaded, _ in found]))
         if not found:
             errors = [one.error for one in self._loader.loaded if one.candidate.name == name]
-            raise self._missing(kind, name, [name_of(one) for one in self._all(records)]) from next(iter(errors), None)
+            raise self._missing(kind, name, [name_of(one) for one in self._all(record)]) from next(iter(errors), None)
         return found[0][1]
 
-    def _search(self, name: str, matching: Callable[[Registered], Iterable[Record]]) -> list[tuple[Loaded, Record]]:
+    def _search(
+        self, name: str, record: type[Record], matches: Callable[[Record], bool]
+    ) -> list[tuple[Loaded, Record]]:
         """Who brings it: asked of the plugin called `name` alone, then of all."""
         self.refuse_broken()
         found: list[tuple[Loaded, Record]] = []
         for stage in ([one for one in self._enabled() if one.name == name], self._enabled()):
-            found = found or [(loaded, one) for loaded in self._load(stage) for one in matching(loaded.registered)]
+            brought = [(loaded, one) for loaded in self._load(stage) for one in loaded.registered.of(record)]
+            if found := [pair for pair in brought if matches(pair[1])]:
+                break
         return [pair for pair in found if pair[0].candidate.is_core] or found
 
     def _missing(self, kind: Kind, name: str, known: list[str]) -> PluginError:
@@ -142,11 +144,11 @@ class PluginManager:
         rows = [row for row in self.statuses(load=False) if row.name == name]
         return next((row for row in rows if row.status not in ("active", "not loaded")), None)
 
-    def _all(self, records: Callable[[Registered], Iterable[Record]]) -> Iterator[Record]:
+    def _all(self, record: type[Record]) -> Iterator[Record]:
         """Every record that is not in conflict; of the core's and another's, the core's."""
         self.refuse_broken()
         for loaded in self._load(self._enabled()):
-            for one in records(loaded.registered):
+            for one in loaded.registered.of(record):
                 if not self._rivals(loaded, one):
                     yield one
 
@@ -154,7 +156,7 @@ class PluginManager:
         """The other plugins that bring the same; none for the core, which always wins."""
         if loaded.candidate.is_core:
             return []
-        same = (one for one in self._loader.loaded if any(_same(record, theirs) for theirs in _records(one.registered)))
+        same = (one for one in self._loader.loaded if any(_same(record, theirs) for theirs in one.registered.records))
         return [one for one in same if one is not loaded and one.candidate in self._enabled()]
 
     def _enabled(self) -> Collection[Candidate]:
@@ -196,11 +198,11 @@ class PluginManager:
             status=loaded.status,
             cause=loaded.cause,
             hooks=found.hooks,
-            providers=tuple(map(name_of, found.providers)),
-            handlers=tuple(map(name_of, found.handlers)),
-            fragments=tuple(map(name_of, found.fragments)),
+            providers=tuple(map(name_of, found.of(ProviderSpec))),
+            handlers=tuple(map(name_of, found.of(AgentHandlerSpec))),
+            fragments=tuple(map(name_of, found.of(ConfigFragment))),
         )
-        rivals = [(one, rival) for one in _records(found) for rival in self._rivals(loaded, one)]
+        rivals = [(one, rival) for one in found.records for rival in self._rivals(loaded, one)]
         if rivals and row.status == "active":
             return replace(row, status="conflict", cause=messages.rivals(rivals))
         return row
@@ -220,10 +222,6 @@ def _seconds(environ: Mapping[str, str]) -> float:
     if not seconds > 0:
         raise PluginError(f"{TIMEOUT} is {given!r}: a number of seconds above 0 was expected.")
     return seconds
-
-
-def _records(registered: Registered) -> tuple[Any, ...]:
-    return (*registered.providers, *registered.handlers, *registered.fragments)
 
 
 def _same(one: Any, other: Any) -> bool:

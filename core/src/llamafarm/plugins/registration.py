@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pluggy import HookImpl, PluginManager, PluginValidationError
 
@@ -19,6 +19,8 @@ RECORDS: dict[str, type[Any]] = {
     "register_agent_handlers": AgentHandlerSpec,
     "register_config_fragments": ConfigFragment,
 }
+Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment)
+
 ARGUMENTS: dict[str, Any] = {}
 """What hooks are given, by the names in `hookspecs`. An implementation takes those that it names, so that one more
 argument breaks no plugin that was written without it."""
@@ -34,11 +36,13 @@ class Registered:
     """What one plugin brings, and what was wrong with the rest."""
 
     hooks: tuple[str, ...] = ()
-    providers: tuple[ProviderSpec, ...] = ()
-    handlers: tuple[AgentHandlerSpec, ...] = ()
-    fragments: tuple[ConfigFragment, ...] = ()
+    records: tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment, ...] = ()
     problems: tuple[str, ...] = ()
     error: BaseException | None = None
+
+    def of(self, kind: type[Record]) -> tuple[Record, ...]:
+        """The records of one kind."""
+        return tuple(one for one in self.records if isinstance(one, kind))
 
 
 class RecordError(TypeError):
@@ -50,7 +54,7 @@ def collect(hooks: PluginManager, plugin: object, limit: Limit) -> Registered:
 
     One that fails, or takes longer than `limit`, loses only its own records.
     """
-    found: dict[str, tuple[Any, ...]] = {}
+    records: list[Any] = []
     problems: list[str] = []
     error: BaseException | None = None
     callers = hooks.get_hookcallers(plugin) or ()
@@ -59,18 +63,11 @@ def collect(hooks: PluginManager, plugin: object, limit: Limit) -> Registered:
         try:
             if hook in own:
                 with trace.step(f"{own[hook].plugin_name}: {hook}()"):
-                    found[hook] = limit.run(partial(_records, hook, record, own[hook]))
+                    records += limit.run(partial(_records, hook, record, own[hook]))
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - it loses its own records only
             problems.append(explain(raised, during=f"in {hook}()"))
             error = raised
-    return Registered(
-        hooks=tuple(sorted(own)),
-        providers=found.get("register_providers", ()),
-        handlers=found.get("register_agent_handlers", ()),
-        fragments=found.get("register_config_fragments", ()),
-        problems=tuple(problems),
-        error=error,
-    )
+    return Registered(tuple(sorted(own)), tuple(records), tuple(problems), error)
 
 
 def explain(error: BaseException, *, during: str) -> str:
@@ -97,7 +94,9 @@ def _records(hook: str, record: type[Any], impl: HookImpl) -> tuple[Any, ...]:
         if not isinstance(one, record):
             raise RecordError(f"{hook}() returned {_a(one)} at position {number}; a {record.__name__} was expected")
         _check(one)
-    _refuse_twice(hook, [name_of(one) for one in records])
+    names = [name_of(one) for one in records]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise RecordError(f"{hook}() returned {twice[0]!r} twice")
     return records
 
 
@@ -106,12 +105,6 @@ def name_of(record: ProviderSpec | AgentHandlerSpec | ConfigFragment) -> str:
     if not isinstance(record, ConfigFragment):
         return record.name
     return record.at.key if isinstance(record.at, Section) else f"{record.at.provider or '*'}.{record.at.key}"
-
-
-def _refuse_twice(hook: str, names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise RecordError(f"{hook}() returned {name!r} twice")
 
 
 def _check(record: Any) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, ClassVar
 
+from llamafarm import AgentHandlerSpec, ConfigFragment, ProviderSpec
 from llamafarm.plugins.discovery import Candidate, candidates
 from llamafarm.plugins.loader import Loaded, Loader, PluginStatus
 from llamafarm.plugins.registration import name_of
@@ -132,12 +133,12 @@ class PluginContract(Contract):
     def _models(self) -> Iterator[tuple[str, type[BaseModel]]]:
         """Every model that it brings, and what it is for."""
         found = loaded(self.plugin).registered
-        yield from ((f"the entry of the provider {one.name!r}", one.entry) for one in found.providers)
-        yield from ((f"the options of {one.name!r}", one.options) for one in found.handlers if one.options)
-        yield from ((f"the configuration fragment {name_of(one)!r}", one.model) for one in found.fragments)
+        yield from ((f"the entry of the provider {one.name!r}", one.entry) for one in found.of(ProviderSpec))
+        yield from ((f"the options of {one.name!r}", one.options) for one in found.of(AgentHandlerSpec) if one.options)
+        yield from ((f"the configuration fragment {name_of(one)!r}", one.model) for one in found.of(ConfigFragment))
 
     def _described(self) -> Iterator[tuple[str, Any]]:
         """Everything that has a schema: the models, and the types of request fields."""
         yield from self._models()
-        for one in loaded(self.plugin).registered.handlers:
+        for one in loaded(self.plugin).registered.of(AgentHandlerSpec):
             yield from ((f"the request field {name!r} of {one.name!r}", kind) for name, kind in one.fields.items())

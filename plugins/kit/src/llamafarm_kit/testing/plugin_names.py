@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import importlib_metadata
-from llamafarm import EntryBlock, Section
+from llamafarm import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 from llamafarm.cli.lazy import COMMANDS_GROUP
 from llamafarm.cli.main import ROWS
 from llamafarm.handlers.plugin import register_agent_handlers
@@ -24,9 +24,9 @@ def collisions(plugin: Loaded) -> Iterator[str]:
         return
     kinds: tuple[Kind, ...] = ("provider", "agent handler", "section")
     yield from _taken(candidate, "entry point", [candidate.name], kinds)
-    yield from _taken(candidate, "provider", [one.name for one in found.providers], ("provider",))
-    yield from _taken(candidate, "agent handler", [one.name for one in found.handlers], ("agent handler",))
-    sections = [one.at.key for one in found.fragments if isinstance(one.at, Section)]
+    yield from _taken(candidate, "provider", [one.name for one in found.of(ProviderSpec)], ("provider",))
+    yield from _taken(candidate, "agent handler", [one.name for one in found.of(AgentHandlerSpec)], ("agent handler",))
+    sections = [one.at.key for one in found.of(ConfigFragment) if isinstance(one.at, Section)]
     yield from _taken(candidate, "section", sections, ("section",))
     yield from (f"the command {name!r} is one of lf's own" for name in _commands(candidate) if name in ROWS)
 
@@ -45,9 +45,9 @@ def reasonless(plugin: Loaded, explained: Mapping[str, str]) -> Iterator[str]:
 def _brought(plugin: Loaded) -> list[str]:
     """The names by which a configuration asks for what a plugin brings."""
     found = plugin.registered
-    blocks = [one.at for one in found.fragments]
+    blocks = [one.at for one in found.of(ConfigFragment)]
     keys = [at.key for at in blocks if not (isinstance(at, EntryBlock) and at.provider == plugin.candidate.name)]
-    return [*(one.name for one in found.providers), *(one.name for one in found.handlers), *keys]
+    return [*(one.name for one in found.of(ProviderSpec)), *(one.name for one in found.of(AgentHandlerSpec)), *keys]
 
 
 def _is_of(plugin: Loaded, name: str) -> bool:
