@@ -27,27 +27,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = [
-    "AuthenticationFailed",
-    "ConfigError",
-    "ConnectionBroken",
-    "ConnectionFailed",
-    "ContextLengthExceeded",
-    "InvalidRequest",
-    "LlamaFarmError",
-    "ModelNotFound",
-    "OperationNotSupported",
-    "PluginError",
-    "ProviderError",
-    "ProviderTimeout",
-    "ProviderUnavailable",
-    "RateLimited",
-    "RequestError",
-    "ServiceError",
-    "UpstreamError",
-    "UsageError",
-]
-
 
 class LlamaFarmError(Exception):
     """An error for the person who reads it.
@@ -222,3 +201,6 @@ class UpstreamError(ProviderError):
 
 class ConnectionBroken(UpstreamError):
     """The connection broke before any answer; the request may have been read, so only a dead runtime is asked again."""
+
+
+__all__ = [name for name, value in list(vars().items()) if isinstance(value, type)]
