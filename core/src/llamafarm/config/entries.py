@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from llamafarm.config import handlers, parameters
 from llamafarm.config.context import Loading
 from llamafarm.config.normalize import Part
-from llamafarm.config.problems import KeyPath, did_you_mean, nearest
+from llamafarm.config.problems import KeyPath, nearest, not_among
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.http.address import normalize_base_url
 from llamafarm.project import BrokenEntry
@@ -138,8 +138,7 @@ def check_prompts(entries: Iterable[tuple[Part, Entry]], sets: set[str], loading
     for part, entry in entries:
         for number, name in enumerate(entry.prompts if isinstance(entry, ModelEntry) else ()):
             if name not in sets:
-                known = f"Sets: {', '.join(sorted(sets)) or 'none'}"
-                message = f"there is no prompt set {name!r}{did_you_mean(name, sets) or '.'} {known}"
+                message = not_among(f"there is no prompt set {name!r}", name, sorted(sets), "Sets")
                 loading.problems.add((*part.path, "prompts", number), message)
 
 
@@ -147,14 +146,12 @@ def check_default(parts: list[Part], runtime: Any, loading: Loading) -> str | No
     """Return `runtime.default_model`; note one that is not there, and a second entry that is marked `default`."""
     marked = [part for part in parts if part.data.get("default") is True]
     for part in marked[1:]:
-        line = loading.problems.mark((*marked[0].path, "default"))[0]
-        loading.problems.add(
-            (*part.path, "default"), f"the entry {marked[0].name!r} is the default already (line {line})"
-        )
+        line, _ = loading.problems.mark((*marked[0].path, "default"))
+        message = f"the entry {marked[0].name!r} is the default already (line {line})"
+        loading.problems.add((*part.path, "default"), message)
     wanted = runtime.get("default_model") if isinstance(runtime, dict) else None
     names = list(dict.fromkeys(part.name for part in parts))
     if wanted is not None and wanted not in names and ("runtime", "default_model") not in loading.values.missing:
-        known = f"Models: {', '.join(names) or 'none'}"
-        said = f"there is no model {wanted!r}{did_you_mean(str(wanted), names) or '.'} {known}"
-        loading.problems.add(("runtime", "default_model"), said)
+        message = not_among(f"there is no model {wanted!r}", str(wanted), names, "Models")
+        loading.problems.add(("runtime", "default_model"), message)
     return wanted if isinstance(wanted, str) else None

@@ -13,7 +13,7 @@ from llamafarm.config.document import Document, read
 from llamafarm.config.interpolate import Interpolated, interpolate
 from llamafarm.config.normalize import Part, one_form
 from llamafarm.config.normalize import entries as entry_parts
-from llamafarm.config.problems import KeyPath, Problems, in_one_line
+from llamafarm.config.problems import Problems, in_one_line
 from llamafarm.config.secrets import literal_secrets, mask
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.plugins.blame import blaming
@@ -40,9 +40,9 @@ def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, st
         raise _masked(error, secrets) from error.__cause__
 
 
-def disabled_plugins(data: Any) -> list[str]:
+def disabled_plugins(data: dict[str, Any]) -> list[str]:
     """The plugins that a file disables, read before anything of it is checked, since that may import plugins."""
-    section = data.get("plugins") if isinstance(data, dict) else None
+    section = data.get("plugins")
     names = section.get("disabled") if isinstance(section, dict) else None
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
@@ -87,8 +87,10 @@ def _project(
 
 def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
     """A missing variable breaks the entry that uses it; anywhere else it is a problem of the file."""
+    within = {(*part.path, *place) for part in parts for place in loading.missing_below(part.path)}
+    outside = {(*part.path, key) for part in parts for key in ("name", "default_model")}
     for place, name in loading.values.missing.items():
-        if not any(_inside(place, part) for part in parts):
+        if place not in within - outside:
             loading.problems.add(place, in_one_line(entries.missing_variable(name)))
 
 
@@ -108,10 +110,6 @@ def _note_broken(models: list[tuple[Part, entries.Entry]], loading: Loading) -> 
     for part, entry in models:
         if isinstance(entry, BrokenEntry):
             loading.problems.add_located((*part.path, "provider"), in_one_line(entry.error))
-
-
-def _inside(place: KeyPath, part: Part) -> bool:
-    return place[: len(part.path)] == part.path and place[len(part.path) :] not in (("name",), ("default_model",))
 
 
 def _masked(error: LlamaFarmError, secrets: frozenset[str]) -> LlamaFarmError:

@@ -40,24 +40,21 @@ def check(part: Part, spec: ProviderSpec, entry: ModelEntry | None, loading: Loa
                 continue
             if name in OWN_FIELDS:
                 loading.problems.add(path, "can be set by a request only; leave it out")
-            elif name in wire:
-                _note_value(name, value, path, parameters, spec, loading)
-            elif name not in ALL_FIELDS:
-                _note_unknown(name, path, parameters, part, spec, loading)
+            elif name in wire and (message := _wrong(name, value, parameters, spec)):
+                from_variable = " (from a variable)" if path in loading.values.texts else ""
+                loading.problems.add(path, f"{message}{from_variable}")
+            elif name not in ALL_FIELDS and (message := _unknown(name, part, parameters, spec, loading)):
+                loading.problems.add(path, message)
 
 
-def _note_value(
-    name: str, value: Any, path: KeyPath, parameters: Parameters, spec: ProviderSpec, loading: Loading
-) -> None:
-    """Note a value that no operation takes: one name may mean different things in two of them."""
+def _wrong(name: str, value: Any, parameters: Parameters, spec: ProviderSpec) -> str | None:
+    """What is wrong with a value in each operation that has the field; in some it may mean something else."""
     operations = [operation for operation in OPERATIONS if name in operation.fields]
-    wrong = [_wrong(name, value, operation, parameters, spec) for operation in operations]
-    if all(wrong):
-        from_variable = " (from a variable)" if path in loading.values.texts else ""
-        loading.problems.add(path, f"{wrong[0]}{from_variable}")
+    wrong = [_wrong_in(operation, name, value, parameters, spec) for operation in operations]
+    return wrong[0] if all(wrong) else None
 
 
-def _wrong(name: str, value: Any, operation: Operation, parameters: Parameters, spec: ProviderSpec) -> str | None:
+def _wrong_in(operation: Operation, name: str, value: Any, parameters: Parameters, spec: ProviderSpec) -> str | None:
     """What is wrong with a value in requests of one operation, or None."""
     if value is None:
         return None
@@ -71,19 +68,13 @@ def _wrong(name: str, value: Any, operation: Operation, parameters: Parameters, 
     return None
 
 
-def _note_unknown(
-    name: str, path: KeyPath, parameters: Parameters, part: Part, spec: ProviderSpec, loading: Loading
-) -> None:
-    message = _unknown(name, parameters, spec)
-    if message is not None and name not in _fields_of_handlers(part, loading):
-        loading.problems.add(path, message)
-
-
-def _unknown(name: str, parameters: Parameters, spec: ProviderSpec) -> str | None:
-    """What is wrong with a name that the wire does not define; None where it may be the runtime's own."""
+def _unknown(name: str, part: Part, parameters: Parameters, spec: ProviderSpec, loading: Loading) -> str | None:
+    """What is wrong with a name that the wire does not define; None where it may be the runtime's or a handler's."""
     native = frozenset[str]().union(*parameters.native.values())
     known = sorted((ALL_FIELDS | native) - OWN_FIELDS)
     if name in native or any(row.rpartition(".")[2] == name for row in parameters.fields):
+        return None
+    if name in _fields_of_handlers(part, loading):
         return None
     if not parameters.forward_unknown:
         return f"the provider {spec.name} knows no such parameter{did_you_mean(name, known)}"

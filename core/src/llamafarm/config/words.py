@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from llamafarm.config.document import kind, resolve
-from llamafarm.config.problems import KeyPath, at, did_you_mean, dotted, nearest
+from llamafarm.config.problems import KeyPath, at, did_you_mean, nearest, not_among
 from llamafarm.config.secrets import is_secret_key
 from llamafarm.config.settings import NAME_PATTERN
 from llamafarm.config.syntax import missing_space
@@ -78,11 +78,12 @@ def _message(place: KeyPath, errors: list[Any], model: type[BaseModel], data: An
 
 def unknown_key(key: str, known: tuple[str, ...], place: KeyPath = ()) -> str:
     """The message about a key that is not known, with the nearest right one and all that are allowed."""
-    listed = f"Allowed: {', '.join(known)}" if known else "Nothing is allowed here"
+    if not known:
+        return "unknown key. Nothing is allowed here"
     parameter = key if key in _REQUEST_FIELDS else nearest(key, _REQUEST_FIELDS)
     if len(place) == 1 and "model_api_parameters" in known and nearest(key, known) is None and parameter:
-        return f"unknown key; did you mean {dotted(('model_api_parameters', parameter))!r}? {listed}"
-    return f"unknown key{did_you_mean(key, known) or '.'} {listed}"
+        return f"unknown key; did you mean 'model_api_parameters.{parameter}'? Allowed: {', '.join(known)}"
+    return not_among("unknown key", key, known, "Allowed")
 
 
 def allowed(model: type[BaseModel], place: KeyPath) -> tuple[str, ...]:
