@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 
 from llamafarm.cli.output import print_json, print_table, width
+from llamafarm.providers.base import ModelInfo
 
 
 def test_a_wide_character_takes_two_columns_and_a_combining_one_none():
@@ -26,3 +28,12 @@ def test_json_for_an_output_that_lacks_characters_is_escaped_and_keeps_them(monk
     print_json({"text": "🦙"})
     sys.stdout.flush()
     assert json.loads(written.getvalue()) == {"text": "🦙"}
+
+
+def test_a_dataclass_is_an_object_of_json_a_set_a_sorted_list_and_a_path_its_text(capsys):
+    info = ModelInfo("small", frozenset({"tools", "chat"}), context_length=4096)
+    print_json([info, {"log": Path("logs") / "x.log"}])
+
+    model, file = json.loads(capsys.readouterr().out)
+    assert (model["id"], model["features"], model["context_length"]) == ("small", ["chat", "tools"], 4096)
+    assert file == {"log": str(Path("logs") / "x.log")}

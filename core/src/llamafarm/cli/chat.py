@@ -111,7 +111,7 @@ async def _ask_once(app: App, request: dict[str, Any], options: Options) -> None
 @asynccontextmanager
 async def opened(app: App, options: Options) -> AsyncIterator[Farm | RemoteFarm]:
     """Whom to ask: the project, opened in this process, or the API server that is named."""
-    if options.server_url is not None:
+    if options.server_url:
         from llamafarm.cli.remote import RemoteFarm
 
         async with aclosing(RemoteFarm(options.server_url)) as server:

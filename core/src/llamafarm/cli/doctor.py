@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -46,9 +46,10 @@ def doctor(as_json: bool) -> None:
 
     Exit code 1 where something is bad.
     """
-    found = [finding for check in CHECKS for finding in check(current_app())]
+    app = current_app()
+    found = [finding for check in CHECKS for finding in check(app)]
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json(found)
     else:
         for finding in found:
             _print(finding)
@@ -73,17 +74,13 @@ def _plugins(app: App) -> Iterator[Finding]:
     from llamafarm.plugins.catalogue import pip_command
 
     for row in app.plugins.statuses():
-        text = f"{row.distribution} {row.version} is {row.status}"
+        what, text = f"plugin {row.name}", f"{row.distribution} {row.version} is {row.status}"
         if row.status in ("active", "disabled"):
-            yield Finding(f"plugin {row.name}", "ok" if row.status == "active" else "note", text)
+            yield Finding(what, "ok" if row.status == "active" else "note", text)
         else:
-            yield Finding(
-                f"plugin {row.name}",
-                "bad",
-                f"{text}: {row.cause}",
-                f"Update or remove it: {pip_command(row.distribution)} --upgrade; "
-                f"or disable it: LF_DISABLE_PLUGINS={row.name}",
-            )
+            update = f"Update or remove it: {pip_command(row.distribution)} --upgrade"
+            todo = f"{update}; or disable it: LF_DISABLE_PLUGINS={row.name}"
+            yield Finding(what, "bad", f"{text}: {row.cause}", todo)
     if not app.plugins.providers():
         yield Finding("providers", "bad", "no plugin that brings a provider works here", _install())
 
@@ -135,11 +132,11 @@ def _entry(name: str, runtime: RuntimeStatus, model: ModelState) -> Finding:
 
 def _devices(_app: App) -> Iterator[Finding]:
     """What the machine offers to the Universal Runtime, asked of the driver's own tools so that torch stays out."""
-    nvidia = shutil.which("nvidia-smi")
     yield Finding("CPU", "ok", f"{os.cpu_count()} cores")
-    yield Finding(
-        "NVIDIA GPU", "ok" if nvidia else "note", "driver found" if nvidia else "none found: models run on CPU"
-    )
+    if shutil.which("nvidia-smi"):
+        yield Finding("NVIDIA GPU", "ok", "driver found")
+    else:
+        yield Finding("NVIDIA GPU", "note", "none found: models run on CPU")
 
 
 def _data(app: App) -> Iterator[Finding]:

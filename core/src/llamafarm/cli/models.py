@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from uuid import uuid4
@@ -15,7 +15,7 @@ import click
 
 from llamafarm.cli.app import App, current_app
 from llamafarm.cli.lazy import LazyGroup
-from llamafarm.cli.output import json_option, json_text, one_line, plain, print_json, print_table, size
+from llamafarm.cli.output import STATES, json_option, json_text, one_line, plain, print_json, print_table, size
 
 if TYPE_CHECKING:
     from llamafarm.farm.farm import Farm
@@ -37,8 +37,6 @@ CHECK_SECONDS = 2.0
 """How long a runtime may take to say that it is there."""
 STATUS_SECONDS = 5.0
 """How long a runtime may take to say how one model is."""
-WORDS = {"stopped": "starts on first use", "unreachable": "not reachable"}
-"""What the states of a model are called for people, where that is not their own name."""
 
 provider_option = click.option(
     "--provider", "-p", metavar="PROVIDER", help="Whose model it is, where NAME is the runtime's own id."
@@ -82,12 +80,10 @@ def _reached(runtime: RuntimeStatus) -> dict[str, Any]:
 
 def _list_cells(row: Model, runtime: RuntimeStatus) -> list[str]:
     name = row["id"] + (" (default)" if row.get("default") else "")
-    cells = [name, row.get("provider", ""), row.get("model", "")]
-    if runtime.reachable:
-        return [*cells, "reachable", ""]
-    if runtime.state == "stopped":
-        return [*cells, WORDS["stopped"], ""]
-    return [*cells, "not reachable", one_line(runtime.detail)]
+    down = "stopped" if runtime.state == "stopped" else "unreachable"
+    state = "reachable" if runtime.reachable else STATES[down]
+    detail = "" if runtime.reachable else one_line(runtime.detail)
+    return [name, row.get("provider", ""), row.get("model", ""), state, detail]
 
 
 @models.command(short_help="Have a runtime fetch a model.")
@@ -125,7 +121,7 @@ def _again(app: App, name: str, provider: str | None) -> str:
 
 
 def _print_step(step: Progress) -> None:
-    click.echo(json_text(asdict(step)))
+    click.echo(json_text(step))
 
 
 @models.command(short_help="What a runtime says of one model.")
@@ -213,7 +209,7 @@ def _status_cells(entry: Entry, state: ModelState) -> list[str]:
     info = state.info
     memory = size(info.memory_bytes) if info and info.memory_bytes is not None else ""
     length = str(info.context_length) if info and info.context_length is not None else ""
-    word = WORDS.get(state.state, state.state)
+    word = STATES.get(state.state, state.state)
     return [entry.name, entry.provider, entry.model, word, memory, length, one_line(state.detail)]
 
 

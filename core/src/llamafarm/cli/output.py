@@ -6,9 +6,13 @@ import json
 import sys
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import click
+
+STATES = {"foreign": "started elsewhere", "stopped": "starts on first use", "unreachable": "not reachable"}
+"""What the states of runtimes and models are called for people, where that is not their own name."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -16,7 +20,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """JSON that loses nothing: escaped where the output's encoding does not have every character."""
     ascii_only = (getattr(sys.stdout, "encoding", None) or "utf-8").lower() not in ("utf-8", "utf8")
-    return json.dumps(value, indent=indent, ensure_ascii=ascii_only, default=str)
+    return json.dumps(value, indent=indent, ensure_ascii=ascii_only, default=_jsonable)
+
+
+def _jsonable(value: Any) -> Any:
+    """What JSON has no form for: a dataclass is an object, a set a sorted list, anything else its text."""
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
 def print_json(value: Any) -> None:

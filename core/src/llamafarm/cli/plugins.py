@@ -27,7 +27,7 @@ def list_(as_json: bool) -> None:
     """List the installed plugins with their status, and the cause where one does not work."""
     found = current_app().plugins.statuses()
     if as_json:
-        print_json([asdict(row) for row in found])
+        print_json(found)
         return
     heads = ["PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", "BRINGS", ""]
     print_table(heads, [_cells(row) for row in found])

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.output import ago, json_option, one_line, print_json, print_table, size
+from llamafarm.cli.output import STATES, ago, json_option, one_line, print_json, print_table, size
 from llamafarm.errors import LlamaFarmError, ServiceError, UsageError
 
 if TYPE_CHECKING:
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 5.0
 """How long a runtime may take to answer each question."""
-WORDS = {
-    "foreign": "started elsewhere",
-    "stopped": "starts on first use",
-    "unreachable": "not reachable",
-}
-"""What the states are called for people, where that is not their own name."""
 
 
 @click.command()
@@ -70,23 +63,17 @@ def status(as_json: bool) -> None:
     app = current_app()
     found = app.run(lambda farm: farm.health(timeout=CHECK_SECONDS))
     if as_json:
-        print_json([_status_fields(row) for row in found])
+        print_json(found)
     else:
         heads = ["RUNTIME", "STATE", "ADDRESS", "VERSION", "PID", "UP", "IN MEMORY", ""]
         print_table(heads, [_status_cells(row) for row in found])
     app.warn()
 
 
-def _status_fields(row: RuntimeStatus) -> dict[str, Any]:
-    from llamafarm.gateway.models import info_fields
-
-    return {**asdict(row), "models": None if row.models is None else [info_fields(info) for info in row.models]}
-
-
 def _status_cells(row: RuntimeStatus) -> list[str]:
     return [
         row.name,
-        WORDS.get(row.state, row.state),
+        STATES.get(row.state, row.state),
         row.address,
         row.version or "",
         str(row.pid or ""),

@@ -29,9 +29,7 @@ def list_(as_json: bool) -> None:
     app = current_app()
     found = app.run(lambda farm: farm.sessions.list())
     if as_json:
-        from dataclasses import asdict
-
-        print_json([asdict(row) for row in found])
+        print_json(found)
         return
     now = time.time()
     rows = [[row.id, f"{ago(now - row.updated)} ago", str(row.count), (row.title or "")[:60]] for row in found]
