@@ -23,7 +23,6 @@ from llamafarm.web.passing import PassingAnswer
 from llamafarm.web.request_id import request_id_of
 from llamafarm.web.stream import EventStream
 from llamafarm.wire.operations import OPERATIONS, Operation
-from llamafarm.wire.unparsed import Unparsed
 from llamafarm.wire.upload import Upload
 from llamafarm.wire.validate import check
 
@@ -49,7 +48,7 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
         context = Context(mine, session=session, progress=_logging(mine), trace=trace)
         told: Any = await farm.relay(operation, body, context)
         if operation.returns == "value":
-            return json_answer(told.content if isinstance(told, Unparsed) else told, headers=context.headers)
+            return json_answer(told, headers=context.headers)
         if operation.returns == "content":
             return _passed(told, settings.limits.keep_alive)
         if body.get("stream"):

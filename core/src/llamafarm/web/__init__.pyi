@@ -1,8 +1,8 @@
 from llamafarm.http.address import is_loopback_host as is_loopback_host
+from llamafarm.web.answers import error_response as error_response
 from llamafarm.web.answers import json_answer as json_answer
 from llamafarm.web.endpoint import FormEndpoint as FormEndpoint
 from llamafarm.web.endpoint import JsonEndpoint as JsonEndpoint
-from llamafarm.web.errors import error_response as error_response
 from llamafarm.web.guard import Guard as Guard
 from llamafarm.web.listener import listen as listen
 from llamafarm.web.listener import require_key as require_key

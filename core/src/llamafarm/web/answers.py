@@ -1,14 +1,23 @@
-"""JSON answers, written as the rest of LlamaFarm writes JSON."""
+"""Answers of JSON, written as the rest of LlamaFarm writes it; errors among them, always in OpenAI's envelope."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
+from llamafarm.errors import LlamaFarmError, ProviderError, RequestError
 from llamafarm.wire.body import dump
+from llamafarm.wire.envelope import error_envelope
 from llamafarm.wire.unparsed import Unparsed
+
+SHOWN_PATH = 200
+"""How many characters of an unknown path are repeated."""
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -17,3 +26,37 @@ def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | N
     if not isinstance(content, bytes):
         content = dump(content)
     return Response(content, status, headers, media_type="application/json")
+
+
+def error_response(error: LlamaFarmError, *, lasting: bool = False) -> Response:
+    """The answer that `error` is: its own status and, where it says when to come back, Retry-After in seconds.
+
+    lasting: whether asking again gives the same, beside the errors that say so themselves; OpenAI's clients repeat
+    every 5xx that does not say otherwise.
+    """
+    headers: dict[str, str] = {}
+    if isinstance(error, ProviderError):
+        headers |= error.headers
+        if error.retry_after is not None:
+            headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if lasting or error.lasting or error.status == HTTPStatus.NOT_IMPLEMENTED:
+        headers["x-should-retry"] = "false"
+    return json_answer(error_envelope(error), status=error.status, headers=headers)
+
+
+def router_refusal(scope: Scope, error: HTTPException) -> Response:
+    """The answer to what starlette's router refuses: no such path, no such method."""
+    response = error_response(_refusal(scope, error))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _refusal(scope: Scope, error: HTTPException) -> RequestError:
+    path = scope["path"][:SHOWN_PATH]
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return RequestError(f"There is nothing at {path}.", status=404, code="not_found")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "")
+        message = f"{path} does not take {scope['method']}."
+        return RequestError(message, hint=f"It takes {allowed}.", status=405, code="method_not_allowed")
+    return RequestError(error.detail, status=error.status_code)

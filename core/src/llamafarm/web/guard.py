@@ -12,8 +12,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llamafarm.errors import LlamaFarmError
+from llamafarm.web.answers import error_response, router_refusal
 from llamafarm.web.api_key import ApiKey
-from llamafarm.web.errors import error_response, router_refusal
 from llamafarm.web.origin import Names
 from llamafarm.web.request_id import give_id, id_headers
 
