@@ -79,7 +79,6 @@ PUBLIC = {
         "JsonEndpoint",
         "Names",
         "PassingAnswer",
-        "Routes",
         "Server",
         "error_response",
         "is_loopback_host",

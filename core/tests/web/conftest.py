@@ -13,11 +13,10 @@ from llamafarm.web.answers import json_answer
 from llamafarm.web.guard import Guard
 from llamafarm.web.live import live_route
 from llamafarm.web.request_id import request_id_of
-from llamafarm.web.routes import Routes
 from llamafarm.web.server import Server
 from llamafarm.web.stalled import Stalled
 from llamafarm_kit.testing.served import served
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 BOUND = 20.0
 
@@ -37,7 +36,7 @@ def serve() -> Iterator[Callable[..., httpx.Client]]:
         def start(
             *, routes: tuple[Route, ...] = (), grace: float = 5, stalled: Stalled | None = None, **guard: Any
         ) -> httpx.Client:
-            inside = Routes([Route("/whoami", whoami), live_route(), *routes])
+            inside = Router([Route("/whoami", whoami), live_route(), *routes], redirect_slashes=False)
             server = Server(Guard(inside, **guard), grace=grace, announce=lambda url: None, stalled=stalled)
             url = running.enter_context(served(server))
             client = running.enter_context(httpx.Client(base_url=url, timeout=BOUND))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from llamafarm.api import health, index, models, operations, projects, sessions
 from llamafarm.api.settings import ALLOWED_HOSTS, ALLOWED_ORIGINS, Limits, Settings
 from llamafarm.web.guard import Guard
 from llamafarm.web.origin import Names
-from llamafarm.web.routes import Routes
 
 PREFIXES = ("/v1", "/v1/projects/{namespace}/{project}")
 """Every route of a model works for the project of the working directory, and for one that the path names."""
@@ -26,17 +25,18 @@ def create_app(settings: Settings) -> Guard:
         await settings.gateway.aclose()
 
     limits = settings.limits
-    inside = Routes(routes(settings), lifespan=lifespan)
+    # A redirect to the path with a slash would be built from the Host header.
+    inside = Router(routes(settings), redirect_slashes=False, lifespan=lifespan)
     return Guard(inside, key=limits.api_key, names=_names(limits), pages=limits.origins)
 
 
 def routes(settings: Settings) -> list[Route]:
-    """Every route of the API."""
-    made: list[Route] = [*index.routes(), *health.routes(settings), *projects.routes(settings)]
+    """Every route of the API, the most asked first: the router tries them in this order."""
+    made: list[Route] = []
     for prefix in PREFIXES:
         made += operations.routes(prefix, settings)
         made += [*models.routes(prefix, settings), *sessions.routes(prefix, settings)]
-    return made
+    return [*made, *index.routes(), *health.routes(settings), *projects.routes(settings)]
 
 
 def _names(limits: Limits) -> Names:

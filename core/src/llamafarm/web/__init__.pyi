@@ -11,7 +11,6 @@ from llamafarm.web.live import live_route as live_route
 from llamafarm.web.origin import Names as Names
 from llamafarm.web.passing import PassingAnswer as PassingAnswer
 from llamafarm.web.request_id import request_id_of as request_id_of
-from llamafarm.web.routes import Routes as Routes
 from llamafarm.web.server import Server as Server
 from llamafarm.web.server import run as run
 from llamafarm.web.stream import EventStream as EventStream

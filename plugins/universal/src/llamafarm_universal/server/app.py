@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-from llamafarm.web import Guard, JsonEndpoint, Names, Routes, is_loopback_host, live_route
+from llamafarm.web import Guard, JsonEndpoint, Names, is_loopback_host, live_route
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from llamafarm_universal.server.activity import ActivityMiddleware
 from llamafarm_universal.server.body import parse_text
@@ -32,7 +32,9 @@ def create_app(runtime: Runtime) -> Guard:
             yield {"runtime": runtime}
 
     activity = Middleware(ActivityMiddleware, activity=runtime.activity)
-    inside = Routes(_routes(runtime.settings.max_body_bytes), lifespan=lifespan, middleware=[activity])
+    routes = _routes(runtime.settings.max_body_bytes)
+    # A redirect to the path with a slash would be built from the Host header.
+    inside = Router(routes, redirect_slashes=False, lifespan=lifespan, middleware=[activity])
     return Guard(inside, key=runtime.settings.api_key, names=_names(runtime.settings))
 
 
