@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from llamafarm.web.answers import json_answer
-from llamafarm.web.guard import Guard
-from llamafarm.web.live import live_route
+from llamafarm.web.guard import Guard, live_route
 from llamafarm.web.request_id import request_id_of
 from llamafarm.web.server import Server
 from llamafarm.web.stalled import Stalled

@@ -11,8 +11,8 @@ import pytest
 
 BOUND = 30.0
 PROGRAM = """
+from llamafarm.web.guard import live_route
 from llamafarm.web.listener import listen
-from llamafarm.web.live import live_route
 from llamafarm.web.server import Server, run
 from starlette.applications import Starlette
 

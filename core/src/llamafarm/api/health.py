@@ -17,7 +17,7 @@ from llamafarm.gateway.runtimes import RuntimeStatus, by_entry
 from llamafarm.project import Project
 from llamafarm.version import VERSION
 from llamafarm.web.answers import json_answer
-from llamafarm.web.live import live_route
+from llamafarm.web.guard import live_route
 
 CHECK_SECONDS = 2.0
 """How long one runtime may take to say that it is there."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from llamafarm.errors import LlamaFarmError
-from llamafarm.web.answers import error_response, router_refusal
-from llamafarm.web.api_key import ApiKey
+from llamafarm.errors import LlamaFarmError, RequestError
+from llamafarm.web.answers import error_response, json_answer, router_refusal
 from llamafarm.web.origin import Names
 from llamafarm.web.request_id import give_id, id_headers
 
+LIVE_PATH = "/health/live"
 ASKED = frozenset({b"host", b"origin", b"authorization", b"x-request-id"})
 access = logging.getLogger("llamafarm.access")
 log = logging.getLogger(__name__)
@@ -33,7 +37,7 @@ class Guard:
         self, routes: ASGIApp, *, key: str | None = None, names: Names | None = None, pages: Collection[str] = ()
     ) -> None:
         self._routes = routes
-        self._key = None if key is None else ApiKey(key)
+        self._key = None if key is None else key.encode()
         self._names = names
         self._cors = CORSMiddleware(
             self._keyed,
@@ -86,12 +90,27 @@ class Guard:
             await response(scope, receive, answer.send)
 
     async def _keyed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._key and (refusal := self._key.refusal(scope["path"], _head(scope).get(b"authorization", ()))):
-            response = error_response(refusal)
-            response.headers["WWW-Authenticate"] = "Bearer"
-            await response(scope, receive, send)
-        else:
+        if self._key is None or scope["path"] == LIVE_PATH:
             await self._routes(scope, receive, send)
+            return
+        shown = _head(scope).get(b"authorization", ())
+        if hmac.compare_digest(_key_of(shown), self._key):
+            await self._routes(scope, receive, send)
+            return
+        message = "The API key is wrong." if shown else "This server needs an API key."
+        hint = "Send the header `Authorization: Bearer KEY`."
+        response = error_response(RequestError(message, hint=hint, status=401, code="invalid_api_key"))
+        response.headers["WWW-Authenticate"] = "Bearer"
+        await response(scope, receive, send)
+
+
+def live_route() -> Route:
+    """`GET /health/live`, for probes: the process answers, and says no more, to anybody, with a key or without."""
+
+    async def live(_: Request) -> Response:
+        return json_answer({"status": "ok"})
+
+    return Route(LIVE_PATH, live, methods=["GET"])
 
 
 class _Answer:
@@ -116,3 +135,9 @@ def _head(scope: Scope) -> dict[bytes, list[bytes]]:
         if name in ASKED:
             head.setdefault(name, []).append(value)
     return head
+
+
+def _key_of(shown: Sequence[bytes]) -> bytes:
+    """The key of a request with these Authorization headers; empty where there is none or more than one."""
+    kind, _, key = shown[0].partition(b" ") if len(shown) == 1 else (b"", b"", b"")
+    return key.strip() if kind.lower() == b"bearer" else b""
