@@ -80,18 +80,8 @@ class Server(uvicorn.Server):
 
 def run(server: Server, listener: socket.socket) -> None:
     """Serve until SIGTERM, or until Ctrl-C, which is raised as KeyboardInterrupt; both let answers end first."""
-    before = signal.signal(signal.SIGTERM, _end)  # uvicorn raises it again once it has stopped
+    before = signal.signal(signal.SIGTERM, server.handle_exit)  # uvicorn raises it again once it has stopped
     try:
         server.run(sockets=[listener])
-    except _Ended:
-        pass
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-class _Ended(BaseException):
-    """SIGTERM has come; not an Exception, so that nobody takes it for a failure."""
-
-
-def _end(*_: object) -> None:
-    raise _Ended
