@@ -28,8 +28,8 @@ async def read_object(
     Raises RequestError: 415 for another type, 413 for a larger one, 400 for a text that is not a JSON object; and
     starlette's ClientDisconnect where the client goes away before its body is here.
     """
-    _check_type(request)
-    text = await _read(request, limit, limit_hint)
+    check_type(request, "application/json", "Send JSON with the header `Content-Type: application/json`.")
+    text = b"".join([piece async for piece in bounded(request, limit, limit_hint)])
     if not text.strip():
         raise RequestError("The body is empty.", hint="Send a JSON object.", code="invalid_json")
     try:
@@ -38,13 +38,12 @@ async def read_object(
         raise RequestError(str(error), code="invalid_json") from None
 
 
-def media_type_of(request: Request) -> str:
-    """The media type of the body, without parameters, in lower case; empty where the request says none."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def check_encoding(request: Request) -> None:
-    """Raise RequestError (415) for a compressed body."""
+def check_type(request: Request, wanted: str, hint: str) -> None:
+    """Raise RequestError (415) for a body of another media type, which `hint` helps with, and for a compressed one."""
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != wanted:
+        message = f"The content type is {kind!r}." if kind else "The body has no content type."
+        raise RequestError(message, hint=hint, status=415, code="unsupported_media_type")
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         message = f"The body is encoded as {encoding!r}."
@@ -79,25 +78,6 @@ async def _next(request: Request) -> Message:
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     return message
-
-
-def _check_type(request: Request) -> None:
-    if media_type_of(request) != "application/json":
-        kind = request.headers.get("content-type", "")
-        raise RequestError(
-            f"The content type is {kind!r}." if kind else "The body has no content type.",
-            hint="Send JSON with the header `Content-Type: application/json`.",
-            status=415,
-            code="unsupported_media_type",
-        )
-    check_encoding(request)
-
-
-async def _read(request: Request, limit: int, limit_hint: str | None) -> bytes:
-    body = bytearray()
-    async for piece in bounded(request, limit, limit_hint):
-        body += piece
-    return bytes(body)
 
 
 def _too_large(limit: int, hint: str | None) -> RequestError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -20,13 +20,12 @@ Body = TypeVar("Body")
 Handler = Callable[[Request, Body], Awaitable[Response]]
 
 
-class _Endpoint(ABC, Generic[Body]):
+class _Endpoint(Generic[Body]):
     """An ASGI application that gives `handler` the body and sends its answer, for as long as the client is there."""
 
-    def __init__(self, handler: Handler[Body], *, limit: int, limit_hint: str | None = None) -> None:
+    def __init__(self, handler: Handler[Body], read: Callable[[Request], Awaitable[Body]]) -> None:
         self._handler = handler
-        self._limit = limit
-        self._limit_hint = limit_hint
+        self._read = read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -35,10 +34,6 @@ class _Endpoint(ABC, Generic[Body]):
             await while_connected(receive, self._answer(request, body, send))
         except ClientDisconnect:
             return  # nobody reads an answer
-
-    @abstractmethod
-    async def _read(self, request: Request) -> Body:
-        """The body; raises RequestError."""
 
     async def _answer(self, request: Request, body: Body, send: Send) -> None:
         response = await self._handler(request, body)
@@ -56,15 +51,13 @@ class JsonEndpoint(_Endpoint[dict[str, Any]]):
         limit_hint: str | None = None,
         parse: Parse = parse_object,
     ) -> None:
-        super().__init__(handler, limit=limit, limit_hint=limit_hint)
-        self._parse = parse
-
-    async def _read(self, request: Request) -> dict[str, Any]:
-        return await read_object(request, limit=self._limit, limit_hint=self._limit_hint, parse=self._parse)
+        super().__init__(handler, partial(read_object, limit=limit, limit_hint=limit_hint, parse=parse))
 
 
 class FormEndpoint(_Endpoint[list[tuple[str, str | Upload]]]):
     """The endpoint of a form with files. limit, limit_hint: see `read_form`."""
 
-    async def _read(self, request: Request) -> list[tuple[str, str | Upload]]:
-        return await read_form(request, limit=self._limit, limit_hint=self._limit_hint)
+    def __init__(
+        self, handler: Handler[list[tuple[str, str | Upload]]], *, limit: int, limit_hint: str | None = None
+    ) -> None:
+        super().__init__(handler, partial(read_form, limit=limit, limit_hint=limit_hint))

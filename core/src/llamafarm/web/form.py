@@ -9,7 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from llamafarm.errors import RequestError
-from llamafarm.web.body import bounded, check_encoding, media_type_of
+from llamafarm.web.body import bounded, check_type
 from llamafarm.wire.upload import Upload
 
 
@@ -19,7 +19,8 @@ async def read_form(request: Request, *, limit: int, limit_hint: str | None = No
     Raises RequestError: 415 for another type, 413 for a larger one, 400 for what is not a form; and starlette's
     ClientDisconnect where the client goes away before its body is here.
     """
-    _check_type(request)
+    hint = "Send a form with files: `Content-Type: multipart/form-data` with its boundary."
+    check_type(request, "multipart/form-data", hint)
     try:
         form = await _Parser(request, limit, limit_hint).parse()
     except MultiPartException as error:
@@ -52,15 +53,3 @@ async def _part(value: str | UploadFile) -> str | Upload:
         return value
     kind = value.content_type or "application/octet-stream"
     return Upload(value.filename or "file", await value.read(), kind)
-
-
-def _check_type(request: Request) -> None:
-    kind = media_type_of(request)
-    if kind != "multipart/form-data":
-        raise RequestError(
-            f"The content type is {kind!r}." if kind else "The body has no content type.",
-            hint="Send a form with files: `Content-Type: multipart/form-data` with its boundary.",
-            status=415,
-            code="unsupported_media_type",
-        )
-    check_encoding(request)
