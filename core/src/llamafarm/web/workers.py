@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from llamafarm.errors import UsageError
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 LONG_SECONDS = 10.0
 """A worker that has lived for so long has not failed at its start."""
@@ -45,7 +50,7 @@ class _Workers:
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
-        self._begun: dict[int, float] = {}
+        self._begun: dict[BaseProcess, float] = {}
         self._failures = 0
         self._may_begin = 0.0
         self.stopped_by: int | None = None
@@ -57,59 +62,34 @@ class _Workers:
     def keep(self, count: int) -> None:
         """See to it that so many are running, until `stop`."""
         while self.stopped_by is None:
-            for pid, code in self._ended():
-                self._note_end(pid, code)
+            for worker in [worker for worker in self._begun if not worker.is_alive()]:
+                self._note_end(worker)
             while len(self._begun) < count and time.monotonic() >= self._may_begin and self.stopped_by is None:
-                self._begin()
+                worker = multiprocessing.get_context("fork").Process(target=self._be_worker)
+                worker.start()
+                self._begun[worker] = time.monotonic()
             time.sleep(LOOK_SECONDS)
 
     def end(self, grace: float) -> None:
         """End all: politely, and those that do not end in time by force."""
         until = time.monotonic() + grace
-        self._signal(signal.SIGTERM)
-        while self._begun and time.monotonic() < until:
-            for pid, _ in self._ended():
-                del self._begun[pid]
-            time.sleep(LOOK_SECONDS)
-        self._signal(signal.SIGKILL)
-        for pid in self._begun:
-            os.waitpid(pid, 0)
-
-    def _begin(self) -> None:
-        pid = os.fork()
-        if pid == 0:
-            self._be_worker()
-        self._begun[pid] = time.monotonic()
+        for worker in self._begun:
+            worker.terminate()
+        for worker in self._begun:
+            worker.join(max(0.0, until - time.monotonic()))
+            worker.kill()
+            worker.join()
 
     def _be_worker(self) -> None:
-        """Work, and never return: what stands above this on the stack is the parent's."""
-        code = 1
-        try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with suppress(KeyboardInterrupt):
             self._work()
-            code = 0
-        except KeyboardInterrupt:
-            code = 0
-        except BaseException:
-            log.exception("A worker failed.")
-        finally:
-            logging.shutdown()
-            sys.stderr.flush()
-            os._exit(code)
 
-    def _ended(self) -> list[tuple[int, int]]:
-        """Those that have ended, each with its exit code; negative ones are signals."""
-        results = [os.waitpid(pid, os.WNOHANG) for pid in self._begun]
-        return [(pid, os.waitstatus_to_exitcode(status)) for pid, status in results if pid]
-
-    def _note_end(self, pid: int, code: int) -> None:
-        lived = time.monotonic() - self._begun.pop(pid)
+    def _note_end(self, worker: BaseProcess) -> None:
+        lived = time.monotonic() - self._begun.pop(worker)
         self._failures = 0 if lived >= LONG_SECONDS else self._failures + 1
         wait = WAITS[min(self._failures, len(WAITS) - 1)]
         self._may_begin = time.monotonic() + wait
-        log.error("The worker %d has ended (exit code %d); another one is begun in %g s.", pid, code, wait)
-
-    def _signal(self, number: signal.Signals) -> None:
-        for pid in self._begun:
-            os.kill(pid, number)
+        code = worker.exitcode
+        log.error("The worker %d has ended (exit code %d); another one is begun in %g s.", worker.pid, code, wait)
