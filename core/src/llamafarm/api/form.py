@@ -6,9 +6,8 @@ Source: OpenAI's clients, which name the items of a list `NAME[]` and the fields
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -33,39 +32,21 @@ def fields_of(parts: Iterable[tuple[str, Part]], operation: Operation) -> dict[s
     another that does, and for a text that is no number or flag where one is needed.
     """
     hints = get_type_hints(operation.request)
-    found: dict[str, Any] = {}
+    request: dict[str, Any] = {}
     for written, part in parts:
         name, keys, listed = _taken_apart(written)
-        field = _Field.of(hints.get(name, str))
-        value = _guessed(part) if keys else _converted(name, part, field.types)
-        many = listed or (not keys and (not field.single or (field.lists and name in found)))
-        _put(found, [name, *keys], value, many=many)
-    return found
+        members = _members(hints.get(name, str))
+        lists = [get_origin(member) is list for member in members]
+        types = [get_args(member)[0] if is_list else member for member, is_list in zip(members, lists, strict=True)]
+        many = listed or (not keys and (all(lists) or (any(lists) and name in request)))
+        _put(request, [name, *keys], _value(name, part, None if keys else types), many=many)
+    return request
 
 
-@dataclass(frozen=True)
-class _Field:
-    """What the wire says of a field. types: of its value or, where it is a list, of the items."""
-
-    types: tuple[Any, ...]
-    lists: bool
-    single: bool
-
-    @classmethod
-    def of(cls, hint: Any) -> _Field:
-        members = tuple(_members(hint))
-        lists = [get_origin(one) is list for one in members]
-        types = (get_args(one)[0] if listed else one for one, listed in zip(members, lists, strict=True))
-        return cls(tuple(types), any(lists), not all(lists))
-
-
-def _members(hint: Any) -> Iterator[Any]:
+def _members(hint: Any) -> list[Any]:
     """The types that a field may have, without null."""
-    if get_origin(hint) in (Union, UnionType):
-        for member in get_args(hint):
-            yield from _members(member)
-    elif hint is not type(None):
-        yield hint
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return [member for member in members if member is not type(None)]
 
 
 def _taken_apart(written: str) -> tuple[str, list[str], bool]:
@@ -92,19 +73,33 @@ def _put(into: dict[str, Any], path: list[str], value: Any, *, many: bool) -> No
         into[last] = value
 
 
-def _converted(name: str, part: Part, types: Iterable[Any]) -> Any:
-    """A text as the number, flag or object that it means, where the wire has no text there."""
+def _value(name: str, part: Part, types: list[Any] | None) -> Any:
+    """What a part means. types: of a field, or its items; None inside an object, of which the wire tells none."""
     if isinstance(part, Upload):
         return part
-    if Any in types or any(get_origin(one) is dict for one in types):
-        return _object(part)
-    for kind in _WANTED:
+    return _guessed(part) if types is None else _converted(name, part, types)
+
+
+def _converted(name: str, text: str, types: list[Any]) -> Any:
+    """A text as the number, flag or object that it means, where the wire has no text there."""
+    if Any in types or any(get_origin(kind) is dict for kind in types):
+        with suppress(BodyError):  # such a field may take a word as well
+            return parse_object(text)
+    for kind, wanted in _WANTED.items():
         if kind in types:
             try:
-                return _FLAGS[part.lower()] if kind is bool else _number(part, kind)
+                return _FLAGS[text.lower()] if kind is bool else _number(text, kind)
             except (KeyError, ValueError):
-                raise _wrong(name, f"must be {_WANTED[kind]}, not {part[:40]!r}") from None
-    return part
+                raise _wrong(name, f"must be {wanted}, not {text[:40]!r}") from None
+    return text
+
+
+def _guessed(text: str) -> Any:
+    """A number or a flag where the text looks like one."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return _number(text, kind)
+    return _FLAGS.get(text, text)
 
 
 def _number(text: str, kind: type[Any]) -> Any:
@@ -112,26 +107,6 @@ def _number(text: str, kind: type[Any]) -> Any:
     if not _NUMBER.fullmatch(text):
         raise ValueError(text)
     return kind(text)
-
-
-def _object(text: str) -> Any:
-    """An object where the text is one in JSON: such a field may take a word as well."""
-    try:
-        return parse_object(text)
-    except BodyError:
-        return text
-
-
-def _guessed(part: Part) -> Any:
-    """A value inside an object, of which the wire says no type: a number or a flag where it looks like one."""
-    if isinstance(part, Upload):
-        return part
-    if part in ("true", "false"):
-        return part == "true"
-    for kind in (int, float):
-        with suppress(ValueError):
-            return _number(part, kind)
-    return part
 
 
 def _wrong(name: str, what: str) -> RequestError:
