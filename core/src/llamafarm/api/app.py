@@ -5,15 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from llamafarm.api import health, index, models, operations, projects, sessions
+from llamafarm.api import health, models, operations, projects, sessions
 from llamafarm.api.settings import ALLOWED_HOSTS, ALLOWED_ORIGINS, Limits, Settings
+from llamafarm.version import VERSION
+from llamafarm.web.answers import json_answer
 from llamafarm.web.guard import Guard
 from llamafarm.web.origin import Names
 
 PREFIXES = ("/v1", "/v1/projects/{namespace}/{project}")
 """Every route of a model works for the project of the working directory, and for one that the path names."""
+INDEX = {
+    "name": "LlamaFarm",
+    "version": VERSION,
+    "about": "An OpenAI-compatible API. Give clients the base URL of this server with /v1.",
+    "routes": {
+        "/v1/…": "OpenAI's routes, for the project that this server was started for",
+        "/v1/models": "the models of that project; ?status=true asks their runtimes",
+        "/v1/chat/sessions": "conversations that are kept",
+        "/v1/projects": "every project; /v1/projects/NAMESPACE/NAME/… has all routes of one",
+        "/health": "whether the server and its runtimes work; /health/live: whether the process answers",
+    },
+    "documents": "docs/ of the repository; README.md begins with the first steps",
+}
+"""What stands at the server's own address, for whoever opens it in a browser."""
 
 
 def create_app(settings: Settings) -> Guard:
@@ -36,7 +54,11 @@ def routes(settings: Settings) -> list[Route]:
     for prefix in PREFIXES:
         made += operations.routes(prefix, settings)
         made += [*models.routes(prefix, settings), *sessions.routes(prefix, settings)]
-    return [*made, *index.routes(), *health.routes(settings), *projects.routes(settings)]
+    return [*made, Route("/", _index, methods=["GET"]), *health.routes(settings), *projects.routes(settings)]
+
+
+async def _index(_: Request) -> Response:
+    return json_answer(INDEX)
 
 
 def _names(limits: Limits) -> Names:
