@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from llamafarm.errors import ProviderError
@@ -21,8 +21,6 @@ EVENT_STREAM, JSON = "text/event-stream", "application/json"
 DRAIN_SECONDS = 0.5
 """How long to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
 
-_SUSPECT = (b'"error"', b'"detail"', b"event:")
-"""One of them is in every frame that holds an error, and in hardly any other."""
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE = re.compile(rb"^data:\s*\[DONE\]", re.MULTILINE)
 _FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?:data|event|id|retry)?:")
@@ -65,25 +63,27 @@ async def _begins_as_stream(answer: Answer) -> bool:
 class SseReply(Reply):
     """A streamed answer, made by `read_reply`. Frames are looked at only for an error, the finish and the end."""
 
-    def __init__(self, upstream: HttpUpstream, answer: Answer, frames: AsyncIterator[bytes], first: bytes) -> None:
+    def __init__(self, upstream: HttpUpstream, answer: Answer) -> None:
         self._upstream = upstream
         self._answer = answer
-        self._rest = frames
-        self._first = first
+        self._rest = sse.split(answer)
+        self._first = b""
         self._finished = False
         self._reader = ChunkReader()
 
     @classmethod
     async def begin(cls, upstream: HttpUpstream, answer: Answer) -> SseReply:
         """Wait for the first event, so that an error there is an error and no stream. Raises ProviderError."""
-        frames = _split(answer)
-        async for frame in frames:
-            _check(upstream, answer, frame)
-            if _is_comment(frame):
-                continue
-            if _is_done(frame):
-                break
-            return cls(upstream, answer, frames, frame)
+        reply = cls(upstream, answer)
+        try:
+            async for frame in reply._rest:
+                if _is_done(frame):
+                    break
+                reply._first = reply._read(frame)
+                if reply._first and not _is_comment(frame):
+                    return reply
+        except sse.EventTooLarge as error:
+            raise answer.broken(f"is too large: {error}") from None
         raise answer.broken("holds no event with an answer")
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
@@ -100,17 +100,19 @@ class SseReply(Reply):
         long.
         """
         try:
-            async for frame in self._whole_frames():
+            yield self._first
+            async for frame in self._rest:
                 if _is_done(frame):
                     break
-                if _FINISHED.search(frame):
-                    self._finished = True
-                yield frame
+                if read := self._read(frame):
+                    yield read
             else:
                 if not self._finished:
                     raise self._answer.broken("broke off, without a finish reason and without [DONE]")
             yield sse.DONE
             await self._drain()
+        except sse.EventTooLarge as error:
+            raise self._answer.broken(f"is too large: {error}") from None
         finally:
             await self.aclose()
 
@@ -118,21 +120,24 @@ class SseReply(Reply):
         """Close the connection to the upstream now, whatever has been read."""
         await self._answer.aclose()
 
-    async def _whole_frames(self) -> AsyncIterator[bytes]:
-        """The frames, checked; the last one is completed where only its empty line is missing, else left out."""
-        if (first := _completed(self._first)) is not None:
-            yield first
-        async for frame in self._rest:
-            _check(self._upstream, self._answer, frame)
-            if (whole := _completed(frame)) is not None and not _is_blank(whole):
-                yield whole
+    def _read(self, frame: bytes) -> bytes:
+        """The frame as it is passed on, completed where only its empty line is missing; nothing where it is left out.
+
+        Raises ProviderError where it holds an error.
+        """
+        if b'"error"' in frame or b'"detail"' in frame or b"event:" in frame:  # hardly ever
+            _raise_error(self._upstream, self._answer, frame)
+        if not (frame.startswith(b"data: {") and frame.endswith(b"\n\n")):
+            frame = _completed(frame)
+        self._finished = self._finished or _FINISHED.search(frame) is not None
+        return frame
 
     async def _drain(self) -> None:
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 async for _ in self._rest:
                     pass
-        except (TimeoutError, ProviderError):
+        except (TimeoutError, ProviderError, sse.EventTooLarge):
             return  # the answer is complete; the connection is closed instead of kept
 
     def _parsed(self, data: str) -> dict[str, Any]:
@@ -150,18 +155,8 @@ class SseReply(Reply):
             raise self._answer.broken(f"holds an event that cannot be read: {error}") from None
 
 
-async def _split(answer: Answer) -> AsyncIterator[bytes]:
-    try:
-        async for frame in sse.split(answer):
-            yield frame
-    except sse.EventTooLarge as error:
-        raise answer.broken(f"is too large: {error}") from None
-
-
-def _check(upstream: HttpUpstream, answer: Answer, frame: bytes) -> None:
+def _raise_error(upstream: HttpUpstream, answer: Answer, frame: bytes) -> None:
     """Raise the error that a frame holds. Inside a text `"error"` is written with escaped quotes and never found."""
-    if not any(mark in frame for mark in _SUSPECT):
-        return
     event = sse.parse(frame) or sse.Event(frame.decode("utf-8", "replace"))  # some write their errors as bare JSON
     try:
         body = json.loads(event.data)
@@ -192,9 +187,11 @@ def _is_comment(frame: bytes) -> bool:
     return not frame.startswith(b"data: {") and sse.parse(frame) is None
 
 
-def _is_blank(frame: bytes) -> bool:
-    """Whether a frame is an event without data, at which clients stumble, and not a comment."""
-    return not frame.startswith(b":") and _is_comment(frame)
+def _completed(frame: bytes) -> bytes:
+    """The frame with its empty line; nothing for one that was cut off, or has no data, at which clients stumble."""
+    if not frame.endswith(_WHOLE):
+        return frame.rstrip(b"\r\n") + b"\n\n" if _is_json(frame) else b""
+    return frame if frame.startswith(b":") or not _is_comment(frame) else b""
 
 
 def _is_json(frame: bytes) -> bool:
@@ -203,10 +200,3 @@ def _is_json(frame: bytes) -> bool:
         return event is not None and isinstance(json.loads(event.data), dict)
     except ValueError:
         return False
-
-
-def _completed(frame: bytes) -> bytes | None:
-    """The frame with its empty line; None for the beginning of one that was cut off."""
-    if frame.endswith(_WHOLE):
-        return frame
-    return frame.rstrip(b"\r\n") + b"\n\n" if _is_json(frame) or _is_done(frame) else None

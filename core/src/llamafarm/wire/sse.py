@@ -59,6 +59,10 @@ async def split(pieces: AsyncIterable[bytes], *, limit: int = MAX_EVENT_BYTES) -
     buffer = bytearray()
     begun = False
     async for piece in pieces:
+        if not buffer and _is_one_frame(piece):
+            begun = True
+            yield piece
+            continue
         searched = max(0, len(buffer) - 3)
         buffer += piece
         if not begun and len(buffer) >= len(BYTE_ORDER_MARK):
@@ -97,6 +101,16 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[Event]:
         event = parse(frame)
         if event is not None:
             yield event
+
+
+def _is_one_frame(piece: bytes) -> bool:
+    """Whether a piece is a frame of one line, as nearly all are that arrive by themselves."""
+    return (
+        piece.startswith(b"data:")
+        and piece.endswith(b"\n\n")
+        and piece.find(b"\n") == len(piece) - 2
+        and b"\r" not in piece
+    )
 
 
 def _cut_frames(buffer: bytearray, searched: int) -> Iterator[bytes]:
