@@ -39,8 +39,7 @@ class Answer:
         self._peeked: bytes | None = None
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
-        self._end: float | None = None
-        """Until when the piece that somebody waits for must have come."""
+        self._waiting_since: float | None = None
 
     @property
     def content_type(self) -> str:
@@ -54,17 +53,21 @@ class Answer:
         if self._peeked:
             piece, self._peeked = self._peeked, b""
             return piece
-        self._watch()
+        self._waiting_since = self._loop.time()
+        if self._alarm is None:
+            self._set_alarm()
         try:
             piece = await self._body.readany()
         except aiohttp.ClientError as error:
             raise self.broken(f"broke off ({reason(error)})") from error
         finally:
-            self._end = None
-        self._begun = True
+            self._waiting_since = None
         if not piece:
             self._stop_alarm()
             raise StopAsyncIteration
+        if not self._begun:
+            self._begun = True
+            self._stop_alarm()  # from now on silence has its own limit
         deadline = self._limits.deadline
         if deadline is not None and self._loop.time() > deadline:  # what pours in is never waited for
             raise self._late(deadline)
@@ -76,25 +79,28 @@ class Answer:
             self._peeked = await anext(self, b"")
         return self._peeked
 
-    def _watch(self) -> None:
-        """See to it that the next piece comes in time. Silence counts only while somebody listens."""
-        self._end = self._limits.next() if self._begun else self._limits.first_byte
-        if self._end is not None and (self._alarm is None or self._alarm.when() > self._end):
-            self._set_alarm(self._end)
-
-    def _set_alarm(self, end: float) -> None:
-        self._stop_alarm()
-        self._alarm = self._loop.call_at(end, self._ring)
+    def _set_alarm(self) -> None:
+        """See to it that the piece that is waited for comes in time. Silence counts only while somebody listens."""
+        end = self._end()
+        if end is not None:
+            self._alarm = self._loop.call_at(end, self._ring)
 
     def _ring(self) -> None:
         """One alarm serves many pieces: it is set again where the piece that it was for has come long ago."""
         self._alarm = None
-        if self._end is None:
-            return
-        if self._end > self._loop.time():
-            self._set_alarm(self._end)
-        else:
-            self._body.set_exception(self._late(self._end))
+        end = self._end()
+        if end is not None and end <= self._loop.time():
+            self._body.set_exception(self._late(end))
+        elif self._waiting_since is not None:
+            self._set_alarm()
+
+    def _end(self) -> float | None:
+        """Until when the piece that somebody waits for must have come."""
+        if self._waiting_since is None:
+            return None
+        if not self._begun:
+            return self._limits.first_byte
+        return self._limits.next(self._waiting_since)
 
     def _stop_alarm(self) -> None:
         if self._alarm is not None:

@@ -23,9 +23,9 @@ class Limits:
         """The limits of a request that is sent now. deadline: see `deadline_of`."""
         return cls(earlier(deadline, timeouts.first_byte), timeouts.between_bytes, deadline)
 
-    def next(self) -> float | None:
-        """Until when the next piece must have come."""
-        return earlier(self.deadline, self.between)
+    def next(self, since: float | None = None) -> float | None:
+        """Until when a piece must have come for which somebody waits since then; None: from now on."""
+        return earlier(self.deadline, self.between, since)
 
     def missed(self, end: float | None) -> tuple[str, str]:
         """What went wrong at `end`, and the setting that decides it."""
@@ -41,9 +41,9 @@ def deadline_of(timeouts: Timeouts, call: Call) -> float | None:
     return earlier(call.deadline, timeouts.total)
 
 
-def earlier(end: float | None, seconds: float | None) -> float | None:
-    """The earlier of `end`, on the event loop's clock, and so many seconds from now; None is never."""
+def earlier(end: float | None, seconds: float | None, since: float | None = None) -> float | None:
+    """The earlier of `end`, on the event loop's clock, and so many seconds since then or from now; None is never."""
     if seconds is None:
         return end
-    then = asyncio.get_running_loop().time() + seconds
+    then = seconds + (asyncio.get_running_loop().time() if since is None else since)
     return then if end is None else min(end, then)

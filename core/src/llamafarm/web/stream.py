@@ -103,7 +103,7 @@ class _Body:
         self._comment: asyncio.Task[None] | None = None
 
     async def write(self, piece: bytes) -> None:
-        self._tail = (self._tail + piece[-4:])[-4:]  # a frame's end may be cut too
+        self._tail = piece if len(piece) >= 4 else self._tail[-4:] + piece  # a frame's end may be cut too
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         self._last = self._loop.time()
 
