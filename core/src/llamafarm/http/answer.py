@@ -12,7 +12,7 @@ import aiohttp
 from llamafarm.errors import ProviderTimeout, UpstreamError
 from llamafarm.http.unreachable import reason
 from llamafarm.providers.base import Endpoint
-from llamafarm.providers.limits import Limits
+from llamafarm.providers.limits import Limits, timed_out
 from llamafarm.wire.body import is_too_deep
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
@@ -172,11 +172,7 @@ class Answer:
 
     def _late(self, end: float | None) -> ProviderTimeout:
         what, setting = self._limits.missed(end)
-        return ProviderTimeout(
-            f"The answer of {self._named} at {self.url} {what}.",
-            provider=self.endpoint.provider,
-            hint=f"`timeouts.{setting}` of the model entry sets the limit.",
-        )
+        return timed_out(f"The answer of {self._named} at {self.url} {what}.", setting, self.endpoint.provider)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -17,7 +17,6 @@ from llamafarm.errors import (
     ConnectionBroken,
     ConnectionFailed,
     ProviderError,
-    ProviderTimeout,
     ProviderUnavailable,
     RateLimited,
 )
@@ -38,7 +37,7 @@ from llamafarm.http.refusal import (
 )
 from llamafarm.http.unreachable import FINAL, UNREACHABLE, reason, refused_by, unreachable, where
 from llamafarm.providers.base import Call, Endpoint, shown
-from llamafarm.providers.limits import Limits, deadline_of
+from llamafarm.providers.limits import Limits, deadline_of, timed_out
 from llamafarm.providers.parameters import ignored_by, note_ignored
 from llamafarm.wire.body import dump
 
@@ -198,11 +197,8 @@ class HttpUpstream:
             return unreachable(self.endpoint, self._proxy, error)
         if isinstance(error, TimeoutError):
             _, setting = limits.missed(limits.first_byte)
-            return ProviderTimeout(
-                f"{named} at {where(self.endpoint.base_url, self._proxy)} did not begin to answer in time.",
-                provider=provider,
-                hint=f"`timeouts.{setting}` of the model entry sets the limit.",
-            )
+            place = where(self.endpoint.base_url, self._proxy)
+            return timed_out(f"{named} at {place} did not begin to answer in time.", setting, provider)
         return ConnectionBroken(
             f"{named} at {where(url, self._proxy)} broke the connection before answering: {reason(error)}",
             provider=provider,

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Self
 
-from llamafarm.errors import ProviderTimeout, UpstreamError
+from llamafarm.errors import UpstreamError
 from llamafarm.providers.base import Call, Endpoint
-from llamafarm.providers.limits import Limits, deadline_of
+from llamafarm.providers.limits import Limits, deadline_of, timed_out
 from llamafarm.providers.reply import Reply
 from llamafarm.wire.reading import ChunkReader
 
@@ -24,14 +24,13 @@ class ChunkReply(Reply):
         self,
         chunks: AsyncGenerator[Any, None],
         endpoint: Endpoint,
-        limits: Limits,
-        close: Callable[[], Awaitable[None]] | None = None,
-        model: str | None = None,
+        call: Call,
+        close: Callable[[], Awaitable[None]] | None,
     ) -> None:
         self._chunks = chunks
         self._endpoint = endpoint
-        self._named = endpoint.named(model)
-        self._limits = limits
+        self._named = endpoint.named(call.entry.model)
+        self._limits = Limits.from_now(endpoint.timeouts, deadline_of(endpoint.timeouts, call))
         self._close = close
         self._first: Any = None
         self._waiting = False
@@ -55,8 +54,7 @@ class ChunkReply(Reply):
 
         Raises ProviderError, everything closed.
         """
-        limits = Limits.from_now(endpoint.timeouts, deadline_of(endpoint.timeouts, call))
-        reply = cls(chunks, endpoint, limits, close, call.entry.model)
+        reply = cls(chunks, endpoint, call, close)
         try:
             reply._first = await reply._next(reply._limits.first_byte)
         except StopAsyncIteration:
@@ -100,11 +98,7 @@ class ChunkReply(Reply):
                 return await anext(self._chunks)
         except TimeoutError:
             what, setting = self._limits.missed(end)
-            raise ProviderTimeout(
-                f"The answer of {self._named} {what}.",
-                provider=self._endpoint.provider,
-                hint=f"`timeouts.{setting}` of the model entry sets the limit.",
-            ) from None
+            raise timed_out(f"The answer of {self._named} {what}.", setting, self._endpoint.provider) from None
         finally:
             self._waiting = False
 

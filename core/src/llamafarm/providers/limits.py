@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Self
 
+from llamafarm.errors import ProviderTimeout
 from llamafarm.providers.base import Call
 from llamafarm.providers.entry import Timeouts
 
@@ -34,6 +35,12 @@ class Limits:
         if end == self.first_byte:
             return "did not begin in time", "first_byte"
         return f"was silent for more than {self.between:g} s", "between_bytes"
+
+
+def timed_out(message: str, setting: str, provider: str) -> ProviderTimeout:
+    """The error of a time limit. setting: the one of `timeouts` that decides it."""
+    hint = f"`timeouts.{setting}` of the model entry sets the limit."
+    return ProviderTimeout(message, provider=provider, hint=hint)
 
 
 def deadline_of(timeouts: Timeouts, call: Call) -> float | None:
