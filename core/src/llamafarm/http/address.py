@@ -14,7 +14,11 @@ def normalize_base_url(url: str, *, path: str = "/v1") -> str:
     Raises ValueError where it is not an http or https URL of a host, or carries what a base cannot (`?`, `#`).
     """
     parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port_or_none(url):
+    try:
+        usable = parts.scheme in ("http", "https") and host_and_port(url.strip())[0]
+    except ValueError:  # the port is no number
+        usable = False
+    if not usable:
         raise ValueError(f"{_without_secrets(url)!r} is not an address such as http://127.0.0.1:11540")
     if parts.query or parts.fragment:
         raise ValueError(f"{_without_secrets(url)!r} must end after its path")
@@ -56,11 +60,3 @@ def credentials_of(url: str) -> str | None:
 def _without_secrets(url: str) -> str:
     """What cannot be read as an address, without what may be a password in it: one may hold any character."""
     return re.sub(r"(?<=://).*@", "", url)
-
-
-def _has_port_or_none(url: str) -> bool:
-    try:
-        _ = urlsplit(url).port
-    except ValueError:
-        return False
-    return True

@@ -10,11 +10,7 @@ from importlib.util import find_spec
 from urllib.parse import unquote, urlsplit
 
 from llamafarm.errors import ConfigError
-from llamafarm.http.address import is_loopback
-
-SOCKS_PORT = 1080
-"""Where a SOCKS proxy is whose address has no port (RFC 1928)."""
-NO_PROXY_HINT = "NO_PROXY names the hosts that need none."
+from llamafarm.http.address import host_and_port, is_loopback
 
 
 @dataclass(frozen=True)
@@ -69,8 +65,11 @@ def proxy_of(url: str) -> Proxy | None:
     proxies = urllib.request.getproxies()
     kind = parts.scheme if proxies.get(parts.scheme) else "all"
     proxy = proxies.get(kind)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    if not proxy or urllib.request.proxy_bypass(f"{parts.hostname}:{port}") or _is_listed(parts.hostname):
+    if (
+        not proxy
+        or urllib.request.proxy_bypass(f"{parts.hostname}:{host_and_port(url)[1]}")
+        or _is_listed(parts.hostname)
+    ):
         return None
     return Proxy(proxy if "://" in proxy else f"http://{proxy}", _source(f"{kind}_proxy"))
 

@@ -51,15 +51,11 @@ class ProviderPool:
     async def close_all_but(self, used: Container[Endpoint]) -> None:
         """Close those whose endpoint nobody uses any more."""
         unused = [key for key in self._connections if key[1] not in used]
-        await _close_each([(key[0], self._connections.pop(key)) for key in unused])
+        await asyncio.gather(*(_close(key[0], self._connections.pop(key).provider) for key in unused))
 
     async def aclose(self) -> None:
         """Close all of them; one that does not close is told in the log and harms no other. Twice does nothing."""
         await self.close_all_but(())
-
-
-async def _close_each(connections: list[tuple[str, Connection]]) -> None:
-    await asyncio.gather(*(_close(name, connection.provider) for name, connection in connections))
 
 
 async def _close(name: str, provider: Provider) -> None:
