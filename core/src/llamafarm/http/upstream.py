@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -123,8 +122,7 @@ class HttpUpstream:
         patience = LONGEST_WAIT
         for attempt in range(MAX_RETRIES + 1):
             try:
-                limits = Limits.from_now(self.endpoint.timeouts, deadline)
-                limits = limits if between is None else replace(limits, between=between)
+                limits = Limits.from_now(self.endpoint.timeouts, deadline, between)
                 answer = await self._attempt(method, path, own, content, limits, call.entry.model, keep=keep)
                 call.headers.update(limits_told(answer.headers))
                 note_ignored(call.headers, ignored_by(answer.headers))
@@ -176,33 +174,27 @@ class HttpUpstream:
             body = json.loads(text)
         except ValueError:
             body = text
-        error = self.read_error(self.refusal(answer.url, answer.status, body, retry_after(answer.headers)))
+        after = retry_after(answer.headers)
+        error = self.read_error(Refusal(self.endpoint.provider, answer.url, answer.status, body, after))
         error.headers.update(limits_told(answer.headers))
         if self._proxy is not None and isinstance(body, str):  # perhaps the proxy's own page
             error.hint = error.hint or f"It was asked through the proxy {self._proxy.shown}."
         raise error
 
-    def refusal(self, url: str, status: int, body: Any, after: float | None = None) -> Refusal:
-        """An error answer of this endpoint, to be read by `read_error`."""
-        return Refusal(self.endpoint.provider, url, status, body, after)
-
     def in_band(self, url: str, body: Any) -> ProviderError:
         """The error that came inside a 200."""
-        return self.read_error(self.refusal(url, in_band_status(body), body))
+        return self.read_error(Refusal(self.endpoint.provider, url, in_band_status(body), body))
 
     def _failure(self, error: Exception, url: str, named: str, limits: Limits) -> ProviderError:
         """The error for the user of what aiohttp and the clock raise before an answer."""
-        provider = self.endpoint.provider
+        provider, place = self.endpoint.provider, where(url, self._proxy)
         if isinstance(error, UNREACHABLE):
             return unreachable(self.endpoint, self._proxy, error)
         if isinstance(error, TimeoutError):
             _, setting = limits.missed(limits.first_byte)
-            place = where(self.endpoint.base_url, self._proxy)
             return timed_out(f"{named} at {place} did not begin to answer in time.", setting, provider)
-        return ConnectionBroken(
-            f"{named} at {where(url, self._proxy)} broke the connection before answering: {reason(error)}",
-            provider=provider,
-        )
+        message = f"{named} at {place} broke the connection before answering: {reason(error)}"
+        return ConnectionBroken(message, provider=provider)
 
     def _wait(self, error: ProviderError, attempt: int, deadline: float | None) -> float | None:
         """Seconds to wait before asking again, or None where that is no use."""

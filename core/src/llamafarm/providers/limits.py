@@ -20,9 +20,10 @@ class Limits:
     deadline: float | None
 
     @classmethod
-    def from_now(cls, timeouts: Timeouts, deadline: float | None) -> Self:
-        """The limits of a request that is sent now. deadline: see `deadline_of`."""
-        return cls(earlier(deadline, timeouts.first_byte), timeouts.between_bytes, deadline)
+    def from_now(cls, timeouts: Timeouts, deadline: float | None, between: float | None = None) -> Self:
+        """The limits of a request that is sent now. deadline: see `deadline_of`. between: in place of the setting."""
+        between = timeouts.between_bytes if between is None else between
+        return cls(earlier(deadline, timeouts.first_byte), between, deadline)
 
     def next(self, since: float | None = None) -> float | None:
         """Until when a piece must have come for which somebody waits since then; None: from now on."""
