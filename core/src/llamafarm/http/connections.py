@@ -66,7 +66,7 @@ class Connections:
 
         keep: whether the connection may be an old one, and be used again.
         """
-        use = _Use()
+        use = SimpleNamespace(is_reused=False)  # what is known of the connection
         options: Any = {"headers": headers, "allow_redirects": False, "trace_request_ctx": use}
         if keep:
             sent = asyncio.get_running_loop().time()
@@ -125,14 +125,8 @@ def _data(body: bytes | None) -> bytes | io.BytesIO | None:
     return io.BytesIO(body) if body is not None and len(body) > MAX_COPIED_BYTES else body
 
 
-class _Use:
-    """What is known of the connection of one request."""
-
-    is_reused = False
-
-
 async def _note_reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-    if context.trace_request_ctx is not None:
+    if context.trace_request_ctx is not None:  # a library's own request has none
         context.trace_request_ctx.is_reused = True
 
 

@@ -30,8 +30,6 @@ NEVER_RETRIED = frozenset({"insufficient_quota", "billing_hard_limit_reached", "
 _CONTEXT_CODES = {"context_length_exceeded", "exceed_context_size_error"}
 _CONTEXT_WORDS = re.compile(r"context[ _](length|size|window)|maximum.{0,20}tokens.{0,40}context", re.IGNORECASE)
 _MODEL_CODES = {"model_not_found", "model_not_loaded", "model_not_supported", "model_not_cached"}
-
-
 _LIMITS = re.compile(r"(x-|anthropic-)?ratelimit(-|$)")
 
 
@@ -56,7 +54,7 @@ def error_of(refusal: Refusal) -> ProviderError:
     Words count where a status means several things: a 404 is a ModelNotFound where they speak of a model, else an
     UpstreamError (a wrong address); a 400, 413 or 422 that speaks of the context's length is a ContextLengthExceeded.
     """
-    message, code, param = read_error(refusal.body) or (_own_words(refusal) or _plain(refusal), None, None)
+    message, code, param = read_error(refusal.body) or (_plain(refusal), None, None)
     kind = _kind(refusal.status, message, code)
     return kind(
         message,
@@ -131,15 +129,12 @@ def _code(kind: type[ProviderError], code: str | None) -> str | None:
     return kind.default_code if kind in known and code not in known[kind] else code
 
 
-def _own_words(refusal: Refusal) -> str | None:
-    """The `message` of an object that is an error only by its status, as gateways send it."""
-    message = refusal.body.get("message") if isinstance(refusal.body, dict) else None
-    return message if isinstance(message, str) and message else None
-
-
 def _plain(refusal: Refusal) -> str:
-    """The message where the body holds none: what is known, and the beginning of the body's text."""
+    """The message of a body that is an error only by its status: its own, as gateways send it, else its beginning."""
     body = refusal.body or ""
+    message = body.get("message") if isinstance(body, dict) else None
+    if isinstance(message, str) and message:
+        return message
     text = body.strip() if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     said = f": {text[:300]}" if text and not text.startswith("<") else "."
     return f"{refusal.url} answered with status {refusal.status}{said}"

@@ -17,13 +17,13 @@ from llamafarm.wire.body import is_too_deep
 from llamafarm.wire.envelope import read_error
 from llamafarm.wire.reading import ChunkReader, read_completion
 
-EVENT_STREAM, JSON = "text/event-stream", "application/json"
 DRAIN_SECONDS = 0.5
 """How long to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
 
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE = re.compile(rb"^data:\s*\[DONE\]", re.MULTILINE)
 _FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?:data|event|id|retry)?:")
+"""What an answer of another type, or of none, begins with where it consists of events all the same."""
 _WHOLE = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
@@ -34,7 +34,8 @@ async def read_reply(upstream: HttpUpstream, answer: Answer, *, usage: bool = Fa
     where it is of another kind, or holds an error.
     """
     try:
-        if answer.content_type == EVENT_STREAM or (answer.content_type != JSON and await _begins_as_stream(answer)):
+        kind = answer.content_type
+        if kind == "text/event-stream" or (kind != "application/json" and _FIELD.match(await answer.peek())):
             return await SseReply.begin(upstream, answer)
         content = await answer.content()
         reply = _whole(upstream, answer, content, usage=usage)
@@ -48,16 +49,13 @@ async def read_reply(upstream: HttpUpstream, answer: Answer, *, usage: bool = Fa
 def _whole(upstream: HttpUpstream, answer: Answer, content: bytes, *, usage: bool) -> JsonReply:
     body = answer.parsed_object(content)
     if not body.get("choices"):
-        raise _in_band(upstream, answer, body)
+        if read_error(body):
+            raise upstream.in_band(answer.url, body)
+        raise answer.broken(f"holds neither choices nor an error: {str(body)[:200]}")
     try:
         return JsonReply(read_completion(body), usage=usage, content=content)
     except ValueError as error:
         raise answer.broken(f"cannot be read: {error}") from None
-
-
-async def _begins_as_stream(answer: Answer) -> bool:
-    """Whether an answer of another type, or of none, consists of events all the same."""
-    return _FIELD.match(await answer.peek()) is not None
 
 
 class SseReply(Reply):
@@ -166,12 +164,6 @@ def _raise_error(upstream: HttpUpstream, answer: Answer, frame: bytes) -> None:
         raise upstream.in_band(answer.url, body if read_error(body) else {"error": body})
     if not _has_choices(body) and read_error(body):
         raise upstream.in_band(answer.url, body)
-
-
-def _in_band(upstream: HttpUpstream, answer: Answer, body: Any) -> ProviderError:
-    if isinstance(body, dict) and not read_error(body):
-        return answer.broken(f"holds neither choices nor an error: {str(body)[:200]}")
-    return upstream.in_band(answer.url, body)
 
 
 def _has_choices(body: Any) -> bool:

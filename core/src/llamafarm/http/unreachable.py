@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from typing import NamedTuple
 
 import aiohttp
 
@@ -21,11 +20,6 @@ TLS = "tls_failed"
 PROXY = "proxy_refused"
 FINAL = frozenset({TLS, PROXY})
 """Codes of failures that trying again does not cure."""
-
-
-class Cause(NamedTuple):
-    hint: str
-    code: str | None = None
 
 
 def where(url: str, proxy: Proxy | None) -> str:
@@ -50,7 +44,8 @@ def unreachable(endpoint: Endpoint, proxy: Proxy | None, error: Exception) -> Co
         return refused_by(proxy, endpoint, str(error))
     late = isinstance(error, TimeoutError)
     words = f"no answer within {endpoint.timeouts.connect:g} s" if late else reason(error)
-    return _failed(endpoint, proxy, words, _cause(error, words, proxy))
+    hint, code = _cause(error, words, proxy)
+    return _failed(endpoint, proxy, words, hint, code)
 
 
 def reason(error: Exception) -> str:
@@ -69,45 +64,42 @@ def refused_by(proxy: Proxy, endpoint: Endpoint, said: str) -> ConnectionFailed:
     """The error of a proxy that does not let us through. said: its status, and its own words."""
     if not said.startswith(("407", UNAUTHENTICATED)):
         code = PROXY if said.startswith("4") else None  # a 5xx of a proxy: it cannot reach the runtime now
-        return _failed(endpoint, proxy, said, Cause(_allow(proxy), code))
+        return _failed(endpoint, proxy, said, _allow(proxy), code)
     if proxy.has_credentials:
         hint = f"{proxy.source} names it with a user and a password that it does not accept."
     else:
-        hint = f"It wants credentials. {proxy.source} may hold them, as in {_with_credentials(proxy)}."
-    return _failed(endpoint, proxy, said, Cause(hint, PROXY))
+        example = proxy.shown.replace("://", "://USER:PASSWORD@")
+        hint = f"It wants credentials. {proxy.source} may hold them, as in {example}."
+    return _failed(endpoint, proxy, said, hint, PROXY)
 
 
-def _failed(endpoint: Endpoint, proxy: Proxy | None, said: str, cause: Cause) -> ConnectionFailed:
-    return ConnectionFailed(
-        f"Cannot connect to {endpoint.provider} at {where(endpoint.address, proxy)}: {said}",
-        provider=endpoint.provider,
-        hint=cause.hint,
-        code=cause.code,
-    )
+def _failed(endpoint: Endpoint, proxy: Proxy | None, said: str, hint: str, code: str | None) -> ConnectionFailed:
+    message = f"Cannot connect to {endpoint.provider} at {where(endpoint.address, proxy)}: {said}"
+    return ConnectionFailed(message, provider=endpoint.provider, hint=hint, code=code)
 
 
-def _cause(error: Exception, said: str, proxy: Proxy | None) -> Cause:
-    if "Hostname mismatch" in said or "IP address mismatch" in said:
-        return Cause("Its certificate is for another name: is `base_url` right?", TLS)
-    if "certificate has expired" in said or "certificate is not yet valid" in said:
-        return Cause("Its certificate is to be renewed, or the clock of this machine to be set.", TLS)
-    if "CERTIFICATE_VERIFY_FAILED" in said:
-        return Cause(
-            "Its certificate is not trusted here: SSL_CERT_FILE may name a bundle with the authority that signed it.",
-            TLS,
-        )
-    if "WRONG_VERSION_NUMBER" in said:
-        return Cause("It does not speak TLS there: `base_url` may have to begin with http://.", TLS)
+_TLS_HINTS = {
+    "Hostname mismatch": "Its certificate is for another name: is `base_url` right?",
+    "IP address mismatch": "Its certificate is for another name: is `base_url` right?",
+    "certificate has expired": "Its certificate is to be renewed, or the clock of this machine to be set.",
+    "certificate is not yet valid": "Its certificate is to be renewed, or the clock of this machine to be set.",
+    "CERTIFICATE_VERIFY_FAILED": "Its certificate is not trusted here: SSL_CERT_FILE may name a bundle with the "
+    "authority that signed it.",
+    "WRONG_VERSION_NUMBER": "It does not speak TLS there: `base_url` may have to begin with http://.",
+}
+"""What to do, by OpenSSL's words; the first that are in its message count."""
+
+
+def _cause(error: Exception, said: str, proxy: Proxy | None) -> tuple[str, str | None]:
+    """The hint and the code of a failure."""
+    for words, hint in _TLS_HINTS.items():
+        if words in said:
+            return hint, TLS
     if proxy is not None:
-        return Cause(f"Is the proxy running? {_allow(proxy)}")
+        return f"Is the proxy running? {_allow(proxy)}", None
     if isinstance(error, TimeoutError):
-        return Cause("Is `base_url` right? `timeouts.connect` of the model entry sets the limit.")
-    return Cause("Is it running, and is `base_url` right?")
-
-
-def _with_credentials(proxy: Proxy) -> str:
-    scheme, _, rest = proxy.shown.partition("://")
-    return f"{scheme}://USER:PASSWORD@{rest}"
+        return "Is `base_url` right? `timeouts.connect` of the model entry sets the limit.", None
+    return "Is it running, and is `base_url` right?", None
 
 
 def _allow(proxy: Proxy) -> str:
