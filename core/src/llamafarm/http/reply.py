@@ -89,7 +89,7 @@ class SseReply(Reply):
         async for frame in self.frames():
             event = sse.parse(frame)
             if event is not None and event.data.strip() != "[DONE]":
-                yield self._parsed(event.data)
+                yield self._parsed(event)
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """The upstream's bytes, a whole frame at a time, ending with `data: [DONE]`; everything is closed after that.
@@ -138,15 +138,12 @@ class SseReply(Reply):
         except (TimeoutError, ProviderError, sse.EventTooLarge):
             return  # the answer is complete; the connection is closed instead of kept
 
-    def _parsed(self, data: str) -> dict[str, Any]:
-        try:
-            chunk = json.loads(data)
-        except (ValueError, RecursionError):
-            chunk = None
-        if not isinstance(chunk, dict):
-            raise self._answer.broken(f"holds an event that is not a JSON object: {data[:200]}")
-        if is_too_deep(data, chunk):
-            raise self._answer.broken(f"holds an event that is nested too deeply: {data[:200]}")
+    def _parsed(self, event: sse.Event) -> dict[str, Any]:
+        chunk = event.object()
+        if chunk is None:
+            raise self._answer.broken(f"holds an event that is not a JSON object: {event.data[:200]}")
+        if is_too_deep(event.data, chunk):
+            raise self._answer.broken(f"holds an event that is nested too deeply: {event.data[:200]}")
         try:
             return self._reader.read(chunk)
         except ValueError as error:
@@ -182,13 +179,6 @@ def _is_comment(frame: bytes) -> bool:
 def _completed(frame: bytes) -> bytes:
     """The frame with its empty line; nothing for one that was cut off, or has no data, at which clients stumble."""
     if not frame.endswith(_WHOLE):
-        return frame.rstrip(b"\r\n") + b"\n\n" if _is_json(frame) else b""
+        event = sse.parse(frame)
+        return frame.rstrip(b"\r\n") + b"\n\n" if event and event.object() is not None else b""
     return frame if frame.startswith(b":") or not _is_comment(frame) else b""
-
-
-def _is_json(frame: bytes) -> bool:
-    event = sse.parse(frame)
-    try:
-        return event is not None and isinstance(json.loads(event.data), dict)
-    except ValueError:
-        return False
