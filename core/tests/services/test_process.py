@@ -377,8 +377,8 @@ async def test_a_process_that_has_only_got_the_pid_of_ours_is_left_alone(farm):
     bystander = by_hand("-c", "import time; time.sleep(600)")
     try:
         stale = farm.folder / "data" / "services" / f"tiny-{farm.port}.json"
-        written = {"name": service.name, "pid": bystander.pid, "created": first.since - 1000, "nonce": "n"}
-        place = {"host": "127.0.0.1", "port": farm.port, "version": "1", "log": "", "token": ""}
+        written = {"pid": bystander.pid, "created": first.since - 1000, "nonce": "n"}
+        place = {"address": service.spec.address, "version": "1"}
         stale.write_text(json.dumps({**written, **place}))
         assert await service.stop() is False
         assert (await service.ensure(ignore_progress)).state == "running"

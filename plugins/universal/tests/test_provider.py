@@ -222,9 +222,8 @@ async def test_a_load_that_fails_says_why(runtime, upstream, event, kind, messag
 async def test_the_service_token_goes_only_to_the_runtime_that_llamafarm_started(runtime, upstream, tmp_path):
     files = ServiceFiles(service_name(upstream.port), tmp_path)
     files.new_token()
-    name, created = service_name(upstream.port), psutil.Process().create_time()
-    place = {"host": "127.0.0.1", "port": upstream.port, "version": "1", "log": "", "token": str(files.token)}
-    state = ServiceState(name=name, pid=os.getpid(), created=created, nonce="n", **place)
+    address = f"http://127.0.0.1:{upstream.port}"
+    state = ServiceState(os.getpid(), psutil.Process().create_time(), nonce="n", address=address, version="1")
     files.write(state)
     async with Asking(upstream) as asking:
         await asking.chat()

@@ -199,17 +199,8 @@ class ProcessService:
                 process = processes.start(command, {**self._environ, **self.spec.environ, **own}, log)
         except OSError as error:
             raise ServiceError(f"The {self.spec.title} cannot be started: {error}") from error
-        state = ServiceState(
-            name=self.name,
-            pid=process.pid,
-            created=processes.created(process.pid),
-            nonce=nonce,
-            host=self.spec.host,
-            port=self.spec.port,
-            version=self.spec.version,
-            log=str(self._files.log),
-            token=str(self._files.token),
-        )
+        created = processes.created(process.pid)
+        state = ServiceState(process.pid, created, nonce, self.spec.address, self.spec.version)
         self._files.write(state)
         return state
 
@@ -278,7 +269,7 @@ class ProcessService:
         return process is not None and await asyncio.to_thread(has_listener, process, self.spec.port)
 
     def _is_current(self, state: ServiceState) -> bool:
-        return (state.version, state.host, state.port) == (self.spec.version, self.spec.host, self.spec.port)
+        return (state.version, state.address) == (self.spec.version, self.spec.address)
 
     def _status(
         self, kind: Any, state: ServiceState | None = None, body: Mapping[str, Any] | None = None

@@ -22,17 +22,13 @@ KEPT_LOGS = 3
 @dataclass(frozen=True)
 class ServiceState:
     """The process of a service. created: when the process began, in seconds since 1970, which tells it from a later
-    one with the same pid. nonce: echoed by its health answer. token: the file with its token."""
+    one with the same pid. nonce: echoed by its health answer. address: where it was told to listen."""
 
-    name: str
     pid: int
     created: float
     nonce: str
-    host: str
-    port: int
+    address: str
     version: str
-    log: str
-    token: str
 
     @property
     def alive(self) -> bool:
@@ -120,12 +116,9 @@ def token_of(name: str, address: str, environ: Mapping[str, str] | None = None) 
     """
     files = ServiceFiles(name, data_dir(os.environ if environ is None else environ))
     state = files.read()
-    if state is None or not state.alive:
-        return None
-    host = f"[{state.host}]" if ":" in state.host else state.host
-    if address != f"http://{host}:{state.port}":
+    if state is None or not state.alive or state.address != address:
         return None
     try:
-        return Path(state.token).read_text(encoding="utf-8").strip() or None
+        return files.token.read_text(encoding="utf-8").strip() or None
     except OSError:
         return None
