@@ -134,6 +134,14 @@ def test_the_curl_command_can_be_pasted(project, echo):
     assert echo.requests[0]["messages"][0]["content"] == "It's $HOME"
 
 
+@pytest.mark.parametrize("option", [[], ["--curl"]])
+def test_an_address_that_is_none_is_wrong_usage(project, option):
+    done = project.lf("chat", "Hi", "--server-url", "nonsense", *option)
+
+    assert done.returncode == 2
+    assert "--server-url: 'nonsense' is not an address" in done.stderr
+
+
 def test_a_server_url_takes_the_question_to_a_server(farm, echo):
     assert farm.lf("chat", "Hi", "--server-url", echo.url, "--model", "m").stdout == "You said: Hi\n"
 
