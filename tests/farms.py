@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -16,11 +17,19 @@ import psutil
 LF = Path(sys.executable).parent / "lf"
 
 
+OWN_PORTS = range(12_000, 32_000)
+"""Below those that systems give to connections: one that is free now is not taken by a client in a moment."""
+
+
 def free_port() -> int:
     """A port of the loopback address that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.choice(OWN_PORTS)))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
 
 
 @dataclass
