@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from llamafarm.config import entries, handlers, sections
+from pydantic import BaseModel
+
+from llamafarm.config import entries, handlers
 from llamafarm.config.context import Loading
 from llamafarm.config.document import Document, read
 from llamafarm.config.interpolate import Interpolated, interpolate
-from llamafarm.config.normalize import Part, one_form
+from llamafarm.config.normalize import Part, one_form, prompt_sets
 from llamafarm.config.normalize import entries as entry_parts
 from llamafarm.config.problems import Problems, in_one_line
 from llamafarm.config.secrets import literal_secrets, mask
+from llamafarm.config.settings import Prompts, Settings
+from llamafarm.config.words import unknown_key
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
+from llamafarm.paths import data_dir
+from llamafarm.plugins import catalogue
 from llamafarm.plugins.blame import blaming
 from llamafarm.plugins.manager import PluginManager
-from llamafarm.project import BrokenEntry, Project
+from llamafarm.plugins.registration import CORE_SECTIONS
+from llamafarm.project import BrokenEntry, Project, PromptSet
 from llamafarm.providers.entry import chain
+from llamafarm.records import Section
+from llamafarm.wire.chat import Message
 
 
 def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, str] = os.environ) -> Project:
@@ -53,8 +63,9 @@ def _project(
     data = values.data
     for place, message in values.wrong.items():
         loading.problems.add(place, message)
-    settings = sections.settings(data, loading)
-    prompts = sections.prompts(data.get("prompts"), loading)
+    own = {key: value for key, value in data.items() if key in Settings.model_fields}
+    settings = loading.checked(Settings, own, ()) or Settings()
+    prompts = _prompts(data.get("prompts"), loading)
     parts = entry_parts(data.get("runtime"), loading.problems)
     built = [(part, entries.build(part, loading)) for part in parts]
     models = [(part, entry) for part, entry in built if entry is not None]
@@ -62,7 +73,7 @@ def _project(
     default = entries.check_default(parts, data.get("runtime"), loading)
     options = handlers.project_options(data.get("handlers"), loading)
     handlers.check_project_chain(settings.handler, loading)
-    found = sections.plugin_sections(data, loading)
+    sections = _sections(data, loading)
     _note_missing_elsewhere(parts, loading)
     _note_broken(models, loading)
     loading.problems.raise_if_any()
@@ -70,19 +81,72 @@ def _project(
         if isinstance(entry, BrokenEntry):
             _masked(entry.error, secrets)
     return Project(
-        name=settings.name or sections.project_name(document.path),
-        namespace=settings.namespace or sections.default_namespace(document.path, environ),
+        name=settings.name or _project_name(document.path),
+        namespace=settings.namespace or _default_namespace(document.path, environ),
         path=document.path,
         models=tuple(entry for _, entry in models),
         default_model=default,
         prompts=prompts,
         handler=chain(settings.handler),
         handler_options=options,
-        sections=found,
+        sections=sections,
         warnings=tuple(mask(warning, secrets) for part, entry in models for warning in _warnings(part, entry, loading)),
         raw=one_form(values.shown, loading.problems),
         secrets=secrets,
     )
+
+
+def _project_name(path: Path) -> str:
+    """A name for a project that gives itself none: its folder's, with what a name cannot hold replaced."""
+    folder = re.sub(r"[^A-Za-z0-9._-]+", "-", path.absolute().parent.name).strip("-._")
+    return folder[:100] or "project"
+
+
+def _default_namespace(path: Path, environ: Mapping[str, str]) -> str:
+    """A namespace for a project that names none: its folder's in the data directory, else `default`."""
+    place = path.absolute().parent.parent
+    return place.name if place.parent == data_dir(environ) / "projects" else "default"
+
+
+def _prompts(data: Any, loading: Loading) -> tuple[PromptSet, ...]:
+    """The prompt sets, in the order of the file."""
+    found = []
+    for part in prompt_sets(data, loading.problems):
+        checked = loading.check(Prompts, part.data, part.path)
+        if isinstance(checked, Prompts):
+            messages = (cast("Message", one.model_dump(exclude_none=True)) for one in checked.messages)
+            found.append(PromptSet(checked.name, tuple(messages)))
+            continue
+        for place, message in checked:
+            written = place[1:] if part.short and place[:1] == ("messages",) else place
+            loading.problems.add((*part.path, *written), message)
+    return tuple(found)
+
+
+def _sections(data: dict[str, Any], loading: Loading) -> dict[str, BaseModel]:
+    """The sections that plugins brought, validated; note those that nobody brought."""
+    found: dict[str, BaseModel] = {}
+    for key, value in data.items():
+        if key in CORE_SECTIONS:
+            continue
+        try:
+            fragment = loading.plugins.fragment(Section(key))
+        except PluginError as error:
+            loading.problems.add((key,), in_one_line(error))
+            continue
+        if fragment is None:
+            loading.problems.add((key,), _unknown_section(key, loading))
+        elif (section := loading.checked(fragment.model, value, (key,))) is not None:
+            found[key] = section
+    return found
+
+
+def _unknown_section(key: str, loading: Loading) -> str:
+    if remedy := catalogue.remedy("section", key):
+        return f"this section belongs to a plugin that is not installed. {remedy}"
+    added = (one.at.key for one in loading.plugins.fragments() if isinstance(one.at, Section))
+    broken = "".join(f"; it may belong to a plugin that does not work: {one}" for one in loading.plugins.warnings)
+    return unknown_key(key, (*CORE_SECTIONS, *added)) + broken
 
 
 def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
