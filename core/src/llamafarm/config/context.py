@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,17 +33,26 @@ class Loading:
     values: Interpolated
     problems: Problems
 
-    def checked(self, model: type[Model], data: Any, path: KeyPath, also: tuple[str, ...] = ()) -> Model | None:
+    def checked(
+        self,
+        model: type[Model],
+        data: Any,
+        path: KeyPath,
+        also: tuple[str, ...] = (),
+        elsewhere: Collection[str] = (),
+    ) -> Model | None:
         """Validate what stands at `path`, and note what is wrong whatever the missing variables will be.
 
-        also: keys that are allowed beside the model's own fields, for the message about an unknown one.
+        also: keys that are allowed beside the model's own fields, for the message about an unknown one. elsewhere: keys
+        that stand at another place, where it is told what is wrong with them.
         """
         found = self.check(model, data, path, also)
         if not isinstance(found, list):
             return found
         missing = self.missing_below(path)
         for place, message in found:
-            if not any(variable[: len(place)] == place for variable in missing):
+            told = place[:1] and place[0] in elsewhere
+            if not told and not any(variable[: len(place)] == place for variable in missing):
                 self.problems.add((*path, *place), message)
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,13 +25,8 @@ def project_options(data: Any, loading: Loading) -> dict[str, BaseModel]:
     if not isinstance(data, dict):
         loading.problems.add(SECTION, f"must be a mapping from names of handlers to options, not {kind(data)}")
         return {}
-    found: dict[str, BaseModel] = {}
-    for name, options in data.items():
-        place = (*SECTION, name)
-        model = _options_model(name, options, place, loading)
-        if model and (validated := loading.checked(model, {} if options is None else options, place)) is not None:
-            found[name] = validated
-    return found
+    found = {name: _options(name, own, None, (*SECTION, name), loading) for name, own in data.items()}
+    return {name: options for name, options in found.items() if options is not None}
 
 
 def check_project_chain(handler: str | list[str] | None, loading: Loading) -> None:
@@ -52,10 +47,9 @@ def check(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
     _check_names(entry.handler, (*path, "handler"), with_options, loading)
     _check_names(entry.allow_handlers, (*path, "allow_handlers"), with_options, loading)
     for name, own in entry.handler_options.items():
-        place = (*path, "handler_options", name)
-        model = _options_model(name, own, place, loading)
-        if model and (validated := _over(defaults.get(name), own, model, place, loading)) is not None:
-            entry._options[name] = validated
+        options = _options(name, own, defaults.get(name), (*path, "handler_options", name), loading)
+        if options is not None:
+            entry._options[name] = options
 
 
 def _project_section(loading: Loading) -> dict[str, Any]:
@@ -73,20 +67,6 @@ def remarks(entry: ModelEntry, loading: Loading) -> Iterator[tuple[str, str]]:
     except PluginError as error:
         for key in asked:
             yield key, f"needs the agent handler {STRUCTURED!r}, which is not there. {(error.hint or '').rstrip('.')}"
-
-
-def _over(
-    project: Any, own: Mapping[str, Any], model: type[BaseModel], place: KeyPath, loading: Loading
-) -> BaseModel | None:
-    """The entry's options over the project's. What is wrong with an option of the project is told in its own place."""
-    inherited = project if isinstance(project, dict) else {}
-    found = loading.check(model, {**inherited, **own}, place)
-    if not isinstance(found, list):
-        return found
-    for at, message in found:
-        if not at or at[0] in own or at[0] not in inherited:
-            loading.problems.add((*place, *at), message)
-    return None
 
 
 def _check_names(
@@ -112,13 +92,20 @@ def _check_names(
             loading.problems.add(place, f"the agent handler {name!r} needs options: write them in `handlers.{name}`")
 
 
-def _options_model(name: str, options: Any, place: KeyPath, loading: Loading) -> type[BaseModel] | None:
-    """What the options of a handler are validated by; None where it has none, or is not there, which is noted."""
+def _options(name: str, own: Any, project: Any, place: KeyPath, loading: Loading) -> BaseModel | None:
+    """The options of a handler that stand at `place`, validated, over those of the project.
+
+    None where it has none, or is not there, or something is wrong, which is noted.
+    """
     try:
-        spec = loading.plugins.agent_handler(name)
+        model = loading.plugins.agent_handler(name).options
     except PluginError as error:
         loading.problems.add(place, in_one_line(error))
         return None
-    if spec.options is None and options:
-        loading.problems.add(place, f"the agent handler {name!r} takes no options")
-    return spec.options
+    if model is None:
+        if own:
+            loading.problems.add(place, f"the agent handler {name!r} takes no options")
+        return None
+    own = {} if own is None else own
+    inherited = {key: value for key, value in project.items() if key not in own} if isinstance(project, dict) else {}
+    return loading.checked(model, {**inherited, **own} if inherited else own, place, elsewhere=inherited)
