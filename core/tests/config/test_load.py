@@ -347,6 +347,7 @@ def test_a_typographic_quote_is_told_for_what_it_is(refused, key, quotes):
     [
         ("stalls: '3'", "stalls: must be a whole number, not '3'; take the quotes away"),
         ("stalls: many", "stalls: must be a whole number, not 'many'"),
+        ("stalls: '.inf'", "stalls: must be a whole number, not '.inf'"),
         ("stalls: -1", "stalls: must be greater than or equal to 0, not -1"),
         ("description: 3", "description: must be text, not a number; put it in quotes"),
         ("handler: 3", "handler: must be text or a list, not a number; put it in quotes"),

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from llamafarm.config.document import kind, resolve
+from llamafarm.config.document import kind, resolve_or_keep
 from llamafarm.config.problems import KeyPath, at, did_you_mean, nearest, not_among
 from llamafarm.config.secrets import is_secret_key
 from llamafarm.config.settings import NAME_PATTERN
@@ -136,7 +136,7 @@ def _found(place: KeyPath, value: Any, expected: list[str]) -> str:
     found = repr(value) if short and isinstance(value, str) else kind(value)
     if "text" in expected:
         return f"{found}; put it in quotes"
-    quoted = isinstance(value, str) and not isinstance(resolve(value), str)
+    quoted = isinstance(value, str) and not isinstance(resolve_or_keep(value), str)
     return f"{found}; take the quotes away" if quoted else found
 
 
