@@ -17,9 +17,9 @@ from llamafarm.gateway import Context, Gateway
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 from llamafarm.providers.base import ModelInfo, Progress, ignore_progress
+from llamafarm.wire.body import parsed
 from llamafarm.wire.model import Model
 from llamafarm.wire.operations import OPERATIONS, Operation
-from llamafarm.wire.unparsed import parsed
 from llamafarm.wire.validate import check
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from llamafarm.plugins.blame import blaming
 from llamafarm.providers.base import Call
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.reply import Reply
+from llamafarm.wire.body import parsed
 from llamafarm.wire.operations import CHAT, Operation
-from llamafarm.wire.unparsed import parsed
 
 if TYPE_CHECKING:
     from llamafarm.sessions import SessionStore, StoredSession

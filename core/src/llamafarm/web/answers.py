@@ -12,9 +12,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from llamafarm.errors import LlamaFarmError, ProviderError, RequestError
-from llamafarm.wire.body import dump
+from llamafarm.wire.body import Unparsed, dump
 from llamafarm.wire.envelope import error_envelope
-from llamafarm.wire.unparsed import Unparsed
 
 SHOWN_PATH = 200
 """How many characters of an unknown path are repeated."""

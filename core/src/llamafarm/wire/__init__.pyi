@@ -4,8 +4,10 @@ from llamafarm.wire.audio import Transcription as Transcription
 from llamafarm.wire.audio import TranscriptionRequest as TranscriptionRequest
 from llamafarm.wire.audio import TranslationRequest as TranslationRequest
 from llamafarm.wire.body import BodyError as BodyError
+from llamafarm.wire.body import Unparsed as Unparsed
 from llamafarm.wire.body import dump as dump
 from llamafarm.wire.body import parse_object as parse_object
+from llamafarm.wire.body import parsed as parsed
 from llamafarm.wire.chat import ChatChunk as ChatChunk
 from llamafarm.wire.chat import ChatCompletion as ChatCompletion
 from llamafarm.wire.chat import ChatRequest as ChatRequest
@@ -44,6 +46,4 @@ from llamafarm.wire.rerank import RerankRequest as RerankRequest
 from llamafarm.wire.rerank import RerankResponse as RerankResponse
 from llamafarm.wire.rerank import ScoreRequest as ScoreRequest
 from llamafarm.wire.rerank import ScoreResponse as ScoreResponse
-from llamafarm.wire.unparsed import Unparsed as Unparsed
-from llamafarm.wire.unparsed import parsed as parsed
 from llamafarm.wire.upload import Upload as Upload

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 
@@ -88,3 +89,19 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_co
 def _kind(value: Any) -> str:
     names = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number", type(None): "null"}
     return names.get(type(value), type(value).__name__)
+
+
+@dataclass(frozen=True)
+class Unparsed:
+    """A whole JSON answer, checked as far as it must be to be passed on as it came. content: its bytes."""
+
+    content: bytes = field(repr=False)
+
+    def parsed(self) -> Any:
+        """The object that the bytes are."""
+        return json.loads(self.content)
+
+
+def parsed(answer: Any) -> Any:
+    """The answer object, also of one that is there as its bytes alone."""
+    return answer.parsed() if isinstance(answer, Unparsed) else answer
