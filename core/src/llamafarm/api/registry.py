@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 from llamafarm.config.dotenv import DOTENV
@@ -23,15 +23,6 @@ Stamp = tuple[int, ...]
 
 LOOK_EVERY_SECONDS = 1.0
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class BrokenProject:
-    """A project whose file cannot be read."""
-
-    namespace: str
-    name: str
-    error: LlamaFarmError
 
 
 class _File:
@@ -115,19 +106,19 @@ class Projects:
             )
         return await self._read(path)
 
-    async def all(self) -> list[Project | BrokenProject]:
-        """Every project, the default one first."""
+    async def all(self) -> list[tuple[str, str, Project | LlamaFarmError]]:
+        """Every project by its namespace and name, the default one first; in place of a broken one, what is wrong."""
         names = [(self._default.namespace, self._default.name)] if self._default else []
         folders = sorted(self._root.glob("*/*")) if self._root else []
         names += [key for folder in folders if (key := (folder.parent.name, folder.name)) not in names]
-        projects: list[Project | BrokenProject] = []
+        projects: list[tuple[str, str, Project | LlamaFarmError]] = []
         for namespace, name in names:
             try:
-                projects.append(await self.find(namespace, name))
+                projects.append((namespace, name, await self.find(namespace, name)))
             except UsageError:
                 continue  # a folder without a configuration
             except LlamaFarmError as error:
-                projects.append(BrokenProject(namespace, name, error))
+                projects.append((namespace, name, error))
         return projects
 
     def problem(self, project: Project) -> LlamaFarmError | None:
@@ -169,13 +160,9 @@ class Projects:
 
 def _stamp(path: Path) -> Stamp:
     """What changes when a configuration is written, or the variables beside it."""
-    return _written(path) + _written(path.with_name(DOTENV))
-
-
-def _written(path: Path) -> Stamp:
-    """What changes when a file is written; nothing where it is gone."""
-    try:
-        found = path.stat()
-    except OSError:  # reading it says why
-        return ()
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    stamp: Stamp = ()
+    for file in (path, path.with_name(DOTENV)):
+        with suppress(OSError):  # a file that is gone: reading it says so
+            stat = file.stat()
+            stamp += (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return stamp
