@@ -71,14 +71,11 @@ async def _project(settings: Settings, recent: Recent[list[Component]]) -> list[
         return [Component("configuration", "unhealthy", str(error))]
     if project is None:
         return [Component("configuration", "healthy", "No llamafarm.yaml here; projects are named in the path.")]
-    return [_configuration(settings, project), *await recent.get(project, lambda: _models(settings, project))]
-
-
-def _configuration(settings: Settings, project: Project) -> Component:
+    configuration = Component("configuration", "healthy", f"{project.namespace}/{project.name}")
     if problem := settings.projects.problem(project):
         message = f"{problem}\nWhat the file said before stays in service."
-        return Component("configuration", "degraded", message)
-    return Component("configuration", "healthy", f"{project.namespace}/{project.name}")
+        configuration = Component("configuration", "degraded", message)
+    return [configuration, *await recent.get(project, lambda: _models(settings, project))]
 
 
 async def _models(settings: Settings, project: Project) -> list[Component]:

@@ -17,7 +17,7 @@ from llamafarm.errors import RequestError, UsageError
 from llamafarm.gateway import Context
 from llamafarm.gateway.models import ModelState, info_fields
 from llamafarm.project import NO_PROJECT, BrokenEntry, Project
-from llamafarm.providers.base import Progress
+from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.web.answers import json_answer
 from llamafarm.web.endpoint import JsonEndpoint
@@ -83,15 +83,14 @@ def _pull(settings: Settings, recent: Recent[Any]) -> ASGIApp:
         models, mine = settings.gateway.runtime_models, request_id_of(request)
         entry = models.named(await _project(request, provider, settings), name, provider)
         done = {"id": name, "object": "model", "pulled": True}
-        if body.get("stream") is False:
-            await models.pull(entry, Context(mine))
-            recent.forget()
-            return json_answer(done)
 
-        async def work(progress: Callable[[Progress], None]) -> None:
+        async def work(progress: Callable[[Progress], None] = ignore_progress) -> None:
             await models.pull(entry, Context(mine, progress=progress))
             recent.forget()
 
+        if body.get("stream") is False:
+            await work()
+            return json_answer(done)
         pulling = Pulling(work, done)
         await pulling.begin()
         return EventStream(pulling.frames(), close=pulling.aclose, keep_alive=settings.limits.keep_alive)

@@ -51,9 +51,7 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
             return json_answer(told, headers=context.headers)
         if operation.returns == "content":
             return _passed(told, settings.limits.keep_alive)
-        if body.get("stream"):
-            return _streamed(told, settings.limits.keep_alive)
-        return await _whole(told)
+        return await _replied(told, settings.limits.keep_alive, streamed=bool(body.get("stream")))
 
     async def answer_form(request: Request, parts: list[tuple[str, str | Upload]]) -> Response:
         """The same for a request that is a form."""
@@ -71,11 +69,9 @@ def _passed(content: Content, keep_alive: float) -> Response:
     return PassingAnswer(content.pieces(), content.media_type, close=content.aclose, headers=content.headers)
 
 
-def _streamed(reply: Reply, keep_alive: float) -> Response:
-    return EventStream(reply.frames(), close=reply.aclose, keep_alive=keep_alive, headers=reply.headers)
-
-
-async def _whole(reply: Reply) -> Response:
+async def _replied(reply: Reply, keep_alive: float, *, streamed: bool) -> Response:
+    if streamed:
+        return EventStream(reply.frames(), close=reply.aclose, keep_alive=keep_alive, headers=reply.headers)
     try:
         return json_answer(await reply.body(), headers=reply.headers)
     finally:

@@ -26,7 +26,9 @@ class Recent(Generic[Told]):
         about: the object that is asked about, and `more` tells one question about it from another.
         """
         now = asyncio.get_running_loop().time()
-        self._asked = {key: asked for key, asked in self._asked.items() if asked.counts(now)}
+        self._asked = {
+            key: asked for key, asked in self._asked.items() if not asked.task.done() or now - asked.at < FRESH_SECONDS
+        }
         key = (id(about), *more)
         if key not in self._asked:
             self._asked[key] = _Asked(about, asyncio.create_task(ask()), now)
@@ -44,6 +46,3 @@ class _Asked(Generic[Told]):
     about: object
     task: asyncio.Task[Told]
     at: float
-
-    def counts(self, now: float) -> bool:
-        return not self.task.done() or now - self.at < FRESH_SECONDS
