@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from urllib.parse import quote
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -21,7 +22,6 @@ from llamafarm.web.origin import Names
 from llamafarm.web.request_id import give_id, id_headers
 
 LIVE_PATH = "/health/live"
-ASKED = frozenset({b"host", b"origin", b"authorization", b"x-request-id"})
 access = logging.getLogger("llamafarm.access")
 log = logging.getLogger(__name__)
 
@@ -56,13 +56,12 @@ class Guard:
             await self._logged(scope, receive, send)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
-        head = _head(scope)
+        headers = Headers(scope=scope)
         request_id = give_id(scope)
-        theirs = head.get(b"x-request-id")
-        answer = _Answer(send, id_headers(request_id, theirs[0] if theirs else None))
+        answer = _Answer(send, id_headers(request_id, headers.get("x-request-id")))
         began = time.perf_counter()
         try:
-            await self._answered(scope, receive, answer, head)
+            await self._answered(scope, receive, answer, headers)
         except Exception:
             log.exception("Request %s failed.", request_id)
             if answer.status != "-":
@@ -75,14 +74,12 @@ class Guard:
                 seconds = time.perf_counter() - began
                 access.info("%s %s %s %.3fs %s", scope["method"], path, answer.status, seconds, request_id)
 
-    async def _answered(self, scope: Scope, receive: Receive, answer: _Answer, head: dict[bytes, list[bytes]]) -> None:
-        origins = head.get(b"origin")
+    async def _answered(self, scope: Scope, receive: Receive, answer: _Answer, headers: Headers) -> None:
         scope["app"] = self  # so that starlette's router raises what it refuses
         try:
-            refusal = self._names and self._names.refusal(head.get(b"host", ()), origins[0] if origins else None)
-            if refusal:
+            if self._names and (refusal := self._names.refusal(headers)):
                 raise refusal
-            await (self._cors if origins else self._keyed)(scope, receive, answer.send)
+            await (self._cors if "origin" in headers else self._keyed)(scope, receive, answer.send)
         except (LlamaFarmError, HTTPException) as error:
             if answer.status != "-":
                 raise
@@ -93,7 +90,7 @@ class Guard:
         if self._key is None or scope["path"] == LIVE_PATH:
             await self._routes(scope, receive, send)
             return
-        shown = _head(scope).get(b"authorization", ())
+        shown = Headers(scope=scope).getlist("authorization")
         if hmac.compare_digest(_key_of(shown), self._key):
             await self._routes(scope, receive, send)
             return
@@ -128,16 +125,7 @@ class _Answer:
         await self._send(message)
 
 
-def _head(scope: Scope) -> dict[bytes, list[bytes]]:
-    """The headers that are looked at here, each with its values."""
-    head: dict[bytes, list[bytes]] = {}
-    for name, value in scope["headers"]:
-        if name in ASKED:
-            head.setdefault(name, []).append(value)
-    return head
-
-
-def _key_of(shown: Sequence[bytes]) -> bytes:
+def _key_of(shown: Sequence[str]) -> bytes:
     """The key of a request with these Authorization headers; empty where there is none or more than one."""
-    kind, _, key = shown[0].partition(b" ") if len(shown) == 1 else (b"", b"", b"")
-    return key.strip() if kind.lower() == b"bearer" else b""
+    kind, _, key = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+    return key.encode("latin-1").strip() if kind.lower() == "bearer" else b""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from starlette.datastructures import Headers
 
 from llamafarm.errors import RequestError
 
@@ -25,19 +27,17 @@ class Names:
     host_hint: str
     origin_hint: str | None = None
 
-    def refusal(self, hosts: Sequence[bytes], origin: bytes | None) -> RequestError | None:
+    def refusal(self, headers: Headers) -> RequestError | None:
         """Why a request with these headers may not pass."""
+        hosts, origin = headers.getlist("host"), headers.get("origin")
         if len(hosts) != 1:
             return RequestError("The request needs one Host header.", code="host_not_allowed")
-        host = hosts[0].decode("latin-1").lower()
+        host = hosts[0].lower()
         if not self.hosts(_name(host)):
             message = f"This server does not answer to the name {host!r}."
             return RequestError(message, hint=self.host_hint, status=403, code="host_not_allowed")
-        return None if origin is None else self._page_refusal(host, origin.decode("latin-1"))
-
-    def _page_refusal(self, host: str, origin: str) -> RequestError | None:
-        page = origin.lower()
-        if page in (f"http://{host}", f"https://{host}") or self.origins(page):
+        page = (origin or "").lower()
+        if origin is None or page in (f"http://{host}", f"https://{host}") or self.origins(page):
             return None
         message = f"Web pages from {origin} may not use this server."
         return RequestError(message, hint=self.origin_hint, status=403, code="origin_not_allowed")

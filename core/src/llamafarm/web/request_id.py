@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 SCOPE_KEY = "llamafarm.request_id"
-SANE = re.compile(rb"[\x21-\x7e]{1,200}")
+SANE = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 def request_id_of(request: Request) -> str:
@@ -25,10 +25,10 @@ def give_id(scope: Scope) -> str:
     return request_id
 
 
-def id_headers(ours: str, theirs: bytes | None) -> list[tuple[bytes, bytes]]:
+def id_headers(ours: str, theirs: str | None) -> list[tuple[bytes, bytes]]:
     """Headers of the answer: `X-LF-Request-ID`, which is ours, and `X-Request-ID`: the client's as it is, else ours.
 
     A client's id is never used for anything but this echo: two requests may carry the same one.
     """
-    own = ours.encode()
-    return [(b"x-request-id", theirs if theirs and SANE.fullmatch(theirs) else own), (b"x-lf-request-id", own)]
+    echo = theirs if theirs and SANE.fullmatch(theirs) else ours
+    return [(b"x-request-id", echo.encode()), (b"x-lf-request-id", ours.encode())]
