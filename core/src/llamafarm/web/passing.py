@@ -27,7 +27,7 @@ class PassingAnswer(Response):
         pieces: AsyncGenerator[bytes, None],
         media_type: str,
         *,
-        close: Callable[[], Awaitable[None]],
+        close: Callable[[], Awaitable[None] | None],
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(headers={**(headers or {}), "content-type": media_type})
@@ -38,14 +38,19 @@ class PassingAnswer(Response):
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         try:
             async with aclosing(self._pieces):
-                first = await anext(self._pieces, b"")  # what fails before it is a status
-                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                await self._send_body(first, send)
+                await self._send(send)
         finally:
-            await self._close()
+            closing = self._close()
+            if closing is not None:
+                await closing
 
-    async def _send_body(self, first: bytes, send: Send) -> None:
+    async def _send_head(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+    async def _send(self, send: Send) -> None:
         """Send all there is. Returning before the end makes the server close the connection."""
+        first = await anext(self._pieces, b"")  # what fails before it is a status
+        await self._send_head(send)
         try:
             await send({"type": "http.response.body", "body": first, "more_body": True})
             async for piece in self._pieces:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from llamafarm.errors import LlamaFarmError
 from llamafarm.web.client import server_stopping
+from llamafarm.web.passing import PassingAnswer
 from llamafarm.wire.envelope import error_event
 from llamafarm.wire.sse import KEEP_ALIVE
 
@@ -21,7 +20,7 @@ FAREWELL_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-class EventStream(Response):
+class EventStream(PassingAnswer):
     """An answer of server-sent events.
 
     frames: SSE bytes, which may be cut anywhere. close: called once the answer has ended, whyever. keep_alive: seconds
@@ -30,8 +29,6 @@ class EventStream(Response):
     Such an error is one event and the end, without `[DONE]`. So is a cancellation, which comes when the server stops; a
     client that has gone away reads neither.
     """
-
-    media_type = "text/event-stream"
 
     def __init__(
         self,
@@ -43,24 +40,13 @@ class EventStream(Response):
         error_frame: Callable[[LlamaFarmError], bytes] = error_event,
     ) -> None:
         own = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # nginx would hold frames back
-        super().__init__(headers={**own, **(headers or {})})
-        del self.headers["content-length"]
-        self._frames = frames
-        self._close = close
+        super().__init__(frames, "text/event-stream; charset=utf-8", close=close, headers={**own, **(headers or {})})
         self._keep_alive = keep_alive
         self._error_frame = error_frame
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        try:
-            async with aclosing(self._frames):
-                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                await self._send_body(_Body(send, self._keep_alive))
-        finally:
-            closing = self._close()
-            if closing is not None:
-                await closing
-
-    async def _send_body(self, body: _Body) -> None:
+    async def _send(self, send: Send) -> None:
+        await self._send_head(send)
+        body = _Body(send, self._keep_alive)
         try:
             await body.end(await self._send_frames(body))
         except asyncio.CancelledError:
@@ -71,7 +57,7 @@ class EventStream(Response):
     async def _send_frames(self, body: _Body) -> bytes:
         """Send all there are, and return what is left to say: nothing, or what went wrong."""
         try:
-            async for frame in self._frames:
+            async for frame in self._pieces:
                 await body.write(frame)
         except LlamaFarmError as error:
             return self._error_frame(error)
