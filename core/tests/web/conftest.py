@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from llamafarm.web.answers import json_answer
-from llamafarm.web.guard import Guard, live_route
-from llamafarm.web.request_id import request_id_of
+from llamafarm.web.guard import Guard, live_route, request_id_of
 from llamafarm.web.server import Server
 from llamafarm.web.stalled import Stalled
 from llamafarm_kit.testing.served import served

@@ -21,7 +21,7 @@ from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.web.answers import json_answer
 from llamafarm.web.endpoint import JsonEndpoint
-from llamafarm.web.request_id import request_id_of
+from llamafarm.web.guard import request_id_of
 from llamafarm.web.stream import EventStream
 from llamafarm.wire.model import Model
 

@@ -19,8 +19,8 @@ from llamafarm.providers.content import Content
 from llamafarm.providers.reply import Reply
 from llamafarm.web.answers import json_answer
 from llamafarm.web.endpoint import FormEndpoint, JsonEndpoint
+from llamafarm.web.guard import request_id_of
 from llamafarm.web.passing import PassingAnswer
-from llamafarm.web.request_id import request_id_of
 from llamafarm.web.stream import EventStream
 from llamafarm.wire.operations import OPERATIONS, Operation
 from llamafarm.wire.upload import Upload

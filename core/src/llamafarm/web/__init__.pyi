@@ -5,12 +5,12 @@ from llamafarm.web.endpoint import FormEndpoint as FormEndpoint
 from llamafarm.web.endpoint import JsonEndpoint as JsonEndpoint
 from llamafarm.web.guard import Guard as Guard
 from llamafarm.web.guard import live_route as live_route
+from llamafarm.web.guard import request_id_of as request_id_of
 from llamafarm.web.listener import listen as listen
 from llamafarm.web.listener import require_key as require_key
 from llamafarm.web.listener import url_of as url_of
 from llamafarm.web.origin import Names as Names
 from llamafarm.web.passing import PassingAnswer as PassingAnswer
-from llamafarm.web.request_id import request_id_of as request_id_of
 from llamafarm.web.server import Server as Server
 from llamafarm.web.server import run as run
 from llamafarm.web.stream import EventStream as EventStream

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import logging
+import random
+import re
 import time
 from collections.abc import Collection, Sequence
 from urllib.parse import quote
@@ -19,9 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llamafarm.errors import LlamaFarmError, RequestError
 from llamafarm.web.answers import error_response, json_answer, router_refusal
 from llamafarm.web.origin import Names
-from llamafarm.web.request_id import give_id, id_headers
 
 LIVE_PATH = "/health/live"
+REQUEST_ID = "llamafarm.request_id"
+"""Where a request's scope holds our own id of it."""
+SANE_ID = re.compile(r"[\x21-\x7e]{1,200}")
 access = logging.getLogger("llamafarm.access")
 log = logging.getLogger(__name__)
 
@@ -57,8 +61,9 @@ class Guard:
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        request_id = give_id(scope)
-        answer = _Answer(send, id_headers(request_id, headers.get("x-request-id")))
+        # It tells requests apart and opens nothing, so that it need not be asked of the system each time.
+        request_id = scope[REQUEST_ID] = f"req_{random.getrandbits(96):024x}"
+        answer = _Answer(send, _id_headers(request_id, headers.get("x-request-id")))
         began = time.perf_counter()
         try:
             await self._answered(scope, receive, answer, headers)
@@ -101,6 +106,12 @@ class Guard:
         await response(scope, receive, send)
 
 
+def request_id_of(request: Request) -> str:
+    """Our own id of this request."""
+    request_id: str = request.scope[REQUEST_ID]
+    return request_id
+
+
 def live_route() -> Route:
     """`GET /health/live`, for probes: the process answers, and says no more, to anybody, with a key or without."""
 
@@ -123,6 +134,15 @@ class _Answer:
             self.status = message["status"]
             message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
         await self._send(message)
+
+
+def _id_headers(ours: str, theirs: str | None) -> list[tuple[bytes, bytes]]:
+    """Headers of the answer: `X-LF-Request-ID`, which is ours, and `X-Request-ID`: the client's as it is, else ours.
+
+    A client's id is never used for anything but this echo: two requests may carry the same one.
+    """
+    echo = theirs if theirs and SANE_ID.fullmatch(theirs) else ours
+    return [(b"x-request-id", echo.encode()), (b"x-lf-request-id", ours.encode())]
 
 
 def _key_of(shown: Sequence[str]) -> bytes:
