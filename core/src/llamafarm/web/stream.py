@@ -85,8 +85,7 @@ class _Body:
         self._loop = asyncio.get_running_loop()
         self._tail = FRAME_ENDS[0]
         self._last = self._loop.time()
-        self._timer = self._loop.call_later(keep_alive, self._beat)
-        self._comment: asyncio.Task[None] | None = None
+        self._comments = self._loop.create_task(self._comment_on_silence())
 
     async def write(self, piece: bytes) -> None:
         self._tail = piece if len(piece) >= 4 else self._tail[-4:] + piece  # a frame's end may be cut too
@@ -101,21 +100,16 @@ class _Body:
 
     def be_silent(self) -> None:
         """Send no more comments."""
-        self._timer.cancel()
-        if self._comment is not None:
-            self._comment.cancel()
+        self._comments.cancel()
 
     def _between(self) -> bool:
         return self._tail.endswith(FRAME_ENDS)
 
-    def _beat(self) -> None:
-        now = self._loop.time()
-        if now - self._last >= self._keep_alive:
-            self._last = now
-            if self._comment is None or self._comment.done():
-                self._comment = self._loop.create_task(self._write_comment())
-        self._timer = self._loop.call_at(self._last + self._keep_alive, self._beat)
-
-    async def _write_comment(self) -> None:
-        if self._between():
-            await self.write(KEEP_ALIVE)
+    async def _comment_on_silence(self) -> None:
+        while True:
+            await asyncio.sleep(self._last + self._keep_alive - self._loop.time())
+            now = self._loop.time()
+            if now - self._last >= self._keep_alive:
+                self._last = now
+                if self._between():
+                    await self.write(KEEP_ALIVE)
