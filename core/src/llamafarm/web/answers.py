@@ -45,17 +45,13 @@ def error_response(error: LlamaFarmError, *, lasting: bool = False) -> Response:
 
 def router_refusal(scope: Scope, error: HTTPException) -> Response:
     """The answer to what starlette's router refuses: no such path, no such method."""
-    response = error_response(_refusal(scope, error))
-    response.headers.update(error.headers or {})
-    return response
-
-
-def _refusal(scope: Scope, error: HTTPException) -> RequestError:
-    path = scope["path"][:SHOWN_PATH]
+    path, headers = scope["path"][:SHOWN_PATH], error.headers or {}
+    refusal = RequestError(error.detail, status=error.status_code)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return RequestError(f"There is nothing at {path}.", status=404, code="not_found")
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "")
-        message = f"{path} does not take {scope['method']}."
-        return RequestError(message, hint=f"It takes {allowed}.", status=405, code="method_not_allowed")
-    return RequestError(error.detail, status=error.status_code)
+        refusal = RequestError(f"There is nothing at {path}.", status=404, code="not_found")
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        message, hint = f"{path} does not take {scope['method']}.", f"It takes {headers.get('Allow', '')}."
+        refusal = RequestError(message, hint=hint, status=405, code="method_not_allowed")
+    response = error_response(refusal)
+    response.headers.update(headers)
+    return response
