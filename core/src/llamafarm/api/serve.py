@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from starlette.types import ASGIApp
 
 from llamafarm.api.app import create_app
 from llamafarm.api.registry import Projects
@@ -71,17 +68,9 @@ def serve(
         if workers == 1:
             run(Server(app, grace=GRACE_SECONDS, announce=_announce), listener)
         else:
-            _supervise(app, listener, workers)
-
-
-def _supervise(app: ASGIApp, listener: socket.socket, workers: int) -> None:
-    parent = os.getpid()
-
-    def work() -> None:
-        run(Server(app, grace=GRACE_SECONDS, announce=lambda _: None, parent=parent), listener)
-
-    _announce(url_of(listener))
-    supervise(work, workers, grace=GRACE_SECONDS + 2 * FAREWELL_SECONDS)
+            _announce(url_of(listener))
+            worker = Server(app, grace=GRACE_SECONDS, announce=lambda _: None, parent=os.getpid())
+            supervise(lambda: run(worker, listener), workers, grace=GRACE_SECONDS + 2 * FAREWELL_SECONDS)
 
 
 def _announce(url: str) -> None:
@@ -90,9 +79,8 @@ def _announce(url: str) -> None:
 
 def _log_to_stderr(*, debug: bool) -> None:
     """Requests and their outcomes; never what was said in them. Tracebacks of plugins show with --debug."""
-    logging._srcfile = (
-        None  # who has logged is in no line; looking it up costs (Python's logging HOWTO, "Optimization")
-    )
+    # Who has logged is in no line, and looking it up costs: Python's logging HOWTO, "Optimization".
+    logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
