@@ -45,14 +45,20 @@ class EventStream(PassingAnswer):
         self._error_frame = error_frame
 
     async def _send(self, send: Send) -> None:
+        """Send in a task of its own: each chunk wakes what waits for it, and would wake all that stands above too."""
         await self._send_head(send)
         body = _Body(send, self._keep_alive)
+        sending = asyncio.create_task(self._send_whole(body))
         try:
-            await body.end(await self._send_frames(body))
+            await sending
         except asyncio.CancelledError:
-            await self._say_farewell(body)
+            if sending.cancelled():
+                await self._say_farewell(body)
         finally:
             body.be_silent()
+
+    async def _send_whole(self, body: _Body) -> None:
+        await body.end(await self._send_frames(body))
 
     async def _send_frames(self, body: _Body) -> bytes:
         """Send all there are, and return what is left to say: nothing, or what went wrong."""
