@@ -76,6 +76,8 @@ def take_handler_fields(request: Mapping[str, Any], chain: Iterable[Link]) -> tu
     Raises RequestError for a value of the wrong type.
     """
     own = {name: (link.name, adapter) for link in chain for name, adapter in link.fields.items()}
+    if own.keys().isdisjoint(request):
+        return dict(request), {}
     fields = {name: _validated(name, request[name], *own[name]) for name in own if name in request}
     rest = {name: value for name, value in request.items() if name not in own}
     return rest, fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -80,8 +81,20 @@ class Server(uvicorn.Server):
 
 def run(server: Server, listener: socket.socket) -> None:
     """Serve until SIGTERM, or until Ctrl-C, which is raised as KeyboardInterrupt; both let answers end first."""
+    _collect_seldom()
     before = signal.signal(signal.SIGTERM, server.handle_exit)  # uvicorn raises it again once it has stopped
     try:
         server.run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _collect_seldom() -> None:
+    """Keep the garbage collector from what is there for good, and from running for every few requests.
+
+    Requests leave hardly any cycles, and walking over all modules and classes again and again was a tenth to a fifth of
+    a request's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
