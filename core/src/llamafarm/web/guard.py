@@ -113,7 +113,7 @@ def request_id_of(request: Request) -> str:
 
 
 def live_route() -> Route:
-    """`GET /health/live`, for probes: the process answers, and says no more, to anybody, with a key or without."""
+    """The route `GET /health/live`, for probes: the process answers, and says no more, to anybody, key or no key."""
 
     async def live(_: Request) -> Response:
         return json_answer({"status": "ok"})
