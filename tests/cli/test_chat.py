@@ -13,23 +13,6 @@ from commands import Running, Served
 from terminal import Terminal
 
 
-@pytest.fixture
-def project(farm, echo):
-    farm.write(
-        f"""
-        runtime:
-          models:
-            - name: echo
-              provider: openai
-              model: echo-1
-              base_url: {echo.url}
-              model_api_parameters: {{temperature: 0.9, top_p: 0.5}}
-            - {{name: other, provider: openai, model: echo-2, base_url: {echo.url}}}
-        """
-    )
-    return farm
-
-
 def test_the_answer_is_on_stdout_and_nothing_else(project):
     done = project.lf("chat", "Hello")
 

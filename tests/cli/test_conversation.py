@@ -7,23 +7,6 @@ from terminal import Terminal
 
 
 @pytest.fixture
-def project(farm, echo):
-    farm.write(
-        f"""
-        runtime:
-          models:
-            - name: echo
-              provider: openai
-              model: echo-1
-              base_url: {echo.url}
-              model_api_parameters: {{temperature: 0.9, top_p: 0.5}}
-            - {{name: other, provider: openai, model: echo-2, base_url: {echo.url}}}
-        """
-    )
-    return farm
-
-
-@pytest.fixture
 def terminal(project):
     made = Terminal(project, "chat")
     yield made
