@@ -77,15 +77,6 @@ async def test_a_session_is_found_by_a_beginning_that_no_other_has(path, monkeyp
             await store.of(FARM).find(unknown)
 
 
-async def test_what_was_kept_by_a_name_stays_apart_until_a_project_adopts_it(path):
-    store = open_store(path)
-    old = await store.of("default/shop").create()
-    assert await store.of(FARM).list() == []
-    assert await store.of(FARM).adopt("default/shop") == 1
-    assert [row.id for row in await store.of(FARM).list()] == [old.id]
-    assert await store.of(FARM).adopt("default/shop") == 0
-
-
 async def test_the_file_is_for_its_owner_alone(path):
     store = open_store(path)
     await filled(store, HI)

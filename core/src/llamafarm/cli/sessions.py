@@ -73,11 +73,3 @@ async def _delete(session: str | None, farm: Farm) -> str:
     whole = await farm.sessions.find(session)
     await farm.sessions.delete(whole)
     return whole
-
-
-@sessions.command()
-def adopt() -> None:
-    """Take over what an earlier version kept under this project's namespace and name, whatever its folder."""
-    app = current_app()
-    count = app.run(lambda farm: farm.sessions.adopt(app.project.key))
-    click.echo(f"Adopted {counted(count, 'session')} of {app.project.key}.")

@@ -70,11 +70,6 @@ class ProjectSessions:
             raise UsageError(message, hint="Give more of the id: `lf sessions list` shows them.", status=400)
         return beginning if beginning in found else found[0]
 
-    async def adopt(self, name: str) -> int:
-        """Take over what was kept under `namespace/name`, as earlier versions did; returns how many there were."""
-        statement = "UPDATE sessions SET project = ? WHERE project = ?"
-        return await self.store.write(lambda db: db.execute(statement, (self.place, name)).rowcount)
-
     async def messages(self, session: str) -> Messages:
         """All messages of a session, in order. Raises UsageError (404)."""
 
