@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from llamafarm.api.pulling import WAITING, Pulling
+from llamafarm.api.pulling import WAITING, pull_events
 from llamafarm.providers.base import Progress
 from llamafarm.wire import sse
 
@@ -18,9 +18,7 @@ async def test_what_waits_for_a_slow_client_is_bounded_and_ends_with_the_newest(
         for done in range(10 * WAITING):
             progress(Progress("downloading", "pulling", done))
 
-    pulling = Pulling(work, {"pulled": True})
-    await pulling.begin()
-    told = [sse.parse(frame) async for frame in pulling.frames()]
+    told = [sse.parse(frame) async for frame in pull_events(work, {"pulled": True})]
 
     assert len(told) == WAITING + 1
     assert json.loads(told[-2].data)["done"] == 10 * WAITING - 1
@@ -31,10 +29,9 @@ async def test_a_pull_that_has_nothing_to_tell_is_done_at_once():
     async def work(_):
         await asyncio.sleep(0)
 
-    pulling = Pulling(work, {"pulled": True})
-    await pulling.begin()
+    events = pull_events(work, {"pulled": True})
 
-    assert [frame async for frame in pulling.frames()] == [b'event: done\ndata: {"pulled":true}\n\n']
+    assert [event async for event in events] == [b'event: done\ndata: {"pulled":true}\n\n']
 
 
 async def test_closing_ends_the_pull_and_may_be_done_twice():
@@ -47,9 +44,9 @@ async def test_closing_ends_the_pull_and_may_be_done_twice():
         finally:
             ended.set()
 
-    pulling = Pulling(work, {})
-    await pulling.begin()
-    await pulling.aclose()
-    await pulling.aclose()
+    events = pull_events(work, {})
+    await anext(events)
+    await events.aclose()
+    await events.aclose()
 
     assert ended.is_set()

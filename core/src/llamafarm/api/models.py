@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from llamafarm.api.pulling import Pulling
+from llamafarm.api.pulling import pull_events, with_first
 from llamafarm.api.recent import Recent
 from llamafarm.api.settings import Settings
 from llamafarm.errors import RequestError, UsageError
@@ -91,9 +91,9 @@ def _pull(settings: Settings, recent: Recent[Any]) -> ASGIApp:
         if body.get("stream") is False:
             await work()
             return json_answer(done)
-        pulling = Pulling(work, done)
-        await pulling.begin()
-        return EventStream(pulling.frames(), close=pulling.aclose, keep_alive=settings.limits.keep_alive)
+        events = pull_events(work, done)
+        frames = with_first(await anext(events), events)
+        return EventStream(frames, close=events.aclose, keep_alive=settings.limits.keep_alive)
 
     return JsonEndpoint(pull, limit=PULL_BYTES)
 

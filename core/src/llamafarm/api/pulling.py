@@ -15,48 +15,39 @@ WAITING = 256
 """How many steps may wait for a client that reads slowly; of what comes then, the newest of each text is kept."""
 
 
-class Pulling:
-    """A pull that runs beside its events. work: the pull, which is given whom to tell its progress.
+async def pull_events(
+    work: Callable[[Callable[[Progress], None]], Coroutine[Any, Any, None]], done: Any
+) -> AsyncGenerator[bytes, None]:
+    """One event for each step of a pull, and `done`. Closing ends the pull. Raises LlamaFarmError where it fails.
 
-    done: the data of the last event, whose name is `done`. The pull ends with `aclose`, wherever it is.
+    work: the pull, which is given whom to tell its progress. done: the data of the last event, whose name is `done`.
     """
+    steps: deque[Progress] = deque()
+    news = asyncio.Event()
 
-    def __init__(self, work: Callable[[Callable[[Progress], None]], Coroutine[Any, Any, None]], done: Any) -> None:
-        self._steps: deque[Progress] = deque()
-        self._news = asyncio.Event()
-        self._done = done
-        self._task = asyncio.create_task(work(self._add))
-        self._task.add_done_callback(lambda _: self._news.set())
+    def add(step: Progress) -> None:
+        if len(steps) >= WAITING and steps[-1].text == step.text:
+            steps.pop()
+        steps.append(step)
+        news.set()
 
-    async def begin(self) -> None:
-        """Wait until there is something to tell. Raises LlamaFarmError where the first thing is an error."""
-        try:
-            await self._news.wait()
-            if not self._steps:
-                await self._task
-        except BaseException:
-            await self.aclose()
-            raise
+    pull = asyncio.create_task(work(add))
+    pull.add_done_callback(lambda _: news.set())
+    try:
+        while steps or not pull.done():
+            await news.wait()
+            news.clear()
+            while steps:
+                yield sse.encode(asdict(steps.popleft()))
+        await pull
+        yield sse.encode(done, event="done")
+    finally:
+        pull.cancel()
+        await asyncio.gather(pull, return_exceptions=True)  # whoever read the events knows how it ended
 
-    async def frames(self) -> AsyncGenerator[bytes, None]:
-        """One event for each step, and `done`. Raises LlamaFarmError where the pull fails in the middle."""
-        while self._steps or not self._task.done():
-            await self._news.wait()
-            self._news.clear()
-            while self._steps:
-                yield sse.encode(asdict(self._steps.popleft()))
-        await self._task
-        yield sse.encode(self._done, event="done")
 
-    async def aclose(self) -> None:
-        """End the pull, where it is still going on; twice does nothing."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
-        if not self._task.cancelled():
-            self._task.exception()  # whoever read the events knows it
-
-    def _add(self, step: Progress) -> None:
-        if len(self._steps) >= WAITING and self._steps[-1].text == step.text:
-            self._steps.pop()
-        self._steps.append(step)
-        self._news.set()
+async def with_first(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Events of which the first has been read already, so that its failing could be an HTTP status."""
+    yield first
+    async for event in rest:
+        yield event
