@@ -30,10 +30,24 @@ runtime:
     - {{name: chat, provider: scripted, model: x, api_key: "hunter2hunter2"}}
 """
 SOURCE = """
+import threading
+
 import llamafarm
 from llamafarm_kit.testing.scripted import ScriptedProvider
 
 PROVIDER = ScriptedProvider("Hello.")
+CLOSED = threading.Event()
+
+class Diary(llamafarm.AgentHandler):
+    async def run(self, turn, ask):
+        return await ask(turn)
+
+    async def aclose(self):
+        CLOSED.set()
+
+@llamafarm.hookimpl
+def register_agent_handlers():
+    yield llamafarm.AgentHandlerSpec("diary", "made for a test", lambda _: Diary())
 
 @llamafarm.hookimpl
 def register_providers():
@@ -72,10 +86,8 @@ def farm(serve, plugins, tmp_path):
     def load(path: Path):
         return load_project(path, plugins)
 
-    replaced: list[Project] = []
-    known = Projects(load(own), root=root, load=load, replaced=replaced.append, look_every=0)
-    server = serve(plugins=plugins, projects=known)
-    server.file, server.replaced = own, replaced
+    server = serve(plugins=plugins, projects=Projects(load(own), root=root, load=load, look_every=0))
+    server.file = own
     return server
 
 
@@ -147,10 +159,15 @@ def test_a_file_is_read_again_when_its_variables_change(farm):
     assert prompt_of(farm) == "Be kind."
 
 
-def test_the_project_before_is_released_when_its_file_was_read_again(farm):
+def test_what_the_project_held_before_is_closed_when_its_file_was_read_again(farm):
+    farm.file.write_text(farm.file.read_text() + "handler: [diary, simple]\n")
+    assert prompt_of(farm) == "Be kind."
+    import acme_scripted
+
+    assert not acme_scripted.CLOSED.is_set()
     write(farm.file, prompt="Be brief.")
     assert prompt_of(farm) == "Be brief."
-    assert [project.prompts[0].messages[0]["content"] for project in farm.replaced] == ["Be kind."]
+    assert acme_scripted.CLOSED.wait(BOUND)
 
 
 def test_a_file_that_becomes_wrong_is_told_and_what_it_said_before_stays_in_service(farm, caplog):

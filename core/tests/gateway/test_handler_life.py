@@ -47,7 +47,8 @@ def farm(path: Path | None = None, **given) -> Project:
 
 def gateway_of(log: list[str], **given) -> Gateway:
     spec = AgentHandlerSpec("diary", "made for a test", lambda _: Diary(log, **given))
-    return Gateway(ScriptedPlugins(ScriptedProvider(*["Hello."] * 9), handlers=(spec,)))
+    providers = {"scripted": ScriptedProvider(*["Hello."] * 9), "other": ScriptedProvider("Hello.")}
+    return Gateway(ScriptedPlugins(providers=providers, handlers=(spec,)))
 
 
 async def ask(gateway: Gateway, project: Project, **fields):
@@ -97,7 +98,6 @@ async def test_a_project_that_is_read_again_closes_the_old_handlers_once_the_las
     gateway = gateway_of(log)
     old, new = farm(tmp_path / "llamafarm.yaml"), farm(tmp_path / "llamafarm.yaml")
     running = await ask(gateway, old)
-    gateway.release(old)
     await (await ask(gateway, new)).aclose()
     assert log == ["started", "ran", "started", "ran"]
     await running.completion()
@@ -117,7 +117,8 @@ async def test_a_provider_that_no_entry_leads_to_any_more_is_closed_and_one_that
     await (await ask(gateway, again)).aclose()
     await until(log, 5)
     assert not provider.closed
-    gateway.release(again)
+    elsewhere = ModelEntry(name="m", provider="other", model="x")
+    await (await ask(gateway, Project("shop", "default", None, (elsewhere,)))).aclose()
     await until(log, 6)
     async with asyncio.timeout(10):
         while not provider.closed:  # noqa: ASYNC110 - as above

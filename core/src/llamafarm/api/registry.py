@@ -34,7 +34,7 @@ class _File:
         self.problem: LlamaFarmError | None = None
         self.stamp: Stamp | None = None if project is None else _stamp(path)
         self.looked = time.monotonic()
-        self.reading: asyncio.Task[None] | None = None
+        self.reading = asyncio.Lock()
 
     def has_changed(self, every: float) -> bool:
         """Whether it is to be read; it is looked at once in `every` seconds."""
@@ -51,8 +51,7 @@ class Projects:
     become wrong, what it said before stays in service.
 
     default: the project of requests without a project in their path. root: the folder that holds the others, as
-    `NAMESPACE/NAME/llamafarm.yaml`. load: reads one file. replaced: told of each project that was read again, the old
-    one. look_every: seconds between two looks at a file.
+    `NAMESPACE/NAME/llamafarm.yaml`. load: reads one file. look_every: seconds between two looks at a file.
     """
 
     def __init__(
@@ -61,13 +60,11 @@ class Projects:
         *,
         root: Path | None = None,
         load: Load | None = None,
-        replaced: Callable[[Project], None] = lambda _: None,
         look_every: float = LOOK_EVERY_SECONDS,
     ) -> None:
         self._default = default
         self._root = root
         self._load = load
-        self._replaced = replaced
         self._look_every = look_every
         self._files: dict[Path, _File] = {}
         if default is not None and default.path is not None and default.path.exists():
@@ -133,18 +130,17 @@ class Projects:
 
     async def _read(self, path: Path) -> Project:
         file = self._files.get(path) or self._files.setdefault(path, _File(path))
-        if file.reading is None and self._load is not None and file.has_changed(self._look_every):
-            file.reading = asyncio.create_task(self._read_again(file, self._load))
-            await asyncio.shield(file.reading)
-        elif file.reading is not None and file.project is None:
-            await asyncio.shield(file.reading)
+        if file.project is None or not file.reading.locked():
+            async with file.reading:
+                if self._load is not None and file.has_changed(self._look_every):
+                    await self._read_again(file, self._load)
         if file.project is None:
             assert file.problem is not None
             raise file.problem.with_traceback(None)
         return file.project
 
     async def _read_again(self, file: _File, load: Load) -> None:
-        before, file.stamp = file.project, _stamp(file.path)
+        before, stamp = file.project, _stamp(file.path)
         try:
             file.project, file.problem = await asyncio.to_thread(load, file.path), None
         except LlamaFarmError as error:
@@ -153,9 +149,7 @@ class Projects:
         else:
             if before is not None:
                 log.info("%s was read again.", file.path)
-                self._replaced(before)
-        finally:
-            file.reading = None
+        file.stamp = stamp  # not before: a client that goes away meanwhile ends the reading
 
 
 def _stamp(path: Path) -> Stamp:

@@ -59,7 +59,7 @@ def serve(
         gateway = Gateway(plugins, sessions=SessionStore(data_dir(environ) / "sessions.db"))
         root = data_dir(environ) / "projects"
         default = load(config) if config else None
-        projects = Projects(default, root=root, load=load, replaced=gateway.release)
+        projects = Projects(default, root=root, load=load)
         if default is None:
             log.warning("There is no llamafarm.yaml here, so that only the projects below %s are served.", root)
         for warning in plugins.warnings:

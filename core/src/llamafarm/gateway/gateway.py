@@ -105,17 +105,6 @@ class Gateway:
         """The agent handlers of an entry, the outermost first. Raises ConfigError and PluginError."""
         return self._of(project).chain(entry)
 
-    def release(self, project: Project) -> None:
-        """Forget a project that has been read again or is gone.
-
-        Its handlers are closed once its running answers have ended, and so are the providers that no other project
-        uses; new requests do not wait for that.
-        """
-        served = self._served.get(project.identity)
-        if served is not None and served.project is project:
-            del self._served[project.identity]
-            self._retire(served)
-
     async def aclose(self) -> None:
         """Close all handlers and connections; calling twice does nothing."""
         for task in self._retiring:
@@ -127,7 +116,11 @@ class Gateway:
         await self._dispatcher.aclose()
 
     def _of(self, project: Project) -> Served:
-        """What is known of a project; a project that has been read again begins anew."""
+        """What is known of a project; one that has been read again begins anew.
+
+        What it was before is closed once its running answers have ended, and so are the providers that no project uses
+        any more; nobody waits for that.
+        """
         served = self._served.get(project.identity)
         if served is None or served.project is not project:
             if served is not None:
