@@ -35,8 +35,8 @@ def refusal(document):
 
 def test_keys_and_items_know_their_line_and_column(document):
     found = document("runtime:\n  models:\n    - name: a\n      model: m\n")
-    assert found.marks["runtime", "models", 0, "model"] == (4, 7)
-    assert found.marks["runtime", "models", 0] == (3, 7)
+    assert found.places["runtime", "models", 0, "model"].mark == (4, 7)
+    assert found.places["runtime", "models", 0].mark == (3, 7)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(document):
 def test_json_is_read_by_its_own_rules_with_tabs_and_escapes(document):
     found = document('{\n\t"a": "\\u00e9\\ud83d\\ude00\\\\u0041",\n\t"b": 1e3\n}', "llamafarm.json")
     assert found.data == {"a": "é😀\\u0041", "b": 1000.0}
-    assert found.marks["b",] == (3, 2)
+    assert found.places["b",].mark == (3, 2)
 
 
 @pytest.mark.parametrize(

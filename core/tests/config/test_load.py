@@ -100,6 +100,25 @@ def test_a_problem_of_a_prompt_is_told_by_the_path_that_the_user_wrote(refused, 
     assert f" {path}: is missing" in line
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("runtime: cow", "runtime: must be a mapping, not 'cow'"),
+        ("runtime: {models: cow}", "runtime.models: must be a list, or a mapping from names"),
+        ("runtime: {models: {a: cow}}", "runtime.models.a: must be a mapping, not 'cow'"),
+        ("runtime: {models: [cow]}", "runtime.models[0]: must be a mapping, not 'cow'"),
+        ("runtime: {model: m}", "runtime.provider: is missing"),
+        ("runtime: {models: [], model: m}", "runtime.model: stands beside `models`; move it into an entry there"),
+        ("prompts: Be brief.", "prompts: must be a list, or a mapping from names"),
+        ("prompts: {a: 3}", "prompts.a: must be a mapping, not a number"),
+        ("handlers: [simple]", "handlers: must be a mapping, not a list"),
+    ],
+)
+def test_what_has_no_known_form_is_told_by_the_path_that_the_user_wrote(refused, text, message):
+    (line,) = refused(text)
+    assert line.endswith(f": {message}")
+
+
 # What the project holds
 
 

@@ -17,7 +17,7 @@ import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from llamafarm.config import syntax
-from llamafarm.config.problems import KeyPath, Mark, Problems, shown
+from llamafarm.config.problems import KeyPath, Mark, Place, Problems, shown
 from llamafarm.errors import ConfigError
 
 MAX_BYTES = 1024 * 1024
@@ -43,12 +43,11 @@ _NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
 
 @dataclass
 class Document:
-    """data: dicts with text keys, lists, texts, numbers, booleans and None. plain: the paths of unquoted scalars."""
+    """data: dicts with text keys, lists, texts, numbers, booleans and None. places: of each key and item of it."""
 
     path: Path
     data: Any
-    marks: dict[KeyPath, Mark] = field(default_factory=dict)
-    plain: set[KeyPath] = field(default_factory=set)
+    places: dict[KeyPath, Place] = field(default_factory=dict)
 
 
 def read(path: Path) -> Document:
@@ -172,14 +171,14 @@ class _Reader:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._problems = Problems(document.path, document.marks)
+        self._problems = Problems(document.path, document.places)
         self._open: set[int] = set()
         self._count = 0
 
     def value(self, node: Node, path: KeyPath) -> Any:
         """The node as Python sees it, all below it included. Raises ConfigError for what the file may not hold."""
         self._count += 1
-        self._document.marks.setdefault(path, _mark(node))
+        self._document.places.setdefault(path, Place(_mark(node), path))
         if self._count > MAX_NODES:
             raise self._error(path, f"with its aliases the file holds more than {MAX_NODES} values")
         if node.tag not in _TAGS[type(node)]:
@@ -199,7 +198,7 @@ class _Reader:
     def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
         if node.style in ("'", '"', "|", ">") and node.tag == _TAG + "str":
             return node.value
-        self._document.plain.add(path)
+        self._document.places[path] = self._document.places[path]._replace(unquoted=True)
         try:
             return resolve(node.value)
         except ValueError as error:
@@ -214,10 +213,10 @@ class _Reader:
                 continue
             name = self._key(key, path)
             if name in found:
-                line = self._document.marks[*path, name][0]
+                line, _ = self._document.places[*path, name].mark
                 message = f"the key {name!r} stands here and in line {line}; one would hide the other"
                 raise self._error(path, message, key)
-            self._document.marks[*path, name] = _mark(key)
+            self._document.places[*path, name] = Place(_mark(key), (*path, name))
             found[name] = self.value(value, (*path, name))
         for key, value in merges:
             self._merge(found, value, path, key)
@@ -233,10 +232,10 @@ class _Reader:
         for one in value.value if isinstance(value, SequenceNode) else [value]:
             if not isinstance(one, MappingNode):
                 raise self._error(path, "`<<` takes a mapping, or a list of them", key)
-            kept = dict(self._document.marks)
+            kept = dict(self._document.places)
             for name, merged in self.value(one, path).items():
                 found.setdefault(name, merged)
-            self._document.marks.update(kept)
+            self._document.places.update(kept)
 
     def _error(self, path: KeyPath, message: str, node: Node | None = None) -> ConfigError:
         if node is not None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from llamafarm.config.context import Loading
-from llamafarm.config.document import kind
 from llamafarm.config.problems import KeyPath, in_one_line
 from llamafarm.errors import PluginError
 from llamafarm.providers.entry import ModelEntry, chain
@@ -18,23 +17,15 @@ SECTION: KeyPath = ("handlers",)
 """Where the project's options of handlers stand."""
 
 
-def project_options(data: Any, loading: Loading) -> dict[str, BaseModel]:
-    """`handlers`: the validated options of each handler that is named there."""
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        loading.problems.add(SECTION, f"must be a mapping from names of handlers to options, not {kind(data)}")
-        return {}
-    found = {name: _options(name, own, None, (*SECTION, name), loading) for name, own in data.items()}
-    return {name: options for name, options in found.items() if options is not None}
-
-
-def check_project_chain(handler: str | list[str] | None, loading: Loading) -> None:
-    """Note what is wrong with the chain of every entry that names none."""
+def check_project(handler: str | list[str] | None, loading: Loading) -> dict[str, BaseModel]:
+    """Note what is wrong with the chain of every entry that names none; return the project's options of handlers."""
+    section = _project_section(loading)
     try:
-        _check_names(handler, ("handler",), _project_section(loading), loading)
+        _check_names(handler, ("handler",), section, loading)
     except PluginError as error:
         loading.problems.add(("handler",), in_one_line(error))
+    found = {name: _options(name, own, None, (*SECTION, name), loading) for name, own in section.items()}
+    return {name: options for name, options in found.items() if options is not None}
 
 
 def check(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
@@ -88,7 +79,11 @@ def _check_names(
                 raise
             loading.problems.add(place, in_one_line(error))
             continue
-        if options is not None and name not in with_options and isinstance(loading.check(options, {}, place), list):
+        if (
+            options is not None
+            and name not in with_options
+            and isinstance(loading.validated(options, {}), ValidationError)
+        ):
             loading.problems.add(place, f"the agent handler {name!r} needs options: write them in `handlers.{name}`")
 
 

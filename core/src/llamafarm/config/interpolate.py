@@ -6,6 +6,7 @@ unquoted scalar that comes out as a number or a boolean is one, as if it had bee
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 from llamafarm.config.document import Document, resolve_or_keep
 from llamafarm.config.dotenv import DOTENV, Dotenv, read_dotenv
-from llamafarm.config.problems import KeyPath, shown
+from llamafarm.config.problems import KeyPath, at, shown
 from llamafarm.config.secrets import PUBLIC_KEYS
 
 _VARIABLE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?")
@@ -22,16 +23,17 @@ _VARIABLE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_
 
 @dataclass
 class Interpolated:
-    """data: the document with its variables filled in. shown: the same, but what came from a variable as written.
+    """data: the document with its variables filled in.
 
-    texts: path → text of each scalar with a variable in it, for a reader that wants a text where it looks like a
+    written: path → the text of the file, of each scalar that holds the value of a variable. otherwise: path → what a
+    scalar with a variable in it stands for where it is not taken as it is: a number for its text, or a text for its
     number. missing: path → variable that is set nowhere. wrong: path → what is wrong with a `${`. secrets: the values
     that came from variables.
     """
 
     data: Any = None
-    shown: Any = None
-    texts: dict[KeyPath, str] = field(default_factory=dict)
+    written: dict[KeyPath, str] = field(default_factory=dict)
+    otherwise: dict[KeyPath, Any] = field(default_factory=dict)
     missing: dict[KeyPath, str] = field(default_factory=dict)
     wrong: dict[KeyPath, str] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
@@ -40,8 +42,16 @@ class Interpolated:
 def interpolate(document: Document, environ: Mapping[str, str]) -> Interpolated:
     """Fill in the variables of `document`. Raises ConfigError for a wrong `.env`, and only where one is needed."""
     filler = _Filler(document, environ)
-    filler.result.data, filler.result.shown = filler.fill(document.data, ())
+    filler.result.data = filler.fill(document.data, ())
     return filler.result
+
+
+def replaced(data: Any, values: Mapping[KeyPath, Any]) -> Any:
+    """A copy of the data with other values at some paths."""
+    data = copy.deepcopy(data)
+    for path, value in values.items():
+        at(data, path[:-1])[path[-1]] = value
+    return data
 
 
 class _Filler:
@@ -54,28 +64,29 @@ class _Filler:
     def _dotenv(self) -> Dotenv:
         return read_dotenv(self._document.path.with_name(DOTENV))
 
-    def fill(self, value: Any, path: KeyPath) -> tuple[Any, Any]:
-        """Return the value filled in, and the value to show."""
+    def fill(self, value: Any, path: KeyPath) -> Any:
+        """Return the value with its variables filled in."""
         if isinstance(value, dict):
-            pairs = {key: self.fill(item, (*path, key)) for key, item in value.items()}
-            return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
+            return {key: self.fill(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
-            both = [self.fill(item, (*path, number)) for number, item in enumerate(value)]
-            return [pair[0] for pair in both], [pair[1] for pair in both]
-        if isinstance(value, str) and "${" in value:
-            return self._scalar(value, path)
-        return value, value
+            return [self.fill(item, (*path, number)) for number, item in enumerate(value)]
+        return self._scalar(value, path) if isinstance(value, str) and "${" in value else value
 
-    def _scalar(self, written: str, path: KeyPath) -> tuple[Any, Any]:
+    def _scalar(self, written: str, path: KeyPath) -> Any:
         used: list[str] = []
         text = _VARIABLE.sub(lambda found: self._replacement(found, path, used), written)
         if path in self.result.missing or path in self.result.wrong:
-            return written, written
-        self.result.texts[path] = text
-        if path[-1:] and path[-1] not in PUBLIC_KEYS:
+            return written
+        if used:
+            self.result.written[path] = written
+        if path[-1] not in PUBLIC_KEYS:
             self.result.secrets.update(used)
-        value = resolve_or_keep(text) if path in self._document.plain else text
-        return value, written if used else value
+        value: Any = text
+        otherwise = resolve_or_keep(text)
+        if self._document.places[path].unquoted:
+            value, otherwise = otherwise, value
+        self.result.otherwise[path] = otherwise
+        return value
 
     def _replacement(self, found: re.Match[str], path: KeyPath, used: list[str]) -> str:
         """What stands for one `${…}`; used: where the value of a variable is added. What is wrong is noted."""

@@ -10,44 +10,44 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from llamafarm.config import entries, handlers
+from llamafarm.config import handlers
 from llamafarm.config.context import Loading
-from llamafarm.config.document import Document, read
-from llamafarm.config.interpolate import Interpolated, interpolate
-from llamafarm.config.normalize import Part, one_form, prompt_sets
-from llamafarm.config.normalize import entries as entry_parts
-from llamafarm.config.problems import Problems, in_one_line
-from llamafarm.config.secrets import literal_secrets, mask
-from llamafarm.config.settings import Prompts, Settings
+from llamafarm.config.document import read
+from llamafarm.config.entries import build, check_default, missing_variable
+from llamafarm.config.interpolate import interpolate, replaced
+from llamafarm.config.normalize import normalize
+from llamafarm.config.problems import KeyPath, Problems, in_one_line
+from llamafarm.config.secrets import hide, mask, mask_error
+from llamafarm.config.settings import Prompts, Runtime, Settings
 from llamafarm.config.words import unknown_key
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.paths import data_dir
 from llamafarm.plugins import catalogue
-from llamafarm.plugins.blame import blaming
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.plugins.registration import CORE_SECTIONS
-from llamafarm.project import BrokenEntry, Project, PromptSet
+from llamafarm.project import Project, PromptSet
 from llamafarm.providers.entry import chain
 from llamafarm.records import Section
 from llamafarm.wire.chat import Message
 
 
 def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, str] = os.environ) -> Project:
-    """Read, fill in, normalise and check the configuration at `path`.
+    """Read, normalise, fill in and check the configuration at `path`.
 
     An entry whose provider or variable is not there becomes a BrokenEntry, and the others work. Raises ConfigError with
     every other problem of the file, and PluginError where LF_STRICT_PLUGINS asks for it.
     """
     document = read(path)
+    normalize(document)
     values = interpolate(document, environ)
-    secrets = frozenset(values.secrets | literal_secrets(values.data))
-    problems = Problems(document.path, document.marks)
-    loading = Loading(plugins.without(disabled_plugins(document.data)), values, problems)
+    hide(values.data, values.secrets)
+    enabled = plugins.without(disabled_plugins(document.data))
+    loading = Loading(enabled, values, frozenset(values.secrets), Problems(path, document.places))
     loading.plugins.refuse_broken()
     try:
-        return _project(document, values, loading, secrets, environ)
+        return _project(loading, environ)
     except LlamaFarmError as error:
-        raise _masked(error, secrets) from error.__cause__
+        raise mask_error(error, loading.secrets) from error.__cause__
 
 
 def disabled_plugins(data: dict[str, Any]) -> list[str]:
@@ -57,43 +57,48 @@ def disabled_plugins(data: dict[str, Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def _project(
-    document: Document, values: Interpolated, loading: Loading, secrets: frozenset[str], environ: Mapping[str, str]
-) -> Project:
-    data = values.data
+def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
+    values, path = loading.values, loading.problems.file
     for place, message in values.wrong.items():
         loading.problems.add(place, message)
-    own = {key: value for key, value in data.items() if key in Settings.model_fields}
+    own = {key: value for key, value in values.data.items() if key in Settings.model_fields}
     settings = loading.checked(Settings, own, ()) or Settings()
-    prompts = _prompts(data.get("prompts"), loading)
-    parts = entry_parts(data.get("runtime"), loading.problems)
-    built = [(part, entries.build(part, loading)) for part in parts]
-    models = [(part, entry) for part, entry in built if entry is not None]
-    entries.check_prompts(models, {one.name for one in prompts}, loading)
-    default = entries.check_default(parts, data.get("runtime"), loading)
-    options = handlers.project_options(data.get("handlers"), loading)
-    handlers.check_project_chain(settings.handler, loading)
-    sections = _sections(data, loading)
-    _note_missing_elsewhere(parts, loading)
-    _note_broken(models, loading)
+    runtime = settings.runtime or Runtime()
+    _check_names(("prompts",), "a prompt set", loading)
+    _check_names(("runtime", "models"), "a model entry", loading)
+    models = [build(fields, place, loading) for place, fields in loading.mappings("runtime", "models")]
+    check_default(runtime.default_model, loading)
+    options = handlers.check_project(settings.handler, loading)
+    sections = _sections(loading)
+    _note_missing_elsewhere(loading)
     loading.problems.raise_if_any()
-    for _, entry in models:
-        if isinstance(entry, BrokenEntry):
-            _masked(entry.error, secrets)
     return Project(
-        name=settings.name or _project_name(document.path),
-        namespace=settings.namespace or _default_namespace(document.path, environ),
-        path=document.path,
-        models=tuple(entry for _, entry in models),
-        default_model=default,
-        prompts=prompts,
+        name=settings.name or _project_name(path),
+        namespace=settings.namespace or _default_namespace(path, environ),
+        path=path,
+        models=tuple(entry for entry in models if entry is not None),
+        default_model=runtime.default_model,
+        prompts=tuple(map(_prompt_set, settings.prompts or ())),
         handler=chain(settings.handler),
         handler_options=options,
         sections=sections,
-        warnings=tuple(mask(warning, secrets) for part, entry in models for warning in _warnings(part, entry, loading)),
-        raw=one_form(values.shown, loading.problems),
-        secrets=secrets,
+        warnings=tuple(mask(warning, loading.secrets) for warning in loading.warnings),
+        raw=replaced(values.data, values.written),
+        secrets=loading.secrets,
     )
+
+
+def _check_names(path: tuple[str, ...], what: str, loading: Loading) -> None:
+    """Note names in the list at `path` that stand twice, or differ from the key that the user wrote them under."""
+    first: dict[Any, KeyPath] = {}
+    for place, fields in loading.mappings(*path):
+        name, own = fields.get("name"), (*place, "name")
+        *above, key = loading.problems.place(place).path
+        if tuple(above) == path and isinstance(key, str) and key != name:
+            loading.problems.add(own, f"says {name!r}, but its key is {key!r}; leave one out")
+        elif isinstance(name, str) and first.setdefault(name, own) != own:
+            line, _ = loading.problems.place(first[name]).mark
+            loading.problems.add(own, f"{what} named {name!r} is already in line {line}")
 
 
 def _project_name(path: Path) -> str:
@@ -108,25 +113,15 @@ def _default_namespace(path: Path, environ: Mapping[str, str]) -> str:
     return place.name if place.parent == data_dir(environ) / "projects" else "default"
 
 
-def _prompts(data: Any, loading: Loading) -> tuple[PromptSet, ...]:
-    """The prompt sets, in the order of the file."""
-    found = []
-    for part in prompt_sets(data, loading.problems):
-        checked = loading.check(Prompts, part.data, part.path)
-        if isinstance(checked, Prompts):
-            messages = (cast("Message", one.model_dump(exclude_none=True)) for one in checked.messages)
-            found.append(PromptSet(checked.name, tuple(messages)))
-            continue
-        for place, message in checked:
-            written = place[1:] if part.short and place[:1] == ("messages",) else place
-            loading.problems.add((*part.path, *written), message)
-    return tuple(found)
+def _prompt_set(checked: Prompts) -> PromptSet:
+    messages = (cast("Message", message.model_dump(exclude_none=True)) for message in checked.messages)
+    return PromptSet(checked.name, tuple(messages))
 
 
-def _sections(data: dict[str, Any], loading: Loading) -> dict[str, BaseModel]:
+def _sections(loading: Loading) -> dict[str, BaseModel]:
     """The sections that plugins brought, validated; note those that nobody brought."""
     found: dict[str, BaseModel] = {}
-    for key, value in data.items():
+    for key, value in loading.values.data.items():
         if key in CORE_SECTIONS:
             continue
         try:
@@ -149,39 +144,11 @@ def _unknown_section(key: str, loading: Loading) -> str:
     return unknown_key(key, (*CORE_SECTIONS, *added)) + broken
 
 
-def _note_missing_elsewhere(parts: list[Part], loading: Loading) -> None:
-    """A missing variable breaks the entry that uses it; anywhere else it is a problem of the file."""
-    within = {(*part.path, *place) for part in parts for place in loading.missing_below(part.path)}
-    outside = {(*part.path, key) for part in parts for key in ("name", "default_model")}
+def _note_missing_elsewhere(loading: Loading) -> None:
+    """A missing variable breaks the entry that uses it; anywhere else, or as a name, it is a problem of the file."""
     for place, name in loading.values.missing.items():
-        if place not in within - outside:
-            loading.problems.add(place, in_one_line(entries.missing_variable(name)))
-
-
-def _warnings(part: Part, entry: entries.Entry, loading: Loading) -> list[str]:
-    """What an entry says and nobody does."""
-    if isinstance(entry, BrokenEntry):
-        return []
-    with blaming(f"The provider {entry.provider!r}", PluginError):
-        remarks = [*handlers.remarks(entry, loading), *entry.remarks()]
-    return [loading.problems.located((*part.path, key), f"{message}.") for key, message in remarks]
-
-
-def _note_broken(models: list[tuple[Part, entries.Entry]], loading: Loading) -> None:
-    """Tell what is wrong with broken entries too where the file is refused anyway, so that one run shows everything."""
-    if not loading.problems.found:
-        return
-    for part, entry in models:
-        if isinstance(entry, BrokenEntry):
-            loading.problems.add_located((*part.path, "provider"), in_one_line(entry.error))
-
-
-def _masked(error: LlamaFarmError, secrets: frozenset[str]) -> LlamaFarmError:
-    """The same error without a secret in it."""
-    error.message = mask(error.message, secrets)
-    error.hint = mask(error.hint, secrets) if error.hint else None
-    error.args = (error.message,)
-    return error
+        if place[:2] != ("runtime", "models") or place[3:] in ((), ("name",)):
+            loading.problems.add(place, in_one_line(missing_variable(name)))
 
 
 def refuse_own_address(project: Project, host: str, port: int) -> None:

@@ -1,4 +1,4 @@
-"""The forms in which users write `runtime` and `prompts` → one form, each part with the path that the user wrote it at.
+"""The forms in which users write `runtime` and `prompts` → lists; the places of all parts move with them.
 
 `runtime.models` is a list of entries, or a mapping from names to entries; or the fields of one entry stand directly in
 `runtime`, and become the model `default`. `prompts` is a list of sets, a mapping from names to messages or a text, or
@@ -7,106 +7,86 @@ one list of messages, which becomes the set `default`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Any
 
-from llamafarm.config.document import kind
-from llamafarm.config.problems import KeyPath, Problems, nearest
-from llamafarm.config.words import unknown_key
+from llamafarm.config.document import Document
+from llamafarm.config.problems import KeyPath, Place, nearest
 
 LEGACY_NAME = "default"
+RUNTIME: KeyPath = ("runtime",)
+MODELS: KeyPath = (*RUNTIME, "models")
+PROMPTS: KeyPath = ("prompts",)
+
+Moves = dict[KeyPath, KeyPath]
+"""Where something was written → where it stands in the one form."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One entry or set. path: where it was written. name: its name. data: its fields, `name` among them.
-
-    short: a prompt set whose messages stand at `path` itself, without a key `messages`.
-    """
-
-    path: KeyPath
-    name: str
-    data: dict[str, Any]
-    short: bool = False
+def normalize(document: Document) -> None:
+    """Bring a document into the one form. What has none of the known forms stays, for the check to refuse."""
+    moves: Moves = {}
+    data = document.data
+    if "runtime" in data:
+        data["runtime"] = _runtime(data["runtime"], moves)
+    if "prompts" in data:
+        data["prompts"] = _prompts(data["prompts"], moves)
+    document.places = _moved(document.places, moves)
 
 
-def entries(runtime: Any, problems: Problems) -> list[Part]:
-    """The model entries of `runtime`, whichever form they have."""
-    if runtime is None:
-        return []
+def _runtime(runtime: Any, moves: Moves) -> Any:
     if not isinstance(runtime, dict):
-        problems.add(("runtime",), f"must be a mapping, not {kind(runtime)}")
-        return []
-    flat = {key: value for key, value in runtime.items() if key not in ("models", "default_model")}
-    if "models" not in runtime and ("provider" in flat or nearest("provider", flat)):
-        named = flat.get("name", LEGACY_NAME)
-        return [Part(("runtime",), named if isinstance(named, str) else LEGACY_NAME, {"name": LEGACY_NAME, **flat})]
-    _refuse_flat(flat, "models" in runtime, problems)
-    return _named(runtime.get("models"), ("runtime", "models"), "a model entry", problems)
+        return runtime
+    if "models" not in runtime and (
+        not runtime.keys().isdisjoint(("provider", "model")) or nearest("provider", runtime)
+    ):
+        default = {key: runtime.pop(key) for key in ("default_model",) if key in runtime}
+        moves.update({RUNTIME: (*MODELS, 0), (*RUNTIME, "default_model"): (*RUNTIME, "default_model")})
+        return {**default, "models": [{"name": LEGACY_NAME, **runtime}]}
+    if isinstance(models := runtime.get("models"), dict):
+        moves.update({(*MODELS, name): (*MODELS, number) for number, name in enumerate(models)})
+        return {**runtime, "models": [_named(name, entry) for name, entry in models.items()]}
+    return runtime
 
 
-def prompt_sets(prompts: Any, problems: Problems) -> list[Part]:
-    """The prompt sets of `prompts`, whichever form they have."""
-    path: KeyPath = ("prompts",)
+def _prompts(prompts: Any, moves: Moves) -> Any:
     if isinstance(prompts, list) and prompts and isinstance(prompts[0], dict) and "role" in prompts[0]:
-        return [Part(path, LEGACY_NAME, {"name": LEGACY_NAME, "messages": prompts}, short=True)]
+        moves[PROMPTS] = (*PROMPTS, 0, "messages")
+        return [{"name": LEGACY_NAME, "messages": prompts}]
     if not isinstance(prompts, dict):
-        return _named(prompts, path, "a prompt set", problems)
-    parts = _named({key: _messages(value) for key, value in prompts.items()}, path, "a prompt set", problems)
-    return [replace(part, short=not isinstance(prompts[part.name], dict)) for part in parts]
+        return prompts
+    sets = []
+    for number, (name, written) in enumerate(prompts.items()):
+        prompt_set, within = _prompt_set(written)
+        moves[*PROMPTS, name] = (*PROMPTS, number, *within)
+        sets.append(_named(name, prompt_set))
+    return sets
 
 
-def one_form(shown: dict[str, Any], problems: Problems) -> dict[str, Any]:
-    """A whole configuration with `runtime.models` and `prompts` as lists, whichever form they were written in."""
-    found = dict(shown)
-    runtime = shown.get("runtime")
-    if isinstance(runtime, dict):
-        kept = {key: runtime[key] for key in ("default_model",) if key in runtime}
-        found["runtime"] = {**kept, "models": [part.data for part in entries(runtime, problems)]}
-    if "prompts" in shown:
-        found["prompts"] = [part.data for part in prompt_sets(shown["prompts"], problems)]
+def _prompt_set(written: Any) -> tuple[Any, KeyPath]:
+    """The set, and where in it stands what was written: a text is one system message, a list is the messages."""
+    if isinstance(written, str):
+        return {"messages": [{"role": "system", "content": written}]}, ("messages", 0, "content")
+    if isinstance(written, list):
+        return {"messages": written}, ("messages",)
+    return written, ()
+
+
+def _named(name: str, item: Any) -> Any:
+    return {"name": name, **item} if isinstance(item, dict) else item
+
+
+def _moved(places: Mapping[KeyPath, Place], moves: Moves) -> dict[KeyPath, Place]:
+    """The places under their new paths; what was put around something stands where that stands."""
+    found = {_new_path(path, moves): place for path, place in places.items()}
+    for old, new in moves.items():
+        for length in range(len(old), len(new)):
+            found.setdefault(new[:length], places[old])
     return found
 
 
-def _messages(value: Any) -> Any:
-    """A text is one system message, a list is the messages."""
-    if isinstance(value, str):
-        return {"messages": [{"role": "system", "content": value}]}
-    return {"messages": value} if isinstance(value, list) else value
-
-
-def _refuse_flat(flat: dict[str, Any], beside_models: bool, problems: Problems) -> None:
-    for key in flat:
-        if beside_models and key in ("provider", "model"):
-            problems.add(("runtime", key), "stands beside `models`; move it into an entry there")
-        else:
-            problems.add(("runtime", key), unknown_key(key, ("models", "default_model")))
-
-
-def _named(value: Any, path: KeyPath, what: str, problems: Problems) -> list[Part]:
-    """The items of a list, each with its `name`, or of a mapping from names."""
-    if value is None:
-        return []
-    if not isinstance(value, list | dict):
-        problems.add(path, f"must be a list, or a mapping from names, not {kind(value)}")
-        return []
-    parts: list[Part] = []
-    for key, item in enumerate(value) if isinstance(value, list) else value.items():
-        place = (*path, key)
-        if not isinstance(item, dict):
-            problems.add(place, f"{what} must be a mapping, not {kind(item)}")
-            continue
-        data = {"name": key, **item} if isinstance(key, str) else item
-        name = data.get("name")
-        if isinstance(key, str) and name != key:
-            problems.add((*place, "name"), f"says {name!r}, but its key is {key!r}; leave one out")
-        elif "name" not in data:
-            problems.add((*place, "name"), "is missing")
-        elif not isinstance(name, str):
-            problems.add((*place, "name"), f"must be text, not {kind(name)}; put it in quotes")
-        else:
-            if first := next((part for part in parts if part.name == name), None):
-                line = problems.mark((*first.path, "name"))[0]
-                problems.add((*place, "name"), f"{what} named {name!r} is already in line {line}")
-            parts.append(Part(place, name, data))
-    return parts
+def _new_path(path: KeyPath, moves: Moves) -> KeyPath:
+    """The path after the move of its longest beginning that was moved."""
+    for length in range(min(len(path), len(MODELS) + 1), 0, -1):
+        if path[:length] in moves:
+            return (*moves[path[:length]], *path[length:])
+    return path

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 from llamafarm.config.context import Loading
-from llamafarm.config.normalize import Part
 from llamafarm.config.problems import KeyPath, did_you_mean, nearest
 from llamafarm.config.words import shown_value
 from llamafarm.errors import PluginError
@@ -21,30 +20,31 @@ SPELT_WRONG = 0.88
 """How alike two names are where one is taken for the other, misspelt: `temprature`, but not `reasoning_format`."""
 
 
-def check(part: Part, spec: ProviderSpec, entry: ModelEntry | None, loading: Loading) -> None:
+def check(
+    fields: dict[str, Any], path: KeyPath, spec: ProviderSpec, entry: ModelEntry | None, loading: Loading
+) -> None:
     """Note each parameter that every request would be refused for. entry: None where other things are wrong with it.
 
     Raises PluginError where the provider cannot say what it takes.
     """
-    if not part.data.get("model_api_parameters") and not part.data.get("extra_body"):
+    if not fields.get("model_api_parameters") and not fields.get("extra_body"):
         return
     parameters = spec.parameters or FORWARD_EVERYTHING
     if spec.foreseen is not None and entry is not None:
         with blaming(f"The provider {spec.name!r}", PluginError):
             parameters = spec.foreseen(entry)
     for key, wire in (("model_api_parameters", ALL_FIELDS), ("extra_body", TEXT_FIELDS)):
-        given = part.data.get(key)
+        given = fields.get(key)
         for name, value in given.items() if isinstance(given, dict) else ():
-            path: KeyPath = (*part.path, key, name)
-            if path in loading.values.missing or loading.missing_below(path):
+            place = (*path, key, name)
+            if any(loading.missing(place)):
                 continue
             if name in OWN_FIELDS:
-                loading.problems.add(path, "can be set by a request only; leave it out")
+                loading.problems.add(place, "can be set by a request only; leave it out")
             elif name in wire and (message := _wrong(name, value, parameters, spec)):
-                from_variable = " (from a variable)" if path in loading.values.texts else ""
-                loading.problems.add(path, f"{message}{from_variable}")
-            elif name not in ALL_FIELDS and (message := _unknown(name, part, parameters, spec, loading)):
-                loading.problems.add(path, message)
+                loading.note_value(place, message)
+            elif name not in ALL_FIELDS and (message := _unknown(name, fields, parameters, spec, loading)):
+                loading.problems.add(place, message)
 
 
 def _wrong(name: str, value: Any, parameters: Parameters, spec: ProviderSpec) -> str | None:
@@ -68,13 +68,15 @@ def _wrong_in(operation: Operation, name: str, value: Any, parameters: Parameter
     return None
 
 
-def _unknown(name: str, part: Part, parameters: Parameters, spec: ProviderSpec, loading: Loading) -> str | None:
+def _unknown(
+    name: str, fields: dict[str, Any], parameters: Parameters, spec: ProviderSpec, loading: Loading
+) -> str | None:
     """What is wrong with a name that the wire does not define; None where it may be the runtime's or a handler's."""
     native = frozenset[str]().union(*parameters.native.values())
     known = sorted((ALL_FIELDS | native) - OWN_FIELDS)
     if name in native or any(row.rpartition(".")[2] == name for row in parameters.fields):
         return None
-    if name in _fields_of_handlers(part, loading):
+    if name in _fields_of_handlers(fields, loading):
         return None
     if not parameters.forward_unknown:
         return f"the provider {spec.name} knows no such parameter{did_you_mean(name, known)}"
@@ -82,10 +84,10 @@ def _unknown(name: str, part: Part, parameters: Parameters, spec: ProviderSpec, 
     return f"unknown parameter; did you mean {near!r}?" if near else None
 
 
-def _fields_of_handlers(part: Part, loading: Loading) -> set[str]:
+def _fields_of_handlers(fields: dict[str, Any], loading: Loading) -> set[str]:
     """The request fields of the agent handlers that the entry goes through."""
     found: set[str] = set()
-    for name in chain(part.data.get("handler") or loading.values.data.get("handler")):
+    for name in chain(fields.get("handler") or loading.values.data.get("handler")):
         with suppress(PluginError):  # told where the handler is named
             found.update(loading.plugins.agent_handler(name).fields)
     return found

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from llamafarm.errors import ConfigError, LlamaFarmError
 
@@ -17,41 +17,54 @@ KeyPath = tuple[str | int, ...]
 Mark = tuple[int, int]
 """Line and column, both counted from 1."""
 
+
+class Place(NamedTuple):
+    """Where a key or item stands in the file. path: as it was written. unquoted: a scalar without quotes."""
+
+    mark: Mark
+    path: KeyPath
+    unquoted: bool = False
+
+
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 @dataclass
 class Problems:
-    """Collects the problems of one file. marks: where each key and item stands in it."""
+    """Collects the problems of one file. places: where each key and item stands in it.
+
+    harmless: what is wrong and is no reason to refuse the file, but is told where it is refused, so that one run shows
+    everything.
+    """
 
     file: Path
-    marks: Mapping[KeyPath, Mark]
+    places: Mapping[KeyPath, Place]
     found: dict[str, Mark] = field(default_factory=dict)
+    harmless: dict[str, Mark] = field(default_factory=dict)
 
     def add(self, path: KeyPath, message: str) -> None:
         """Note a problem at the key or item of that path."""
-        self.add_located(path, self.located(path, message))
+        self.found[self.located(path, message)] = self.place(path).mark
 
-    def add_located(self, path: KeyPath, message: str) -> None:
-        """Note a problem whose message says already where it is."""
-        self.found[message] = self.mark(path)
-
-    def mark(self, path: KeyPath) -> Mark:
-        """Where `path` stands, or the nearest thing around it that the file has."""
-        while path and path not in self.marks:
-            path = path[:-1]
-        return self.marks.get(path, (1, 1))
+    def place(self, path: KeyPath) -> Place:
+        """Where `path` stands, or, where the file does not have it, the nearest thing around it."""
+        length = len(path)
+        while path[:length] not in self.places:
+            length -= 1
+        nearest_place = self.places[path[:length]]
+        return nearest_place._replace(path=(*nearest_place.path, *path[length:]))
 
     def located(self, path: KeyPath, message: str) -> str:
         """The message with file, line, column and key path before it."""
-        line, column = self.mark(path)
+        (line, column), written, _ = self.place(path)
         where = f"{shown(self.file)}:{line}:{column}: "
-        return f"{where}{dotted(path)}: {message}" if path else f"{where}{message}"
+        return f"{where}{dotted(written)}: {message}" if written else f"{where}{message}"
 
     def raise_if_any(self) -> None:
         """Raise ConfigError with every problem, in the order of the file."""
         if self.found:
-            raise ConfigError("\n".join(sorted(self.found, key=lambda text: self.found[text])))
+            told = self.harmless | self.found
+            raise ConfigError("\n".join(sorted(told, key=told.__getitem__)))
 
 
 def in_one_line(error: LlamaFarmError) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llamafarm.errors import LlamaFarmError
     from llamafarm.project import Project
 
 MASK = "********"
@@ -35,7 +36,7 @@ def is_secret_key(key: object) -> bool:
 def masked(project: Project) -> dict[str, Any]:
     """The configuration for showing: secrets are masked, and what came from a variable stands as `${VARIABLE}`."""
     named = {"version": "v1", "name": project.name, "namespace": project.namespace}
-    return {**named, **{key: _masked(value, key) for key, value in project.raw.items() if key not in named}}
+    return named | hide(project.raw, set()) | named
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
@@ -46,28 +47,27 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     return _PASSWORD.sub(rf"\1:{MASK}@", text)
 
 
-def literal_secrets(value: Any, key: str = "") -> set[str]:
-    """The texts under keys that say that they are secret, and passwords in addresses."""
-    if isinstance(value, dict):
-        return {secret for name, item in value.items() for secret in literal_secrets(item, name)}
-    if isinstance(value, list):
-        return {secret for item in value for secret in literal_secrets(item, key)}
-    if not isinstance(value, str):
-        return set()
-    return (
-        {value} - {""}
-        if is_secret_key(key) and not _VARIABLE.match(value)
-        else {found[2] for found in _PASSWORD.finditer(value)}
-    )
+def mask_error(error: LlamaFarmError, secrets: Iterable[str]) -> LlamaFarmError:
+    """The same error without a secret in it."""
+    error.message = mask(error.message, secrets)
+    error.hint = mask(error.hint, secrets) if error.hint else None
+    error.args = (error.message,)
+    return error
 
 
-def _masked(value: Any, key: str) -> Any:
+def hide(value: Any, secrets: set[str], key: str = "") -> Any:
+    """The value without texts under keys that say that they are secret and passwords in addresses.
+
+    key: what the value stands under. secrets: where each of them is added.
+    """
     if isinstance(value, dict):
-        return {name: _masked(item, name) for name, item in value.items()}
+        return {name: hide(item, secrets, name) for name, item in value.items()}
     if isinstance(value, list):
-        return [_masked(item, key) for item in value]
+        return [hide(item, secrets, key) for item in value]
     if not isinstance(value, str):
         return value
     if is_secret_key(key) and value and not _VARIABLE.match(value):
+        secrets.add(value)
         return MASK
+    secrets.update(password for _, password in _PASSWORD.findall(value))
     return _PASSWORD.sub(rf"\1:{MASK}@", value)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 Handler = str | list[str]
+
+
+def _named(value: Any) -> Any:
+    if not isinstance(value, list):
+        raise ValueError("must be a list, or a mapping from names")
+    return value
+
+
+Named = BeforeValidator(_named)
+"""For lists that users may write as mappings, which `normalize` has made lists of."""
 
 
 class _Strict(BaseModel):
@@ -37,8 +47,15 @@ class Prompts(_Strict):
     messages: list[Prompt]
 
 
+class Runtime(_Strict):
+    """The models; what is in an entry is its provider's to check."""
+
+    models: Annotated[list[dict[str, Any]], Named] | None = None
+    default_model: str | None = None
+
+
 class Settings(_Strict):
-    """The top level of llamafarm.yaml, without `runtime`, `prompts`, `handlers` and what plugins add."""
+    """The top level of llamafarm.yaml in the one form (see `normalize`), without what plugins add."""
 
     version: Literal["v1"] = Field(default="v1", description="Version of the format.")
     name: Name | None = Field(default=None, description="The project's name; by default its folder's.")
@@ -49,3 +66,6 @@ class Settings(_Strict):
         default=None, description="Agent handler, or a chain of them, of every model that names none."
     )
     plugins: PluginSettings = Field(default_factory=PluginSettings)
+    runtime: Runtime | None = None
+    prompts: Annotated[list[Prompts], Named] | None = None
+    handlers: dict[str, Any] | None = None

@@ -80,6 +80,8 @@ def unknown_key(key: str, known: tuple[str, ...], place: KeyPath = ()) -> str:
     """The message about a key that is not known, with the nearest right one and all that are allowed."""
     if not known:
         return "unknown key. Nothing is allowed here"
+    if "models" in known and key in ("provider", "model"):
+        return "stands beside `models`; move it into an entry there"
     parameter = key if key in _REQUEST_FIELDS else nearest(key, _REQUEST_FIELDS)
     if len(place) == 1 and "model_api_parameters" in known and nearest(key, known) is None and parameter:
         return f"unknown key; did you mean 'model_api_parameters.{parameter}'? Allowed: {', '.join(known)}"
