@@ -36,7 +36,8 @@ def is_secret_key(key: object) -> bool:
 def masked(project: Project) -> dict[str, Any]:
     """The configuration for showing: secrets are masked, and what came from a variable stands as `${VARIABLE}`."""
     named = {"version": "v1", "name": project.name, "namespace": project.namespace}
-    return named | hide(project.raw, set()) | named
+    shown: dict[str, Any] = hide(project.raw, set())
+    return named | shown | named
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
