@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from llamafarm.config.settings import NAME_PATTERN, Prompt, Prompts, Settings
+from llamafarm.config.settings import NAME_PATTERN, Prompt, Prompts, Runtime, Settings
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.plugins.registration import CORE_SECTIONS
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
@@ -63,7 +63,7 @@ class _Builder:
         }
 
     def _models(self) -> Iterable[type[BaseModel]]:
-        yield from (Settings, Prompts, Prompt)
+        yield from (Settings, Runtime, Prompts, Prompt)
         yield from (spec.entry for spec in self._providers.values())
         yield from (spec.options for spec in self._handlers.values() if spec.options)
         yield from (fragment.model for fragment in self._fragments)
@@ -77,7 +77,7 @@ class _Builder:
 
     def _shared(self) -> Schema:
         """The definitions that are referred to; the fields of the others stand in the place of the reference."""
-        inlined: list[type[BaseModel]] = [Settings, *(spec.entry for spec in self._providers.values())]
+        inlined: list[type[BaseModel]] = [Settings, Runtime, *(spec.entry for spec in self._providers.values())]
         names = {self._names[model] for model in inlined}
         return {name: one for name, one in self._definitions.items() if name not in names}
 
@@ -117,7 +117,7 @@ class _Builder:
 
     def _runtime(self) -> Schema:
         entry = {"$ref": "#/$defs/entry"}
-        default = {"type": "string", "description": "The model of a request that names none; else the first."}
+        default = self._definition(Runtime)["properties"]["default_model"]
         models = {
             "description": "The models of the project: a list, or a mapping from their names.",
             "anyOf": [

@@ -51,7 +51,9 @@ class Runtime(_Strict):
     """The models; what is in an entry is its provider's to check."""
 
     models: Annotated[list[dict[str, Any]], Named] | None = None
-    default_model: str | None = None
+    default_model: str | None = Field(
+        default=None, description="The model of a request that names none; else the first."
+    )
 
 
 class Settings(_Strict):
