@@ -10,35 +10,10 @@ from typing import Any, Literal, NotRequired, TypedDict
 from llamafarm.wire.upload import Upload
 
 
-class TranscriptionRequest(TypedDict):
-    """A recording to be written down.
-
-    language: of the recording, ISO 639-1; languages: those that it may be in. keywords: words that it may hold. prompt:
-    a text that goes before, for style and names. temperature: 0 to 1. response_format: `json`, `verbose_json` or
-    `diarized_json`, or a text: `text`, `srt`, `vtt`. chunking_strategy: `auto` or an object. known_speaker_names,
-    known_speaker_references: one for each speaker.
-
-    Source: OpenAI's API reference, "Create transcription".
-    """
-
-    file: Upload
-    model: NotRequired[str]
-    language: NotRequired[str | None]
-    languages: NotRequired[list[str] | None]
-    keywords: NotRequired[list[str] | None]
-    prompt: NotRequired[str | None]
-    response_format: NotRequired[str | None]
-    temperature: NotRequired[float | None]
-    timestamp_granularities: NotRequired[list[Literal["segment", "word"]] | None]
-    include: NotRequired[list[str] | None]
-    chunking_strategy: NotRequired[str | dict[str, Any] | None]
-    known_speaker_names: NotRequired[list[str] | None]
-    known_speaker_references: NotRequired[list[str] | None]
-    stream: NotRequired[bool | None]
-
-
 class TranslationRequest(TypedDict):
-    """A recording to be written down in English. The fields: as in TranscriptionRequest.
+    """A recording to be written down in English. prompt: a text that goes before, for style and names.
+
+    temperature: 0 to 1. response_format: `json` or `verbose_json`, or a text: `text`, `srt`, `vtt`.
 
     Source: OpenAI's API reference, "Create translation".
     """
@@ -48,6 +23,27 @@ class TranslationRequest(TypedDict):
     prompt: NotRequired[str | None]
     response_format: NotRequired[str | None]
     temperature: NotRequired[float | None]
+
+
+class TranscriptionRequest(TranslationRequest):
+    """A recording to be written down.
+
+    language: of the recording, ISO 639-1; languages: those that it may be in. keywords: words that it may hold.
+    response_format: also `diarized_json`. chunking_strategy: `auto` or an object. known_speaker_names,
+    known_speaker_references: one for each speaker.
+
+    Source: OpenAI's API reference, "Create transcription".
+    """
+
+    language: NotRequired[str | None]
+    languages: NotRequired[list[str] | None]
+    keywords: NotRequired[list[str] | None]
+    timestamp_granularities: NotRequired[list[Literal["segment", "word"]] | None]
+    include: NotRequired[list[str] | None]
+    chunking_strategy: NotRequired[str | dict[str, Any] | None]
+    known_speaker_names: NotRequired[list[str] | None]
+    known_speaker_references: NotRequired[list[str] | None]
+    stream: NotRequired[bool | None]
 
 
 class Transcription(TypedDict):

@@ -67,31 +67,39 @@ class StreamOptions(TypedDict, total=False):
     include_obfuscation: bool
 
 
-class ChatRequest(TypedDict):
-    """What is asked of a chat model. A field that is absent and one that is null are different things.
+class TextRequest(TypedDict):
+    """What every request for a text may hold. A field that is absent and one that is null are different things.
 
-    model: to a handler the model entry's name, to a provider the runtime's own id. max_tokens,
-    max_completion_tokens: tokens of the answer at most. temperature: 0 to 2. top_p: 0 to 1. presence_penalty,
-    frequency_penalty: -2 to 2. stop: texts that end the answer. n: how many answers. Fields that are not here pass
-    through unchanged, where the provider forwards them.
-
-    Source: OpenAI's API reference, "Create chat completion".
+    model: to a handler the model entry's name, to a provider the runtime's own id. max_tokens: tokens of the answer at
+    most. temperature: 0 to 2. top_p: 0 to 1. presence_penalty, frequency_penalty: -2 to 2. stop: texts that end the
+    answer. n: how many answers.
     """
 
-    messages: list[Message]
     model: NotRequired[str]
     stream: NotRequired[bool]
     stream_options: NotRequired[StreamOptions | None]
     temperature: NotRequired[float | None]
     top_p: NotRequired[float | None]
     max_tokens: NotRequired[int | None]
-    max_completion_tokens: NotRequired[int | None]
     n: NotRequired[int | None]
     stop: NotRequired[str | list[str] | None]
     seed: NotRequired[int | None]
     presence_penalty: NotRequired[float | None]
     frequency_penalty: NotRequired[float | None]
     logit_bias: NotRequired[dict[str, float] | None]
+    user: NotRequired[str | None]
+
+
+class ChatRequest(TextRequest):
+    """What is asked of a chat model. max_completion_tokens: OpenAI's newer name of max_tokens.
+
+    Fields that are not here pass through unchanged, where the provider forwards them.
+
+    Source: OpenAI's API reference, "Create chat completion".
+    """
+
+    messages: list[Message]
+    max_completion_tokens: NotRequired[int | None]
     logprobs: NotRequired[bool | None]
     top_logprobs: NotRequired[int | None]
     response_format: NotRequired[dict[str, Any] | None]
@@ -99,7 +107,6 @@ class ChatRequest(TypedDict):
     tool_choice: NotRequired[str | dict[str, Any] | None]
     parallel_tool_calls: NotRequired[bool | None]
     reasoning_effort: NotRequired[str | None]
-    user: NotRequired[str | None]
     metadata: NotRequired[dict[str, str] | None]
     store: NotRequired[bool | None]
 

@@ -13,24 +13,25 @@ from llamafarm.wire.upload import Upload
 Format = Literal["url", "b64_json"]
 
 
-class ImageRequest(TypedDict):
-    """A picture to be made. size: `WIDTHxHEIGHT` in pixels, or `auto`. n: how many. output_compression: in percent.
+class _PicturesRequest(TypedDict):
+    """What every request for pictures may hold. size: `WIDTHxHEIGHT` in pixels, or `auto`. n: how many."""
 
-    partial_images: how many unfinished ones a stream shows before. complexity: how much is planned before it is drawn.
-    svg: for that output format, the model that writes it and its effort. frame_count, frame_duration_ms: of a GIF.
-
-    Source: OpenAI's API reference, "Create image".
-    """
-
-    prompt: str
     model: NotRequired[str]
     n: NotRequired[int | None]
     size: NotRequired[str | None]
-    quality: NotRequired[str | None]
-    style: NotRequired[str | None]
-    background: NotRequired[str | None]
-    moderation: NotRequired[str | None]
     response_format: NotRequired[Format | None]
+    user: NotRequired[str | None]
+
+
+class _DrawingRequest(_PicturesRequest):
+    """What a request may hold that says in words what is to be seen. output_compression: in percent.
+
+    partial_images: how many unfinished ones a stream shows before. complexity: how much is planned before it is drawn.
+    svg: for that output format, the model that writes it and its effort. frame_count, frame_duration_ms: of a GIF.
+    """
+
+    quality: NotRequired[str | None]
+    background: NotRequired[str | None]
     output_format: NotRequired[str | None]
     output_compression: NotRequired[int | None]
     partial_images: NotRequired[int | None]
@@ -39,14 +40,24 @@ class ImageRequest(TypedDict):
     frame_count: NotRequired[int | None]
     frame_duration_ms: NotRequired[int | None]
     stream: NotRequired[bool | None]
-    user: NotRequired[str | None]
 
 
-class ImageEditRequest(TypedDict):
+class ImageRequest(_DrawingRequest):
+    """A picture to be made.
+
+    Source: OpenAI's API reference, "Create image".
+    """
+
+    prompt: str
+    style: NotRequired[str | None]
+    moderation: NotRequired[str | None]
+
+
+class ImageEditRequest(_DrawingRequest):
     """Pictures to be changed as the prompt says. mask: where it is transparent, the first picture is changed.
 
     markup: a transparent picture laid over the first one, to show what is meant. input_fidelity: how closely the given
-    pictures are kept. The rest: as in ImageRequest.
+    pictures are kept.
 
     Source: OpenAI's API reference, "Create image edit".
     """
@@ -55,36 +66,16 @@ class ImageEditRequest(TypedDict):
     prompt: str
     mask: NotRequired[Upload | None]
     markup: NotRequired[Upload | None]
-    model: NotRequired[str]
-    n: NotRequired[int | None]
-    size: NotRequired[str | None]
-    quality: NotRequired[str | None]
-    background: NotRequired[str | None]
     input_fidelity: NotRequired[str | None]
-    response_format: NotRequired[Format | None]
-    output_format: NotRequired[str | None]
-    output_compression: NotRequired[int | None]
-    partial_images: NotRequired[int | None]
-    complexity: NotRequired[str | None]
-    svg: NotRequired[dict[str, Any] | None]
-    frame_count: NotRequired[int | None]
-    frame_duration_ms: NotRequired[int | None]
-    stream: NotRequired[bool | None]
-    user: NotRequired[str | None]
 
 
-class ImageVariationRequest(TypedDict):
-    """A picture of which others like it are made. n, size, response_format: as in ImageRequest.
+class ImageVariationRequest(_PicturesRequest):
+    """A picture of which others like it are made.
 
     Source: OpenAI's API reference, "Create image variation".
     """
 
     image: Upload
-    model: NotRequired[str]
-    n: NotRequired[int | None]
-    size: NotRequired[str | None]
-    response_format: NotRequired[Format | None]
-    user: NotRequired[str | None]
 
 
 class Image(TypedDict):

@@ -1,4 +1,4 @@
-"""The list of models, with the fields that LlamaFarm adds beside OpenAI's.
+"""A model in the list of models, with the fields that LlamaFarm adds beside OpenAI's.
 
 Source: OpenAI's API reference, "Models".
 """
@@ -22,8 +22,3 @@ class Model(TypedDict):
     error: NotRequired[str | None]
     status: NotRequired[dict[str, Any]]
     """What the runtime says of it now, where that was asked for: `state`, `detail`, and the fields of `ModelInfo`."""
-
-
-class ModelList(TypedDict):
-    object: Literal["list"]
-    data: list[Model]
