@@ -12,7 +12,7 @@ from llamafarm.cli.output import json_text, plain
 from llamafarm.errors import LlamaFarmError
 from llamafarm.providers.assemble import Assembler
 from llamafarm.providers.reply import Reply
-from llamafarm.wire.reading import ChunkReader, read_completion
+from llamafarm.wire.reading import read_completion
 
 ENDS = {
     "length": "The answer was cut: it reached the token limit (--max-tokens).",
@@ -30,12 +30,10 @@ class Printer:
 
     async def stream(self, reply: Reply) -> None:
         """Print the chunks as they come. Raises ProviderError, with what came before it on a line of its own."""
-        reader, assembler = ChunkReader(), Assembler()
+        assembler = Assembler()
         try:
             async for chunk in reply.chunks():
-                read = reader.read(chunk)
-                assembler.add(read)
-                for choice in read["choices"][:1]:
+                for choice in assembler.add(chunk)["choices"][:1]:
                     self._show(choice.get("delta") or {})
         except LlamaFarmError:
             self._end_line()

@@ -22,14 +22,21 @@ class Assembler:
         self._choices: dict[int, dict[str, Any]] = {}
         self._reader = ChunkReader()
 
-    def add(self, chunk: Mapping[str, Any]) -> None:
-        """Take the next chunk; fields that are not known are kept. Raises ValueError where its choices are none."""
+    def add(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
+        """Take the next chunk, and return it as it was read; fields that are not known are kept.
+
+        Raises ValueError where its choices are none.
+        """
         read = self._reader.read(dict(chunk))
         for key, value in read.items():
             if key != "choices" and (value is not None or key not in self._head):
                 self._head[key] = value
         for choice in read["choices"]:
-            self._add_choice(choice)
+            whole = self._choices.setdefault(choice["index"], {})
+            end = choice.get("finish_reason") or whole.get("finish_reason")
+            _merge(whole, choice)
+            whole["finish_reason"] = end
+        return read
 
     def whole(self) -> dict[str, Any]:
         """The answer as it would have come without streaming."""
@@ -37,12 +44,6 @@ class Assembler:
         choices = [_whole_choice(self._choices[index], text=text) for index in sorted(self._choices)]
         kind = "text_completion" if text else "chat.completion"
         return {**self._head, "object": kind, "choices": choices}
-
-    def _add_choice(self, choice: Mapping[str, Any]) -> None:
-        whole = self._choices.setdefault(choice["index"], {"index": choice["index"]})
-        _merge(whole, {key: value for key, value in choice.items() if key not in ("index", "finish_reason")})
-        if choice.get("finish_reason") is not None:
-            whole["finish_reason"] = choice["finish_reason"]
 
 
 def put_together(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -80,7 +81,6 @@ def _delta(message: Mapping[str, Any]) -> dict[str, Any]:
 
 def _whole_choice(parts: dict[str, Any], *, text: bool) -> dict[str, Any]:
     choice = {key: value for key, value in parts.items() if key != "delta"}
-    choice.setdefault("finish_reason", None)
     if text:
         choice.setdefault("text", "")
         return choice
@@ -91,45 +91,37 @@ def _whole_choice(parts: dict[str, Any], *, text: bool) -> dict[str, Any]:
     return choice
 
 
-def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    for key, value in new.items():
-        old = into.get(key)
-        if old is None:
-            into[key] = _fresh(value)
-        elif value is None or (key in _NAMES and old):
-            continue
-        elif isinstance(old, str) and isinstance(value, str):
-            into[key] = old + value
-        elif isinstance(old, dict) and isinstance(value, dict):
-            _merge(old, value)
-        elif isinstance(old, list) and isinstance(value, list):
-            _merge_list(old, value)
-        else:
-            into[key] = value
+def _merge(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:
+    for key, value in piece.items():
+        if not (key in _NAMES and whole.get(key)):
+            whole[key] = _continued(whole.get(key), value)
 
 
-def _merge_list(old: list[Any], new: list[Any]) -> None:
+def _continued(old: Any, new: Any) -> Any:
+    """What was there and what comes, in objects and lists of our own: texts grow, and null says nothing."""
+    if new is None:
+        return old
+    if isinstance(new, dict):
+        whole = old if isinstance(old, dict) else {}
+        _merge(whole, new)
+        return whole
+    if isinstance(new, list):
+        items = old if isinstance(old, list) else []
+        _merge_list(items, new)
+        return items
+    return old + new if isinstance(old, str) and isinstance(new, str) else new
+
+
+def _merge_list(items: list[Any], new: list[Any]) -> None:
     """Items with an `index` continue the item of that index; others follow."""
     for item in new:
-        same = [it for it in old if _index(it) is not None and _index(it) == _index(item)]
+        index = _index(item)
+        same = [old for old in items if index is not None and _index(old) == index]
         if same:
             _merge(same[0], item)
         else:
-            old.append(_fresh(item))
+            items.append(_continued(None, item))
 
 
 def _index(item: Any) -> Any:
     return item.get("index") if isinstance(item, dict) else None
-
-
-def _fresh(value: Any) -> Any:
-    """A copy that later chunks may change; lists pass through the merge, since one may hold pieces of one item."""
-    if isinstance(value, dict):
-        copied: dict[str, Any] = {}
-        _merge(copied, value)
-        return copied
-    if isinstance(value, list):
-        items: list[Any] = []
-        _merge_list(items, value)
-        return items
-    return value
