@@ -31,66 +31,54 @@ class RecordedReply(WrappedReply):
 
     async def completion(self) -> ChatCompletion:
         answer: ChatCompletion = await self._reply.completion()
-        if answer.get("choices"):
-            await self._keep(answer["choices"][0]["message"])
+        await self._keep(answer)
         return answer
 
     async def chunks(self) -> AsyncGenerator[ChatChunk, None]:
-        answer = StreamedAnswer()
+        recording = Recording()
         async with aclosing(self._reply.chunks()) as chunks:
             async for chunk in chunks:
-                answer.add(chunk)
+                recording.add(chunk)
                 yield chunk
-        await self._keep_streamed(answer)
+        await self._keep(recording.answer())
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """The upstream's bytes, cut between events."""
-        answer = StreamedAnswer()
+        recording = Recording()
         async with aclosing(self._reply.frames()) as frames:
-            async for frame in sse.split(frames):
+            async for frame in frames:
                 event = sse.parse(frame)
                 if event is not None and event.data.strip() == "[DONE]":
-                    answer.is_finished = True
-                    await self._keep_streamed(answer)
+                    await self._keep(recording.answer())
                 elif event is not None:
-                    answer.add(event.object())
+                    recording.add(event.object())
                 yield frame
-        await self._keep_streamed(answer)
 
-    async def _keep_streamed(self, answer: StreamedAnswer) -> None:
-        """Keep it once, where it has ended and holds a message."""
-        choices = answer.whole()["choices"] if answer.is_finished and not answer.is_spoiled else ()
-        if choices:
-            answer.is_spoiled = True
-            await self._keep(choices[0]["message"])
-
-    async def _keep(self, message: Mapping[str, Any]) -> None:
+    async def _keep(self, answer: Mapping[str, Any]) -> None:
+        """Keep the turn, where its answer holds a message."""
+        if not answer.get("choices"):
+            return
+        message = answer["choices"][0]["message"]
         kept: Any = {name: message[name] for name in KEPT_FIELDS if message.get(name) is not None}
         kept.setdefault("content", None)
         await self._session.append([*self._turn.request["messages"], *self._turn.steps, kept])
 
 
-class StreamedAnswer(Assembler):
-    """An answer that is put together while it passes. Spoiled is one that holds an error, or is kept already."""
+class Recording:
+    """An answer that is put together while it passes; one that holds an error is none."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.is_finished = False
-        self.is_spoiled = False
+        self._assembler = Assembler()
+        self._is_broken = False
 
     def add(self, chunk: Mapping[str, Any] | None) -> None:
-        """Read one chunk. An object that is not a chunk, such as an error in the stream, spoils the answer."""
-        if chunk is None or chunk.get("error"):
-            self.is_spoiled = True
-            return
+        """Read one chunk. An object that is not a chunk, such as an error in the stream, breaks the answer."""
         try:
-            super().add(chunk)
+            if chunk is None or chunk.get("error"):
+                raise ValueError("an error, or no object")
+            self._assembler.add(chunk)
         except ValueError:
-            self.is_spoiled = True
-        else:
-            self.is_finished = self.is_finished or any(map(is_end, chunk.get("choices") or ()))
+            self._is_broken = True
 
-
-def is_end(choice: Mapping[str, Any]) -> bool:
-    """Whether a choice of a chunk says why it ends."""
-    return bool(choice.get("finish_reason"))
+    def answer(self) -> Mapping[str, Any]:
+        """The whole answer; empty where it is broken."""
+        return {} if self._is_broken else self._assembler.whole()
