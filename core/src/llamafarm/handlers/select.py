@@ -16,7 +16,7 @@ itself decides where it stands; every handler before it then sees the conversati
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -24,18 +24,12 @@ from llamafarm.errors import ConfigError, PluginError, RequestError
 from llamafarm.handlers.link import Link
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.records import AgentHandlerSpec
+
+if TYPE_CHECKING:
+    from llamafarm.plugins.manager import PluginManager
 
 SIMPLE = "simple"
 BY_PROMPT_FORMAT = {"structured": ("structured",), "unstructured": (SIMPLE,)}
-
-
-class HandlerSource(Protocol):
-    """The part of the plugin manager that is needed here."""
-
-    def agent_handler(self, name: str) -> AgentHandlerSpec: ...
-
-    def agent_handlers(self) -> dict[str, AgentHandlerSpec]: ...
 
 
 def chain_names(project: Project, entry: ModelEntry, wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -55,7 +49,7 @@ def chain_names(project: Project, entry: ModelEntry, wanted: tuple[str, ...] = (
     return names if SIMPLE in names else (SIMPLE, *names)
 
 
-def build_link(name: str, project: Project, entry: ModelEntry, plugins: HandlerSource) -> Link:
+def build_link(name: str, project: Project, entry: ModelEntry, plugins: PluginManager) -> Link:
     """One handler of an entry, built from its options.
 
     Raises PluginError for one that is not installed or does not work.
@@ -110,7 +104,7 @@ def _check_allowed(wanted: tuple[str, ...], own: tuple[str, ...], entry: ModelEn
         )
 
 
-def _explained(error: PluginError, name: str, origin: str, plugins: HandlerSource) -> PluginError:
+def _explained(error: PluginError, name: str, origin: str, plugins: PluginManager) -> PluginError:
     """The manager's error, with who asked for the handler, what is missing, and which ones there are."""
     available = f"Agent handlers that are installed: {', '.join(sorted(plugins.agent_handlers()))}."
     hint = "\n".join(filter(None, [error.hint, available]))
