@@ -15,7 +15,6 @@ from llamafarm.gateway.served import Served
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.link import Link
 from llamafarm.plugins.blame import blaming
-from llamafarm.providers.base import Call
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.reply import Reply
 from llamafarm.wire.body import parsed
@@ -62,18 +61,9 @@ class ChatTurn:
         return TurnReply(reply, blame_of(self._entry), headers=self._context.headers, ended=ended)
 
     def _turn(self, request: Any, fields: Mapping[str, Any], session: StoredSession | None) -> Turn:
-        context = self._context
-        call = Call(self._entry, context.request_id, context.deadline, context.progress, headers=context.headers)
-        return Turn(
-            self._served.project,
-            self._entry,
-            request,
-            call,
-            session,
-            fields,
-            KnownModel(self._dispatcher, self._served.lease(self._entry), context),
-            ask_model=self._ask_model,
-        )
+        known = KnownModel(self._dispatcher, self._served.lease(self._entry), self._context)
+        project, call = self._served.project, self._context.call(self._entry)
+        return Turn(project, self._entry, request, call, session, fields, known, ask_model=self._ask_model)
 
     def _through(self, chain: tuple[Link, ...]) -> Ask:
         """The chain as one function: what a handler asks is the rest of the chain."""

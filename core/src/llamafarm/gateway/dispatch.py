@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,7 +24,6 @@ from llamafarm.project import Project
 from llamafarm.providers.base import Call, Endpoint, ModelInfo, Progress, Provider, ignore_progress, operations
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters, note_ignored
-from llamafarm.providers.pool import Connection, ProviderPool
 from llamafarm.services.base import Service
 from llamafarm.wire.operations import Operation
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
 
 Answer = TypeVar("Answer")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,18 @@ class Context:
     progress: Callable[[Progress], None] = ignore_progress
     headers: dict[str, str] = field(default_factory=dict)
     trace: bool = False
+
+    def call(self, entry: ModelEntry) -> Call:
+        """What surrounds the request where it is one to this entry."""
+        return Call(entry, self.request_id, self.deadline, self.progress, headers=self.headers)
+
+
+@dataclass(eq=False)
+class Connection:
+    """A provider that is connected. is_up: whether the service behind it has been seen running."""
+
+    provider: Provider
+    is_up: bool = False
 
 
 @dataclass(eq=False)
@@ -70,26 +83,26 @@ class Lease:
         """The client of the entry's endpoint; entries with equal endpoints share it."""
         return self.connection.provider
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """Where the entry leads."""
-        return self.connection.endpoint
-
 
 class Dispatcher:
-    """Knows the providers: leases them to model entries, and asks them with their service up."""
+    """Knows the providers: leases them to model entries, and asks them with their service up.
+
+    Each is connected once, when it is first leased; entries with equal endpoints share it.
+    """
 
     def __init__(self, plugins: PluginManager) -> None:
         self._plugins = plugins
-        self._pool = ProviderPool()
+        self._connections: dict[tuple[str, Endpoint], Connection] = {}
 
     def lease(self, entry: ModelEntry) -> Lease:
         """What the entry leads to. Raises PluginError."""
-        spec = self._plugins.provider(entry.provider)
+        spec, endpoint = self._plugins.provider(entry.provider), self.endpoint(entry)
+        key = (spec.name, endpoint)
         with blaming(f"The provider {entry.provider!r}", PluginError):
-            connection = self._pool.connect(spec, entry)
+            if key not in self._connections:
+                self._connections[key] = Connection(spec.connect(endpoint))
             service = spec.service(entry) if spec.service else None
-        return Lease(entry, connection, spec.parameters or FORWARD_EVERYTHING, service)
+        return Lease(entry, self._connections[key], spec.parameters or FORWARD_EVERYTHING, service)
 
     def endpoint(self, entry: ModelEntry) -> Endpoint:
         """Where the entry leads; nothing is connected. Raises PluginError."""
@@ -122,7 +135,7 @@ class Dispatcher:
 
         Raises LlamaFarmError and nothing else.
         """
-        call = Call(lease.entry, context.request_id, context.deadline, context.progress, headers=context.headers)
+        call = context.call(lease.entry)
         with blaming(f"The provider {lease.entry.provider!r}", UpstreamError):
             try:
                 if lease.service is None:
@@ -134,11 +147,13 @@ class Dispatcher:
 
     async def close_unused(self, projects: Iterable[Project]) -> None:
         """Close the providers that no entry of these projects leads to any more."""
-        await self._pool.close_all_but(list(self._endpoints(projects)))
+        used = set(self._endpoints(projects))
+        unused = [key for key in self._connections if key[1] not in used]
+        await asyncio.gather(*(_close(key[0], self._connections.pop(key).provider) for key in unused))
 
     async def aclose(self) -> None:
-        """Close all connections; calling twice does nothing."""
-        await self._pool.aclose()
+        """Close all of them; one that does not close is told in the log and harms no other. Twice does nothing."""
+        await self.close_unused(())
 
     def _endpoints(self, projects: Iterable[Project]) -> Iterator[Endpoint]:
         for project in projects:
@@ -175,7 +190,7 @@ class Dispatcher:
                 await service.ensure(call.progress)
         except TimeoutError:
             raise ProviderTimeout(
-                f"{service.name} was not up within the time limit.", provider=connection.endpoint.provider
+                f"{service.name} was not up within the time limit.", provider=call.entry.provider
             ) from None
         connection.is_up = True
 
@@ -199,3 +214,10 @@ class Dispatcher:
 def _whose_key(entry: ModelEntry) -> str:
     """Told with a refusal, since clients take a 401 for one of their own key."""
     return f"The refused key is that of the model entry {entry.name!r} (provider {entry.provider}), not the client's."
+
+
+async def _close(name: str, provider: Provider) -> None:
+    try:
+        await provider.aclose()
+    except Exception as error:  # noqa: BLE001 - the answer is there already, and the others are to be closed too
+        log.warning("The provider %r did not close: %s: %s", name, type(error).__name__, error)
