@@ -491,10 +491,18 @@ async def test_closing_the_gateway_closes_its_providers():
 
 
 async def test_a_project_that_was_read_again_gets_new_handlers():
-    gateway = Gateway(ScriptedPlugins(ScriptedProvider()))
-    old, new = project(), project()
-    assert gateway.chain(old, old.models[0]) is gateway.chain(old, old.models[0])
-    assert gateway.chain(new, new.models[0]) is not gateway.chain(old, old.models[0])
+    built = []
+
+    def build(_: object) -> SimpleNamespace:
+        built.append("passing")
+        return SimpleNamespace(run=lambda turn, ask: ask(turn))
+
+    spec = AgentHandlerSpec("passing", "made for a test", build)
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider(*["Hello."] * 3), handlers=(spec,)))
+    old, new = project(entry(handler="passing")), project(entry(handler="passing"))
+    for asked, built_so_far in [(old, 1), (old, 1), (new, 2)]:
+        await gateway.ask(asked, CHAT, {"messages": [HI]}, context())
+        assert len(built) == built_so_far
 
 
 # sessions

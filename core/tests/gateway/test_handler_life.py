@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from llamafarm.errors import PluginError
+from llamafarm.errors import PluginError, RequestError
 from llamafarm.gateway import Context, Gateway
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
@@ -64,8 +64,6 @@ async def until(log: list[str], length: int) -> None:
 async def test_it_starts_with_its_first_turn_once_for_turns_that_come_together_and_closes_with_the_gateway():
     log: list[str] = []
     gateway, project = gateway_of(log), farm()
-    gateway.chain(project, project.entry())
-    assert log == []
     replies = await asyncio.gather(*(ask(gateway, project) for _ in range(3)))
     assert log == ["started", "ran", "ran", "ran"]
     for reply in replies:
@@ -78,7 +76,8 @@ async def test_it_starts_with_its_first_turn_once_for_turns_that_come_together_a
 async def test_one_that_never_ran_is_not_closed():
     log: list[str] = []
     gateway, project = gateway_of(log), farm()
-    gateway.chain(project, project.entry())
+    with pytest.raises(RequestError, match="No sessions are kept here"):
+        await gateway.ask(project, CHAT, HI, Context("r", session="new"))
     await gateway.aclose()
     assert log == []
 

@@ -13,10 +13,8 @@ from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, refuse_foreign_fields
 from llamafarm.gateway.reply import TurnReply, blame_of, ending, turn_content
 from llamafarm.gateway.served import Served
-from llamafarm.handlers.link import Link
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.services.base import Service
 from llamafarm.wire.model import Model
 from llamafarm.wire.operations import CHAT, Operation
 
@@ -95,15 +93,19 @@ class Gateway:
 
     def model(self, entry: ModelEntry | BrokenEntry, project: Project) -> Model:
         """One row of the list. `created` is when the configuration was last written, in seconds since 1970."""
-        return _model(entry, project)
-
-    def service(self, entry: ModelEntry) -> Service | None:
-        """The service that LlamaFarm starts for this entry, where it may."""
-        return self._dispatcher.lease(entry).service
-
-    def chain(self, project: Project, entry: ModelEntry) -> tuple[Link, ...]:
-        """The agent handlers of an entry, the outermost first. Raises ConfigError and PluginError."""
-        return self._of(project).chain(entry)
+        path = project.path
+        row: Model = {
+            "id": entry.name,
+            "object": "model",
+            "created": int(path.stat().st_mtime) if path and path.exists() else 0,
+            "owned_by": entry.provider,
+            "provider": entry.provider,
+            "model": entry.model,
+            "default": entry.name == project.default,
+        }
+        if isinstance(entry, BrokenEntry):
+            return {**row, "available": False, "error": str(entry.error)}
+        return {**row, "description": entry.description, "available": True}
 
     async def aclose(self) -> None:
         """Close all handlers and connections; calling twice does nothing."""
@@ -145,19 +147,3 @@ class Gateway:
 def _enabled(plugins: PluginManager, project: Project) -> PluginManager:
     disabled = (project.raw.get("plugins") or {}).get("disabled")
     return plugins.without(disabled) if disabled else plugins
-
-
-def _model(entry: ModelEntry | BrokenEntry, project: Project) -> Model:
-    path = project.path
-    row: Model = {
-        "id": entry.name,
-        "object": "model",
-        "created": int(path.stat().st_mtime) if path and path.exists() else 0,
-        "owned_by": entry.provider,
-        "provider": entry.provider,
-        "model": entry.model,
-        "default": entry.name == project.default,
-    }
-    if isinstance(entry, BrokenEntry):
-        return {**row, "available": False, "error": str(entry.error)}
-    return {**row, "description": entry.description, "available": True}

@@ -33,7 +33,7 @@ class Served:
         self._chains: dict[tuple[str, tuple[str, ...]], tuple[Link, ...]] = {}
         self._owners: Mapping[str, str] | None = None
         self._looking = asyncio.Lock()
-        self._running = 0
+        self._running: set[object] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -65,17 +65,14 @@ class Served:
 
     def begin(self) -> Callable[[], None]:
         """Count one more running answer; the function that is returned says that it has ended, and may do so twice."""
-        self._running += 1
+        answer = object()
+        self._running.add(answer)
         self._idle.clear()
-        running = True
 
         def end() -> None:
-            nonlocal running
-            if running:
-                running = False
-                self._running -= 1
-                if self._running == 0:
-                    self._idle.set()
+            self._running.discard(answer)
+            if not self._running:
+                self._idle.set()
 
         return end
 
