@@ -59,11 +59,10 @@ def load_weights(plan: LoadPlan, auto_class: Any) -> Weights:
     from transformers import AutoTokenizer
 
     common = {"local_files_only": True, "trust_remote_code": plan.ref.settings.trust_remote_code}
-    placement = {} if plan.device == "cpu" else {"device_map": plan.device}
     try:
         tokenizer = AutoTokenizer.from_pretrained(plan.folder, **common)
         module = auto_class.from_pretrained(
-            plan.folder, dtype=torch_dtype(plan.dtype), use_safetensors=True, **placement, **common
+            plan.folder, dtype=torch_dtype(plan.dtype), device_map=plan.device, use_safetensors=True, **common
         )
     except Exception as error:
         raise load_failure(plan, error) from error
