@@ -37,6 +37,29 @@ def make_tokenizer() -> Any:
     return wrapped
 
 
+def make_byte_fallback_tokenizer(*, strips: bool) -> Any:
+    """A SentencePiece-style tokenizer: `▁` is a space, and what is in no piece is spelled in bytes, `<0xE2>`.
+
+    strips: whether a text loses the space that it begins with, as in Llama 2; in Gemma it does not.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    named = ["<unk>", "<s>", "</s>", "<pad>"]
+    pieces = [*map(chr, range(0x21, 0x7F)), "▁", "▁▁", "▁h", "▁w", "th", "▁th", "▁the", "é"]
+    vocabulary = {piece: token for token, piece in enumerate([*named, *(f"<0x{b:02X}>" for b in range(256)), *pieces])}
+    merges = [("▁", "▁"), ("▁", "h"), ("▁", "w"), ("t", "h"), ("▁", "th"), ("▁th", "e")]
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    steps = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    tokenizer.decoder = decoders.Sequence([*steps, *([decoders.Strip(" ", 1, 0)] if strips else [])])
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+    wrapped.add_tokens([AddedToken("<think>"), AddedToken("[MARK]", special=True)])
+    return wrapped
+
+
 def make_llama(folder: Path, tokenizer: Any, **changes: Any) -> Path:
     """A causal model with 1,024 tokens of context and a chat template. changes: of its configuration."""
     import torch

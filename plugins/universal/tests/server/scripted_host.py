@@ -129,7 +129,8 @@ class Host:
             if text == "<fail>":
                 self.send(m.Failed(command.request_id, "out_of_memory", "Memory ran out.", hint="Use a smaller model."))
                 return
-            logprobs = (m.TokenLogprob(text, -0.5, ((text, -0.5), ("x", -1.0))),)
+            token = text.encode()
+            logprobs = (m.TokenLogprob(token, -0.5, ((token, -0.5), (b"x", -1.0), (b"\xf0\x9f", -2.0))),)
             self.send(m.Piece(command.request_id, index, text, () if command.sampling.logprobs is None else logprobs))
         limit = command.sampling.max_tokens
         reason = "length" if limit is not None and limit < len(pieces) else "stop"

@@ -91,7 +91,8 @@ def test_logprobs_come_with_their_tokens(shared):
     answer = shared.chat("a|b", logprobs=True, top_logprobs=2).json()
     first, second = answer["choices"][0]["logprobs"]["content"]
     assert (first["token"], first["logprob"], first["bytes"]) == ("a", -0.5, [97])
-    assert [top["token"] for top in second["top_logprobs"]] == ["b", "x"]
+    assert [top["token"] for top in second["top_logprobs"]] == ["b", "x", r"bytes:\xf0\x9f"]
+    assert second["top_logprobs"][2]["bytes"] == [0xF0, 0x9F]
     streamed = [c["choices"][0].get("logprobs") for c in chunks(shared.chat("a|b", logprobs=True, stream=True))]
     assert [entry["content"][0]["token"] for entry in streamed if entry] == ["a", "b"]
 

@@ -57,7 +57,10 @@ def test_logprobs_are_parallel_lists(shared):
     assert complete(shared, "ab|c", logprobs=2).json()["choices"][0]["logprobs"] == {
         "tokens": ["ab", "c"],
         "token_logprobs": [-0.5, -0.5],
-        "top_logprobs": [{"ab": -0.5, "x": -1.0}, {"c": -0.5, "x": -1.0}],
+        "top_logprobs": [
+            {"ab": -0.5, "x": -1.0, r"bytes:\xf0\x9f": -2.0},
+            {"c": -0.5, "x": -1.0, r"bytes:\xf0\x9f": -2.0},
+        ],
         "text_offset": [0, 2],
     }
 

@@ -73,6 +73,14 @@ def finite(logprob: float) -> float:
     return max(logprob, IMPOSSIBLE)
 
 
+def shown(token: bytes) -> str:
+    r"""Return a token's text; one that is no whole character as OpenAI writes it, such as `bytes:\xf0\x9f`."""
+    try:
+        return token.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token)
+
+
 class Answer:
     """A generation that is told as a chat completion. model: the name that the request used."""
 
@@ -197,12 +205,8 @@ def _logprob(token: TokenLogprob) -> dict[str, Any]:
     return {**_entry(token.token, token.logprob), "top_logprobs": top}
 
 
-def _entry(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": finite(logprob), "bytes": _bytes(text)}
-
-
-def _bytes(text: str) -> list[int]:
-    return list(text.encode())
+def _entry(token: bytes, logprob: float) -> dict[str, Any]:
+    return {"token": shown(token), "logprob": finite(logprob), "bytes": list(token)}
 
 
 def _as_dicts(delta: Delta) -> list[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from codecs import getincrementaldecoder
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.host.messages import Piece, TextPrompt, TokenLogprob
-from llamafarm_universal.server.chat_answer import finite
+from llamafarm_universal.server.chat_answer import finite, shown
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse
 from llamafarm_universal.server.generation import Generation, generate
@@ -112,12 +113,13 @@ def _append(choice: CompletionChoice, more: CompletionChoice) -> None:
 def _logprobs(tokens: tuple[TokenLogprob, ...], start: int) -> dict[str, Any]:
     """OpenAI's older shape: parallel lists."""
     offsets: list[int] = []
+    text = getincrementaldecoder("utf-8")(errors="replace")
     for token in tokens:
         offsets.append(start)
-        start += len(token.token)
+        start += len(text.decode(token.token))
     return {
-        "tokens": [token.token for token in tokens],
+        "tokens": [shown(token.token) for token in tokens],
         "token_logprobs": [finite(token.logprob) for token in tokens],
-        "top_logprobs": [{text: finite(value) for text, value in token.top} for token in tokens],
+        "top_logprobs": [{shown(other): finite(value) for other, value in token.top} for token in tokens],
         "text_offset": offsets,
     }

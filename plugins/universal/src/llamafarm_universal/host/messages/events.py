@@ -70,11 +70,14 @@ class Accepted:
 
 @dataclass(frozen=True)
 class TokenLogprob:
-    """One token with the natural logarithm of its probability, and the likeliest alternatives."""
+    """One token with the natural logarithm of its probability, and the likeliest alternatives.
 
-    token: str
+    token: the bytes that it adds to the text, which may be no whole character; so are the alternatives told.
+    """
+
+    token: bytes
     logprob: float
-    top: tuple[tuple[str, float], ...] = ()
+    top: tuple[tuple[bytes, float], ...] = ()
 
 
 @dataclass(frozen=True)

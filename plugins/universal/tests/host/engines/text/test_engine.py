@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from llamafarm_universal.host.messages import ChatPrompt, Finished, LoadSettings, ModelRef, TextPrompt
+from tiny_models import make_byte_fallback_tokenizer, make_llama
 
 NO_END = {2: -100.0}  # never <|im_end|>: the answer is as long as max_tokens
 GREEDY: dict[str, Any] = {"temperature": 0, "logit_bias": NO_END}
@@ -116,11 +117,51 @@ def test_log_probabilities_go_with_the_text(host: Any, llama: ModelRef) -> None:
     assert not any(piece.logprobs for piece in host.generate(llama, max_tokens=3, **GREEDY).pieces())
 
 
+@pytest.fixture(scope="module")
+def sentencepiece(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelRef, Any]:
+    """A model whose tokenizer spells in bytes what it has no piece for; and that tokenizer."""
+    tokenizer = make_byte_fallback_tokenizer(strips=True)
+    tokenizer.chat_template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    return ModelRef(str(make_llama(tmp_path_factory.mktemp("models") / "sentencepiece", tokenizer))), tokenizer
+
+
+def test_the_bytes_of_log_probabilities_are_those_of_the_text(host: Any, sentencepiece: tuple[ModelRef, Any]) -> None:
+    ref, tokenizer = sentencepiece
+    ends = dict.fromkeys(tokenizer.all_special_ids, -100.0)
+    answer = host.generate(ref, max_tokens=60, logprobs=5, temperature=9.0, seed=3, logit_bias=ends)
+    entries = [entry for piece in answer.pieces() for entry in piece.logprobs]
+    assert b"".join(entry.token for entry in entries).decode(errors="replace").rstrip("\ufffd") == answer.text()
+    half = [entry.token for entry in entries if not is_text(entry.token)]
+    assert half
+    assert all(len(token) == 1 for token in half)
+
+
+def is_text(token: bytes) -> bool:
+    return "\ufffd" not in token.decode(errors="replace")
+
+
+def test_a_continued_text_keeps_its_space_and_a_message_begins_without(
+    host: Any, sentencepiece: tuple[ModelRef, Any]
+) -> None:
+    ref, tokenizer = sentencepiece
+    the = {"max_tokens": 2, "temperature": 0, "logit_bias": {tokenizer.convert_tokens_to_ids("▁the"): 1000.0}}
+    message = {"role": "user", "content": "hello"}
+    assert host.generate(ref, "hello", **the).text() == " the the"
+    assert host.generate(ref, ChatPrompt((message,)), **the).text() == "the the"
+    going_on = ChatPrompt(
+        (message, {"role": "assistant", "content": "so"}),
+        template_options={"continue_final_message": True, "add_generation_prompt": False},
+    )
+    assert host.generate(ref, going_on, **the).text() == " the the"
+    answer = host.generate(ref, "hello", logprobs=1, **the)
+    assert [entry.token for piece in answer.pieces() for entry in piece.logprobs] == [b" the", b" the"]
+
+
 def test_log_probabilities_of_a_stop_text_are_not_shown_either(host: Any, llama: ModelRef) -> None:
     answer = host.generate(llama, max_tokens=40, logprobs=0, **GREEDY)
     entries = [entry.token for piece in answer.pieces() for entry in piece.logprobs]
     position = next(i for i in range(3, 30) if entries[i].isascii() and entries[i] not in entries[:i] and entries[i])
-    stop = entries[position]
+    stop = entries[position].decode()
     shown = host.generate(llama, max_tokens=40, logprobs=0, stop=(stop,), **GREEDY)
     assert len([entry for piece in shown.pieces() for entry in piece.logprobs]) <= position
 

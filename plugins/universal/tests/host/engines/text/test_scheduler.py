@@ -10,6 +10,7 @@ from llamafarm_universal.host.engines.text.sampling import Sampler, Settings
 from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopMatcher
+from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
 from llamafarm_universal.host.failure import RequestFailed
 
 
@@ -24,7 +25,7 @@ def sequences(tokenizer: Any) -> Any:
                 10,
                 frozenset(),
                 Sampler(Settings(), (), "cpu"),
-                Detokenizer(tokenizer),
+                Detokenizer(Vocabulary(tokenizer)),
                 StopMatcher(()),
             )
             for index in range(count)

@@ -13,9 +13,11 @@ from llamafarm_universal.host.engines.text.sampling import Sampler, log_probabil
 from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopMatcher
+from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
 from llamafarm_universal.host.failure import explained, refused
 from llamafarm_universal.host.messages import (
     Accepted,
+    ChatPrompt,
     Count,
     Counted,
     Embed,
@@ -23,7 +25,7 @@ from llamafarm_universal.host.messages import (
     Generate,
     LoadedModel,
     Piece,
-    TokenLogprob,
+    TextPrompt,
 )
 from llamafarm_universal.host.models.loader import Weights, load_weights
 from llamafarm_universal.host.models.plan import LoadPlan
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from llamafarm_universal.host.engines.embedding import EmbeddingEngine
+
+
+_CONTINUED = 64  # tokens of a prompt, special ones among them, that the text of an answer may depend on
 
 
 class TextEngine:
@@ -45,6 +50,7 @@ class TextEngine:
         self._weights = weights
         self._options = options
         self._limits = Limits.of(weights)
+        self._vocabulary = Vocabulary(weights.tokenizer)
         self._runner = Runner(weights.module, weights.plan.device)
         self._scheduler = Scheduler(options.max_sequences, options.max_waiting)
         self._emits: dict[str, Emit] = {}
@@ -109,7 +115,7 @@ class TextEngine:
                 max_tokens,
                 self._limits.end_tokens,
                 Sampler(settings, prompt, self._weights.plan.device, offset=index),
-                Detokenizer(self._weights.tokenizer),
+                Detokenizer(self._vocabulary, _continued(work.prompt, prompt)),
                 StopMatcher(sampling.stop),
             )
             for index in range(work.n)
@@ -135,7 +141,8 @@ class TextEngine:
     def _take(self, sequence: Sequence, logits: Tensor) -> None:
         emit = self._emits[sequence.request_id]
         token = sequence.sampler.choose(logits)
-        output = sequence.push(token, self._logprob(sequence.sampler.settings.logprobs, logits, token))
+        top = sequence.sampler.settings.logprobs
+        output = sequence.push(token, None if top is None else log_probabilities(logits, token, top))
         if output.text or output.logprobs:
             emit(Piece(sequence.request_id, sequence.index, output.text, output.logprobs))
         if output.reason:
@@ -152,22 +159,19 @@ class TextEngine:
         self.cancel(request_id)
         emit(explained(error, "generating text").event(request_id))
 
-    def _logprob(self, top: int | None, logits: Tensor, token: int) -> TokenLogprob | None:
-        if top is None:
-            return None
-        logprob, alternatives = log_probabilities(logits, token, top)
-        return TokenLogprob(self._text(token), logprob, tuple((self._text(other), log) for other, log in alternatives))
-
-    def _text(self, token: int) -> str:
-        text: str = self._weights.tokenizer.decode([token])
-        return text
-
     def _embedder(self) -> EmbeddingEngine:
         from llamafarm_universal.host.engines.embedding import EmbeddingEngine
 
         if self._embedding is None:
             self._embedding = EmbeddingEngine.sharing(self._weights, self._options)
         return self._embedding
+
+
+def _continued(prompt: ChatPrompt | TextPrompt, tokens: list[int]) -> list[int]:
+    """The tokens that an answer's text goes on from: none where it is a message of its own."""
+    if isinstance(prompt, ChatPrompt) and not prompt.template_options.get("continue_final_message"):
+        return []
+    return tokens[-_CONTINUED:]
 
 
 def _describe(weights: Weights, limits: Limits) -> LoadedModel:

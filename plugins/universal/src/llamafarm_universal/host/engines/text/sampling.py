@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_LOGPROBS = 20
+Scores = tuple[float, list[tuple[int, float]]]
+"""The log probability of a chosen token, and the likeliest tokens with theirs."""
 _GREEDY = 1e-5  # below this temperature drawing and taking the likeliest are the same, but for overflow
 
 
@@ -132,7 +134,7 @@ def _needs_history(settings: Settings) -> bool:
     return bool(penalties or settings.logit_bias)
 
 
-def log_probabilities(logits: Tensor, chosen: int, top: int) -> tuple[float, list[tuple[int, float]]]:
+def log_probabilities(logits: Tensor, chosen: int, top: int) -> Scores:
     """Natural logarithms of the model's own probabilities, before temperature, penalties and bias.
 
     Returns that of the chosen token, and the `top` likeliest tokens with theirs.

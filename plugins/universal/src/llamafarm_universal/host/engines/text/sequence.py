@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
-from llamafarm_universal.host.engines.text.sampling import Sampler
+from llamafarm_universal.host.engines.text.sampling import Sampler, Scores
 from llamafarm_universal.host.engines.text.stop import StopMatcher
 from llamafarm_universal.host.messages import TokenLogprob
 
@@ -60,21 +60,27 @@ class Sequence:
     def prefilling(self) -> bool:
         return self.done < len(self.prompt)
 
-    def push(self, token: int, logprob: TokenLogprob | None) -> Output:
+    def push(self, token: int, scores: Scores | None) -> Output:
         """Take the next token: its text, as far as it can be sent, and whether the sequence has ended."""
         self.count += 1
         self.last_token = token
         if token in self._end_tokens:
             return self._ended("stop", self._detokenizer.flush())
+        logprob = None if scores is None else self._logprob(token, scores)
         text = self._detokenizer.push(token)
         if logprob is not None:
             # A token that ends text held back so far begins behind that text.
-            begin = max(self._decoded, self._decoded + len(text) - len(logprob.token))
-            self._logprobs.append((begin, logprob))
+            own = len(logprob.token.decode(errors="replace"))
+            self._logprobs.append((self._decoded + max(0, len(text) - own), logprob))
         if self.count >= self._max_tokens:
             return self._ended("length", text + self._detokenizer.flush())
         safe, found = self._advance(text)
         return self._output(safe, "stop" if found else None)
+
+    def _logprob(self, token: int, scores: Scores) -> TokenLogprob:
+        logprob, alternatives = scores
+        spelled = self._detokenizer.bytes_of
+        return TokenLogprob(spelled(token), logprob, tuple((spelled(other), value) for other, value in alternatives))
 
     def _ended(self, reason: Reason, text: str) -> Output:
         safe, found = self._advance(text)
