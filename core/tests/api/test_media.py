@@ -1,4 +1,4 @@
-"""Pictures, sound and scores: the official client works against our API, and every wrong field is named."""
+"""Pictures, sound, scores and classes: the official client works against our API, and every wrong field is named."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Media(ScriptedProvider):
         call.headers["x-ratelimit-remaining-requests"] = "9"
         return self.answer
 
-    rerank = score = value
+    rerank = score = classify = find_entities = value
 
     async def _pieces(self, pieces):
         for piece in pieces:
@@ -288,18 +288,23 @@ def until_closed(shop_provider):
     return wait
 
 
-# Scores
+# Scores and classes
 
 
 RANKED = {"model": "m", "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]}
 SCORES = {"object": "list", "data": [{"index": 0, "object": "score", "score": 0.5}], "model": "m"}
+CLASSES = {"data": [{"index": 0, "label": "good", "probs": [0.9, 0.1], "labels": ["good", "bad"]}], "model": "m"}
+NAME = {"label": "PER", "text": "Ada", "start": 0, "end": 3, "score": 0.9}
+NAMES = {"data": [{"index": 0, "entities": [NAME]}], "model": "m"}
 
 
 @pytest.mark.parametrize(("path", "request_", "answer"), [
     ("/rerank", {"query": "Who?", "documents": ["You.", {"text": "I."}], "top_n": 2}, RANKED),
     ("/score", {"text_1": "Who?", "text_2": ["You."], "truncate_prompt_tokens": 8}, SCORES),
+    ("/classify", {"input": ["Fine."], "candidate_labels": ["good", "bad"], "multi_label": False}, CLASSES),
+    ("/ner", {"input": "Ada wrote it.", "aggregation_strategy": "max"}, NAMES),
 ])  # fmt: skip
-def test_documents_and_texts_are_compared(answering, plain, path, request_, answer):
+def test_texts_are_compared_and_classified(answering, plain, path, request_, answer):
     client = answering(answer)
     found = plain.post(path, json={"model": "small", **request_})
     assert (found.status_code, found.json()) == (200, answer)
@@ -320,6 +325,8 @@ BODIES = {
     "/audio/speech": {"input": "Hello."},
     "/rerank": {"query": "Who?", "documents": ["You."]},
     "/score": {"text_1": "Who?", "text_2": "You."},
+    "/classify": {"input": "Fine."},
+    "/ner": {"input": ["Ada wrote it."]},
 }
 
 
@@ -374,6 +381,10 @@ WRONG = {
     "/audio/speech": {"input": ["a"], "voice": 3, "speed": "fast", "stream_format": "wav", "response_format": {}},
     "/rerank": {"query": ["a"], "documents": "You.", "top_n": 0, "return_documents": "yes"},
     "/score": {"text_1": 1, "text_2": [1]},
+    "/classify": {
+        "input": [], "candidate_labels": "good", "hypothesis_template": 1, "multi_label": "no", "use_activation": 0,
+    },
+    "/ner": {"input": [1], "aggregation_strategy": "last"},
 }  # fmt: skip
 
 

@@ -7,11 +7,13 @@ from typing import get_args, get_type_hints
 import pytest
 from llamafarm.wire.operations import (
     CHAT,
+    CLASSIFY,
     COMPLETIONS,
     EMBEDDINGS,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
+    NER,
     OPERATIONS,
     RERANK,
     SCORE,
@@ -55,6 +57,8 @@ def test_no_two_operations_share_a_name_a_method_or_a_path():
         (SPEECH, ("input",)),
         (RERANK, ("query", "documents")),
         (SCORE, ("text_1", "text_2")),
+        (CLASSIFY, ("input",)),
+        (NER, ("input",)),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -78,7 +82,7 @@ def test_what_carries_files_travels_as_a_form_and_nothing_else_does(operation):
     ("returns", "operations"),
     [
         ("reply", {CHAT, COMPLETIONS}),
-        ("value", {EMBEDDINGS, RERANK, SCORE}),
+        ("value", {EMBEDDINGS, RERANK, SCORE, CLASSIFY, NER}),
         ("content", {IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS, SPEECH}),
     ],
 )

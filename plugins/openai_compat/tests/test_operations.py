@@ -1,4 +1,4 @@
-"""Pictures, sound, rerank and score: how they are asked for, and what counts as their answer."""
+"""Pictures, sound, rerank, score, classes and entities: how they are asked for, and what counts as their answer."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pytest
 from llamafarm.errors import ModelNotFound, ProviderError, RateLimited, UpstreamError
 from llamafarm.wire import Unparsed, parsed, sse
 from llamafarm.wire.operations import (
+    CLASSIFY,
     EMBEDDINGS,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
+    NER,
     RERANK,
     SCORE,
     SPEECH,
@@ -49,6 +51,10 @@ def sending(content: bytes, media_type: str) -> Script:
 
 def ranked(*scores: tuple[int, float]) -> dict[str, Any]:
     return {"model": "m", "results": [{"index": at, "relevance_score": score} for at, score in scores]}
+
+
+def models(owned_by: str = "acme") -> Script:
+    return answering({"object": "list", "data": [{"id": "gpt-x", "object": "model", "owned_by": owned_by}]})
 
 
 def parts_of(asked: Asked) -> list[tuple[str, str | None, bytes]]:
@@ -308,6 +314,27 @@ async def test_scores_are_as_many_as_there_are_pairs():
             await ask(asking, SCORE, text_1="q", text_2="a")
 
 
+async def test_texts_are_classified_and_names_found_in_them():
+    classes = {"data": [{"index": 0, "label": "good", "probs": [0.25, 0.75], "num_classes": 2}]}
+    name = {"label": "PER", "text": "Ada", "start": 0, "end": 3, "score": 0.9}
+    names = {"data": [{"index": 0, "entities": [name]}, {"index": 1, "entities": []}]}
+    async with ScriptedUpstream(models(), answering(classes), answering(names)) as upstream, Asking(upstream) as asking:
+        assert await ask(asking, CLASSIFY, input="Fine.") == classes
+        assert await ask(asking, NER, input=["Ada wrote it.", "It rains."]) == names
+        assert [request.path for request in upstream.requests] == ["/v1/models", "/v1/classify", "/v1/ner"]
+
+
+async def test_a_server_that_classifies_at_its_root_is_asked_there():
+    classes = {"data": [{"index": 0, "label": "good", "probs": [0.25, 0.75]}]}
+    failed = {"error": {"message": "no such model", "code": "model_not_found"}}
+    scripts = models(owned_by="vllm"), answering(classes), answering(failed)
+    async with ScriptedUpstream(*scripts) as upstream, Asking(upstream) as asking:
+        assert await ask(asking, CLASSIFY, input="Fine.") == classes
+        with pytest.raises(ModelNotFound, match="no such model"):
+            await ask(asking, CLASSIFY, input="Fine.")
+        assert [request.path for request in upstream.requests] == ["/v1/models", "/classify", "/classify"]
+
+
 @pytest.mark.parametrize(
     "operation, answer, told",
     [
@@ -318,13 +345,24 @@ async def test_scores_are_as_many_as_there_are_pairs():
         (RERANK, {"results": [{"index": at} for at in range(3)]}, "without a `relevance_score`"),
         (SCORE, {"data": [{"index": 0, "score": "high"}]}, "a score that is no number"),
         (SCORE, {"data": None}, "0 scores for 3 pairs"),
+        (CLASSIFY, {"data": [{"index": 0, "label": "a", "probs": [1.0, 0.0]}]}, "1 classes for 2 texts"),
+        (CLASSIFY, {"data": [{"index": 0, "label": "a", "probs": ["high"]}]}, "a class without `probs`"),
+        (CLASSIFY, {"data": [{"index": 0, "label": "c", "probs": [1.0, 0.0]}] * 2}, "in place of `candidate_labels`"),
+        (NER, {"data": [{"index": 0, "entities": []}]}, "1 lists of entities for 2 texts"),
+        (NER, {"data": [{"index": 0, "entities": [{"entity_group": "PER"}]}]}, "an entity that is none"),
     ],
 )
 async def test_results_that_are_missing_or_wrong_are_an_error_that_says_what_came(
     operation: Operation, answer: Mapping[str, Any], told: str
 ):
-    requests = {"rerank": {"query": "q", "documents": DOCUMENTS}, "score": {"text_1": "q", "text_2": DOCUMENTS}}
-    async with ScriptedUpstream(answering(answer)) as upstream, Asking(upstream) as asking:
+    requests = {
+        "rerank": {"query": "q", "documents": DOCUMENTS},
+        "score": {"text_1": "q", "text_2": DOCUMENTS},
+        "classify": {"input": ["one", "two"], "candidate_labels": ["a", "b"]},
+        "ner": {"input": ["one", "two"]},
+    }
+    scripts = [models(), answering(answer)] if operation is CLASSIFY else [answering(answer)]
+    async with ScriptedUpstream(*scripts) as upstream, Asking(upstream) as asking:
         with pytest.raises(UpstreamError, match=told) as caught:
             await ask(asking, operation, **requests[operation.name])
         assert "openai (model gpt-x)" in caught.value.message

@@ -17,6 +17,13 @@ from llamafarm.wire.chat import FinishReason as FinishReason
 from llamafarm.wire.chat import Message as Message
 from llamafarm.wire.chat import ToolCallDelta as ToolCallDelta
 from llamafarm.wire.chat import Usage as Usage
+from llamafarm.wire.classify import Classification as Classification
+from llamafarm.wire.classify import ClassifyRequest as ClassifyRequest
+from llamafarm.wire.classify import ClassifyResponse as ClassifyResponse
+from llamafarm.wire.classify import Entities as Entities
+from llamafarm.wire.classify import Entity as Entity
+from llamafarm.wire.classify import NerRequest as NerRequest
+from llamafarm.wire.classify import NerResponse as NerResponse
 from llamafarm.wire.completion import Completion as Completion
 from llamafarm.wire.completion import CompletionChoice as CompletionChoice
 from llamafarm.wire.completion import CompletionRequest as CompletionRequest
@@ -30,11 +37,13 @@ from llamafarm.wire.image import ImageRequest as ImageRequest
 from llamafarm.wire.image import ImagesResponse as ImagesResponse
 from llamafarm.wire.image import ImageVariationRequest as ImageVariationRequest
 from llamafarm.wire.operations import CHAT as CHAT
+from llamafarm.wire.operations import CLASSIFY as CLASSIFY
 from llamafarm.wire.operations import COMPLETIONS as COMPLETIONS
 from llamafarm.wire.operations import EMBEDDINGS as EMBEDDINGS
 from llamafarm.wire.operations import IMAGE_EDITS as IMAGE_EDITS
 from llamafarm.wire.operations import IMAGE_VARIATIONS as IMAGE_VARIATIONS
 from llamafarm.wire.operations import IMAGES as IMAGES
+from llamafarm.wire.operations import NER as NER
 from llamafarm.wire.operations import OPERATIONS as OPERATIONS
 from llamafarm.wire.operations import RERANK as RERANK
 from llamafarm.wire.operations import SCORE as SCORE

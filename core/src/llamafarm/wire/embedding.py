@@ -14,14 +14,17 @@ class EmbeddingRequest(TypedDict):
 
     input: a text or its token ids, or a list of either: one vector for each. encoding_format: lists of floats, or
     base64 of their little-endian float32 bytes. dimensions: the length of the vectors, where the model has a choice.
+    input_type: what the texts are, `query` or `document`, for models that embed the two differently.
 
-    Source: OpenAI's API reference, "Create embeddings".
+    Source: OpenAI's API reference, "Create embeddings"; of `input_type` Cohere's, Voyage's and NVIDIA's, whose names of
+    the types differ.
     """
 
     input: str | list[str] | list[int] | list[list[int]]
     model: NotRequired[str]
     encoding_format: NotRequired[Literal["float", "base64"] | None]
     dimensions: NotRequired[int | None]
+    input_type: NotRequired[str | None]
     user: NotRequired[str | None]
 
 

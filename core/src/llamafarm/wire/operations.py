@@ -12,6 +12,7 @@ from typing import Any, Literal, NotRequired, get_origin, get_type_hints
 
 from llamafarm.wire.audio import SpeechRequest, Transcription, TranscriptionRequest, TranslationRequest
 from llamafarm.wire.chat import ChatChunk, ChatCompletion, ChatRequest
+from llamafarm.wire.classify import ClassifyRequest, ClassifyResponse, NerRequest, NerResponse
 from llamafarm.wire.completion import Completion, CompletionRequest
 from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
 from llamafarm.wire.image import ImageEditRequest, ImageRequest, ImagesResponse, ImageVariationRequest
@@ -100,6 +101,10 @@ RERANK = Operation("rerank", "rerank", "/rerank", RerankRequest, RerankResponse)
 """Documents, put in order."""
 SCORE = Operation("score", "score", "/score", ScoreRequest, ScoreResponse)
 """Texts, compared."""
+CLASSIFY = Operation("classify", "classify", "/classify", ClassifyRequest, ClassifyResponse)
+"""Texts, sorted into classes."""
+NER = Operation("ner", "find_entities", "/ner", NerRequest, NerResponse)
+"""Names of persons, places and so on, found in texts."""
 
 OPERATIONS: tuple[Operation, ...] = (
     CHAT,
@@ -113,6 +118,8 @@ OPERATIONS: tuple[Operation, ...] = (
     SPEECH,
     RERANK,
     SCORE,
+    CLASSIFY,
+    NER,
 )
 """All rows of the table."""
 

@@ -94,6 +94,11 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def _are_texts(value: Any) -> bool:
+    """Whether it is a text, or a list of at least one."""
+    return isinstance(value, str) or (_is_texts(value) and bool(value))
+
+
 def _is_input(value: Any) -> bool:
     """Whether it is texts or token ids, one or several."""
     items = value if isinstance(value, list) else [value]
@@ -139,6 +144,7 @@ def _be(expected: str, accepts: Callable[[Any], bool]) -> Check:
 _text = _be("a text", lambda value: isinstance(value, str))
 _object = _be("an object", lambda value: isinstance(value, dict))
 _texts = _be("a list of texts", _is_texts)
+_inputs = _be("a text or a list of at least one text", _are_texts)
 
 BY_TYPE: Mapping[Any, Check] = {
     str: _text,
@@ -176,6 +182,9 @@ BY_NAME: Mapping[str, Check] = {
     "partial_images": _integer(0),
     "logprobs": _be("true, false or a whole number", lambda value: isinstance(value, bool) or _is_count(value)),
     "timestamp_granularities": _texts,
+    "classify.input": _inputs,
+    "ner.input": _inputs,
+    "candidate_labels": _be("a list of at least one text", lambda value: _is_texts(value) and bool(value)),
     "chat.response_format": _be("an object with a `type`", lambda value: _is_parts([value])),
 }
 """The rules that say more than the type: by the field's name, or by `OPERATION.NAME`."""

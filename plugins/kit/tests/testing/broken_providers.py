@@ -129,6 +129,12 @@ class AcmeMedia(Acme):
     async def score(self, request, call):
         return await self.upstream.post_json("/score", request, call)
 
+    async def classify(self, request, call):
+        return await self.upstream.post_json("/classify", request, call)
+
+    async def find_entities(self, request, call):
+        return await self.upstream.post_json("/ner", request, call)
+
     async def content(self, path, body, call, *, form=False):
         answer = await self.upstream.open_stream(path, body, call, form=form)
         return await read_content(self.upstream, answer)
@@ -293,6 +299,20 @@ class OneScore(AcmeMedia):
     async def score(self, request, call):
         answer = await super().score(request, call)
         return {**answer, "data": answer["data"][:1]}
+
+
+class OneClass(AcmeMedia):
+    async def classify(self, request, call):
+        answer = await super().classify(request, call)
+        return {**answer, "data": answer["data"][:1]}
+
+
+class CountsFromOne(AcmeMedia):
+    async def find_entities(self, request, call):
+        answer = await super().find_entities(request, call)
+        for row in answer["data"]:
+            row["entities"] = [{**name, "start": name["start"] + 1} for name in row["entities"]]
+        return answer
 
 
 class WorstFirst(AcmeMedia):

@@ -26,6 +26,7 @@ _TEXTS = {
     "response_format": Field("mapped", "`json_object` and `json_schema`"),
     "reasoning_effort": Field("mapped", "the model's template decides"),
     "dimensions": Field("refused", "the vectors come in the model's own length, whatever is asked"),
+    "input_type": Field("refused", "queries and documents are embedded alike; a prefix in `input` tells them apart"),
     "user": Field("advisory", "Lemonade does not tell users apart"),
     "metadata": Field("advisory", "Lemonade stores nothing"),
     "store": Field("advisory", "Lemonade stores nothing"),

@@ -43,6 +43,9 @@ PARAMETERS = Parameters(
         "store": Field("advisory", "Ollama stores nothing"),
         # embeddings
         "input": Field("mapped", "input: texts, no token ids"),
+        "input_type": Field(
+            "refused", "Ollama embeds queries and documents alike; a prefix in `input` tells them apart"
+        ),
         "encoding_format": Field("mapped", "Ollama sends floats; base64 is made of them here"),
     },
     native={

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from llamafarm.wire import EMBEDDINGS, RERANK, SCORE, Operation
+from llamafarm.wire import CLASSIFY, EMBEDDINGS, NER, RERANK, SCORE, Operation
 
 _NUMBERS = re.compile(rb'"embedding"\s*:\s*\[\s*[-0-9][-+0-9.eE,\s]*\]')
 _BASE64 = re.compile(rb'"embedding"\s*:\s*"[A-Za-z0-9+/]+=*"')
@@ -98,6 +98,33 @@ def _ranks(request: Mapping[str, Any], answer: dict[str, Any]) -> str | None:
     return _counted(len(rows), wanted, "results", "documents" if wanted == count else "that were asked for")
 
 
+def _classes(request: Mapping[str, Any], answer: dict[str, Any]) -> str | None:
+    """A class for each text. A server that does not know `candidate_labels` answers with classes of its own."""
+    rows = _items(answer, "data")
+    wanted = request.get("candidate_labels")
+    for row in rows:
+        probs = row.get("probs")
+        if not isinstance(probs, list) or not probs or not all(map(_is_number, probs)):
+            return "a class without `probs`"
+        if wanted and (len(probs) != len(wanted) or row.get("label") not in wanted):
+            return "classes of its own in place of `candidate_labels`"
+    return _counted(len(rows), _inputs(request["input"]), "classes", "texts")
+
+
+def _names(request: Mapping[str, Any], answer: dict[str, Any]) -> str | None:
+    rows = _items(answer, "data")
+    for row in rows:
+        entities = row.get("entities")
+        if not isinstance(entities, list) or not all(map(_is_entity, entities)):
+            return "an entity that is none"
+    return _counted(len(rows), _inputs(request["input"]), "lists of entities", "texts")
+
+
+def _is_entity(value: Any) -> bool:
+    wanted = {"label": str, "text": str, "start": int, "end": int}
+    return isinstance(value, dict) and all(isinstance(value.get(name), kind) for name, kind in wanted.items())
+
+
 def _items(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     found = answer.get(name)
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
@@ -111,4 +138,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_CHECKS: Mapping[str, Check] = {EMBEDDINGS.name: _embeddings, RERANK.name: _ranks, SCORE.name: _scores}
+_CHECKS: Mapping[str, Check] = {
+    EMBEDDINGS.name: _embeddings,
+    RERANK.name: _ranks,
+    SCORE.name: _scores,
+    CLASSIFY.name: _classes,
+    NER.name: _names,
+}

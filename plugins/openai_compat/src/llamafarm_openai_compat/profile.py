@@ -56,7 +56,8 @@ class Profile:
     parameters: what it does with each field. limits: numbers above which it takes a smaller one without a word. parts:
     kinds of message parts that it leaves out without a word, and why. reasoning: where the model's thoughts stand in a
     message, the first that is there. models, health: paths from the server's root, of a list that says more than
-    `/models`, and of its health. hints: what to do about its refusals.
+    `/models`, and of its health. at_root: the names of operations that it serves at its root and not below `/v1`.
+    hints: what to do about its refusals.
     """
 
     name: ProfileName
@@ -74,6 +75,7 @@ class Profile:
     reasoning: tuple[str, ...] = ()
     models: str | None = None
     health: str | None = None
+    at_root: frozenset[str] = frozenset()
     hints: tuple[Hint, ...] = ()
 
     @property

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from llamafarm import Field, Parameters
+from llamafarm.wire import CLASSIFY
 
 from llamafarm_openai_compat.profile import Hint, Profile, ProfileName, Rows, Structured
 
@@ -53,7 +54,7 @@ _NO_GUIDED = Field(
 VLLM = Profile(
     name="vllm",
     title="vLLM",
-    source="vLLM 0.32 [run]; `owned_by`, `best_of`: its source; `reasoning`: its documents",
+    source="vLLM 0.32 [run]; `owned_by`, `best_of`, `/classify`: its source; `reasoning`: its documents",
     owned_by=frozenset({"vllm"}),
     structured=Structured(
         "json_schema",
@@ -63,10 +64,18 @@ VLLM = Profile(
     parameters=Parameters(
         fields={
             **_texts(dict.fromkeys(_GUIDED, _NO_GUIDED)),
-            **_refused("vLLM does not know it and ignores it", best_of=(1,)),
+            **_refused(
+                "vLLM does not know it and ignores it",
+                best_of=(1,),
+                candidate_labels=(),
+                hypothesis_template=(),
+                multi_label=(False,),
+                **{"embeddings.input_type": ()},
+            ),
         }
     ),
     reasoning=("reasoning", "reasoning_content"),
+    at_root=frozenset({CLASSIFY.name}),
     hints=(
         Hint(
             "Start vLLM with --enable-auto-tool-choice and --tool-call-parser NAME, or send no `tools`.",
@@ -131,7 +140,10 @@ LLAMA_CPP = Profile(
     server="llama.cpp",
     structured=Structured("json_schema", "`json_schema` and `json_object` are held to by a grammar"),
     parameters=Parameters(
-        fields=_refused("the vectors of llama.cpp come in the model's own length, whatever is asked", dimensions=())
+        fields={
+            **_refused("the vectors of llama.cpp come in the model's own length, whatever is asked", dimensions=()),
+            **_refused("llama.cpp embeds queries and documents alike", **{"embeddings.input_type": ()}),
+        }
     ),
     reasoning=("reasoning_content",),
     health="/health",

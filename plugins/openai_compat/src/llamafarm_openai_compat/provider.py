@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from llamafarm import Call, Content, Endpoint, Health, ModelInfo, Reply
@@ -11,23 +12,29 @@ from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, Pr
 from llamafarm.http import HttpUpstream, ReadError, read_reply
 from llamafarm.wire import (
     CHAT,
+    CLASSIFY,
     COMPLETIONS,
     EMBEDDINGS,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
+    NER,
     RERANK,
     SCORE,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
     ChatRequest,
+    ClassifyRequest,
+    ClassifyResponse,
     CompletionRequest,
     EmbeddingRequest,
     EmbeddingResponse,
     ImageEditRequest,
     ImageRequest,
     ImageVariationRequest,
+    NerRequest,
+    NerResponse,
     Operation,
     RerankRequest,
     RerankResponse,
@@ -89,6 +96,14 @@ class OpenAIProvider:
         """Ask how well texts fit each other. Raises ProviderError."""
         return cast("ScoreResponse", await self._value(SCORE, request, call))
 
+    async def classify(self, request: ClassifyRequest, call: Call) -> ClassifyResponse:
+        """Ask for the classes of texts. Raises ProviderError."""
+        return cast("ClassifyResponse", await self._value(CLASSIFY, request, call))
+
+    async def find_entities(self, request: NerRequest, call: Call) -> NerResponse:
+        """Ask for the names in texts. Raises ProviderError."""
+        return cast("NerResponse", await self._value(NER, request, call))
+
     async def generate_image(self, request: ImageRequest, call: Call) -> Content:
         """Ask for pictures. Raises ProviderError."""
         return await self._content(IMAGES, request, call)
@@ -138,7 +153,7 @@ class OpenAIProvider:
     async def ask_value(
         self, operation: Operation, request: Mapping[str, Any], call: Call, model: str
     ) -> dict[str, Any]:
-        """Ask `model` for an operation that answers with a value: embeddings, rerank, score.
+        """Ask `model` for an operation that answers with a value: embeddings, rerank, score, classes, entities.
 
         Raises ProviderError, also where there are not as many results as were asked for.
         """
@@ -150,7 +165,8 @@ class OpenAIProvider:
         self, operation: Operation, request: Mapping[str, Any], answer: dict[str, Any], model: str
     ) -> dict[str, Any]:
         if read_envelope(answer):
-            raise self.upstream.in_band(self.endpoint.address + operation.path, answer)
+            at = "" if "://" in operation.path else self.endpoint.address
+            raise self.upstream.in_band(at + operation.path, answer)
         if wrong := wrong_with(operation, request, answer):
             named = self.endpoint.named(model)
             raise UpstreamError(
@@ -219,6 +235,8 @@ class OpenAIProvider:
         """Ask with the request as the server's profile takes it. Raises InvalidRequest, and ProviderError."""
         profile = await self.recognition.profile(request, operation, call)
         body = fitted(request, operation, profile, call.headers, self.endpoint.provider)
+        if operation.name in profile.at_root:
+            operation = replace(operation, path=self._root() + operation.path)
         try:
             return await ask(operation, body, call, call.entry.model)
         except ConnectionFailed:

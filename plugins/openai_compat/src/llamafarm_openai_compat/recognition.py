@@ -22,6 +22,7 @@ AGAIN_SECONDS = 30.0
 """After an answer that did not come, the server is taken as it is for so long."""
 
 _TREATED = frozenset[str]().union(*(profile.treated for profile in ASKED))
+_AT_ROOT = frozenset[str]().union(*(profile.at_root for profile in ASKED))
 
 
 class Recognition:
@@ -41,9 +42,9 @@ class Recognition:
         """The server's profile, as far as this request needs it: one that every server treats alike asks nobody."""
         if self.known is not None:
             return self.known
-        if _TREATED.isdisjoint(request) or not any(is_treated(request, operation, one) for one in ASKED):
-            return GENERIC
-        return await self._found_out(call)
+        if operation.name in _AT_ROOT or _is_treated_somewhere(request, operation):
+            return await self._found_out(call)
+        return GENERIC
 
     def learn(self, rows: Rows, server: str) -> Profile:
         """Recognise the server by its list of models. server: the header `Server` of that answer.
@@ -102,6 +103,10 @@ async def listing(upstream: HttpUpstream, path: str = "/models", *, within: floa
         if not isinstance(rows, list):
             raise answer.broken(f"is no list of models: {str(body)[:200]}")
         return [row for row in rows if isinstance(row, dict)], str(answer.headers.get("server", ""))
+
+
+def _is_treated_somewhere(request: Mapping[str, Any], operation: Operation) -> bool:
+    return not _TREATED.isdisjoint(request) and any(is_treated(request, operation, one) for one in ASKED)
 
 
 def _told(endpoint: Endpoint) -> Profile | None:

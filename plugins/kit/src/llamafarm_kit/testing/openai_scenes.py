@@ -1,7 +1,7 @@
 """The scenes of a contract as a server plays them that speaks the OpenAI wire.
 
 Source: OpenAI's API reference, "Chat completions", "Completions", "Embeddings", "Images", "Audio", "Models"
-and "Error codes"; vLLM's documents, "Re-rank API" and "Score API".
+and "Error codes"; vLLM's documents, "Re-rank API", "Score API" and "Classification API".
 """
 
 from __future__ import annotations
@@ -116,6 +116,8 @@ class _Server:
             await self._content(asked, peer)
         elif _asks(asked, "/rerank") or _asks(asked, "/score"):
             await peer.answer(200, self._scores(asked))
+        elif _asks(asked, "/classify") or _asks(asked, "/ner"):
+            await peer.answer(200, self._classes(asked))
         elif not _asks(asked, "/completions"):
             await peer.answer(404, {"error": {"message": f"There is no {asked.path} here.", "type": "not_found"}})
         elif asked.body.get("stream"):
@@ -142,6 +144,18 @@ class _Server:
             return {"id": "answer-1", "object": "list", "model": self.model, "data": rows}
         places = reversed(range(len(asked.body["documents"])))
         return {"model": self.model, "results": [{"index": at, "relevance_score": float(at)} for at in places]}
+
+    def _classes(self, asked: Asked) -> dict[str, Any]:
+        """Every text is of the last class, and begins with a name."""
+        texts = asked.body["input"] if isinstance(asked.body["input"], list) else [asked.body["input"]]
+        if _asks(asked, "/classify"):
+            labels = asked.body.get("candidate_labels") or ["a", "b"]
+            probs = [float(label == labels[-1]) for label in labels]
+            rows = [{"index": at, "label": labels[-1], "probs": probs} for at in range(len(texts))]
+        else:
+            name = {"label": "NAME", "start": 0, "end": 3, "score": 0.5}
+            rows = [{"index": at, "entities": [{**name, "text": text[:3]}]} for at, text in enumerate(texts)]
+        return {"object": "list", "model": self.model, "data": rows}
 
     def _listed(self) -> dict[str, Any]:
         return {"id": self.model, "object": "model", "created": 1, "owned_by": "contract"}

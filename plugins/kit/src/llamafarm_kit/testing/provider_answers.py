@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from llamafarm.wire import (
     CHAT,
+    CLASSIFY,
     EMBEDDINGS,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
+    NER,
     RERANK,
     SCORE,
     SPEECH,
@@ -119,6 +121,21 @@ class ProviderAnswers(ProviderSetup):
                     rows = (await asking.ask(SCORE, text_2=texts))["data"]
                     assert [row["index"] for row in rows] == [*range(count)], f"not {count} scores: {rows}"
                     assert all(isinstance(row["score"], int | float) for row in rows), f"no number: {rows}"
+
+    async def test_there_are_classes_and_names_for_each_text(self) -> None:
+        async with self.asking(Scene.READY) as asking:
+            for inputs, count in ((["One text.", "Another text."], 2), ("One text.", 1)):
+                if CLASSIFY in asking.operations:
+                    rows = (await asking.ask(CLASSIFY, input=inputs))["data"]
+                    assert [row["index"] for row in rows] == [*range(count)], f"not {count} classes: {rows}"
+                    assert all(row["probs"] for row in rows), f"a class without `probs`: {rows}"
+                if NER in asking.operations:
+                    rows = (await asking.ask(NER, input=inputs))["data"]
+                    assert [row["index"] for row in rows] == [*range(count)], f"not {count} lists of names: {rows}"
+                    texts = [inputs] if isinstance(inputs, str) else inputs
+                    for text, row in zip(texts, rows, strict=True):
+                        found = [text[name["start"] : name["end"]] for name in row["entities"]]
+                        assert found == [name["text"] for name in row["entities"]], f"names from elsewhere: {row}"
 
     async def test_pictures_come_as_the_runtime_made_them(self) -> None:
         async with self.asking(Scene.READY) as asking:

@@ -16,11 +16,13 @@ from llamafarm.providers.base import operations
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, ignored_by
 from llamafarm.wire import (
     CHAT,
+    CLASSIFY,
     COMPLETIONS,
     EMBEDDINGS,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
+    NER,
     OPERATIONS,
     RERANK,
     SCORE,
@@ -52,6 +54,8 @@ REQUESTS: Mapping[Operation, Mapping[str, Any]] = {
     SPEECH: {"input": QUESTION, "voice": "alloy"},
     RERANK: {"query": QUESTION, "documents": ["One text.", "Another text."]},
     SCORE: {"text_1": QUESTION, "text_2": ["One text.", "Another text."]},
+    CLASSIFY: {"input": ["One text.", "Another text."]},
+    NER: {"input": ["One text.", "Another text."]},
 }
 """The smallest request of each operation."""
 
