@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from llamafarm.errors import PluginError
-from llamafarm.plugins.limit import Limit, TooSlow
+from llamafarm.plugins.limit import TooSlow, run_within
 from llamafarm.plugins.manager import PluginManager
 
 
@@ -24,23 +24,21 @@ def status(name: str, **environ: str):
 
 
 def test_work_that_ends_in_time_returns_and_raises_as_ever():
-    limit = Limit(20)
-    assert limit.run(lambda: 3) == 3
+    assert run_within(20, lambda: 3) == 3
     with pytest.raises(SystemExit, match="no licence"):
-        limit.run(lambda: exec("raise SystemExit('no licence')"))
-    assert limit.run(lambda: 4) == 4
+        run_within(20, lambda: exec("raise SystemExit('no licence')"))
+    assert run_within(20, lambda: 4) == 4
 
 
 def test_without_a_limit_work_runs_where_it_is_called():
-    assert Limit(None).run(threading.current_thread) is threading.current_thread()
+    assert run_within(None, threading.current_thread) is threading.current_thread()
 
 
 def test_work_that_does_not_end_in_time_is_left_behind_and_the_next_is_done(gate):
-    limit = Limit(0.05)
     stuck = []
     with pytest.raises(TooSlow, match=r"longer than 0\.05 seconds"):
-        limit.run(lambda: stuck.append(threading.current_thread()) or gate.wait())
-    assert Limit(20).run(lambda: 3) == limit.run(lambda: 3) == 3
+        run_within(0.05, lambda: stuck.append(threading.current_thread()) or gate.wait())
+    assert run_within(20, lambda: 3) == run_within(0.05, lambda: 3) == 3
     gate.set()
     stuck[0].join(20)
     assert not stuck[0].is_alive()

@@ -13,7 +13,7 @@ from llamafarm.cli.output import json_option, print_json, print_table
 from llamafarm.errors import UsageError
 
 if TYPE_CHECKING:
-    from llamafarm.plugins.loader import PluginStatus
+    from llamafarm.plugins.status import PluginStatus
 
 
 @click.group(cls=LazyGroup, prefix="plugins.")

@@ -14,29 +14,23 @@ class TooSlow(Exception):
     """It took longer than it may; the message says how long that is."""
 
 
-class Limit:
-    """Runs work in a thread beside the one that waits for it, for at most `seconds`.
+def run_within(seconds: float | None, work: Callable[[], Result]) -> Result:
+    """Return what `work` returns, or raise what it raises, or TooSlow after that many seconds.
 
-    Python cannot end a thread: one that is too slow is left behind, and does not keep the process from ending.
-    seconds=None: as long as it takes, and in the calling thread.
+    It runs in a thread beside the one that waits. Python cannot end a thread: one that is too slow is left behind, and
+    does not keep the process from ending. None: as long as it takes, and in the calling thread.
     """
+    if seconds is None:
+        return work()
+    ended: Future[Result] = Future()
 
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
+    def attempt() -> None:
+        try:
+            ended.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+            ended.set_exception(error)
 
-    def run(self, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns, or raise what it raises, or TooSlow."""
-        if self._seconds is None:
-            return work()
-        ended: Future[Result] = Future()
-
-        def attempt() -> None:
-            try:
-                ended.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - whoever waits raises it
-                ended.set_exception(error)
-
-        threading.Thread(target=attempt, name="llamafarm-plugins", daemon=True).start()
-        if not wait([ended], self._seconds).done:
-            raise TooSlow(f"it took longer than {self._seconds:g} seconds")
-        return ended.result()
+    threading.Thread(target=attempt, name="llamafarm-plugins", daemon=True).start()
+    if not wait([ended], seconds).done:
+        raise TooSlow(f"it took longer than {seconds:g} seconds")
+    return ended.result()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from llamafarm.errors import PluginError
 from llamafarm.plugins import messages
 from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.discovery import Candidate
-from llamafarm.plugins.loader import SECONDS, Loaded, Loader, PluginStatus
-from llamafarm.plugins.registration import Record, name_of
+from llamafarm.plugins.loader import SECONDS, Loader
+from llamafarm.plugins.registration import name_of
+from llamafarm.plugins.status import Loaded, PluginStatus, Record, row_of
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 
 DISABLE = "LF_DISABLE_PLUGINS"
@@ -40,7 +42,6 @@ class PluginManager:
         self._environ = environ
         self._by_environment = frozenset(filter(None, map(str.strip, environ.get(DISABLE, "").split(","))))
         self._disabled = frozenset(disabled)
-        self._chosen: dict[Candidate, None] | None = None  # those that are enabled, in their order
         self._strict = environ.get(STRICT, "") not in ("", "0")
 
     def without(self, names: Iterable[str]) -> PluginManager:
@@ -60,12 +61,10 @@ class PluginManager:
 
         An `EntryBlock` of a provider is also answered by a fragment for the entries of every provider.
         """
-        found = self._search(at.key, ConfigFragment, lambda one: _answers(one.at, at))
-        if len(found) > 1:
-            raise PluginError(messages.conflict("configuration key", at.key, [loaded for loaded, _ in found]))
-        if not found and (blocked := self._blocked(at.key)):
+        found = self._search("configuration key", at.key, ConfigFragment, lambda fragment: _answers(fragment.at, at))
+        if found is None and (blocked := self._blocked(at.key)):
             raise PluginError(messages.broken(blocked))
-        return found[0][1] if found else None
+        return found
 
     def providers(self) -> dict[str, ProviderSpec]:
         """Every usable provider by its name; all plugins are loaded."""
@@ -85,7 +84,7 @@ class PluginManager:
         Never raises, whatever is broken.
         """
         if load:
-            self._load(self._enabled())
+            self._load(self._enabled)
         return [self._status(candidate) for candidate in self._loader.candidates]
 
     @property
@@ -109,30 +108,28 @@ class PluginManager:
     def refuse_broken(self) -> None:
         """With LF_STRICT_PLUGINS=1, raise PluginError where any installed plugin does not work; else do nothing."""
         if self._strict:
-            self._load(self._enabled())
+            self._load(self._enabled)
             if broken := self._broken():
                 raise PluginError("\n".join(broken), hint=f"{STRICT} makes every broken plugin an error.")
 
     def _find(self, kind: Kind, record: type[Record], name: str) -> Record:
-        found = self._search(name, record, lambda one: name_of(one) == name)
-        if len(found) > 1:
-            raise PluginError(messages.conflict(kind, name, [loaded for loaded, _ in found]))
-        if not found:
+        found = self._search(kind, name, record, lambda one: name_of(one) == name)
+        if found is None:
             errors = [one.error for one in self._loader.loaded if one.candidate.name == name]
             raise self._missing(kind, name, [name_of(one) for one in self._all(record)]) from next(iter(errors), None)
-        return found[0][1]
+        return found
 
-    def _search(
-        self, name: str, record: type[Record], matches: Callable[[Record], bool]
-    ) -> list[tuple[Loaded, Record]]:
-        """Who brings it: asked of the plugin called `name` alone, then of all."""
+    def _search(self, kind: str, name: str, record: type[Record], matches: Callable[[Record], bool]) -> Record | None:
+        """What the plugin called `name` brings, else what any brings. Raises PluginError where two plugins do."""
         self.refuse_broken()
-        found: list[tuple[Loaded, Record]] = []
-        for stage in ([one for one in self._enabled() if one.name == name], self._enabled()):
-            brought = [(loaded, one) for loaded in self._load(stage) for one in loaded.registered.of(record)]
-            if found := [pair for pair in brought if matches(pair[1])]:
-                break
-        return [pair for pair in found if pair[0].candidate.is_core] or found
+        for stage in ([one for one in self._enabled if one.name == name], self._enabled):
+            brought = [(loaded, one) for loaded in self._load(stage) for one in loaded.of(record) if matches(one)]
+            found = [pair for pair in brought if pair[0].candidate.is_core] or brought
+            if len(found) > 1:
+                raise PluginError(messages.conflict(kind, name, [loaded for loaded, _ in found]))
+            if found:
+                return found[0][1]
+        return None
 
     def _missing(self, kind: Kind, name: str, known: list[str]) -> PluginError:
         if blocked := self._blocked(name):
@@ -147,8 +144,8 @@ class PluginManager:
     def _all(self, record: type[Record]) -> Iterator[Record]:
         """Every record that is not in conflict; of the core's and another's, the core's."""
         self.refuse_broken()
-        for loaded in self._load(self._enabled()):
-            for one in loaded.registered.of(record):
+        for loaded in self._load(self._enabled):
+            for one in loaded.of(record):
                 if not self._rivals(loaded, one):
                     yield one
 
@@ -156,14 +153,27 @@ class PluginManager:
         """The other plugins that bring the same; none for the core, which always wins."""
         if loaded.candidate.is_core:
             return []
-        same = (one for one in self._loader.loaded if any(_same(record, theirs) for theirs in one.registered.records))
-        return [one for one in same if one is not loaded and one.candidate in self._enabled()]
+        same = (one for one in self._loader.loaded if any(_same(record, theirs) for theirs in one.records))
+        return [one for one in same if one is not loaded and one.candidate in self._enabled]
 
+    @cached_property
     def _enabled(self) -> Collection[Candidate]:
-        if self._chosen is None:
-            found = self._loader.candidates
-            self._chosen = {one: None for one in found if not self._why_disabled(one) and not self._namesakes(one)}
-        return self._chosen
+        return {one: None for one in self._loader.candidates if one not in self._barred}.keys()
+
+    @cached_property
+    def _barred(self) -> dict[Candidate, PluginStatus]:
+        """The plugins that are never loaded, each with its status; the core's own is none of them.
+
+        Of several with one entry-point name neither is loaded, since the name would say nothing.
+        """
+        reasons = {one: self._why_disabled(one) for one in self._loader.candidates}
+        barred = {one: row_of(one, "disabled", why) for one, why in reasons.items() if why}
+        left = [one for one in self._loader.candidates if one not in barred]
+        for candidate in left:
+            namesakes = [one for one in left if one.name == candidate.name and one != candidate]
+            if namesakes and not candidate.is_core:
+                barred[candidate] = row_of(candidate, "conflict", messages.namesakes(candidate, namesakes))
+        return barred
 
     def _why_disabled(self, candidate: Candidate) -> str | None:
         if candidate.is_core:
@@ -172,40 +182,19 @@ class PluginManager:
             return f"it is named in {DISABLE}"
         return "it is disabled in the configuration" if candidate.called(self._disabled) else None
 
-    def _namesakes(self, candidate: Candidate) -> list[Candidate]:
-        """Others of the same entry-point name: neither is loaded, since the name would say nothing; the core's is."""
-        if candidate.is_core:
-            return []
-        same = [one for one in self._loader.candidates if one.name == candidate.name and one != candidate]
-        return [one for one in same if not self._why_disabled(one)]
-
     def _load(self, wanted: Iterable[Candidate]) -> list[Loaded]:
         return [self._loader.load(candidate) for candidate in wanted]
 
     def _status(self, candidate: Candidate) -> PluginStatus:
-        row = PluginStatus(candidate.name, candidate.distribution, candidate.version, "not loaded")
-        if why := self._why_disabled(candidate):
-            return replace(row, status="disabled", cause=why)
-        if namesakes := self._namesakes(candidate):
-            return replace(row, status="conflict", cause=messages.namesakes(candidate, namesakes))
+        if candidate in self._barred:
+            return self._barred[candidate]
         loaded = next((one for one in self._loader.loaded if one.candidate == candidate), None)
-        return row if loaded is None else self._loaded_status(row, loaded)
-
-    def _loaded_status(self, row: PluginStatus, loaded: Loaded) -> PluginStatus:
-        found = loaded.registered
-        row = replace(
-            row,
-            status=loaded.status,
-            cause=loaded.cause,
-            hooks=found.hooks,
-            providers=tuple(map(name_of, found.of(ProviderSpec))),
-            handlers=tuple(map(name_of, found.of(AgentHandlerSpec))),
-            fragments=tuple(map(name_of, found.of(ConfigFragment))),
-        )
-        rivals = [(one, rival) for one in found.records for rival in self._rivals(loaded, one)]
-        if rivals and row.status == "active":
-            return replace(row, status="conflict", cause=messages.rivals(rivals))
-        return row
+        if loaded is None:
+            return row_of(candidate, "not loaded")
+        rivals = [(record, rival) for record in loaded.records for rival in self._rivals(loaded, record)]
+        if rivals and loaded.row.status == "active":
+            return replace(loaded.row, status="conflict", cause=messages.rivals(rivals))
+        return loaded.row
 
 
 def _unknown(row: PluginStatus) -> bool:

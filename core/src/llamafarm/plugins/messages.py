@@ -14,7 +14,7 @@ from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec
 
 if TYPE_CHECKING:
     from llamafarm.plugins.discovery import Candidate
-    from llamafarm.plugins.loader import Loaded, PluginStatus
+    from llamafarm.plugins.status import Loaded, PluginStatus
 
 _SOLVE = "uninstall one of them, or name its distribution in `plugins.disabled`"
 

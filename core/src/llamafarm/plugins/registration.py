@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
 from pluggy import HookImpl, PluginManager, PluginValidationError
 
 from llamafarm.plugins import trace
-from llamafarm.plugins.limit import Limit, TooSlow
+from llamafarm.plugins.discovery import Candidate
+from llamafarm.plugins.limit import TooSlow, run_within
+from llamafarm.plugins.status import Loaded, row_of
 from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
 
 RECORDS: dict[str, type[Any]] = {
@@ -19,7 +22,6 @@ RECORDS: dict[str, type[Any]] = {
     "register_agent_handlers": AgentHandlerSpec,
     "register_config_fragments": ConfigFragment,
 }
-Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment)
 
 ARGUMENTS: dict[str, Any] = {}
 """What hooks are given, by the names in `hookspecs`. An implementation takes those that it names, so that one more
@@ -31,43 +33,36 @@ CORE_SECTIONS = ("version", "name", "namespace", "runtime", "prompts", "handler"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
-@dataclass(frozen=True)
-class Registered:
-    """What one plugin brings, and what was wrong with the rest."""
-
-    hooks: tuple[str, ...] = ()
-    records: tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment, ...] = ()
-    problems: tuple[str, ...] = ()
-    error: BaseException | None = None
-
-    def of(self, kind: type[Record]) -> tuple[Record, ...]:
-        """The records of one kind."""
-        return tuple(one for one in self.records if isinstance(one, kind))
-
-
 class RecordError(TypeError):
     """A hook returned something that is not what it promises; the message says what."""
 
 
-def collect(hooks: PluginManager, plugin: object, limit: Limit) -> Registered:
+def collect(candidate: Candidate, hooks: PluginManager, plugin: object, seconds: float | None) -> Loaded:
     """Call each registration of `plugin`, which `hooks` knows already, and check what it returns.
 
-    One that fails, or takes longer than `limit`, loses only its own records.
+    One that fails, or takes longer than `seconds`, loses only its own records.
     """
-    records: list[Any] = []
+    brought: dict[str, tuple[Any, ...]] = {}
     problems: list[str] = []
     error: BaseException | None = None
     callers = hooks.get_hookcallers(plugin) or ()
     own = {caller.name: impl for caller in callers for impl in caller.get_hookimpls() if impl.plugin is plugin}
-    for hook, record in RECORDS.items():
+    for hook in [hook for hook in RECORDS if hook in own]:
         try:
-            if hook in own:
-                with trace.step(f"{own[hook].plugin_name}: {hook}()"):
-                    records += limit.run(partial(_records, hook, record, own[hook]))
+            with trace.step(f"{own[hook].plugin_name}: {hook}()"):
+                brought[hook] = run_within(seconds, partial(_records, hook, own[hook]))
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - it loses its own records only
             problems.append(explain(raised, during=f"in {hook}()"))
             error = raised
-    return Registered(tuple(sorted(own)), tuple(records), tuple(problems), error)
+    providers, handlers, fragments = (tuple(map(name_of, brought.get(hook, ()))) for hook in RECORDS)
+    row = replace(
+        row_of(candidate, "failed" if problems else "active", "; ".join(problems) or None),
+        hooks=tuple(sorted(own)),
+        providers=providers,
+        handlers=handlers,
+        fragments=fragments,
+    )
+    return Loaded(candidate, row, tuple(chain.from_iterable(brought.values())), error)
 
 
 def explain(error: BaseException, *, during: str) -> str:
@@ -83,9 +78,10 @@ def explain(error: BaseException, *, during: str) -> str:
     return f"{type(error).__name__}: {error} ({during})"
 
 
-def _records(hook: str, record: type[Any], impl: HookImpl) -> tuple[Any, ...]:
+def _records(hook: str, impl: HookImpl) -> tuple[Any, ...]:
     if impl.hookwrapper or impl.wrapper:
         raise RecordError(f"{hook}() is a hook wrapper: a registration must not change what other plugins register")
+    record = RECORDS[hook]
     returned = impl.function(*(ARGUMENTS[name] for name in impl.argnames))
     if not isinstance(returned, Iterable):
         raise RecordError(f"{hook}() returned {_a(returned)}; an iterable of {record.__name__} was expected")

@@ -14,8 +14,8 @@ import tempfile
 from dataclasses import replace
 from typing import IO
 
-from llamafarm.plugins.loader import PluginStatus
 from llamafarm.plugins.manager import PluginManager
+from llamafarm.plugins.status import PluginStatus
 
 from llamafarm_kit.observe import Observation
 

@@ -16,8 +16,9 @@ from itertools import chain
 from typing import IO, Any
 
 from llamafarm.plugins.discovery import Candidate, candidates
-from llamafarm.plugins.loader import Loader, PluginStatus
+from llamafarm.plugins.loader import Loader
 from llamafarm.plugins.manager import PluginManager
+from llamafarm.plugins.status import PluginStatus
 
 from llamafarm_kit import budget
 

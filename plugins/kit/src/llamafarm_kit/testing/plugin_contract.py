@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 from llamafarm import AgentHandlerSpec, ConfigFragment, ProviderSpec
 from llamafarm.plugins.discovery import Candidate, candidates
-from llamafarm.plugins.loader import Loaded, Loader, PluginStatus
+from llamafarm.plugins.loader import Loader
 from llamafarm.plugins.registration import name_of
+from llamafarm.plugins.status import Loaded, row_of
 from pydantic import BaseModel
 
 from llamafarm_kit.check import observe
@@ -40,7 +41,7 @@ def loaded(plugin: str) -> Loaded:
 def observed(plugin: str) -> Observation:
     """What the plugin did when it was loaded in a process of its own. Fails the test where it cannot be imported."""
     found = installed(plugin)
-    seen = observe(PluginStatus(found.name, found.distribution, found.version, "not loaded"), timeout=PATIENCE)
+    seen = observe(row_of(found, "not loaded"), timeout=PATIENCE)
     assert seen.imported, seen.row.cause
     return seen
 
@@ -74,7 +75,7 @@ class PluginContract(Contract):
 
     def test_it_loads_and_every_hook_returns_its_records(self) -> None:
         """The status in `lf plugins list` is `active`."""
-        found = loaded(self.plugin)
+        found = loaded(self.plugin).row
         assert found.status == "active", found.cause
 
     def test_loading_it_imports_nothing_heavy(self) -> None:
@@ -132,7 +133,7 @@ class PluginContract(Contract):
 
     def _models(self) -> Iterator[tuple[str, type[BaseModel]]]:
         """Every model that it brings, and what it is for."""
-        found = loaded(self.plugin).registered
+        found = loaded(self.plugin)
         yield from ((f"the entry of the provider {one.name!r}", one.entry) for one in found.of(ProviderSpec))
         yield from ((f"the options of {one.name!r}", one.options) for one in found.of(AgentHandlerSpec) if one.options)
         yield from ((f"the configuration fragment {name_of(one)!r}", one.model) for one in found.of(ConfigFragment))
@@ -140,5 +141,5 @@ class PluginContract(Contract):
     def _described(self) -> Iterator[tuple[str, Any]]:
         """Everything that has a schema: the models, and the types of request fields."""
         yield from self._models()
-        for one in loaded(self.plugin).registered.of(AgentHandlerSpec):
+        for one in loaded(self.plugin).of(AgentHandlerSpec):
             yield from ((f"the request field {name!r} of {one.name!r}", kind) for name, kind in one.fields.items())

@@ -13,20 +13,20 @@ from llamafarm.handlers.plugin import register_agent_handlers
 from llamafarm.plugins import catalogue
 from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.discovery import Candidate, canonical
-from llamafarm.plugins.loader import Loaded
 from llamafarm.plugins.registration import CORE_SECTIONS
+from llamafarm.plugins.status import Loaded
 
 
 def collisions(plugin: Loaded) -> Iterator[str]:
     """The names of a plugin that belong to the core or to an official distribution; none for those themselves."""
-    candidate, found = plugin.candidate, plugin.registered
+    candidate = plugin.candidate
     if candidate.is_core:
         return
     kinds: tuple[Kind, ...] = ("provider", "agent handler", "section")
     yield from _taken(candidate, "entry point", [candidate.name], kinds)
-    yield from _taken(candidate, "provider", [one.name for one in found.of(ProviderSpec)], ("provider",))
-    yield from _taken(candidate, "agent handler", [one.name for one in found.of(AgentHandlerSpec)], ("agent handler",))
-    sections = [one.at.key for one in found.of(ConfigFragment) if isinstance(one.at, Section)]
+    yield from _taken(candidate, "provider", [one.name for one in plugin.of(ProviderSpec)], ("provider",))
+    yield from _taken(candidate, "agent handler", [one.name for one in plugin.of(AgentHandlerSpec)], ("agent handler",))
+    sections = [one.at.key for one in plugin.of(ConfigFragment) if isinstance(one.at, Section)]
     yield from _taken(candidate, "section", sections, ("section",))
     yield from (f"the command {name!r} is one of lf's own" for name in _commands(candidate) if name in ROWS)
 
@@ -44,10 +44,9 @@ def reasonless(plugin: Loaded, explained: Mapping[str, str]) -> Iterator[str]:
 
 def _brought(plugin: Loaded) -> list[str]:
     """The names by which a configuration asks for what a plugin brings."""
-    found = plugin.registered
-    blocks = [one.at for one in found.of(ConfigFragment)]
+    blocks = [one.at for one in plugin.of(ConfigFragment)]
     keys = [at.key for at in blocks if not (isinstance(at, EntryBlock) and at.provider == plugin.candidate.name)]
-    return [*(one.name for one in found.of(ProviderSpec)), *(one.name for one in found.of(AgentHandlerSpec)), *keys]
+    return [*(one.name for one in plugin.of(ProviderSpec)), *(one.name for one in plugin.of(AgentHandlerSpec)), *keys]
 
 
 def _is_of(plugin: Loaded, name: str) -> bool:

@@ -163,8 +163,8 @@ class ProviderSetup(Contract):
         """The provider's record, as the installed plugin registers it."""
         loader = Loader()
         if self.plugin is not None:
-            loaded = loader.load(installed(self.plugin))
-            assert loaded.status == "active", f"the plugin {self.plugin!r} is {loaded.status}: {loaded.cause}"
+            row = loader.load(installed(self.plugin)).row
+            assert row.status == "active", f"the plugin {self.plugin!r} is {row.status}: {row.cause}"
         return PluginManager(loader=loader).provider(self.provider)
 
     def stage(self, scene: Scene) -> AbstractAsyncContextManager[Stage]:
