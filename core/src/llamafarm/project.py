@@ -38,9 +38,11 @@ class BrokenEntry:
     error: LlamaFarmError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Project:
-    """name and namespace address it as `{namespace}/{name}`. path: its file. models: in the order of the file.
+    """One that has been read again is another one.
+
+    name and namespace address it as `{namespace}/{name}`. path: its file. models: in the order of the file.
 
     warnings: what the file says and nobody does, each with its place.
     sections: what plugins added at the top level, by key, validated. raw: the file in the one form, with

@@ -75,7 +75,7 @@ async def _project(settings: Settings, recent: Recent[list[Component]]) -> list[
     if problem := settings.projects.problem(project):
         message = f"{problem}\nWhat the file said before stays in service."
         configuration = Component("configuration", "degraded", message)
-    return [configuration, *await recent.get(project, lambda: _models(settings, project))]
+    return [configuration, *await recent.get(lambda: _models(settings, project), project)]
 
 
 async def _models(settings: Settings, project: Project) -> list[Component]:

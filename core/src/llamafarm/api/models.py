@@ -44,7 +44,7 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
         project, status = await settings.projects.of(request.path_params), _wants_status(request)
         rows, models = settings.gateway.models(project), settings.gateway.runtime_models
         if status:
-            states = await recent.get(project, lambda: models.states(project, timeout=STATUS_SECONDS))
+            states = await recent.get(lambda: models.states(project, timeout=STATUS_SECONDS), project)
             rows = [_with_state(row, state) for row, state in zip(rows, states, strict=True)]
         return json_answer({"object": "list", "data": rows})
 
@@ -54,7 +54,7 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
         entry, models = _entry(settings, project, name, provider), settings.gateway.runtime_models
         row = settings.gateway.model(entry, project)
         if status:
-            state = await recent.get(project, lambda: models.state(entry, timeout=STATUS_SECONDS), name, provider)
+            state = await recent.get(lambda: models.state(entry, timeout=STATUS_SECONDS), project, name, provider)
             row = _with_state(row, state)
         return json_answer(row)
 
