@@ -120,7 +120,7 @@ def test_models_are_listed_side_by_side_with_their_state(farm, echo):
     shown = farm.lf("models", "list")
 
     lines = {line.split()[0]: line for line in shown.stdout.splitlines()}
-    assert "(default)" in lines["here"] and " reachable" in lines["here"]
+    assert "(default)" in lines["here"] and " available" in lines["here"]
     assert "not reachable" in lines["gone"]
     assert "nothing-like-it" in lines["odd"]
     assert "\x1b" not in shown.stdout

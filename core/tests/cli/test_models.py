@@ -9,13 +9,19 @@ import pytest
 from llamafarm.cli import main
 from llamafarm.errors import UpstreamError
 
-ENTRIES = ["small", "large"]
 
-
-def test_the_entries_are_listed_with_whether_their_runtimes_answer(shop):
+def test_the_entries_are_listed_with_how_they_are_at_their_runtimes(shop):
+    shop.put("small")
     shown = json.loads(shop.run("models", "list", "--json").out)
+    lines = shop.run("models", "list").out.splitlines()
 
-    assert [(row["id"], row["reachable"], row["version"]) for row in shown] == [(name, True, "2.0") for name in ENTRIES]
+    assert [(row["id"], row["reachable"], row["default"]) for row in shown] == [
+        ("small", True, True),
+        ("large", True, False),
+    ]
+    assert [row["state"] for row in shown] == ["downloaded", "missing"]
+    assert lines[1].startswith("small (default)  shelf     small         downloaded")
+    assert lines[2].startswith("large            shelf     org/large:Q4  missing")
 
 
 def test_a_pull_says_its_stages_once_where_nobody_watches(shop):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
@@ -19,7 +18,6 @@ from llamafarm.errors import LlamaFarmError
 if TYPE_CHECKING:
     from llamafarm.farm.farm import Farm
     from llamafarm.gateway.models import ModelState
-    from llamafarm.gateway.runtimes import RuntimeStatus
 
 LOW_DISK_BYTES = 5_000_000_000
 CHECK_SECONDS = 2.0
@@ -107,27 +105,20 @@ def _configuration(app: App) -> Iterator[Finding]:
 
 
 async def _entries(farm: Farm) -> list[Finding]:
-    """Whether each model entry's runtime answers and has the model. One that LlamaFarm starts need not be up."""
-    from llamafarm.gateway.runtimes import by_entry
-
-    runtimes, states = await asyncio.gather(
-        farm.health(timeout=CHECK_SECONDS),
-        farm.gateway.runtime_models.states(farm.project, timeout=CHECK_SECONDS),
-    )
-    rows = by_entry(runtimes)
-    names = [entry.name for entry in farm.project.models]
-    return [_entry(name, rows[name], state) for name, state in zip(names, states, strict=True)]
+    """How each model is at its runtime. One that LlamaFarm starts need not be up."""
+    states = await farm.gateway.runtime_models.states(farm.project, timeout=CHECK_SECONDS)
+    return [_entry(entry.name, state) for entry, state in zip(farm.project.models, states, strict=True)]
 
 
-def _entry(name: str, runtime: RuntimeStatus, model: ModelState) -> Finding:
-    if "broken" in (runtime.state, model.state):
-        return Finding(f"model {name}", "bad", "its model entry cannot be used", one_line(runtime.detail))
-    if runtime.reachable and model.state == "missing":
-        return Finding(f"model {name}", "note", "its runtime does not have it", one_line(model.detail))
-    if runtime.state == "stopped":
-        return Finding(f"model {name}", "ok", "not running; its first request starts it")
-    text = runtime.detail or ("reachable" if runtime.reachable else "not reachable")
-    return Finding(f"model {name}", "ok" if runtime.reachable else "note", text)
+def _entry(name: str, model: ModelState) -> Finding:
+    what = f"model {name}"
+    if model.state == "broken":
+        return Finding(what, "bad", "its model entry cannot be used", one_line(model.detail))
+    if model.state == "missing":
+        return Finding(what, "note", "its runtime does not have it", one_line(model.detail))
+    if model.state == "stopped":
+        return Finding(what, "ok", "not running; its first request starts it")
+    return Finding(what, "ok", "reachable") if model.there else Finding(what, "note", model.detail)
 
 
 def _devices(_app: App) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from llamafarm.farm.farm import Farm
     from llamafarm.gateway import Context
     from llamafarm.gateway.models import ModelState, RuntimeModels
-    from llamafarm.gateway.runtimes import RuntimeStatus
     from llamafarm.project import BrokenEntry
     from llamafarm.providers.base import ModelInfo, Progress
     from llamafarm.providers.entry import ModelEntry
@@ -33,8 +32,6 @@ Fact = TypeVar("Fact")
 Result = TypeVar("Result")
 Work: TypeAlias = "Callable[[RuntimeModels, ModelEntry, Context], Awaitable[Result]]"
 
-CHECK_SECONDS = 2.0
-"""How long a runtime may take to say that it is there."""
 STATUS_SECONDS = 5.0
 """How long a runtime may take to say how one model is."""
 
@@ -54,36 +51,19 @@ def models() -> None:
     """
 
 
-@models.command("list", short_help="The model entries, and whether their runtimes answer.")
+@models.command("list", short_help="The model entries, and how each is at its runtime.")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the model entries: which is the default, who executes them, and whether that answers now."""
+    """List the model entries: which is the default, who executes them, and how each is there. Nothing is started."""
     app = current_app()
-    found = app.run(_listed)
+    states = app.run(_states)
     if as_json:
-        print_json([{**row, **_reached(runtime)} for row, runtime in found])
+        print_json([{**row, "reachable": state.reachable, **_how(state)} for row, _, state in states])
     else:
-        print_table(["NAME", "PROVIDER", "MODEL", "STATE", ""], [_list_cells(*row) for row in found])
+        _print_states(
+            (row["id"] + (" (default)" if row["default"] else ""), entry, state) for row, entry, state in states
+        )
     app.warn()
-
-
-async def _listed(farm: Farm) -> list[tuple[Model, RuntimeStatus]]:
-    from llamafarm.gateway.runtimes import by_entry
-
-    runtimes = by_entry(await farm.health(timeout=CHECK_SECONDS))
-    return [(row, runtimes[row["id"]]) for row in farm.models()]
-
-
-def _reached(runtime: RuntimeStatus) -> dict[str, Any]:
-    return {name: getattr(runtime, name) for name in ("reachable", "state", "detail", "version")}
-
-
-def _list_cells(row: Model, runtime: RuntimeStatus) -> list[str]:
-    name = row["id"] + (" (default)" if row.get("default") else "")
-    down = "stopped" if runtime.state == "stopped" else "unreachable"
-    state = "reachable" if runtime.reachable else STATES[down]
-    detail = "" if runtime.reachable else one_line(runtime.detail)
-    return [name, row.get("provider", ""), row.get("model", ""), state, detail]
 
 
 @models.command(short_help="Have a runtime fetch a model.")
@@ -184,33 +164,43 @@ def status(name: str | None, provider: str | None, as_json: bool) -> None:
     app = current_app()
     if provider and not name:
         raise click.UsageError("--provider says whose model NAME is: give a NAME too.")
-    rows: Sequence[tuple[Entry, ModelState]] = [_with_model(app, name, provider, _state)] if name else app.run(_states)
+    rows: list[tuple[Entry, ModelState]] = (
+        [_with_model(app, name, provider, _state)] if name else [(entry, state) for _, entry, state in app.run(_states)]
+    )
     if as_json:
-        found = [{**_about(entry, state.info), "state": state.state, "detail": state.detail} for entry, state in rows]
+        found = [{**_about(entry, state.info), **_how(state)} for entry, state in rows]
         print_json(found[0] if name else found)
     else:
-        heads = ["NAME", "PROVIDER", "MODEL", "STATE", "MEMORY", "CONTEXT", ""]
-        print_table(heads, [_status_cells(*row) for row in rows])
+        _print_states((entry.name, entry, state) for entry, state in rows)
     app.warn()
     if name and not rows[0][1].there:
         raise click.exceptions.Exit(1)
 
 
-async def _states(farm: Farm) -> list[tuple[Entry, ModelState]]:
+async def _states(farm: Farm) -> list[tuple[Model, Entry, ModelState]]:
     states = await farm.gateway.runtime_models.states(farm.project, timeout=STATUS_SECONDS)
-    return list(zip(farm.project.models, states, strict=True))
+    return list(zip(farm.models(), farm.project.models, states, strict=True))
 
 
 async def _state(models: RuntimeModels, entry: ModelEntry, _: Context) -> ModelState:
     return await models.state(entry, timeout=STATUS_SECONDS)
 
 
-def _status_cells(entry: Entry, state: ModelState) -> list[str]:
+def _how(state: ModelState) -> dict[str, str]:
+    return {"state": state.state, "detail": state.detail}
+
+
+def _print_states(rows: Iterable[tuple[str, Entry, ModelState]]) -> None:
+    heads = ["NAME", "PROVIDER", "MODEL", "STATE", "MEMORY", "CONTEXT", ""]
+    print_table(heads, [_cells(*row) for row in rows])
+
+
+def _cells(name: str, entry: Entry, state: ModelState) -> list[str]:
     info = state.info
     memory = size(info.memory_bytes) if info and info.memory_bytes is not None else ""
     length = str(info.context_length) if info and info.context_length is not None else ""
     word = STATES.get(state.state, state.state)
-    return [entry.name, entry.provider, entry.model, word, memory, length, one_line(state.detail)]
+    return [name, entry.provider, entry.model, word, memory, length, one_line(state.detail)]
 
 
 @models.command(short_help="Delete a model at its runtime.")

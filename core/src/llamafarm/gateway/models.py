@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, OperationNotSupported, UpstreamError
+from llamafarm.errors import (
+    ConnectionFailed,
+    LlamaFarmError,
+    ModelNotFound,
+    OperationNotSupported,
+    PluginError,
+    UpstreamError,
+)
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.naming import named
 from llamafarm.plugins.blame import blaming
@@ -40,6 +47,11 @@ class ModelState:
     def there(self) -> bool:
         """Whether the runtime has the model."""
         return self.state in THERE
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the runtime answers, so that it can say whether it has the model."""
+        return self.there or self.state == "missing"
 
 
 class RuntimeModels:
@@ -92,6 +104,8 @@ class RuntimeModels:
             return ModelState("unreachable", f"No answer within {timeout:g} s.")
         except ModelNotFound as error:
             return ModelState("missing", str(error))
+        except PluginError as error:
+            return ModelState("broken", str(error))
         except ConnectionFailed as error:
             return await self._unanswered(entry, error)
         except LlamaFarmError as error:
