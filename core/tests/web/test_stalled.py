@@ -6,9 +6,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
-from llamafarm.web.endpoint import JsonEndpoint
+from llamafarm.web.body import read_object
+from llamafarm.web.endpoint import Endpoint
 from llamafarm.web.stalled import Stalled
 from llamafarm.web.stream import EventStream
 from starlette.routing import Route
@@ -38,7 +40,7 @@ class Flood:
         async def answer(_request, _body):
             return EventStream(self.frames(), close=self.close, keep_alive=60)
 
-        return Route("/flood", JsonEndpoint(answer, limit=1000), methods=["POST"])
+        return Route("/flood", Endpoint(answer, partial(read_object, limit=1000)), methods=["POST"])
 
 
 @contextmanager

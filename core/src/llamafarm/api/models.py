@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -20,7 +21,8 @@ from llamafarm.project import NO_PROJECT, BrokenEntry, Project
 from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.web.answers import json_answer
-from llamafarm.web.endpoint import JsonEndpoint
+from llamafarm.web.body import read_object
+from llamafarm.web.endpoint import Endpoint
 from llamafarm.web.guard import request_id_of
 from llamafarm.web.stream import EventStream
 from llamafarm.wire.model import Model
@@ -95,7 +97,7 @@ def _pull(settings: Settings, recent: Recent[Any]) -> ASGIApp:
         frames = with_first(await anext(events), events)
         return EventStream(frames, close=events.aclose, keep_alive=settings.limits.keep_alive)
 
-    return JsonEndpoint(pull, limit=PULL_BYTES)
+    return Endpoint(pull, partial(read_object, limit=PULL_BYTES))
 
 
 def _check(body: Mapping[str, Any]) -> None:

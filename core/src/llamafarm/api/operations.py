@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -18,7 +19,9 @@ from llamafarm.providers.base import Progress
 from llamafarm.providers.content import Content
 from llamafarm.providers.reply import Reply
 from llamafarm.web.answers import json_answer
-from llamafarm.web.endpoint import FormEndpoint, JsonEndpoint
+from llamafarm.web.body import read_object
+from llamafarm.web.endpoint import Endpoint
+from llamafarm.web.form import read_form
 from llamafarm.web.guard import request_id_of
 from llamafarm.web.passing import PassingAnswer
 from llamafarm.web.stream import EventStream
@@ -59,8 +62,8 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
 
     limit, hint = settings.limits.max_body_bytes, f"{MAX_BODY_BYTES} sets the limit of this server."
     if operation.body == "multipart":
-        return FormEndpoint(answer_form, limit=limit, limit_hint=hint)
-    return JsonEndpoint(answer, limit=limit, limit_hint=hint)
+        return Endpoint(answer_form, partial(read_form, limit=limit, limit_hint=hint))
+    return Endpoint(answer, partial(read_object, limit=limit, limit_hint=hint))
 
 
 def _passed(content: Content, keep_alive: float) -> Response:

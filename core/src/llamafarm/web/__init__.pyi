@@ -1,8 +1,9 @@
 from llamafarm.http.address import is_loopback_host as is_loopback_host
 from llamafarm.web.answers import error_response as error_response
 from llamafarm.web.answers import json_answer as json_answer
-from llamafarm.web.endpoint import FormEndpoint as FormEndpoint
-from llamafarm.web.endpoint import JsonEndpoint as JsonEndpoint
+from llamafarm.web.body import read_object as read_object
+from llamafarm.web.endpoint import Endpoint as Endpoint
+from llamafarm.web.form import read_form as read_form
 from llamafarm.web.guard import Guard as Guard
 from llamafarm.web.guard import live_route as live_route
 from llamafarm.web.guard import request_id_of as request_id_of
