@@ -1,6 +1,6 @@
-"""A small runtime for the tests: answers GET /health with its nonce. `--mode` makes it fail in some way.
+"""A small runtime for the tests: answers GET /health. `--mode` makes it fail in some way.
 
-`unknowing` knows no nonce, as programs of others do; `child` leaves serving to such a process that it starts.
+`child` leaves serving to a process that it starts.
 """
 
 import argparse
@@ -31,7 +31,7 @@ if chosen.mode == "hangs":
 if chosen.mode == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if chosen.mode == "child":
-    command = [sys.executable, __file__, "--port", str(chosen.port), "--mode", "unknowing", "--version", chosen.version]
+    command = [sys.executable, __file__, "--port", str(chosen.port), "--mode", "good", "--version", chosen.version]
     sys.exit(subprocess.call(command))
 if chosen.mode == "parent":
     helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -40,12 +40,7 @@ if chosen.mode == "parent":
 
 class Health(BaseHTTPRequestHandler):
     def do_GET(self):
-        health = {
-            "status": "ok",
-            "kind": "tiny",
-            **({} if chosen.mode == "unknowing" else {"nonce": os.environ.get("LF_SERVICE_NONCE")}),
-            "version": chosen.version,
-        }
+        health = {"status": "ok", "kind": "tiny", "version": chosen.version}
         body = json.dumps(health).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

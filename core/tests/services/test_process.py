@@ -289,7 +289,7 @@ async def test_the_processes_of_this_machine_are_looked_at_beside_the_event_loop
 
     monkeypatch.setattr("llamafarm.services.process.listener", noting("a program"))
     monkeypatch.setattr("llamafarm.services.process.has_listener", noting(True))
-    await farm.service("unknowing", version="", echoes_nonce=False).ensure(ignore_progress)
+    await farm.service("good", version="").ensure(ignore_progress)
     await farm.service().stop()
     async with ScriptedUpstream(answering({})) as other:
         farm.port = other.port
@@ -328,11 +328,11 @@ async def test_a_runtime_of_somebody_else_is_used_and_never_stopped(farm):
         other.wait()
 
 
-@pytest.mark.parametrize("mode", ["unknowing", "child"])
-async def test_a_program_that_knows_no_nonce_is_ours_where_what_was_started_listens_on_the_port(farm, mode):
-    service = farm.service(mode, version="", echoes_nonce=False)
+@pytest.mark.parametrize("mode", ["good", "child"])
+async def test_a_program_is_ours_where_what_was_started_or_a_child_of_it_listens_on_the_port(farm, mode):
+    service = farm.service(mode, version="")
     first = await service.ensure(ignore_progress)
-    again = await farm.service(mode, version="", echoes_nonce=False).ensure(ignore_progress)
+    again = await farm.service(mode, version="").ensure(ignore_progress)
     assert (first.state, again.state, again.pid) == ("running", "running", first.pid)
     assert (await service.status()).state == "running"
     assert await service.stop() is True
@@ -340,14 +340,14 @@ async def test_a_program_that_knows_no_nonce_is_ours_where_what_was_started_list
 
 
 async def test_the_version_of_a_program_that_llamafarm_does_not_know_is_the_one_that_it_tells(farm):
-    service = farm.service("unknowing", version="", echoes_nonce=False)
+    service = farm.service("good", version="")
     object.__setattr__(service.spec, "command", lambda: [sys.executable, str(RUNTIME), "--port", str(farm.port)])
     await service.ensure(ignore_progress)
     assert (await service.status()).version == "1"
 
 
-async def test_a_program_without_a_nonce_that_somebody_else_started_is_not_taken_for_ours(farm):
-    service = farm.service("unknowing", version="", echoes_nonce=False)
+async def test_a_program_that_somebody_else_started_is_not_taken_for_ours(farm):
+    service = farm.service("good", version="")
     await service.ensure(ignore_progress)
     other = by_hand("-c", "import time; time.sleep(600)")
     try:
@@ -377,7 +377,7 @@ async def test_a_process_that_has_only_got_the_pid_of_ours_is_left_alone(farm):
     bystander = by_hand("-c", "import time; time.sleep(600)")
     try:
         stale = farm.folder / "data" / "services" / f"tiny-{farm.port}.json"
-        written = {"pid": bystander.pid, "created": first.since - 1000, "nonce": "n"}
+        written = {"pid": bystander.pid, "created": first.since - 1000}
         place = {"address": service.spec.address, "version": "1"}
         stale.write_text(json.dumps({**written, **place}))
         assert await service.stop() is False
@@ -412,7 +412,7 @@ async def test_one_whose_starter_was_cancelled_goes_on_and_is_used(farm):
 
 async def test_only_addresses_of_this_machine_are_started(farm):
     service = farm.service(host="192.0.2.1")
-    obstacle = await service._in_the_way(await probe(f"http://127.0.0.1:{farm.port}", "/health"))
+    obstacle = await service._obstacle(await probe(f"http://127.0.0.1:{farm.port}", "/health"))
     assert "only local addresses are started" in str(obstacle)
     assert farm.started() == []
 

@@ -223,7 +223,7 @@ async def test_the_service_token_goes_only_to_the_runtime_that_llamafarm_started
     files = ServiceFiles(service_name(upstream.port), tmp_path)
     files.new_token()
     address = f"http://127.0.0.1:{upstream.port}"
-    state = ServiceState(os.getpid(), psutil.Process().create_time(), nonce="n", address=address, version="1")
+    state = ServiceState(os.getpid(), psutil.Process().create_time(), address=address, version="1")
     files.write(state)
     async with Asking(upstream) as asking:
         await asking.chat()

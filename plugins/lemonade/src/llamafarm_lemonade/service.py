@@ -35,7 +35,7 @@ def service_of(entry: LemonadeEntry, environ: Mapping[str, str] = os.environ) ->
 
 
 class LemonadeService:
-    """One `lemond`. It is ours where the process that was started listens on the port: it echoes no nonce.
+    """One `lemond`.
 
     Its files are named by the port alone; its name is `lemonade` for the port that LEMONADE_PORT says, else for the
     entry that LEMONADE_MODEL says, so that `lf start lemonade` starts that one of several.
@@ -59,7 +59,6 @@ class LemonadeService:
             command=lambda: self._command(host, port),
             obstacle=self._obstacle,
             recognises=is_lemonade,
-            echoes_nonce=False,
             environ=key,
             health_path="/live",
             start_seconds=START_SECONDS,
@@ -123,9 +122,7 @@ class LemonadeService:
         )
 
     def _command(self, host: str, port: int) -> Sequence[str]:
-        """The command line, with its configuration written. Raises ServiceError where the program is missing."""
-        if (missing := self._obstacle()) is not None:
-            raise missing
+        """The command line, with its configuration written."""
         folder = data_dir(self._environ) / "lemonade" / str(port)
         write_config(folder, self._entry)
         shared = self._environ.get("LEMONADE_CACHE_DIR")

@@ -25,8 +25,7 @@ START_SECONDS = 60.0
 def service_of(entry: OllamaEntry, environ: Mapping[str, str] = os.environ) -> ProcessService | None:
     """The service behind the entry; None where its address is not one that LlamaFarm may start.
 
-    It uses the models that the user's own `ollama` does. It knows no nonce: the server is ours where the process that
-    was started listens on the port.
+    It uses the models that the user's own `ollama` does.
     """
     url = endpoint(entry, environ).base_url
     if not (is_loopback(url) and url.startswith("http:") and not urlsplit(url).path):
@@ -41,7 +40,6 @@ def service_of(entry: OllamaEntry, environ: Mapping[str, str] = os.environ) -> P
         command=lambda: command(environ.get("PATH")),
         obstacle=lambda: obstacle(environ.get("PATH")),
         recognises=is_ollama,
-        echoes_nonce=False,
         environ={VARIABLE: f"[{host}]:{port}" if ":" in host else f"{host}:{port}"},
         health_path="/api/version",
         start_seconds=START_SECONDS,
@@ -68,9 +66,7 @@ def program(path: str | None) -> str | None:
 
 
 def command(path: str | None) -> Sequence[str]:
-    """The command that starts the server. Raises ServiceError where Ollama is not installed."""
-    if (missing := obstacle(path)) is not None:
-        raise missing
+    """The command that starts the server."""
     return [program(path) or PROGRAM, "serve"]
 
 

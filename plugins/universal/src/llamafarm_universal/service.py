@@ -53,9 +53,7 @@ def service_name(port: int) -> str:
 
 
 def command(host: str, port: int) -> Sequence[str]:
-    """The command that starts the server. Raises ServiceError where the extra `server` is not installed."""
-    if (missing := obstacle()) is not None:
-        raise missing
+    """The command that starts the server."""
     server = [sys.executable, "-m", "llamafarm_universal.server"]
     return [*server, "--host", host, "--port", str(port), "--idle-timeout", str(IDLE_SECONDS)]
 

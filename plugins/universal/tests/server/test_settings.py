@@ -27,9 +27,9 @@ def test_the_first_port_that_is_said_wins(arguments, environ, port):
 def test_hosts_device_and_unload_time_are_taken():
     settings = read_settings(
         ["--device", "cpu", "--dtype", "bf16", "--idle-timeout", "1800"],
-        {"UNIVERSAL_RUNTIME_HOST": "::1", "MODEL_UNLOAD_TIMEOUT": "0", "LF_SERVICE_NONCE": "n"},
+        {"UNIVERSAL_RUNTIME_HOST": "::1", "MODEL_UNLOAD_TIMEOUT": "0"},
     )
-    assert (settings.host, settings.idle_timeout, settings.nonce) == ("::1", 1800.0, "n")
+    assert (settings.host, settings.idle_timeout) == ("::1", 1800.0)
     options = settings.options
     assert (options.device, options.dtype, options.idle_unload_seconds) == ("cpu", "bf16", 0.0)
 

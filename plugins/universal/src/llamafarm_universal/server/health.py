@@ -21,7 +21,6 @@ async def health(request: Request) -> Response:
     answer: dict[str, Any] = {
         "status": "ok",
         "version": VERSION,
-        "nonce": runtime.settings.nonce,
         "pid": os.getpid(),
         "device": {"type": host.ready.device, **host.ready.details} if host.ready else None,
         "host": host.state,

@@ -22,15 +22,14 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 class Settings:
     """idle_timeout: seconds without a request after which the server stops by itself; 0: never.
 
-    nonce: echoed by /health, so that LlamaFarm knows the server that it started. max_requests: how many sequences may
-    be running or waiting before further requests get a 429. grace_seconds: how long running answers may go on once
-    the server is asked to stop. keep_alive_seconds: how long a stream may be silent.
+    max_requests: how many sequences may be running or waiting before further requests get a 429. grace_seconds: how
+    long running answers may go on once the server is asked to stop. keep_alive_seconds: how long a stream may be
+    silent.
     """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     api_key: str | None = field(default=None, repr=False)
-    nonce: str | None = None
     operator: Operator = field(default_factory=Operator)
     options: HostOptions = field(default_factory=HostOptions)
     idle_timeout: float = 0.0
@@ -48,7 +47,6 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         host=flags.host or environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST,
         port=_port(environ) if flags.port is None else flags.port,
         api_key=environ.get(API_KEY, "").strip() or None,  # files with secrets end with a line end
-        nonce=environ.get("LF_SERVICE_NONCE") or None,
         operator=operator,
         options=HostOptions(
             device=flags.device,
