@@ -6,14 +6,14 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from llamafarm_universal.host import messages as m
-from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal import messages as m
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.options import HostOptions
 from scripted_host import Host
 
 
 def run(connection: Connection, options: HostOptions) -> None:
-    connection.send(m.Ready("cpu", {"name": "speaking"}))
+    connection.send((m.Ready("cpu", {"name": "speaking"}),))
     SpeakingHost(connection).serve()
 
 
@@ -38,9 +38,9 @@ def _find(ref: m.ModelRef) -> None:
 
 
 def _admit(_: m.ModelRef) -> None:
-    from llamafarm_universal.host.engines.text.limits import Limits
+    from llamafarm_universal.host.engines.text.limits import ModelLimits
 
-    Limits(2048, 100, frozenset(), {}).admit(9000, None, "messages")
+    ModelLimits(2048, 100, frozenset(), {}).admit(9000, None, "messages")
 
 
 REFUSALS: dict[str, Callable[[m.ModelRef], None]] = {"refuse/context_length": _admit}

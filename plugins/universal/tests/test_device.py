@@ -8,7 +8,7 @@ import pytest
 import torch
 from llamafarm_universal import device
 from llamafarm_universal.device import LARGE_ON_CPU, choose_device, choose_dtype
-from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed
 
 
 @pytest.fixture

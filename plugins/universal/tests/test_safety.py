@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, parse_model_id, under
 
 

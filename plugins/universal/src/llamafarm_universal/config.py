@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -21,8 +20,6 @@ API_PATH = "/v1"
 PORT_VARIABLES = ("UNIVERSAL_RUNTIME_PORT", "LF_RUNTIME_PORT")
 log = logging.getLogger(__name__)
 PACKAGE = "package:"
-ENGINES = "llamafarm_universal.engines"
-"""The entry points of engines."""
 _FOLDERS = ("/", "~", "./", "../")
 
 
@@ -38,8 +35,8 @@ class Transformers(BaseModel):
         default=None,
         pattern=r"^[a-z][a-z0-9_-]*$",
         examples=["text"],
-        description="The engine that executes it, where its own configuration does not say: `text`, `embedding`, "
-        "`image`, or another one that the runtime has.",
+        description="What it does, where its own configuration does not say: `text`, `embedding`, `image`, or another "
+        "task that an engine of the runtime does.",
     )
     revision: str | None = Field(default=None, description="Branch, tag or commit of the model's repository.")
 
@@ -114,16 +111,16 @@ class UniversalEntry(ModelEntry):
 
     def remarks(self) -> Iterable[tuple[str, str]]:
         """A `model_type` that nothing installed here executes; the runtime at another address may."""
-        from llamafarm_universal.host.models.task import ALIASES
+        from llamafarm_universal.catalogue import tasks
+        from llamafarm_universal.task import ALIASES
 
         wanted = self.transformers.model_type
-        if wanted is not None and (self.base_url is None or is_loopback(self.base_url)):
-            engines = sorted(entry.name for entry in entry_points(group=ENGINES))
-            if ALIASES.get(wanted, wanted) not in engines:
-                yield (
-                    "transformers",
-                    f"no engine for `model_type: {wanted}` is installed; there are {', '.join(engines)}",
-                )
+        is_here = self.base_url is None or is_loopback(self.base_url)
+        if wanted is not None and is_here and ALIASES.get(wanted, wanted) not in tasks():
+            yield (
+                "transformers",
+                f"no engine for `model_type: {wanted}` is installed; those that are do {', '.join(tasks())}",
+            )
 
 
 def endpoint(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -> Endpoint:

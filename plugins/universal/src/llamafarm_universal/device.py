@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from llamafarm_universal.host.failure import refused
-from llamafarm_universal.host.messages import Device, Dtype
+from llamafarm_universal.failure import refused
+from llamafarm_universal.messages import Device, Dtype
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llamafarm_universal.host.failure import RequestFailed, refused
+from llamafarm_universal.failure import RequestFailed, refused
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _HUB_ID = re.compile(rf"(?:{_PART}/)?{_PART}")

@@ -15,33 +15,29 @@ from typing import Any
 
 import pytest
 from llamafarm_universal.host.main import HostOptions, run
-from llamafarm_universal.host.messages import (
+from llamafarm_universal.messages import (
     Accepted,
     Cancel,
     ChatPrompt,
     Command,
     Embed,
-    Embedded,
     Event,
     Failed,
     Finished,
     Generate,
     Load,
-    Loaded,
     LoadedModel,
     LoadSettings,
     ModelRef,
     Models,
     Piece,
     Pull,
-    Pulled,
     Ready,
     Remove,
-    Removed,
+    Run,
     Sampling,
     TextPrompt,
     Unload,
-    Unloaded,
 )
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -54,8 +50,6 @@ PROCESSES.set_forkserver_preload(["torch", "transformers", "sentence_transformer
 """Hosts begin as copies of a process that has imported the libraries already, which saves seconds for each; one that is
 `fresh` is spawned as the server spawns it, and sees the test's environment."""
 PATIENCE = 90.0  # seconds for one event: a bound against hanging, never a measurement
-
-_LAST = (Loaded, Finished, Embedded, Unloaded, Pulled, Removed, Failed)
 
 
 @dataclass
@@ -110,14 +104,19 @@ class HostProcess:
 
     def next(self) -> Event:
         """The next event, whosever it is; Models are taken note of."""
-        if self._others:
-            return self._others.popleft()
-        while self.connection.poll(PATIENCE):
-            event: Event = self.connection.recv()
-            if not isinstance(event, Models):
-                return event
-            self.models = event.loaded
-        raise AssertionError("The engine host says nothing.")
+        while not self._others:
+            self._receive()
+        return self._others.popleft()
+
+    def _receive(self) -> None:
+        """Wait for what the host sends, and take note of which models it has."""
+        assert self.connection.poll(PATIENCE), "The engine host says nothing."
+        events: tuple[Event, ...] = self.connection.recv()
+        for event in events:
+            if isinstance(event, Models):
+                self.models = event.loaded
+            else:
+                self._others.append(event)
 
     def answer(self, request_id: str, n: int = 1) -> Answer:
         """All events of a request through its last one; those of others are kept for later."""
@@ -128,7 +127,7 @@ class HostProcess:
                 kept.append(event)
                 continue
             answer.events.append(event)
-            n = 0 if isinstance(event, Failed) else n - isinstance(event, _LAST)
+            n = 0 if isinstance(event, Failed) else n - event.is_last
         self._others.extendleft(reversed(kept))
         return answer
 
@@ -140,7 +139,7 @@ class HostProcess:
     def drain_until(self, request_id: str) -> list[Event]:
         """Everybody's events in order, through the last one of this request."""
         events = [self.next()]
-        while not (events[-1].request_id == request_id and isinstance(events[-1], _LAST)):
+        while not (events[-1].request_id == request_id and events[-1].is_last):
             events.append(self.next())
         return events
 
@@ -152,7 +151,7 @@ class HostProcess:
     ) -> str:
         request_id = self.new_id()
         shaped = prompt if isinstance(prompt, ChatPrompt) else TextPrompt(prompt)
-        self.send(Generate(request_id, ref, shaped, Sampling(**sampling), n))
+        self.send(Run(request_id, ref, Generate(shaped, Sampling(**sampling), n)))
         return request_id
 
     def generate(
@@ -162,7 +161,7 @@ class HostProcess:
 
     def embed(self, ref: ModelRef, *inputs: str | tuple[int, ...], dimensions: int | None = None) -> Answer:
         request_id = self.new_id()
-        self.send(Embed(request_id, ref, inputs, dimensions))
+        self.send(Run(request_id, ref, Embed(inputs, dimensions)))
         return self.answer(request_id)
 
     def load(self, ref: ModelRef) -> Answer:
@@ -191,12 +190,7 @@ class HostProcess:
     def wait_for_models(self, count: int) -> None:
         """Until this many models are loaded."""
         while len(self.models) != count:
-            assert self.connection.poll(PATIENCE), "The engine host says nothing."
-            event = self.connection.recv()
-            if isinstance(event, Models):
-                self.models = event.loaded
-            else:
-                self._others.append(event)
+            self._receive()
 
     def close(self) -> None:
         self.connection.close()

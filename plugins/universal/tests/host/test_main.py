@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.host.main import HostOptions, run
-from llamafarm_universal.host.messages import (
+from llamafarm_universal.messages import (
     ChatPrompt,
     Failed,
     Finished,
@@ -22,6 +22,7 @@ from llamafarm_universal.host.messages import (
     LoadSettings,
     ModelRef,
     Piece,
+    Run,
     Sampling,
     Stop,
     TextPrompt,
@@ -39,7 +40,7 @@ def hi(*texts: str) -> ChatPrompt:
 
 def test_importing_the_seam_and_the_entry_imports_nothing_heavy() -> None:
     program = (
-        "import sys, llamafarm_universal.host.messages, llamafarm_universal.host.main, llamafarm_universal.safety\n"
+        "import sys, llamafarm_universal.messages, llamafarm_universal.host.main, llamafarm_universal.safety\n"
         "print([name for name in ('torch', 'transformers', 'huggingface_hub', 'numpy') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -56,14 +57,14 @@ def test_a_chat_is_answered_in_pieces(host: Any, llama: ModelRef, tokenizer: Any
     answer = host.generate(llama, hi("hello"), max_tokens=12, temperature=0, logit_bias=NO_END)
     prompt = "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n"
     assert answer.accepted.prompt_tokens == len(tokenizer(prompt)["input_ids"])
-    assert answer.accepted.model.engine == "text"
-    assert (answer.finished.reason, answer.finished.completion_tokens) == ("length", 12)
+    assert answer.accepted.model.task == "text"
+    assert (answer.finished.reason, answer.finished.usage.completion_tokens) == ("length", 12)
     assert len(answer.pieces()) > 1
 
 
 def test_loading_reports_what_was_loaded(host: Any, llama: ModelRef) -> None:
     model = host.load(llama).last.model
-    assert (model.engine, model.dtype, model.context_length) == ("text", "fp32", 1024)
+    assert (model.task, model.dtype, model.context_length) == ("text", "fp32", 1024)
     assert {"chat", "tools", "embeddings"} <= model.features
     assert 0 <= model.memory_bytes - 4 * model.parameters < 1000, "fp32 weights and a few buffers"
 
@@ -116,9 +117,9 @@ def test_a_cancelled_request_says_nothing_more_and_leaves_its_slot_at_once(
     with start_host(max_sequences=1) as host:
         host.load(llama)
         first = host.start(llama, max_tokens=900, temperature=0, logit_bias=NO_END)
-        second = host.start(llama, max_tokens=3, temperature=0, logit_bias=NO_END)
         while not isinstance(host.next(), Piece):
             pass
+        second = host.start(llama, max_tokens=3, temperature=0, logit_bias=NO_END)
         host.cancel(first)
         events = host.drain_until(second)
         mine = [i for i, event in enumerate(events) if event.request_id == second and isinstance(event, Piece)]
@@ -131,7 +132,7 @@ def test_a_request_can_be_cancelled_while_its_model_loads(start_host: Callable[.
         cancelled = host.start(llama, max_tokens=5)
         host.cancel(cancelled)
         answer = host.generate(llama, max_tokens=5, temperature=0, logit_bias=NO_END)
-        assert answer.finished.completion_tokens == 5
+        assert answer.finished.usage.completion_tokens == 5
         assert not any(isinstance(event, Piece) for event in host.others if event.request_id == cancelled)
 
 
@@ -156,13 +157,13 @@ def test_a_model_that_does_not_load_fails_its_request_and_nothing_else(
     failed = host.generate(ModelRef(str(broken))).failed
     assert failed.kind == "load_failed"
     assert "model.safetensors" in failed.message
-    assert host.generate(llama, max_tokens=1).finished.completion_tokens == 1
+    assert host.generate(llama, max_tokens=1).finished.usage.completion_tokens == 1
 
 
 def test_all_who_wait_for_a_load_hear_of_its_failure(host: Any, tmp_path: Path) -> None:
     missing = ModelRef(str(tmp_path / "nothing"))
     host.send(Load("x", missing))
-    host.send(Generate("y", missing, TextPrompt("hello"), Sampling()))
+    host.send(Run("y", missing, Generate(TextPrompt("hello"), Sampling())))
     kinds = {host.answer("x").failed.kind, host.answer("y").failed.kind}
     assert kinds == {"model_not_found"}
 
@@ -172,7 +173,7 @@ def test_a_model_is_unloaded_once_its_answers_have_ended(host: Any, copy_of: Cal
     host.load(ref)
     request_id = host.start(ref, max_tokens=50, temperature=0, logit_bias=NO_END)
     host.send(Unload("u", ref))
-    assert host.answer(request_id).finished.completion_tokens == 50
+    assert host.answer(request_id).finished.usage.completion_tokens == 50
     assert isinstance(host.answer("u").last, Unloaded)
     assert ref not in [model.ref for model in host.models]
     assert host.unload(ref).failed.kind == "model_not_found"
@@ -181,9 +182,9 @@ def test_a_model_is_unloaded_once_its_answers_have_ended(host: Any, copy_of: Cal
 def test_two_commands_with_one_id_do_not_mix(host: Any, llama: ModelRef) -> None:
     alone = host.generate(llama, "one", max_tokens=20, temperature=0, logit_bias=NO_END).text()
     for text in ("one", "two"):
-        host.send(Generate("same", llama, TextPrompt(text), Sampling(20, temperature=0, logit_bias=NO_END)))
+        host.send(Run("same", llama, Generate(TextPrompt(text), Sampling(20, temperature=0, logit_bias=NO_END))))
     assert host.answer("same").text() == alone
-    assert host.generate(llama, max_tokens=1).finished.completion_tokens == 1
+    assert host.generate(llama, max_tokens=1).finished.usage.completion_tokens == 1
 
 
 def test_the_host_ends_when_its_connection_closes(start_host: Callable[..., Any], llama: ModelRef) -> None:
@@ -198,7 +199,7 @@ def test_the_host_ends_when_its_connection_closes(start_host: Callable[..., Any]
 def test_the_host_ends_when_it_is_told_to_and_not_on_ctrl_c(start_host: Callable[..., Any], llama: ModelRef) -> None:
     with start_host() as host:
         os.kill(host.process.pid, signal.SIGINT)
-        assert host.generate(llama, max_tokens=1).finished.completion_tokens == 1
+        assert host.generate(llama, max_tokens=1).finished.usage.completion_tokens == 1
         host.send(Stop())
         host.process.join(PATIENCE)
         assert host.process.exitcode == 0
@@ -212,7 +213,7 @@ def test_a_device_that_is_not_there_ends_the_host_with_its_reason() -> None:
     process.start()
     far_end.close()
     assert connection.poll(PATIENCE)
-    event = connection.recv()
+    (event,) = connection.recv()
     process.join(PATIENCE)
     assert (type(event), event.request_id, process.exitcode) == (Failed, "", 1)
     assert absent in event.message

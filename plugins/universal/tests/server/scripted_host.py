@@ -21,12 +21,12 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-from llamafarm_universal.host import messages as m
+from llamafarm_universal import messages as m
 from llamafarm_universal.host.options import HostOptions
 
 
 def run(connection: Connection, options: HostOptions) -> None:
-    connection.send(m.Ready("cpu", {"name": "scripted"}))
+    connection.send((m.Ready("cpu", {"name": "scripted"}),))
     Host(connection).serve()
 
 
@@ -35,7 +35,7 @@ def run_and_exit(connection: Connection, options: HostOptions) -> None:
 
 
 def run_without_torch(connection: Connection, options: HostOptions) -> None:
-    connection.send(m.Failed("", "not_supported", "No module named 'torch'.", hint="pip install it."))
+    connection.send((m.Failed("", "not_supported", "No module named 'torch'.", hint="pip install it."),))
     sys.exit(1)
 
 
@@ -53,16 +53,19 @@ class Host:
                 return
             if isinstance(command, m.Stop):
                 return
-            self.log.append({"command": type(command).__name__, "request_id": command.request_id})
-            getattr(self, type(command).__name__.lower())(command)
+            name = type(command.work if isinstance(command, m.Run) else command).__name__
+            self.log.append({"command": name, "request_id": command.request_id})
+            getattr(self, name.lower())(command)
 
     def send(self, event: m.Event) -> None:
-        self.connection.send(event)
+        self.connection.send((event,))
 
     def model(self, ref: m.ModelRef) -> m.LoadedModel:
         if ref not in self.loaded:
             features = frozenset({"chat"})
-            self.loaded[ref] = m.LoadedModel(ref, "text", "cpu", "fp32", 10, 40, context_length=128, features=features)
+            self.loaded[ref] = m.LoadedModel(
+                ref, "text", "torch", "cpu", "fp32", 10, 40, context_length=128, features=features
+            )
             self.send(m.Models(tuple(self.loaded.values())))
         return self.loaded[ref]
 
@@ -100,26 +103,28 @@ class Host:
     def cancel(self, command: m.Cancel) -> None:
         pass
 
-    def embed(self, command: m.Embed) -> None:
+    def embed(self, command: m.Run) -> None:
         if not self.refused(command):
+            work: Any = command.work
             vectors = [
-                array.array("f", [float(i), 0.5, -1.0][: command.dimensions]).tobytes()
-                for i, _ in enumerate(command.inputs)
+                array.array("f", [float(i), 0.5, -1.0][: work.dimensions]).tobytes() for i, _ in enumerate(work.inputs)
             ]
-            self.send(m.Embedded(command.request_id, tuple(vectors), 2 * len(command.inputs)))
+            usage = m.Usage(prompt_tokens=2 * len(work.inputs))
+            self.send(m.Finished(command.request_id, usage=usage, value=tuple(vectors)))
 
-    def count(self, command: m.Count) -> None:
+    def count(self, command: m.Run) -> None:
         if not self.refused(command):
-            self.send(m.Counted(command.request_id, 7))
+            self.send(m.Finished(command.request_id, usage=m.Usage(prompt_tokens=7)))
 
-    def generate(self, command: m.Generate) -> None:
+    def generate(self, command: m.Run) -> None:
         if self.refused(command):
             return
         self.send(m.Accepted(command.request_id, 7, self.model(command.ref)))
-        for index in range(command.n):
+        for index in range(command.work.answers):
             self.answer(command, index)
 
-    def answer(self, command: m.Generate, index: int) -> None:
+    def answer(self, command: m.Run, index: int) -> None:
+        work: Any = command.work
         pieces = self.text(command).split("|")
         for text in pieces:
             if text == "<hang>":
@@ -131,19 +136,21 @@ class Host:
                 return
             token = text.encode()
             logprobs = (m.TokenLogprob(token, -0.5, ((token, -0.5), (b"x", -1.0), (b"\xf0\x9f", -2.0))),)
-            self.send(m.Piece(command.request_id, index, text, () if command.sampling.logprobs is None else logprobs))
-        limit = command.sampling.max_tokens
+            told = () if work.sampling.logprobs is None else logprobs
+            self.send(m.Piece(command.request_id, index, text, logprobs=told))
+        limit = work.sampling.max_tokens
         reason = "length" if limit is not None and limit < len(pieces) else "stop"
-        self.send(m.Finished(command.request_id, index, reason, len(pieces)))
+        self.send(m.Finished(command.request_id, index, reason, m.Usage(7, len(pieces))))
 
-    def text(self, command: m.Generate) -> str:
-        prompt = command.prompt
+    def text(self, command: m.Run) -> str:
+        work: Any = command.work
+        prompt = work.prompt
         text = str(prompt.messages[-1]["content"]) if isinstance(prompt, m.ChatPrompt) else str(prompt.text)
         if text == "<show>":
-            return json.dumps(dataclasses.asdict(command))
+            return json.dumps(dataclasses.asdict(command) | dataclasses.asdict(work))
         return json.dumps(self.log) if text == "<log>" else text
 
-    def refused(self, command: m.Load | m.Generate | m.Embed | m.Pull) -> bool:
+    def refused(self, command: m.Load | m.Run | m.Pull) -> bool:
         owner, _, name = command.ref.id.partition("/")
         if owner == "refuse":
             self.send(m.Failed(command.request_id, name, f"Refused as {name}.", hint="Do this next.", param="messages"))

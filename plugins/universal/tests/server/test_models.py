@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from llamafarm_universal.host.messages import LoadSettings, ModelRef
+from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.operator import Operator
 from llamafarm_universal.server.settings import Settings
 from runtime_servers import serving
@@ -25,7 +25,7 @@ def events(response):
 def test_a_loaded_model_answers_to_its_id(own):
     loaded = load(own, "echo/model").json()
     assert loaded == {
-        "model": "echo/model", "id": "echo/model", "engine": "text", "device": "cpu", "dtype": "fp32",
+        "model": "echo/model", "id": "echo/model", "task": "text", "engine": "torch", "device": "cpu", "dtype": "fp32",
         "parameters": 10, "memory_bytes": 40, "context_length": 128, "dimensions": None, "features": ["chat"],
     }  # fmt: skip
     assert own.http.get("/health").json()["models"] == ["echo/model"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from llamafarm.errors import ConfigError
-from llamafarm_universal.host.messages import LoadSettings
+from llamafarm_universal.messages import LoadSettings
 from llamafarm_universal.server.settings import read_settings
 
 

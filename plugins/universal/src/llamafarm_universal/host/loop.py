@@ -7,54 +7,51 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from llamafarm_universal.device import choose_device, details, use_threads
-from llamafarm_universal.host.failure import RequestFailed, explained
-from llamafarm_universal.host.messages import (
-    Accepted,
+from llamafarm_universal.failure import RequestFailed, explained
+from llamafarm_universal.host.models.download import Transfer
+from llamafarm_universal.host.models.files import Files
+from llamafarm_universal.host.models.registry import Registry, Resident, Stage
+from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.host.outbox import Outbox
+from llamafarm_universal.host.prepare import Preparer
+from llamafarm_universal.messages import (
+    Answer,
     Cancel,
     Command,
-    Count,
-    Counted,
-    Embed,
-    Embedded,
-    Event,
     Failed,
-    Finished,
-    Generate,
     Load,
     Loaded,
+    LoadedModel,
     LoadProgress,
     Models,
-    Piece,
     Pull,
     Pulled,
     Ready,
     Remove,
     Removed,
+    Run,
     Stop,
     Unload,
     Unloaded,
+    Work,
 )
-from llamafarm_universal.host.models.download import Transfer
-from llamafarm_universal.host.models.files import Files
-from llamafarm_universal.host.models.registry import Registry, Resident, Stage
-from llamafarm_universal.host.options import HostOptions
 
 log = logging.getLogger(__name__)
 
-Answer = LoadProgress | Loaded | Accepted | Piece | Finished | Counted | Embedded | Unloaded | Pulled | Removed | Failed
-Work = Load | Generate | Count | Embed | Unload | Pull | Remove
-_NOT_LAST = (LoadProgress, Accepted, Piece)
+Request = Load | Run | Unload | Pull | Remove
 
 
 @dataclass
 class _Request:
     """A command under way. remaining: how many last events it will still have. resident: the model that works on it."""
 
-    command: Work
+    command: Request
     remaining: int
     resident: Resident | None = None
 
@@ -64,7 +61,9 @@ class Host:
 
     def __init__(self, connection: Connection, options: HostOptions) -> None:
         self._connection = connection
+        self._outbox = Outbox(connection)
         self._inbox: SimpleQueue[Command | Callable[[], None]] = SimpleQueue()
+        self._preparer = Preparer(self._inbox.put, options.prepare_seconds)
         self._requests: dict[str, _Request] = {}
         self._working: dict[int, Resident] = {}
         self._registry = Registry(options, self._inbox.put, self._report_models)
@@ -75,13 +74,14 @@ class Host:
         """Until the connection closes or says Stop; see `_read`, which ends the process."""
         _quieten_libraries()
         use_threads()
-        self._send(self._ready())
+        self._outbox.add(self._ready())
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         while True:
             self._take(wait=not self._working)
             for resident in list(self._working.values()):
                 self._step(resident)
                 self._take(wait=False)
+                self._outbox.flush()
 
     def _read(self) -> None:
         """In a thread. The end of the connection or Stop ends the process at once: nobody reads its answers."""
@@ -98,10 +98,13 @@ class Host:
             os._exit(code)
 
     def _take(self, *, wait: bool) -> None:
-        """Do everything in the inbox; wait for something where there is nothing else to do, until a model is due."""
-        pause = self._registry.unload_idle()
+        """Do everything in the inbox; wait for something where there is nothing else to do, until something is due."""
+        alarms = (self._registry.unload_idle(), self._preparer.give_up_late())
+        due = [seconds for seconds in alarms if seconds is not None]
+        if wait:
+            self._outbox.flush()
         try:
-            item = self._inbox.get(wait, None if pause is None else max(pause, 0.01))
+            item = self._inbox.get(wait, max(min(due), 0.01) if due else None)
             while True:
                 self._do(item)
                 item = self._inbox.get_nowait()
@@ -112,25 +115,25 @@ class Host:
         match item:
             case Cancel(request_id):
                 self._cancel(request_id)
-            case Load() | Generate() | Count() | Embed() | Unload() | Pull() | Remove():
+            case Load() | Run() | Unload() | Pull() | Remove():
                 self._start(item)
             case Stop():
                 raise AssertionError("the reader ends the process")
             case _:
                 item()
 
-    def _start(self, command: Work) -> None:
+    def _start(self, command: Request) -> None:
         request_id = command.request_id
         if request_id in self._requests:
             log.error("Request id %s is in use: the second command is ignored.", request_id)
             return
-        self._requests[request_id] = _Request(command, command.n if isinstance(command, Generate) else 1)
+        self._requests[request_id] = _Request(command, command.work.answers if isinstance(command, Run) else 1)
         try:
             self._begin(command, _Asker(self, request_id))
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
             self.emit(explained(error, "starting a request").event(request_id))
 
-    def _begin(self, command: Work, asker: _Asker) -> None:
+    def _begin(self, command: Request, asker: _Asker) -> None:
         match command:
             case Unload():
                 self._registry.unload(command.ref, lambda: self.emit(Unloaded(asker.request_id)))
@@ -157,14 +160,34 @@ class Host:
         if isinstance(request.command, Load):
             self.emit(Loaded(request_id, resident.engine.model))
             return
-        assert isinstance(request.command, Generate | Count | Embed)
+        assert isinstance(request.command, Run)
         request.resident = resident
         self._registry.begin(resident)
+        self._prepare(request.command, resident)
+
+    def _prepare(self, command: Run, resident: Resident) -> None:
+        """Have the work prepared in a thread, and given to the engine after that."""
+        request_id, work = command.request_id, command.work
+        if refusal := _refusal(work, resident.engine.model):
+            self._fail(request_id, refusal)
+            return
+        self._preparer.start(
+            partial(resident.engine.prepare, work),
+            lambda prepared: self._submit(request_id, work, resident, prepared),
+            lambda error: self._fail(request_id, error),
+        )
+
+    def _submit(self, request_id: str, work: Work, resident: Resident, prepared: Any) -> None:
+        if request_id not in self._requests:  # cancelled in the meantime
+            return
         self._working[id(resident)] = resident
         try:
-            resident.engine.submit(request.command, self.emit)
+            resident.engine.submit(request_id, work, prepared, self.emit)
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
-            self.emit(explained(error, "reading the request").event(request_id))
+            self._fail(request_id, error)
+
+    def _fail(self, request_id: str, error: BaseException) -> None:
+        self.emit(explained(error, "reading the request").event(request_id))
 
     def _step(self, resident: Resident) -> None:
         try:
@@ -182,37 +205,31 @@ class Host:
             self.emit(failure.event(request_id))
 
     def emit(self, event: Answer) -> None:
-        """Send an event of a request, unless it was cancelled or has ended."""
-        request_id = event.request_id
-        request = self._requests.get(request_id)
+        """Tell an event of a request, unless it was cancelled or has ended."""
+        request = self._requests.get(event.request_id)
         if request is None:
             return
-        self._send(event)
-        if isinstance(event, _NOT_LAST):
+        self._outbox.add(event)
+        if not event.is_last:
             return
         request.remaining -= 1
         if request.remaining <= 0 or isinstance(event, Failed):
-            self._close(request_id)
+            self._close(event.request_id)
 
     def _close(self, request_id: str) -> None:
         request = self._requests.pop(request_id)
         if request.resident:
             self._registry.end(request.resident)
 
-    def _send(self, event: Event) -> None:
-        try:
-            self._connection.send(event)
-        except OSError:
-            os._exit(0)  # the server is gone
-
     def _report_models(self) -> None:
-        self._send(Models(self._registry.loaded))
+        self._outbox.add(Models(self._registry.loaded))
 
     def _ready(self) -> Ready:
         try:
             device = choose_device(self._options.device)
         except RequestFailed as failure:
-            self._send(failure.event(""))
+            self._outbox.add(failure.event(""))
+            self._outbox.flush()
             os._exit(1)
         return Ready(device, details(device))
 
@@ -242,6 +259,19 @@ class _Asker:
 
     def failed(self, failure: RequestFailed) -> None:
         self._host.emit(failure.event(self.request_id))
+
+
+def _refusal(work: Work, model: LoadedModel) -> RequestFailed | None:
+    """Why a model cannot be given a work, where it cannot."""
+    if work.operation in model.operations:
+        return None
+    able = ", ".join(f"`{operation}`" for operation in sorted(model.operations))
+    return RequestFailed(
+        "not_supported",
+        f"`{model.ref.id}` is loaded for the task `{model.task}`: it cannot do `{work.operation}`, only {able}.",
+        hint="Use a model for what you ask; `model_type` says how a model that can do both is loaded.",
+        param="model",
+    )
 
 
 def _quieten_libraries() -> None:

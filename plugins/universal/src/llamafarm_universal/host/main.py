@@ -6,8 +6,8 @@ import os
 import signal
 from multiprocessing.connection import Connection
 
-from llamafarm_universal.host.messages import Failed
 from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.messages import Failed
 
 __all__ = ["HostOptions", "run"]
 
@@ -28,7 +28,7 @@ def run(connection: Connection, options: HostOptions) -> None:
         from llamafarm import pip_command
 
         hint = f"Its libraries are missing: {pip_command('llamafarm-universal[server]')}"
-        connection.send(Failed("", "not_supported", f"The engine host cannot start: {error}.", hint=hint))
+        connection.send((Failed("", "not_supported", f"The engine host cannot start: {error}.", hint=hint),))
     finally:
         # Not sys.exit: that waits for the threads of downloads and loads that nobody needs any more.
         os._exit(code)

@@ -8,7 +8,7 @@ from llamafarm.web import EventStream, json_answer, request_id_of
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.host.messages import ChatPrompt, Count, Counted
+from llamafarm_universal.messages import ChatPrompt, Count, Finished, Run
 from llamafarm_universal.server.chat_answer import Answer, frames, whole
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed, parse
@@ -53,13 +53,13 @@ async def count(request: Request, body: dict[str, Any]) -> Response:
     parsed = parse(body, CHAT)
     runtime = runtime_of(request)
     ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
-    ticket = await runtime.submit((Count(request_id_of(request), ref, chat_prompt(parsed)),), slots=1)
+    ticket = await runtime.submit((Run(request_id_of(request), ref, Count(chat_prompt(parsed))),), slots=1)
     try:
-        while not isinstance(event := await ticket.events.next(), Counted):
+        while not isinstance(event := await ticket.events.next(), Finished):
             pass  # the model is loaded first
     finally:
         ticket.close()
-    return json_answer({"object": "chat.completion.input_tokens", "input_tokens": event.prompt_tokens})
+    return json_answer({"object": "chat.completion.input_tokens", "input_tokens": event.usage.prompt_tokens})
 
 
 def chat_prompt(parsed: Parsed) -> ChatPrompt:

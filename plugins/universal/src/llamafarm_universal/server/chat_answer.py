@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from llamafarm.wire import ChatChunk, ChatCompletion, Choice, Delta, FinishReason, Message, ToolCallDelta, Usage, sse
 
-from llamafarm_universal.host.messages import Finished, Piece, TokenLogprob
+from llamafarm_universal.messages import Finished, Piece, TokenLogprob
 from llamafarm_universal.server.generation import Generation
 from llamafarm_universal.server.parts import Call, Part, Reasoning, Text
 from llamafarm_universal.server.reasoning import ReasoningParser

@@ -12,7 +12,7 @@ from llamafarm.wire import Completion, CompletionChoice, sse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.host.messages import Piece, TextPrompt, TokenLogprob
+from llamafarm_universal.messages import Piece, TextPrompt, TokenLogprob
 from llamafarm_universal.server.chat_answer import finite, shown
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse

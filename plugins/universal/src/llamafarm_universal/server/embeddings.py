@@ -13,7 +13,7 @@ from llamafarm.wire import Embedding, EmbeddingResponse, dump
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.host.messages import Embed, Embedded
+from llamafarm_universal.messages import Embed, Finished, Run
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse
 from llamafarm_universal.server.runtime import Ticket
@@ -24,7 +24,7 @@ async def embed(request: Request, body: dict[str, Any]) -> Response:
     parsed = parse(body, EMBEDDINGS)
     runtime, name = runtime_of(request), parsed.values["model"]
     ref = runtime.handles.resolve(name, trusted=is_trusted(request))
-    command = Embed(request_id_of(request), ref, parsed.values["input"], parsed.get("dimensions"))
+    command = Run(request_id_of(request), ref, Embed(parsed.values["input"], parsed.get("dimensions")))
     ticket = await runtime.submit((command,), slots=1)
     try:
         embedded = await _embedded(ticket)
@@ -35,20 +35,20 @@ async def embed(request: Request, body: dict[str, Any]) -> Response:
     return json_answer(answer, headers=ignored_header(parsed))
 
 
-async def _embedded(ticket: Ticket) -> Embedded:
+async def _embedded(ticket: Ticket) -> Finished:
     while True:
         event = await ticket.events.next()
-        if isinstance(event, Embedded):
+        if isinstance(event, Finished):
             return event
 
 
-def _encode(embedded: Embedded, model: str, *, as_base64: bool) -> bytes:
+def _encode(embedded: Finished, model: str, *, as_base64: bool) -> bytes:
     """In a thread: thousands of vectors as decimal numbers take a second."""
     form = _base64 if as_base64 else _floats
     data: list[Embedding] = [
-        {"object": "embedding", "index": i, "embedding": form(vector)} for i, vector in enumerate(embedded.vectors)
+        {"object": "embedding", "index": i, "embedding": form(vector)} for i, vector in enumerate(embedded.value)
     ]
-    tokens = embedded.prompt_tokens
+    tokens = embedded.usage.prompt_tokens
     answer: EmbeddingResponse = {
         "object": "list",
         "model": model,

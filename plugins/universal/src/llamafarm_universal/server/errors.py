@@ -15,7 +15,7 @@ from llamafarm.errors import (
     ServiceError,
 )
 
-from llamafarm_universal.host.messages import Failed, FailureKind
+from llamafarm_universal.messages import Failed, FailureKind
 
 RETRY_SECONDS = 2.0
 """What a refused client is told to wait: an answer takes seconds, and some of many end soon."""

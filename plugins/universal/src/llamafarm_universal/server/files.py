@@ -14,8 +14,8 @@ from llamafarm.wire import sse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.host.failure import RequestFailed, refused
-from llamafarm_universal.host.messages import Event, LoadProgress, LoadSettings, ModelRef, Pull, Pulled, Remove, Removed
+from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.messages import Answer, LoadProgress, LoadSettings, ModelRef, Pull, Pulled, Remove, Removed
 from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.errors import failure
@@ -84,7 +84,7 @@ def _check(name: str) -> None:
         raise failure(error.event("")) from None
 
 
-async def _frames(ref: ModelRef, ticket: Ticket, event: Event) -> AsyncGenerator[bytes, None]:
+async def _frames(ref: ModelRef, ticket: Ticket, event: Answer) -> AsyncGenerator[bytes, None]:
     while not isinstance(event, Pulled):
         if isinstance(event, LoadProgress):
             yield progress_frame(event)

@@ -8,14 +8,15 @@ from dataclasses import replace
 from llamafarm.errors import RequestError
 from llamafarm.wire import Usage
 
-from llamafarm_universal.host.messages import (
+from llamafarm_universal.messages import (
     Accepted,
+    Answer,
     ChatPrompt,
-    Event,
     Finished,
     Generate,
     ModelRef,
     Piece,
+    Run,
     Sampling,
     TextPrompt,
 )
@@ -73,7 +74,7 @@ class Generation:
 
     def _numbered(self, event: Piece | Finished) -> tuple[int, Piece | Finished]:
         if isinstance(event, Finished):
-            self.completion_tokens += event.completion_tokens
+            self.completion_tokens += event.usage.completion_tokens
         return self._first_choice[event.request_id] + event.index, event
 
 
@@ -91,7 +92,7 @@ async def generate(
             f"{len(prompts)} prompts with n={n} are more than {MAX_SEQUENCES} answers.", param="n", code="invalid_value"
         )
     commands = tuple(
-        Generate(f"{request_id}-{i}", ref, prompt, _seeded(sampling, i * n), n) for i, prompt in enumerate(prompts)
+        Run(f"{request_id}-{i}", ref, Generate(prompt, _seeded(sampling, i * n), n)) for i, prompt in enumerate(prompts)
     )
     ticket = await runtime.submit(commands, slots=n * len(prompts))
     generation = Generation(ticket, n)
@@ -107,5 +108,5 @@ def _seeded(sampling: Sampling, offset: int) -> Sampling:
     return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + offset)
 
 
-def _answer(event: Event) -> Piece | Finished | None:
+def _answer(event: Answer) -> Piece | Finished | None:
     return event if isinstance(event, Piece | Finished) else None

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from llamafarm.errors import LlamaFarmError, RequestError
 from llamafarm.wire import dump
 
-from llamafarm_universal.host.failure import RequestFailed
-from llamafarm_universal.host.messages import LoadSettings, ModelRef
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.errors import failure
 from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, checked_id, is_folder
 

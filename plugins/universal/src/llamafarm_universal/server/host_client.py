@@ -9,8 +9,8 @@ import queue
 import threading
 from collections.abc import Callable
 
-from llamafarm_universal.host.messages import Command, Event, Failed, Models, Ready, Stop
 from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.messages import Command, Event, Failed, Models, Ready, Stop
 from llamafarm_universal.server.errors import host_ended
 from llamafarm_universal.server.host_entry import ENGINE_HOST, run_host
 from llamafarm_universal.server.running import Running
@@ -126,7 +126,11 @@ class HostClient:
         except RuntimeError:  # the event loop is closed
             pass
 
-    def _receive(self, event: Event) -> None:
+    def _receive(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
         if isinstance(event, Ready | Models) or (isinstance(event, Failed) and not event.request_id):
             self._on_event(event)
             return

@@ -17,9 +17,10 @@ from llamafarm.wire import error_envelope, sse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.host.failure import RequestFailed
-from llamafarm_universal.host.messages import (
-    Event,
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.models.hub import on_disk
+from llamafarm_universal.messages import (
+    Answer,
     Load,
     Loaded,
     LoadedModel,
@@ -28,7 +29,6 @@ from llamafarm_universal.host.messages import (
     ModelRef,
     Unload,
 )
-from llamafarm_universal.host.models.hub import on_disk
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse
 from llamafarm_universal.server.operator import checked_id, is_folder
@@ -87,7 +87,7 @@ async def unload(request: Request, body: dict[str, Any]) -> Response:
     return json_answer({"model": name, "unloaded": True})
 
 
-async def _next(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> Event:
+async def _next(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> Answer:
     """What comes next of a load; a model that does not exist keeps no handle."""
     try:
         return await ticket.events.next()
@@ -118,7 +118,7 @@ async def _stream(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> EventStrea
     )
 
 
-async def _frames(runtime: Runtime, ticket: Ticket, ref: ModelRef, event: Event) -> AsyncGenerator[bytes, None]:
+async def _frames(runtime: Runtime, ticket: Ticket, ref: ModelRef, event: Answer) -> AsyncGenerator[bytes, None]:
     while not isinstance(event, Loaded):
         if isinstance(event, LoadProgress):
             yield progress_frame(event)
@@ -143,6 +143,7 @@ def _loaded(runtime: Runtime, model: LoadedModel) -> dict[str, Any]:
 
 def _facts(model: LoadedModel) -> dict[str, Any]:
     return {
+        "task": model.task,
         "engine": model.engine,
         "device": model.device,
         "dtype": model.dtype,

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from llamafarm.errors import ConfigError, RequestError
 
-from llamafarm_universal.host.failure import RequestFailed
-from llamafarm_universal.host.messages import LoadSettings, ModelRef
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.safety import LocalFolder, parse_model_id
 from llamafarm_universal.server.fields import Done, Table, boolean, parse, text
 from llamafarm_universal.server.tables import SETTINGS

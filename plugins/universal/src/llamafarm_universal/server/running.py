@@ -7,32 +7,12 @@ from collections.abc import Callable
 
 from llamafarm.errors import LlamaFarmError
 
-from llamafarm_universal.host.messages import (
-    Cancel,
-    Command,
-    Count,
-    Counted,
-    Embed,
-    Embedded,
-    Event,
-    Failed,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    Pull,
-    Pulled,
-    Remove,
-    Removed,
-    Unload,
-    Unloaded,
-)
+from llamafarm_universal.messages import Answer, Cancel, Command, Failed, Load, Pull, Remove, Run, Unload
 from llamafarm_universal.server.errors import failure
 
-Request = Load | Generate | Count | Embed | Unload | Pull | Remove
+Request = Load | Run | Unload | Pull | Remove
 REPEAT_SECONDS = 1.0
 """A killed host is noticed within this time."""
-LAST_EVENTS = (Loaded, Unloaded, Pulled, Removed, Counted, Embedded, Finished)
 
 
 class Running:
@@ -48,7 +28,7 @@ class Running:
         self._times_sent = 0
         self._heard = False
         self._remaining = {request.request_id: _last_events(request) for request in requests}
-        self._queue: asyncio.Queue[Event | LlamaFarmError] = asyncio.Queue()
+        self._queue: asyncio.Queue[Answer | LlamaFarmError] = asyncio.Queue()
 
     @property
     def ended(self) -> bool:
@@ -69,11 +49,11 @@ class Running:
         for request in self.requests:
             send(request)
 
-    def deliver(self, event: Event | LlamaFarmError) -> None:
+    def deliver(self, event: Answer | LlamaFarmError) -> None:
         self._heard = True
         self._queue.put_nowait(event)
 
-    async def next(self) -> Event:
+    async def next(self) -> Answer:
         """Return the next event. Raises LlamaFarmError where the host refused, failed or died."""
         event = await self._queue.get()
         if isinstance(event, LlamaFarmError):
@@ -82,7 +62,7 @@ class Running:
         if isinstance(event, Failed):
             self._remaining.pop(event.request_id, None)
             raise failure(event)
-        if isinstance(event, LAST_EVENTS):
+        if event.is_last:
             self._count_down(event.request_id)
         return event
 
@@ -100,4 +80,4 @@ class Running:
 
 
 def _last_events(request: Request) -> int:
-    return request.n if isinstance(request, Generate) else 1
+    return request.work.answers if isinstance(request, Run) else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llamafarm.errors import RequestError
 
-from llamafarm_universal.host.messages import Sampling
+from llamafarm_universal.messages import Sampling
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.tables import COMPLETION_TOKENS
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from llamafarm.errors import ServiceError
 
-from llamafarm_universal.host.messages import Event, Failed, LoadedModel, Models, Ready
 from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.messages import Event, Failed, LoadedModel, Models, Ready
 from llamafarm_universal.server.errors import describe_exit, host_failed
 from llamafarm_universal.server.host_client import HostClient
 from llamafarm_universal.server.host_entry import ENGINE_HOST

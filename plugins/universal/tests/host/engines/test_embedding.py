@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llamafarm_universal.host.messages import ChatPrompt, Embedded, ModelRef
+from llamafarm_universal.messages import ChatPrompt, Embed, Finished, ModelRef, Run
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
 
 
 def vectors(answer: Any) -> list[Vector]:
-    assert isinstance(answer.last, Embedded), answer.last
-    return [np.frombuffer(data, "<f4") for data in answer.last.vectors]
+    assert isinstance(answer.last, Finished), answer.last
+    return [np.frombuffer(data, "<f4") for data in answer.last.value]
 
 
 def test_similar_sentences_are_closer(host: Any, minilm: ModelRef) -> None:
@@ -42,7 +42,7 @@ def test_vectors_are_those_of_sentence_transformers(host: Any, minilm: ModelRef)
 
 def test_the_model_says_what_it_is(host: Any, minilm: ModelRef) -> None:
     model = host.load(minilm).last.model
-    assert (model.engine, model.dimensions, model.context_length) == ("embedding", 384, 256)
+    assert (model.task, model.dimensions, model.context_length) == ("embedding", 384, 256)
     assert model.features == {"embeddings"}
 
 
@@ -61,10 +61,10 @@ def test_batches_of_any_size_give_the_same(start_host: Callable[..., Any], host:
 
 
 def test_prompt_tokens_count_every_input(host: Any, minilm: ModelRef) -> None:
-    one, two = (host.embed(minilm, text).last.prompt_tokens for text in ("hello", "hello there"))
+    one, two = (host.embed(minilm, text).last.usage.prompt_tokens for text in ("hello", "hello there"))
     assert (one, two) == (3, 4)
     answer = host.embed(minilm, "hello", "hello there", "hello")
-    assert answer.last.prompt_tokens == answer.accepted.prompt_tokens == 10
+    assert answer.last.usage.prompt_tokens == answer.accepted.prompt_tokens == 10
 
 
 def test_token_ids_are_taken_as_they_are(host: Any, minilm: ModelRef) -> None:
@@ -102,7 +102,7 @@ def test_empty_and_senseless_inputs(host: Any, minilm: ModelRef) -> None:
 def test_an_embedding_model_generates_nothing_and_says_so(host: Any, minilm: ModelRef) -> None:
     failed = host.generate(minilm, ChatPrompt(({"role": "user", "content": "hi"},))).failed
     assert failed.kind == "not_supported"
-    assert "/v1/embeddings" in (failed.hint or "")
+    assert "cannot do `generate`, only `embed`" in failed.message
 
 
 def test_a_plain_encoder_is_pooled_by_the_mean(host: Any, bert: ModelRef) -> None:
@@ -128,19 +128,17 @@ def test_a_decoder_generates_and_embeds_with_the_same_weights(host: Any, llama: 
     running = host.start(llama, max_tokens=100, temperature=0, logit_bias={2: -100.0})
     found, _ = vectors(host.embed(llama, "hello world", "the quick brown fox jumps"))
     assert np.allclose(found, (last / last.norm()).numpy(), atol=1e-5)
-    assert host.answer(running).finished.completion_tokens == 100
+    assert host.answer(running).finished.usage.completion_tokens == 100
     assert [model.ref for model in host.models].count(llama) == 1
 
 
 def test_a_cancelled_request_is_forgotten(start_host: Callable[..., Any], minilm: ModelRef) -> None:
     with start_host(batch_tokens=16) as host:
         host.load(minilm)
-        from llamafarm_universal.host.messages import Embed
-
-        host.send(Embed("long", minilm, tuple(f"text number {i}" for i in range(400))))
+        host.send(Run("long", minilm, Embed(tuple(f"text number {i}" for i in range(400)))))
         host.cancel("long")
         host.embed(minilm, "hello")
-        assert not any(isinstance(event, Embedded) for event in host.others)
+        assert not any(isinstance(event, Finished) for event in host.others)
 
 
 def test_the_authors_prompt_and_pooling_apply(host: Any, tmp_path: Path) -> None:
@@ -160,7 +158,7 @@ def test_the_authors_prompt_and_pooling_apply(host: Any, tmp_path: Path) -> None
     expected = SentenceTransformer(str(folder), device="cpu").encode(["hello world", "bye"])
     answer = host.embed(ModelRef(str(folder)), "hello world", "bye")
     assert np.allclose(vectors(answer), expected, atol=1e-5)
-    assert answer.last.prompt_tokens == 6 + 5
+    assert answer.last.usage.prompt_tokens == 6 + 5
     host.unload(ModelRef(str(folder)))
 
 
@@ -177,9 +175,7 @@ def test_an_embedder_that_is_no_transformer_is_refused_by_name(host: Any, tokeni
 def test_many_requests_share_the_steps(start_host: Callable[..., Any], minilm: ModelRef) -> None:
     with start_host() as host:
         host.load(minilm)
-        from llamafarm_universal.host.messages import Embed
-
-        host.send(Embed("large", minilm, tuple(f"text number {i} " * 30 for i in range(300))))
-        host.send(Embed("small", minilm, ("hello",)))
-        ended = [event.request_id for event in host.drain_until("large") if isinstance(event, Embedded)]
+        host.send(Run("large", minilm, Embed(tuple(f"text number {i} " * 30 for i in range(300)))))
+        host.send(Run("small", minilm, Embed(("hello",))))
+        ended = [event.request_id for event in host.drain_until("large") if isinstance(event, Finished)]
     assert ended == ["small", "large"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from hub_server import Hub
-from llamafarm_universal.host.messages import Load, LoadProgress, LoadSettings, ModelRef
 from llamafarm_universal.host.models.cache import cache_folder
+from llamafarm_universal.messages import Load, LoadProgress, LoadSettings, ModelRef
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_model_is_downloaded_with_progress_and_then_found_without_the_network(
 ) -> None:
     ref = ModelRef("farm/tiny")
     answer = hub_host.load(ref)
-    assert answer.last.model.engine == "text"
+    assert answer.last.model.task == "text"
     progress = [event for event in answer.events if isinstance(event, LoadProgress) and event.stage == "downloading"]
     done = [event.done for event in progress]
     size = sum(path.stat().st_size for path in llama_folder.iterdir())
@@ -39,7 +39,7 @@ def test_a_model_is_downloaded_with_progress_and_then_found_without_the_network(
     hub_host.unload(ref)
     hub.asked.clear()
     again = hub_host.load(ref)
-    assert again.last.model.engine == "text"
+    assert again.last.model.task == "text"
     assert hub.asked == []
 
 
@@ -50,7 +50,7 @@ def test_only_safetensors_and_what_goes_with_them_are_downloaded(
     for name in ("pytorch_model.bin", "modeling_evil.py", "consolidated.safetensors", "README.md"):
         (folder / name).write_bytes(b"unwanted")
     hub.models["farm/crowded"] = folder
-    assert hub_host.load(ModelRef("farm/crowded")).last.model.engine == "text"
+    assert hub_host.load(ModelRef("farm/crowded")).last.model.task == "text"
     fetched = {Path(path).name for path in hub.asked if "crowded/resolve" in path}
     assert "model.safetensors" in fetched
     assert not fetched & {"pytorch_model.bin", "modeling_evil.py", "consolidated.safetensors", "README.md"}
@@ -63,7 +63,7 @@ def test_a_copy_that_lacks_a_shard_is_completed(hub: Hub, hub_host: Any) -> None
     (weights,) = hub_host.cache.glob("models--farm--tiny/snapshots/*/model.safetensors")
     weights.resolve().unlink()
     weights.unlink()
-    assert hub_host.load(ref).last.model.engine == "text"
+    assert hub_host.load(ref).last.model.task == "text"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_download_that_nobody_waits_for_ends(hub: Hub, hub_host: Any, copy_of:
     hub.models["farm/left"] = copy_of()
     hub_host.send(Load("left", ModelRef("farm/left")))
     hub_host.cancel("left")
-    assert hub_host.load(ModelRef("farm/tiny")).last.model.engine == "text"
+    assert hub_host.load(ModelRef("farm/tiny")).last.model.task == "text"
     assert "farm/left" not in [model.ref.id for model in hub_host.models]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hub_server import Hub
-from llamafarm_universal.host.messages import Generate, LoadProgress, ModelRef, Pull, Pulled, Removed, TextPrompt
+from llamafarm_universal.messages import Generate, LoadProgress, ModelRef, Pull, Pulled, Removed, Run, TextPrompt
 
 WEIGHTS = "model.safetensors"
 
@@ -158,7 +158,7 @@ def test_what_came_in_part_is_deleted_too(hub: Hub, hub_host: Any) -> None:
 def test_a_loaded_model_is_unloaded_first_and_its_answers_end_as_they_would(hub: Hub, hub_host: Any) -> None:
     ref = ModelRef("farm/new")
     hub_host.load(ref)
-    hub_host.send(Generate("answer", ref, TextPrompt("hello")))
+    hub_host.send(Run("answer", ref, Generate(TextPrompt("hello"))))
     assert isinstance(hub_host.remove("farm/new").last, Removed)
     assert any(getattr(event, "reason", None) for event in hub_host.others), "the answer ended before"
     hub_host.answer("answer")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from llamafarm_universal.host.failure import RequestFailed
-from llamafarm_universal.host.messages import LoadSettings, ModelRef
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.models.hub import locate
+from llamafarm_universal.messages import LoadSettings, ModelRef
 
 
 def find(model: str, **settings: str) -> Path:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.host.failure import RequestFailed
-from llamafarm_universal.host.messages import LoadSettings, ModelRef
-from llamafarm_universal.host.models.loader import count_parameters, load_failure, make_plan
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.models.loader import load_failure, make_plan
+from llamafarm_universal.host.models.safetensors import count_parameters
 from llamafarm_universal.host.options import HostOptions
-
-KNOWN = ("text", "embedding")
+from llamafarm_universal.messages import LoadSettings, ModelRef
 
 
 def change_config(folder: Path, **changes: Any) -> None:
@@ -23,7 +22,7 @@ def change_config(folder: Path, **changes: Any) -> None:
 
 
 def plan(folder: Path, **settings: Any) -> Any:
-    return make_plan(ModelRef(str(folder), LoadSettings(**settings)), folder, HostOptions(device="cpu"), KNOWN)
+    return make_plan(ModelRef(str(folder), LoadSettings(**settings)), folder, HostOptions(device="cpu"))
 
 
 def refusal(folder: Path, **settings: Any) -> RequestFailed:
@@ -37,7 +36,7 @@ def test_a_plan_weighs_the_model_without_reading_its_weights(llama_folder: Path)
 
     count = AutoModelForCausalLM.from_pretrained(llama_folder).num_parameters()
     made = plan(llama_folder)
-    assert (made.parameters, made.memory_bytes, made.dtype, made.engine) == (count, 4 * count, "fp32", "text")
+    assert (made.parameters, made.memory_bytes, made.dtype, made.task) == (count, 4 * count, "fp32", "text")
     assert plan(llama_folder, dtype="bf16").memory_bytes == 2 * count
 
 
@@ -59,7 +58,7 @@ def test_a_part_of_a_model_that_could_execute_code_is_refused_too(copy_of: Calla
 def test_a_pickled_copy_beside_safetensors_is_left_alone(copy_of: Callable[..., Path]) -> None:
     folder = copy_of()
     (folder / "pytorch_model.bin").write_bytes(b"")
-    assert plan(folder).engine == "text"
+    assert plan(folder).task == "text"
 
 
 def test_a_folder_without_weights_is_no_model(copy_of: Callable[..., Path]) -> None:
@@ -74,7 +73,7 @@ def test_code_of_the_models_own_needs_permission(copy_of: Callable[..., Path]) -
     failure = refusal(folder)
     assert (failure.kind, failure.param) == ("not_supported", "trust_remote_code")
     assert "trust_remote_code: true" in (failure.hint or "")
-    assert plan(folder, trust_remote_code=True).engine == "text"
+    assert plan(folder, trust_remote_code=True).task == "text"
 
 
 def test_kernels_of_another_repository_are_code_too(copy_of: Callable[..., Path]) -> None:

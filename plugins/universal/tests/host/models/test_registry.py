@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 import pytest
-from llamafarm_universal.host.messages import Generate, Load, LoadProgress, ModelRef, Sampling, TextPrompt
+from llamafarm_universal.messages import Generate, Load, LoadProgress, ModelRef, Run, Sampling, TextPrompt
 
 GREEDY: dict[str, Any] = {"temperature": 0, "logit_bias": {2: -100.0}}
 SMALL = 449_344  # bytes of the small test model
@@ -57,7 +57,7 @@ def test_a_model_waits_until_a_busy_one_is_idle(start_host: Callable[..., Any], 
         host.load(one)
         running = host.start(one, max_tokens=300, **GREEDY)
         host.send(Load("two", two))
-        assert host.answer(running).finished.completion_tokens == 300
+        assert host.answer(running).finished.usage.completion_tokens == 300
         waiting = host.answer("two")
         assert any(isinstance(event, LoadProgress) and "waits for memory" in event.text for event in waiting.events)
         assert loaded(host) == ["two"]
@@ -86,9 +86,11 @@ def test_an_idle_model_goes_and_a_busy_one_stays(start_host: Callable[..., Any],
     with start_host(idle_unload_seconds=0.3) as host:
         host.load(two)
         running = host.start(one, max_tokens=250, **GREEDY)
-        assert host.answer(running).finished.completion_tokens == 250
+        assert host.answer(running).finished.usage.completion_tokens == 250
         host.wait_for_models(0)
-        assert host.generate(one, max_tokens=1).finished.completion_tokens == 1, "it comes back when it is asked for"
+        assert host.generate(one, max_tokens=1).finished.usage.completion_tokens == 1, (
+            "it comes back when it is asked for"
+        )
 
 
 def test_unloading_gives_the_memory_back(start_host: Callable[..., Any], big: ModelRef, llama: ModelRef) -> None:
@@ -111,7 +113,7 @@ def test_a_request_that_left_while_its_model_waited_for_memory_costs_nothing(
     with start_host(memory_budget_bytes=int(SMALL * 1.5)) as host:
         host.load(one)
         running = host.start(one, max_tokens=300, **GREEDY)
-        host.send(Generate("gone", two, TextPrompt("hello"), Sampling()))
+        host.send(Run("gone", two, Generate(TextPrompt("hello"), Sampling())))
         host.cancel("gone")
         host.answer(running)
         host.load(third)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llamafarm_universal.host.failure import RequestFailed
-from llamafarm_universal.host.models.plan import CONFIG_FILES
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.plan import CONFIG_FILES
 from llamafarm_universal.safety import under
 
 PARTIAL = ".llamafarm-partial"

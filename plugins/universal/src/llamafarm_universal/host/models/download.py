@@ -16,9 +16,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.models.cache import cache_folder, copy_of, folder_of, lock_folder_of
 from llamafarm_universal.host.models.resume import MAX_BYTES, LargeFile, connection_errors, fetch
+from llamafarm_universal.host.models.safetensors import SAFETENSORS
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,7 @@ class Transfer:
 Progress = Callable[[Transfer], None]
 """Told of a download now and then; an exception that it raises ends the download."""
 
-_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 _CODE = ("*.py",)
-# The same weights once more, in other layouts.
-_DUPLICATES = ("consolidated*.safetensors", "original/*", "onnx/*", "openvino/*", "coreml/*", "*.fp16.safetensors")
 _REPORT_SECONDS = 0.1
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -70,8 +68,8 @@ def wanted_files(revision: str | None, *, code: bool, environ: Mapping[str, str]
     return {
         "revision": revision,
         "cache_dir": cache_folder(environ),
-        "allow_patterns": [*_FILES, *(_CODE if code else ())],
-        "ignore_patterns": list(_DUPLICATES),
+        "allow_patterns": [*SAFETENSORS.take, *(_CODE if code else ())],
+        "ignore_patterns": list(SAFETENSORS.leave),
     }
 
 

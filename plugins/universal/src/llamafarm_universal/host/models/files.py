@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from llamafarm_universal.host.failure import RequestFailed, explained, refused
-from llamafarm_universal.host.messages import ModelRef
+from llamafarm_universal.failure import RequestFailed, explained, refused
 from llamafarm_universal.host.models.cache import delete
 from llamafarm_universal.host.models.download import Transfer
 from llamafarm_universal.host.models.hub import locate, on_disk
 from llamafarm_universal.host.models.registry import Abandoned, Post, Registry, being_deleted
+from llamafarm_universal.messages import ModelRef
 from llamafarm_universal.safety import HubId, parse_model_id
 
 Copy = tuple[str, str | None, bool]

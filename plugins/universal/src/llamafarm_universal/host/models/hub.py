@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from llamafarm_universal.host.failure import RequestFailed, refused
-from llamafarm_universal.host.messages import ModelRef
+from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.host.models.cache import Stored, size_of, stored
 from llamafarm_universal.host.models.download import Progress, download, wanted_files
-from llamafarm_universal.host.models.plan import CONFIG_FILES
+from llamafarm_universal.messages import ModelRef
+from llamafarm_universal.plan import CONFIG_FILES
 from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check_revision, parse_model_id, under
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
-import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llamafarm_universal.device import BYTES, choose_device, choose_dtype, torch_dtype
-from llamafarm_universal.host.failure import RequestFailed, is_out_of_memory
-from llamafarm_universal.host.messages import ModelRef
-from llamafarm_universal.host.models.plan import CONFIG_FILES, LoadPlan
-from llamafarm_universal.host.models.task import engine_name
+from llamafarm_universal.catalogue import choose, tasks
+from llamafarm_universal.device import choose_device, choose_dtype, torch_dtype
+from llamafarm_universal.failure import RequestFailed, is_out_of_memory
+from llamafarm_universal.host.models.safetensors import count_parameters
 from llamafarm_universal.host.options import HostOptions
-from llamafarm_universal.safety import HubId, parse_model_id, refuse_pickle, refuse_remote_code
-
-_MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors format
+from llamafarm_universal.messages import ModelRef
+from llamafarm_universal.plan import CONFIG_FILES, Candidate, LoadPlan
+from llamafarm_universal.safety import HubId, parse_model_id, refuse_remote_code
+from llamafarm_universal.task import named_task, task_of
 
 
 @dataclass
@@ -41,17 +39,22 @@ class Weights:
         return sum(storages.values())
 
 
-def make_plan(ref: ModelRef, folder: Path, options: HostOptions, engines: Collection[str]) -> LoadPlan:
+def make_plan(ref: ModelRef, folder: Path, options: HostOptions) -> LoadPlan:
     """Decide engine, device and number format, and weigh the model. Reads no weights. Raises RequestFailed."""
+    candidate = _candidate(ref, folder, options)
+    spec, fit = choose(candidate)
+    return LoadPlan.of(candidate, spec.name, fit, options)
+
+
+def _candidate(ref: ModelRef, folder: Path, options: HostOptions) -> Candidate:
     settings = ref.settings
     config = read_config(folder)
     refuse_remote_code(ref.id, config, trusted=settings.trust_remote_code)
-    engine = engine_name(ref.id, folder, config, settings.model_type, engines)
-    refuse_pickle(ref.id, folder)
+    task = named_task(settings.model_type, tasks()) if settings.model_type else task_of(folder, config)
     parameters = count_parameters(folder)
     device = choose_device(options.device if settings.device == "auto" else settings.device)
     dtype = choose_dtype(options.dtype if settings.dtype == "auto" else settings.dtype, device, config, parameters)
-    return LoadPlan(ref, folder, config, engine, device, dtype, parameters, parameters * BYTES[dtype])
+    return Candidate(ref, folder, config, task, device, dtype, parameters)
 
 
 def load_weights(plan: LoadPlan, auto_class: Any) -> Weights:
@@ -108,23 +111,6 @@ def read_config(folder: Path) -> Mapping[str, Any]:
             return {}
         raise RequestFailed("load_failed", f"{path} holds no JSON object.")
     raise RequestFailed("model_not_found", f"{folder} holds no model: it has no config.json.")
-
-
-def count_parameters(folder: Path) -> int:
-    """How many numbers the safetensors files below a folder hold, read from their headers alone."""
-    return sum(_count(path) for path in folder.rglob("*.safetensors"))
-
-
-def _count(path: Path) -> int:
-    with path.open("rb") as file:
-        size = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))[0]
-        if not 0 < size <= _MAX_HEADER:
-            raise RequestFailed("load_failed", f"{path} is not a safetensors file.")
-        try:
-            header = json.loads(file.read(size))
-        except ValueError as error:
-            raise RequestFailed("load_failed", f"{path} is damaged: its header is not JSON.") from error
-    return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
 
 
 def readable(count: float) -> str:

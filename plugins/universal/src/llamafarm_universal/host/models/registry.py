@@ -13,18 +13,18 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Literal, Protocol
 
+from llamafarm_universal.catalogue import spec_of
 from llamafarm_universal.device import release_memory
-from llamafarm_universal.host.engines.base import Engine
-from llamafarm_universal.host.engines.catalogue import engine_class, installed
-from llamafarm_universal.host.failure import RequestFailed, explained
-from llamafarm_universal.host.messages import LoadedModel, ModelRef
+from llamafarm_universal.engine import Engine
+from llamafarm_universal.failure import RequestFailed, explained
 from llamafarm_universal.host.models.download import Transfer
 from llamafarm_universal.host.models.hub import locate
 from llamafarm_universal.host.models.loader import make_plan
 from llamafarm_universal.host.models.memory import Budget
-from llamafarm_universal.host.models.plan import LoadPlan
 from llamafarm_universal.host.models.threads import Threads
 from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.messages import LoadedModel, ModelRef
+from llamafarm_universal.plan import LoadPlan
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a function on the main thread."""
@@ -178,7 +178,7 @@ class Registry:
 
         try:
             folder = locate(load.ref, report)
-            plan = make_plan(load.ref, folder, self._options, installed())
+            plan = make_plan(load.ref, folder, self._options)
         except Exception as error:  # noqa: BLE001 - a model that is not found never ends the host
             failure = explained(error, f"looking for `{load.ref.id}`") if not load.abandoned else _gone(load)
             self._post(lambda: self._failed(load, failure))
@@ -234,7 +234,8 @@ class Registry:
     def _build(self, load: _Load) -> None:
         assert load.plan is not None
         try:
-            engine = engine_class(load.plan.engine).load(load.plan, self._options)
+            plan = load.plan
+            engine = spec_of(plan.engine, plan.task).load(plan, plan.working_bytes)
         except Exception as error:  # noqa: BLE001 - a model that does not load never ends the host
             failure = explained(error, f"loading `{load.ref.id}`")
             self._post(lambda: self._failed(load, failure))

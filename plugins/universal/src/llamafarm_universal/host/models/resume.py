@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from llamafarm_universal.host.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.models.cache import PARTIAL
 
 ATTEMPTS = 5

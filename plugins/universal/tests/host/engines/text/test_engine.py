@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.host.messages import ChatPrompt, Finished, LoadSettings, ModelRef, TextPrompt
+from llamafarm_universal.messages import ChatPrompt, Finished, LoadSettings, ModelRef, TextPrompt
 from tiny_models import make_byte_fallback_tokenizer, make_llama
 
 NO_END = {2: -100.0}  # never <|im_end|>: the answer is as long as max_tokens
@@ -57,7 +57,7 @@ def test_each_request_has_its_own_length(host: Any, llama: ModelRef) -> None:
     started = {count: host.start(llama, max_tokens=count, **GREEDY) for count in (1, 5, 9)}
     for count, request_id in started.items():
         finished = host.answer(request_id).finished
-        assert (finished.reason, finished.completion_tokens) == ("length", count)
+        assert (finished.reason, finished.usage.completion_tokens) == ("length", count)
 
 
 def test_an_answer_ends_at_its_stop_text_and_does_not_show_it(host: Any, llama: ModelRef) -> None:
@@ -66,12 +66,12 @@ def test_an_answer_ends_at_its_stop_text_and_does_not_show_it(host: Any, llama: 
     answer = host.generate(llama, max_tokens=40, stop=(stop, "never there"), **GREEDY)
     assert answer.text() == whole[: whole.index(stop)]
     assert answer.finished.reason == "stop"
-    assert answer.finished.completion_tokens < 40
+    assert answer.finished.usage.completion_tokens < 40
 
 
 def test_an_answer_ends_at_the_models_own_end(host: Any, llama: ModelRef) -> None:
     answer = host.generate(llama, max_tokens=40, temperature=0, logit_bias={2: 100.0})
-    assert (answer.text(), answer.finished.reason, answer.finished.completion_tokens) == ("", "stop", 1)
+    assert (answer.text(), answer.finished.reason, answer.finished.usage.completion_tokens) == ("", "stop", 1)
 
 
 def test_every_end_token_counts_the_generation_configs_and_the_tokenizers(
@@ -81,7 +81,7 @@ def test_every_end_token_counts_the_generation_configs_and_the_tokenizers(
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [7, 8]}))
     for token in (7, 8, tokenizer.eos_token_id):
         answer = host.generate(ModelRef(str(folder)), max_tokens=5, temperature=0, logit_bias={token: 100.0})
-        assert (answer.finished.reason, answer.finished.completion_tokens) == ("stop", 1)
+        assert (answer.finished.reason, answer.finished.usage.completion_tokens) == ("stop", 1)
 
 
 def test_the_authors_generation_settings_apply_until_a_request_says_otherwise(
@@ -172,7 +172,7 @@ def test_a_prompt_that_is_too_long_is_refused_with_both_lengths_and_the_next_one
     failed = host.generate(llama, (5,) * 1500).failed
     assert failed.kind == "context_length"
     assert failed.message == "The prompt has 1,500 tokens; the model can take 1,024."
-    assert host.generate(llama, max_tokens=2, **GREEDY).finished.completion_tokens == 2
+    assert host.generate(llama, max_tokens=2, **GREEDY).finished.usage.completion_tokens == 2
 
 
 def test_a_prompt_that_fills_the_context_leaves_no_room_for_an_answer(host: Any, llama: ModelRef) -> None:
@@ -185,12 +185,12 @@ def test_prompt_and_max_tokens_together_must_fit(host: Any, llama: ModelRef) -> 
     assert (failed.kind, failed.param) == ("context_length", "max_tokens")
     assert "1,000" in failed.message
     assert "1,024" in failed.message
-    assert host.generate(llama, (5,) * 1000, max_tokens=24, **GREEDY).finished.completion_tokens == 24
+    assert host.generate(llama, (5,) * 1000, max_tokens=24, **GREEDY).finished.usage.completion_tokens == 24
 
 
 def test_without_max_tokens_an_answer_may_fill_what_is_left(host: Any, llama: ModelRef) -> None:
     finished = host.generate(llama, (5,) * 1000, **GREEDY).finished
-    assert (finished.reason, finished.completion_tokens) == ("length", 24)
+    assert (finished.reason, finished.usage.completion_tokens) == ("length", 24)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_a_model_that_computes_nonsense_fails_its_own_requests_alone(
     assert failed.kind == "internal"
     assert "NaN" in failed.message
     assert "bf16" in (failed.hint or "")
-    assert host.answer(running).finished.completion_tokens == 200
+    assert host.answer(running).finished.usage.completion_tokens == 200
 
 
 def test_a_model_without_a_chat_template_says_so(host: Any, copy_of: Callable[..., Path]) -> None:
@@ -295,13 +295,13 @@ def test_more_requests_than_may_wait_are_turned_away(start_host: Callable[..., A
         host.load(llama)
         running = [host.start(llama, max_tokens=200, **GREEDY) for _ in range(2)]
         assert host.generate(llama, max_tokens=1).failed.kind == "busy"
-        assert all(host.answer(request_id).finished.completion_tokens == 200 for request_id in running)
+        assert all(host.answer(request_id).finished.usage.completion_tokens == 200 for request_id in running)
 
 
 def test_bf16_generates_too(host: Any, llama: ModelRef) -> None:
     ref = ModelRef(llama.id, LoadSettings(dtype="bf16"))
     answer = host.generate(ref, max_tokens=5, **GREEDY)
-    assert (answer.accepted.model.dtype, answer.finished.completion_tokens) == ("bf16", 5)
+    assert (answer.accepted.model.dtype, answer.finished.usage.completion_tokens) == ("bf16", 5)
     host.unload(ref)
 
 

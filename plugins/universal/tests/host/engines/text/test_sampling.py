@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.sampling import Sampler, Settings, log_probabilities, settle
-from llamafarm_universal.host.failure import RequestFailed
-from llamafarm_universal.host.messages import Sampling
+from llamafarm_universal.messages import Sampling
 
 LOGITS = torch.tensor([1.0, 3.0, 2.0, -1.0])
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.sampling import Sampler, Settings
 from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopMatcher
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
-from llamafarm_universal.host.failure import RequestFailed
 
 
 @pytest.fixture

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llamafarm_universal.host.engines.base import Emit, Work
+from llamafarm_universal.engine import (
+    Accepted,
+    ChatPrompt,
+    Count,
+    Embed,
+    Emit,
+    Finished,
+    Generate,
+    Limits,
+    LoadedModel,
+    LoadPlan,
+    Piece,
+    TextPrompt,
+    Usage,
+    Work,
+    explained,
+    refused,
+)
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
-from llamafarm_universal.host.engines.text.limits import Limits
+from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import Sampler, log_probabilities, settle
@@ -14,27 +31,12 @@ from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopMatcher
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
-from llamafarm_universal.host.failure import explained, refused
-from llamafarm_universal.host.messages import (
-    Accepted,
-    ChatPrompt,
-    Count,
-    Counted,
-    Embed,
-    Finished,
-    Generate,
-    LoadedModel,
-    Piece,
-    TextPrompt,
-)
 from llamafarm_universal.host.models.loader import Weights, load_weights
-from llamafarm_universal.host.models.plan import LoadPlan
-from llamafarm_universal.host.options import HostOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from llamafarm_universal.host.engines.embedding import EmbeddingEngine
+    from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 
 
 _CONTINUED = 64  # tokens of a prompt, special ones among them, that the text of an answer may depend on
@@ -46,34 +48,43 @@ class TextEngine:
     An answer depends on its own request alone: each sequence has its own cache, sampling and random generator.
     """
 
-    def __init__(self, weights: Weights, options: HostOptions) -> None:
+    def __init__(self, weights: Weights, limits: Limits) -> None:
         self._weights = weights
-        self._options = options
-        self._limits = Limits.of(weights)
+        self._limits = limits
+        self._model_limits = ModelLimits.of(weights)
         self._vocabulary = Vocabulary(weights.tokenizer)
         self._runner = Runner(weights.module, weights.plan.device)
-        self._scheduler = Scheduler(options.max_sequences, options.max_waiting)
+        self._scheduler = Scheduler(limits.max_sequences, limits.max_waiting)
         self._emits: dict[str, Emit] = {}
-        self._embedding: EmbeddingEngine | None = None
-        self.model = _describe(weights, self._limits)
+        self._embedding: EncodeEngine | None = None
+        self.model = _describe(weights, self._model_limits)
 
     @classmethod
-    def load(cls, plan: LoadPlan, options: HostOptions) -> TextEngine:
+    def load(cls, plan: LoadPlan) -> TextEngine:
+        """Read the weights. Raises RequestFailed."""
         from transformers import AutoModelForCausalLM
 
-        return cls(load_weights(plan, AutoModelForCausalLM), options)
+        return cls(load_weights(plan, AutoModelForCausalLM), plan.limits)
 
-    def submit(self, work: Work, emit: Emit) -> None:
-        if isinstance(work, Embed):
-            self._embedder().submit(work, emit)
-            return
-        prompt = encode(work.prompt, self._weights.tokenizer, work.ref.id, self._limits.vocabulary)
-        if isinstance(work, Count):
-            emit(Counted(work.request_id, len(prompt)))
-            return
-        self._scheduler.add(self._sequences(work, prompt))
-        self._emits[work.request_id] = emit
-        emit(Accepted(work.request_id, len(prompt), self.model))
+    def prepare(self, work: Work) -> Any:
+        """The tokens of a prompt, or what the embedding engine prepares."""
+        match work:
+            case Embed():
+                return self._embedder().prepare(work)
+            case Generate() | Count():
+                return encode(work.prompt, self._weights.tokenizer, self.model.ref.id, self._model_limits.vocabulary)
+        raise AssertionError(work)
+
+    def submit(self, request_id: str, work: Work, prepared: Any, emit: Emit) -> None:
+        match work:
+            case Embed():
+                self._embedder().submit(request_id, work, prepared, emit)
+            case Count():
+                emit(Finished(request_id, usage=Usage(prompt_tokens=len(prepared))))
+            case Generate():
+                self._scheduler.add(self._sequences(request_id, work, prepared))
+                self._emits[request_id] = emit
+                emit(Accepted(request_id, len(prepared), self.model))
 
     def cancel(self, request_id: str) -> None:
         self._emits.pop(request_id, None)
@@ -98,22 +109,22 @@ class TextEngine:
         self._embedding = None
         del self._runner, self._weights
 
-    def _sequences(self, work: Generate, prompt: list[int]) -> list[Sequence]:
+    def _sequences(self, request_id: str, work: Generate, prompt: list[int]) -> list[Sequence]:
         sampling = work.sampling
-        most = self._options.max_sequences + self._options.max_waiting
+        most = self._limits.max_sequences + self._limits.max_waiting
         if not 1 <= work.n <= most:
             raise refused(f"`n` must lie between 1 and {most}; it is {work.n}.", "n")
         if not all(sampling.stop):
             raise refused("A stop text must not be empty.", "stop")
-        max_tokens = self._limits.admit(len(prompt), sampling.max_tokens, field_of(work.prompt))
-        settings = settle(sampling, self._limits.defaults, self._limits.vocabulary)
+        max_tokens = self._model_limits.admit(len(prompt), sampling.max_tokens, field_of(work.prompt))
+        settings = settle(sampling, self._model_limits.defaults, self._model_limits.vocabulary)
         return [
             Sequence(
-                work.request_id,
+                request_id,
                 index,
                 prompt,
                 max_tokens,
-                self._limits.end_tokens,
+                self._model_limits.end_tokens,
                 Sampler(settings, prompt, self._weights.plan.device, offset=index),
                 Detokenizer(self._vocabulary, _continued(work.prompt, prompt)),
                 StopMatcher(sampling.stop),
@@ -133,7 +144,7 @@ class TextEngine:
     def _forward(self, sequence: Sequence) -> Tensor | None:
         if not sequence.prefilling:
             return self._runner.decode(sequence)
-        logits = self._runner.prefill(sequence, self._options.prefill_step(self._weights.plan.device))
+        logits = self._runner.prefill(sequence, self._limits.prefill_step(self._weights.plan.device))
         if logits is not None:
             self._scheduler.prefilled(sequence)
         return logits
@@ -144,10 +155,11 @@ class TextEngine:
         top = sequence.sampler.settings.logprobs
         output = sequence.push(token, None if top is None else log_probabilities(logits, token, top))
         if output.text or output.logprobs:
-            emit(Piece(sequence.request_id, sequence.index, output.text, output.logprobs))
+            emit(Piece(sequence.request_id, sequence.index, output.text, logprobs=output.logprobs))
         if output.reason:
             self._end(sequence)
-            emit(Finished(sequence.request_id, sequence.index, output.reason, sequence.count))
+            usage = Usage(len(sequence.prompt), sequence.count)
+            emit(Finished(sequence.request_id, sequence.index, output.reason, usage))
 
     def _end(self, sequence: Sequence) -> None:
         self._scheduler.remove(sequence.request_id, sequence.index)
@@ -159,11 +171,11 @@ class TextEngine:
         self.cancel(request_id)
         emit(explained(error, "generating text").event(request_id))
 
-    def _embedder(self) -> EmbeddingEngine:
-        from llamafarm_universal.host.engines.embedding import EmbeddingEngine
+    def _embedder(self) -> EncodeEngine:
+        from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 
         if self._embedding is None:
-            self._embedding = EmbeddingEngine.sharing(self._weights, self._options)
+            self._embedding = EncodeEngine.sharing(self._weights, self._limits)
         return self._embedding
 
 
@@ -174,7 +186,7 @@ def _continued(prompt: ChatPrompt | TextPrompt, tokens: list[int]) -> list[int]:
     return tokens[-_CONTINUED:]
 
 
-def _describe(weights: Weights, limits: Limits) -> LoadedModel:
+def _describe(weights: Weights, limits: ModelLimits) -> LoadedModel:
     plan = weights.plan
     template: Any = weights.tokenizer.chat_template
     features = {"completions", "embeddings", *(["chat"] if template else [])}
@@ -182,11 +194,13 @@ def _describe(weights: Weights, limits: Limits) -> LoadedModel:
         features.add("tools")
     return LoadedModel(
         ref=plan.ref,
-        engine="text",
+        task=plan.task,
+        engine=plan.engine,
         device=plan.device,
         dtype=plan.dtype,
         parameters=weights.parameters,
         memory_bytes=weights.memory_bytes,
+        operations=frozenset({"generate", "count", "embed"}),
         context_length=limits.context_length,
         dimensions=getattr(weights.module.config.get_text_config(), "hidden_size", None),
         features=frozenset(features),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llamafarm_universal.host.failure import RequestFailed, refused
+from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.host.models.loader import Weights
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
@@ -15,7 +15,7 @@ _UNBOUNDED_ANSWER = 4096  # tokens, of models that have no limit of their own
 
 
 @dataclass(frozen=True)
-class Limits:
+class ModelLimits:
     """context_length: tokens of prompt and answer together; None: the model names no limit.
 
     defaults: the model's generation_config.json.
@@ -27,7 +27,7 @@ class Limits:
     defaults: Mapping[str, Any]
 
     @classmethod
-    def of(cls, weights: Weights) -> Limits:
+    def of(cls, weights: Weights) -> ModelLimits:
         config = weights.module.config.get_text_config()
         defaults = _generation_defaults(weights)
         return cls(

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm_universal.host.failure import RequestFailed, refused
-from llamafarm_universal.host.messages import ChatPrompt, TextPrompt
+from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.messages import ChatPrompt, TextPrompt
 
 _TEMPLATE_FLAGS = frozenset({"add_generation_prompt", "continue_final_message"})
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.sequence import Sequence
-from llamafarm_universal.host.failure import RequestFailed
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from llamafarm_universal.host.failure import RequestFailed, refused
-from llamafarm_universal.host.messages import Sampling
+from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.messages import Sampling
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.sequence import Sequence
-from llamafarm_universal.host.failure import RequestFailed
 
 
 class Scheduler:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.sampling import Sampler, Scores
 from llamafarm_universal.host.engines.text.stop import StopMatcher
-from llamafarm_universal.host.messages import TokenLogprob
+from llamafarm_universal.messages import TokenLogprob
 
 Reason = Literal["stop", "length"]
 

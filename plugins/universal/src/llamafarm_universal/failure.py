@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from llamafarm_universal.host.messages import Failed, FailureKind
+from llamafarm_universal.messages import Failed, FailureKind
 
 log = logging.getLogger(__name__)
 

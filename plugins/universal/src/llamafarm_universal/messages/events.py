@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from llamafarm_universal.host.messages.commands import ModelRef
+from llamafarm_universal.messages.commands import ModelRef
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Ready:
 class LoadProgress:
     """done and total: bytes of all files, while downloading. file: the one that comes now, the index-th of count."""
 
+    is_last: ClassVar[bool] = False
+
     request_id: str
     stage: Literal["downloading", "loading"]
     text: str
@@ -33,14 +35,20 @@ class LoadProgress:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What is known of a loaded model. engine: which one executes it. context_length: tokens."""
+    """What is known of a loaded model.
+
+    task: what it does. engine: what executes it. operations: the works that it can be given. context_length: tokens.
+    features: what users may ask of it.
+    """
 
     ref: ModelRef
+    task: str
     engine: str
     device: str
     dtype: str
     parameters: int
     memory_bytes: int
+    operations: frozenset[str] = frozenset()
     context_length: int | None = None
     dimensions: int | None = None
     features: frozenset[str] = frozenset()
@@ -48,6 +56,8 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class Loaded:
+    is_last: ClassVar[bool] = True
+
     request_id: str
     model: LoadedModel
 
@@ -62,6 +72,8 @@ class Models:
 @dataclass(frozen=True)
 class Accepted:
     """The prompt fits and is queued: from here on the answer is a stream. prompt_tokens: of all inputs together."""
+
+    is_last: ClassVar[bool] = False
 
     request_id: str
     prompt_tokens: int
@@ -80,51 +92,70 @@ class TokenLogprob:
     top: tuple[tuple[bytes, float], ...] = ()
 
 
+Channel = Literal["text", "reasoning", "tool_call"]
+
+
 @dataclass(frozen=True)
 class Piece:
-    """Text that the index-th sequence went on with; it may be empty where only logprobs are reported."""
+    """Text that the index-th answer went on with; it may be empty where only logprobs are reported.
+
+    channel: what the text is: said, thought, or a part of a call.
+    """
+
+    is_last: ClassVar[bool] = False
 
     request_id: str
     index: int
     text: str
+    channel: Channel = "text"
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True)
-class Finished:
-    """The index-th sequence has ended. completion_tokens: its own."""
+class Progress:
+    """How far the index-th answer is, where it does not grow as text: done of total steps."""
+
+    is_last: ClassVar[bool] = False
 
     request_id: str
     index: int
-    reason: Literal["stop", "length"]
-    completion_tokens: int
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)
-class Counted:
-    """prompt_tokens: what Accepted would say of the same prompt, were it short enough."""
+class Usage:
+    """Tokens of one answer."""
 
-    request_id: str
-    prompt_tokens: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """vectors: one for each input, little-endian float32 bytes. prompt_tokens: of all inputs together."""
+class Finished:
+    """The index-th answer has ended. value: what the work asked for where that is no text that grows."""
+
+    is_last: ClassVar[bool] = True
 
     request_id: str
-    vectors: tuple[bytes, ...]
-    prompt_tokens: int
+    index: int = 0
+    reason: Literal["stop", "length"] = "stop"
+    usage: Usage = field(default_factory=Usage)
+    value: Any = None
 
 
 @dataclass(frozen=True)
 class Unloaded:
+    is_last: ClassVar[bool] = True
+
     request_id: str
 
 
 @dataclass(frozen=True)
 class Pulled:
     """The model's files are there. fetched: whether anything had to be downloaded. size_bytes: of all its files."""
+
+    is_last: ClassVar[bool] = True
 
     request_id: str
     fetched: bool
@@ -134,6 +165,8 @@ class Pulled:
 @dataclass(frozen=True)
 class Removed:
     """freed_bytes: what the files took."""
+
+    is_last: ClassVar[bool] = True
 
     request_id: str
     freed_bytes: int
@@ -156,6 +189,8 @@ FailureKind = Literal[
 class Failed:
     """kind: decides the HTTP status. hint: what to do next."""
 
+    is_last: ClassVar[bool] = True
+
     request_id: str
     kind: FailureKind
     message: str
@@ -163,18 +198,6 @@ class Failed:
     param: str | None = None
 
 
-Event = (
-    Ready
-    | Models
-    | LoadProgress
-    | Loaded
-    | Accepted
-    | Piece
-    | Finished
-    | Counted
-    | Embedded
-    | Unloaded
-    | Pulled
-    | Removed
-    | Failed
-)
+Answer = LoadProgress | Loaded | Accepted | Progress | Piece | Finished | Unloaded | Pulled | Removed | Failed
+"""What belongs to a request. `is_last`: whether the request, or the answer of that index, ends with it."""
+Event = Ready | Models | Answer

@@ -12,13 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from llamafarm_universal.host.engines.base import Emit, Work
-from llamafarm_universal.host.engines.encoders import Encoder, Ids, PooledEncoder, SentenceEncoder
-from llamafarm_universal.host.failure import RequestFailed, explained, refused
-from llamafarm_universal.host.messages import Accepted, Count, Embed, Embedded, Generate, LoadedModel
+from llamafarm_universal.engine import (
+    Accepted,
+    Embed,
+    Emit,
+    Finished,
+    Limits,
+    LoadedModel,
+    LoadPlan,
+    RequestFailed,
+    Usage,
+    Work,
+    explained,
+    refused,
+)
+from llamafarm_universal.host.engines.encode.encoders import Encoder, Ids, PooledEncoder, SentenceEncoder
 from llamafarm_universal.host.models.loader import Weights, load_weights
-from llamafarm_universal.host.models.plan import LoadPlan
-from llamafarm_universal.host.options import HostOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +39,7 @@ Key = tuple[int, ...]
 class _Job:
     """One request. left: distinct inputs without a vector, the longest last."""
 
+    request_id: str
     work: Embed
     emit: Emit
     inputs: list[Key]
@@ -37,49 +47,49 @@ class _Job:
     vectors: dict[Key, bytes] = field(default_factory=dict)
 
 
-class EmbeddingEngine:
+class EncodeEngine:
     """Embeds, a batch in each step; small requests share a batch."""
 
-    def __init__(self, encoder: Encoder, weights: Weights, options: HostOptions) -> None:
+    def __init__(self, encoder: Encoder, weights: Weights, limits: Limits) -> None:
         self._encoder = encoder
         self._weights = weights
-        self._batch_tokens = options.batch_step(weights.plan.device)
-        self._max_jobs = options.max_sequences + options.max_waiting
+        self._batch_tokens = limits.batch_step(weights.plan.device)
+        self._max_jobs = limits.max_sequences + limits.max_waiting
         self._jobs: deque[_Job] = deque()
         self.model = _describe(weights, encoder)
 
     @classmethod
-    def load(cls, plan: LoadPlan, options: HostOptions) -> EmbeddingEngine:
+    def load(cls, plan: LoadPlan) -> EncodeEngine:
+        """Read the weights. Raises RequestFailed."""
         from transformers import AutoModel
 
         if (plan.folder / "modules.json").is_file():
             sentence, weights = SentenceEncoder.load(plan)
-            return cls(sentence, weights, options)
-        return cls.sharing(load_weights(plan, AutoModel), options)
+            return cls(sentence, weights, plan.limits)
+        return cls.sharing(load_weights(plan, AutoModel), plan.limits)
 
     @classmethod
-    def sharing(cls, weights: Weights, options: HostOptions) -> EmbeddingEngine:
+    def sharing(cls, weights: Weights, limits: Limits) -> EncodeEngine:
         """Embed with weights that another engine has loaded, or that are loaded already."""
-        return cls(PooledEncoder(weights, "last" if _is_decoder(weights.module) else "mean"), weights, options)
+        return cls(PooledEncoder(weights, "last" if _is_decoder(weights.module) else "mean"), weights, limits)
 
-    def submit(self, work: Work, emit: Emit) -> None:
-        if isinstance(work, Generate | Count):
-            raise RequestFailed(
-                "not_supported",
-                f"`{work.ref.id}` is an embedding model: it generates no text.",
-                hint="Use /v1/embeddings for it, or a text model; `model_type: text` where it can do both.",
-                param="model",
-            )
-        if len(self._jobs) >= self._max_jobs:
-            raise RequestFailed("busy", "Too many requests wait for this model.", hint="Ask again in a moment.")
+    def prepare(self, work: Work) -> list[Key]:
+        """The token ids of each input. Raises RequestFailed for one that is empty or too long."""
+        assert isinstance(work, Embed)
         self._check_dimensions(work.dimensions)
         inputs = [tuple(ids) for ids in self._tokenize(work.inputs)]
         self._check_inputs(inputs)
-        self._jobs.append(_Job(work, emit, inputs, sorted(set(inputs), key=len)))
-        emit(Accepted(work.request_id, sum(map(len, inputs)), self.model))
+        return inputs
+
+    def submit(self, request_id: str, work: Work, prepared: list[Key], emit: Emit) -> None:
+        assert isinstance(work, Embed)
+        if len(self._jobs) >= self._max_jobs:
+            raise RequestFailed("busy", "Too many requests wait for this model.", hint="Ask again in a moment.")
+        self._jobs.append(_Job(request_id, work, emit, prepared, sorted(set(prepared), key=len)))
+        emit(Accepted(request_id, sum(map(len, prepared)), self.model))
 
     def cancel(self, request_id: str) -> None:
-        self._jobs = deque(job for job in self._jobs if job.work.request_id != request_id)
+        self._jobs = deque(job for job in self._jobs if job.request_id != request_id)
 
     def step(self) -> bool:
         if not self._jobs:
@@ -88,7 +98,7 @@ class EmbeddingEngine:
         try:
             self._embed(batch)
         except Exception as error:  # noqa: BLE001 - a batch that fails never ends the host
-            self._fail({job.work.request_id: job for job, _ in batch}, error)
+            self._fail({job.request_id: job for job, _ in batch}, error)
         self._jobs.rotate(-1)
         return bool(self._jobs)
 
@@ -123,7 +133,8 @@ class EmbeddingEngine:
     def _finish(self, job: _Job) -> None:
         self._jobs.remove(job)
         vectors = tuple(job.vectors[key] for key in job.inputs)
-        job.emit(Embedded(job.work.request_id, vectors, sum(map(len, job.inputs))))
+        usage = Usage(prompt_tokens=sum(map(len, job.inputs)))
+        job.emit(Finished(job.request_id, usage=usage, value=vectors))
 
     def _fail(self, jobs: dict[str, _Job], error: Exception) -> None:
         for request_id, job in jobs.items():
@@ -188,11 +199,13 @@ def _describe(weights: Weights, encoder: Encoder) -> LoadedModel:
     plan = weights.plan
     return LoadedModel(
         ref=plan.ref,
-        engine="embedding",
+        task="embedding",
+        engine=plan.engine,
         device=plan.device,
         dtype=plan.dtype,
         parameters=weights.parameters,
         memory_bytes=weights.memory_bytes,
+        operations=frozenset({"embed"}),
         context_length=encoder.max_tokens,
         dimensions=encoder.dimensions,
         features=frozenset({"embeddings"}),

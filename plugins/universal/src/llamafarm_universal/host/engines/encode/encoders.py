@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import torch
 
 from llamafarm_universal.device import torch_dtype
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.limits import context_length
-from llamafarm_universal.host.failure import RequestFailed
 from llamafarm_universal.host.models.loader import Weights, load_failure
-from llamafarm_universal.host.models.plan import LoadPlan
+from llamafarm_universal.plan import LoadPlan
 
 if TYPE_CHECKING:
     from torch import Tensor

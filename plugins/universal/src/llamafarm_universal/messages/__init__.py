@@ -3,45 +3,41 @@
 The server sends commands, the host answers each with events that carry the command's `request_id`:
 
     Load      -> LoadProgress*, Loaded | Failed
-    Generate  -> LoadProgress*, Accepted, Piece*, Finished (one for each of `n` sequences) | Failed, at any point
-    Count     -> LoadProgress*, Counted | Failed
-    Embed     -> LoadProgress*, Accepted, Embedded | Failed
+    Run       -> LoadProgress*, Accepted, (Piece | Progress)*, Finished (one for each answer of the work) | Failed,
+                 at any point
     Unload    -> Unloaded | Failed
     Pull      -> LoadProgress*, Pulled | Failed
     Remove    -> Removed | Failed
     Cancel    -> nothing more for that request, and its slot is free within one step
     Stop      -> the host ends
 
-A request's last event is Loaded, Unloaded, Pulled, Removed, Counted, Embedded, Failed or its n-th Finished. `Ready` is
-sent once, at the start, and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with
-an empty request id in place of `Ready` says why the host cannot start.
+Events travel in tuples: what one turn of the host brought leaves in one send. An event knows whether it `is_last`: a
+request ends with a Failed, or when it has had as many other last events as its work has answers. `Ready` is sent once,
+at the start, and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with an empty
+request id in place of `Ready` says why the host cannot start.
 """
 
 from __future__ import annotations
 
-from llamafarm_universal.host.messages.commands import (
+from llamafarm_universal.messages.blob import Blob
+from llamafarm_universal.messages.commands import (
     Cancel,
-    ChatPrompt,
     Command,
-    Count,
     Device,
     Dtype,
-    Embed,
-    Generate,
     Load,
     LoadSettings,
     ModelRef,
     Pull,
     Remove,
-    Sampling,
+    Run,
     Stop,
-    TextPrompt,
     Unload,
 )
-from llamafarm_universal.host.messages.events import (
+from llamafarm_universal.messages.events import (
     Accepted,
-    Counted,
-    Embedded,
+    Answer,
+    Channel,
     Event,
     Failed,
     FailureKind,
@@ -51,24 +47,28 @@ from llamafarm_universal.host.messages.events import (
     LoadProgress,
     Models,
     Piece,
+    Progress,
     Pulled,
     Ready,
     Removed,
     TokenLogprob,
     Unloaded,
+    Usage,
 )
+from llamafarm_universal.messages.work import ChatPrompt, Count, Embed, Generate, Sampling, TextPrompt, Work
 
 __all__ = [
     "Accepted",
+    "Answer",
+    "Blob",
     "Cancel",
+    "Channel",
     "ChatPrompt",
     "Command",
     "Count",
-    "Counted",
     "Device",
     "Dtype",
     "Embed",
-    "Embedded",
     "Event",
     "Failed",
     "FailureKind",
@@ -82,15 +82,19 @@ __all__ = [
     "ModelRef",
     "Models",
     "Piece",
+    "Progress",
     "Pull",
     "Pulled",
     "Ready",
     "Remove",
     "Removed",
+    "Run",
     "Sampling",
     "Stop",
     "TextPrompt",
     "TokenLogprob",
     "Unload",
     "Unloaded",
+    "Usage",
+    "Work",
 ]

@@ -1,0 +1,73 @@
+"""The engines that are installed: entry points of the group `llamafarm_universal.engines`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from importlib_metadata import EntryPoint, entry_points
+
+from llamafarm_universal.engine import ENGINES_GROUP, EngineSpec
+from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.plan import Candidate, Fit
+
+DEFAULT_ENGINE = "torch"
+"""What is asked first about a model whose settings name no engine."""
+
+
+@cache
+def installed() -> tuple[EngineSpec, ...]:
+    """Every engine, those of DEFAULT_ENGINE first. Raises RequestFailed for one that cannot be imported."""
+    points = {(point.name, point.value): point for point in entry_points(group=ENGINES_GROUP)}  # listed twice at times
+    specs = [_loaded(point) for _, point in sorted(points.items())]
+    return tuple(sorted(specs, key=lambda spec: spec.name != DEFAULT_ENGINE))
+
+
+def tasks() -> list[str]:
+    """What the engines here do."""
+    return sorted({task for spec in installed() for task in spec.tasks})
+
+
+def spec_of(engine: str, task: str) -> EngineSpec:
+    """The engine that a plan names."""
+    return next(spec for spec in installed() if spec.name == engine and task in spec.tasks)
+
+
+def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
+    """The engine that executes a model: the one that its settings name, else the first that takes it.
+
+    Raises RequestFailed where none does, which names what there is.
+    """
+    wanted = candidate.ref.settings.engine
+    specs = [spec for spec in installed() if wanted in (None, spec.name)]
+    if not specs:
+        names = ", ".join(sorted({spec.name for spec in installed()}))
+        raise refused(f"No engine is called `{wanted}`.", "engine", hint=f"Engines installed: {names}.")
+    for spec in specs:
+        if (fit := spec.fit(candidate)) is not None:
+            return spec, fit
+    needed = f", which is a model for the task `{candidate.task}`." if candidate.task else "."
+    raise RequestFailed(
+        "not_supported",
+        f"No engine here executes `{candidate.ref.id}`: its configuration says {_described(candidate)}{needed}",
+        hint=f"The engines here do: {', '.join(tasks())}. `model_type` names the task where that misleads.",
+        param="model",
+    )
+
+
+def _loaded(point: EntryPoint) -> EngineSpec:
+    try:
+        spec = point.load()
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise RequestFailed(
+            "not_supported", f"Engine `{point.name}` ({point.value}) cannot be imported: {cause}"
+        ) from error
+    if not isinstance(spec, EngineSpec):
+        raise RequestFailed("not_supported", f"Engine `{point.name}` ({point.value}) is no EngineSpec.")
+    return spec
+
+
+def _described(candidate: Candidate) -> str:
+    architectures = candidate.config.get("architectures") or [""]
+    model_type = f"model type `{candidate.config.get('model_type')}`"
+    return f"architecture `{architectures[0]}`, {model_type}" if architectures[0] else f"no architecture, {model_type}"

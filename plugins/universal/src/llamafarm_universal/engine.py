@@ -1,0 +1,141 @@
+"""What an engine is: the only module that the distribution of an engine imports.
+
+An engine executes one kind of model. Its distribution names an `EngineSpec` as an entry point of the group
+`llamafarm_universal.engines`; the module that holds it imports nothing heavy, since every process of the runtime reads
+it. What executes one loaded model is an object that `load` returns:
+
+    Run(work) -> prepare(work), in a worker thread -> submit(request_id, work, prepared, emit) -> step(), step(), …
+
+The host calls everything of it from one thread, except `load` and `prepare`. An engine never blocks there: work is done
+in `step`, a bounded piece at a time, so that all models and streams advance in turn and a cancelled request is gone
+before the next step. What a step does for how many requests at once is the engine's own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from llamafarm_universal.failure import RequestFailed, explained, refused
+from llamafarm_universal.messages import (
+    Accepted,
+    Blob,
+    Channel,
+    ChatPrompt,
+    Count,
+    Embed,
+    Failed,
+    Finished,
+    Generate,
+    LoadedModel,
+    LoadSettings,
+    ModelRef,
+    Piece,
+    Progress,
+    Sampling,
+    TextPrompt,
+    TokenLogprob,
+    Usage,
+    Work,
+)
+from llamafarm_universal.plan import Candidate, Fit, Limits, LoadPlan
+
+__all__ = [
+    "ENGINES_GROUP",
+    "Accepted",
+    "Blob",
+    "Candidate",
+    "Channel",
+    "ChatPrompt",
+    "Count",
+    "Embed",
+    "Emit",
+    "Engine",
+    "EngineSpec",
+    "Failed",
+    "FilePatterns",
+    "Finished",
+    "Fit",
+    "Generate",
+    "Limits",
+    "LoadPlan",
+    "LoadSettings",
+    "LoadedModel",
+    "ModelRef",
+    "Piece",
+    "Progress",
+    "RequestFailed",
+    "Result",
+    "Sampling",
+    "TextPrompt",
+    "TokenLogprob",
+    "Usage",
+    "Work",
+    "explained",
+    "refused",
+]
+
+ENGINES_GROUP = "llamafarm_universal.engines"
+"""The group of entry points that name engines."""
+
+Result = Accepted | Progress | Piece | Finished | Failed
+"""What an engine tells of a request."""
+Emit = Callable[[Result], None]
+
+
+@dataclass(frozen=True)
+class FilePatterns:
+    """Which files of a repository an engine needs, as shell patterns of their paths; `leave` wins."""
+
+    take: tuple[str, ...]
+    leave: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """Executes one loaded model. model: what is known of it, with the operations that it can do.
+
+    A work of another operation is refused before the engine sees it.
+    """
+
+    model: LoadedModel
+
+    def prepare(self, work: Work) -> Any:
+        """What comes before the model: templates, tokenizers, decoding of media. Called in a worker thread.
+
+        Returns what `submit` gets. Raises RequestFailed for a work that is wrong, or too large.
+        """
+        ...
+
+    def submit(self, request_id: str, work: Work, prepared: Any, emit: Emit) -> None:
+        """Queue a work: emits Accepted now, the rest from `step`; or its Finished at once. Raises RequestFailed."""
+        ...
+
+    def cancel(self, request_id: str) -> None:
+        """Forget a request; nothing more is emitted for it. Unknown ids are ignored."""
+        ...
+
+    def step(self) -> bool:
+        """Do one bounded piece of work. Returns whether more remains. A failing request ends with a Failed event."""
+        ...
+
+    def close(self) -> None:
+        """Drop the weights and everything else that holds memory. `step` is not called after that."""
+        ...
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """An engine, as its distribution declares it.
+
+    name: what users write as `engine`; there may be several of one name, for different tasks. tasks: what its models
+    do, as users write it in `model_type`. wants: the files that it needs of a model. fit: what a model needs of memory,
+    None where it is not for this engine; it reads files, and imports nothing heavy. load: reads the weights, in a
+    thread; the grant is how many bytes it may use beside them. Both raise RequestFailed.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    wants: FilePatterns
+    fit: Callable[[Candidate], Fit | None]
+    load: Callable[[LoadPlan, int], Engine]

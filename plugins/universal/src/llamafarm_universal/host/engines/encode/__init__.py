@@ -1,0 +1,1 @@
+"""The encode engine: batches by tokens, encoders, and what is made of their vectors."""

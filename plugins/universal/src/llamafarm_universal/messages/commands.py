@@ -1,0 +1,97 @@
+"""What the server asks of the engine host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llamafarm_universal.messages.work.base import Work
+
+Device = Literal["auto", "cuda", "mps", "cpu"]
+Dtype = Literal["auto", "fp16", "bf16", "fp32"]
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """What changes how a model is loaded: copies of one model are told apart by these and nothing else.
+
+    model_type: the task, where the model's own configuration misleads (`text`, `embedding`, …). engine: who executes
+    it, where several can. options: of the engine's own block, as pairs, so that settings can be compared and hashed.
+    """
+
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    trust_remote_code: bool = False
+    model_type: str | None = None
+    revision: str | None = None
+    engine: str | None = None
+    options: tuple[tuple[str, str | int | float | bool], ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model to use: a Hugging Face id, a local folder, or `package:NAME/FOLDER` inside an installed distribution."""
+
+    id: str
+    settings: LoadSettings = field(default_factory=LoadSettings)
+
+
+@dataclass(frozen=True)
+class Load:
+    request_id: str
+    ref: ModelRef
+
+
+@dataclass(frozen=True)
+class Run:
+    """Have a model do a work; it is loaded first where it is not.
+
+    deadline: until when somebody waits for the answer, in seconds of `time.monotonic()`, which the processes of a
+    machine share. tenant: on whose behalf; the host makes no difference between them.
+    """
+
+    request_id: str
+    ref: ModelRef
+    work: Work
+    deadline: float | None = None
+    tenant: str = ""
+
+
+@dataclass(frozen=True)
+class Unload:
+    """The model goes once its running requests have ended; a model that is not loaded is a failure."""
+
+    request_id: str
+    ref: ModelRef
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Have the model's files on this machine, without loading it. Cancelling ends the download; what has come stays."""
+
+    request_id: str
+    ref: ModelRef
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Delete a hub model's files, in all revisions, once its running requests have ended and it is unloaded.
+
+    From then on cancelling does not stop it. A model that is being loaded or fetched is a failure.
+    """
+
+    request_id: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Cancel:
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    pass
+
+
+Command = Load | Run | Unload | Pull | Remove | Cancel | Stop

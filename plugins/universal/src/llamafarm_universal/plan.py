@@ -1,0 +1,91 @@
+"""What is known of a model before its weights are read, and what its engine may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from llamafarm_universal.device import DeviceName, DtypeName
+from llamafarm_universal.messages import ModelRef
+
+CONFIG_FILES = ("config.json", "model_index.json", "modules.json")
+"""One of these makes a folder a model: of transformers, of diffusers, of sentence-transformers in its oldest layout."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much an engine does at once, for each of its models.
+
+    max_sequences: how many sequences one model generates at once; the others wait. max_waiting: how many may wait.
+    prefill_tokens: how much of a prompt is read in one step; None is 128 on a processor, 512 elsewhere.
+    batch_tokens: how much is embedded in one step; None is 2,048 on a processor, 16,384 elsewhere. A step holds up all
+    other streams and cancellations, so it should take well under a second.
+    """
+
+    max_sequences: int = 32
+    max_waiting: int = 1024
+    prefill_tokens: int | None = None
+    batch_tokens: int | None = None
+
+    def prefill_step(self, device: str) -> int:
+        """Tokens of a prompt to read in one step on a device."""
+        return self.prefill_tokens or (128 if device == "cpu" else 512)
+
+    def batch_step(self, device: str) -> int:
+        """Tokens to embed in one step on a device, padding included."""
+        return self.batch_tokens or (2048 if device == "cpu" else 16_384)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What an engine says of a model that it can execute.
+
+    task: what the model does, such as `text`. weight_bytes: of the loaded weights. working_bytes: what the engine would
+    like to use beside them, for caches and activations.
+    """
+
+    task: str
+    weight_bytes: int
+    working_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that an engine is asked about. task: what its own files, or the user, say that it does; None: unknown.
+
+    config: its config.json (model_index.json of a pipeline). parameters: numbers in its weights.
+    """
+
+    ref: ModelRef
+    folder: Path
+    config: Mapping[str, Any]
+    task: str | None
+    device: DeviceName
+    dtype: DtypeName
+    parameters: int
+
+
+@dataclass(frozen=True)
+class LoadPlan(Candidate):
+    """A candidate that an engine takes. engine: its name. weight_bytes, working_bytes: what it needs of memory."""
+
+    task: str
+    engine: str = "torch"
+    weight_bytes: int = 0
+    working_bytes: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def of(cls, candidate: Candidate, engine: str, fit: Fit, limits: Limits) -> LoadPlan:
+        """The plan to load a candidate as an engine says that it fits."""
+        known = {item.name: getattr(candidate, item.name) for item in fields(candidate)}
+        known["task"] = fit.task
+        known |= {"weight_bytes": fit.weight_bytes, "working_bytes": fit.working_bytes}
+        return cls(**known, engine=engine, limits=limits)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it takes: its weights, and what its engine uses beside them."""
+        return self.weight_bytes + self.working_bytes

@@ -1,0 +1,55 @@
+"""What a model does: read from its own files, or said by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from llamafarm_universal.failure import refused
+
+ALIASES = {"image": "diffusion", "embeddings": "embedding", "chat": "text", "generation": "text"}
+"""What users write in `model_type` beside the tasks' own names."""
+
+# The ends of architecture names, and the task of each. The first that fits counts.
+_ENDINGS = (
+    ("ForCausalLM", "text"),
+    ("LMHeadModel", "text"),
+    ("ForMaskedLM", "embedding"),
+    ("ForSequenceClassification", "classification"),
+    ("ForTokenClassification", "classification"),
+    ("ForImageClassification", "vision"),
+    ("ForSpeechSeq2Seq", "audio"),
+    ("ForCTC", "audio"),
+    ("ForAudioClassification", "audio"),
+    ("ForPreTraining", "embedding"),
+    ("Model", "embedding"),
+)
+_MULTIMODAL_KEYS = ("vision_config", "audio_config")
+_SPEECH_TYPES = ("whisper", "speech_to_text", "speecht5")
+
+
+def task_of(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """The task of a model by its layout (sentence-transformers, diffusers), else by its architecture; None: unknown."""
+    if (folder / "model_index.json").is_file():
+        return "diffusion"
+    return "embedding" if (folder / "modules.json").is_file() else _from_architecture(config)
+
+
+def named_task(name: str, known: Collection[str]) -> str:
+    """The task that a user names in `model_type`. Raises RequestFailed where no engine does it."""
+    task = ALIASES.get(name, name)
+    if task not in known:
+        raise refused(
+            f"No engine here does `{name}`.", "model_type", hint=f"The engines here do: {', '.join(sorted(known))}."
+        )
+    return task
+
+
+def _from_architecture(config: Mapping[str, Any]) -> str | None:
+    architecture = str((config.get("architectures") or [""])[0])
+    if str(config.get("model_type")) in _SPEECH_TYPES:
+        return "audio"
+    if architecture.endswith("ForConditionalGeneration"):
+        return "multimodal" if any(key in config for key in _MULTIMODAL_KEYS) else "text2text"
+    return next((task for ending, task in _ENDINGS if architecture.endswith(ending)), None)

@@ -1,0 +1,83 @@
+"""What a model does, and which engine executes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llamafarm_universal.catalogue import choose, tasks
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.messages import LoadSettings, ModelRef
+from llamafarm_universal.plan import Candidate
+from llamafarm_universal.task import named_task, task_of
+
+
+def refusal(folder: Path, config: dict[str, Any], **settings: Any) -> RequestFailed:
+    """Why no engine executes a model of this configuration."""
+    ref = ModelRef("org/model", LoadSettings(**settings))
+    candidate = Candidate(ref, folder, config, task_of(folder, config), "cpu", "fp32", 0)
+    with pytest.raises(RequestFailed) as caught:
+        choose(candidate)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("architecture", "task"),
+    [
+        ("LlamaForCausalLM", "text"),
+        ("GPT2LMHeadModel", "text"),
+        ("BertModel", "embedding"),
+        ("BertForMaskedLM", "embedding"),
+        ("NomicBertModel", "embedding"),
+        ("Qwen3Model", "embedding"),
+        ("WhisperForConditionalGeneration", "text2text"),
+    ],
+)
+def test_the_architecture_names_the_task(tmp_path: Path, architecture: str, task: str) -> None:
+    assert task_of(tmp_path, {"architectures": [architecture]}) == task
+
+
+def test_the_sentence_transformers_layout_embeds_whatever_the_architecture(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text("[]")
+    assert task_of(tmp_path, {"architectures": ["Qwen3ForCausalLM"]}) == "embedding"
+
+
+def test_a_diffusers_pipeline_makes_pictures(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text("{}")
+    assert task_of(tmp_path, {}) == "diffusion"
+
+
+def test_model_type_names_the_task() -> None:
+    assert named_task("embedding", tasks()) == "embedding"
+    assert named_task("image", ("text", "diffusion")) == "diffusion"
+    with pytest.raises(RequestFailed) as caught:
+        named_task("poetry", ("text", "embedding"))
+    assert caught.value.param == "model_type"
+    assert caught.value.hint == "The engines here do: embedding, text."
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"architectures": ["ViTForImageClassification"], "model_type": "vit"}, "ViTForImageClassification"),
+        ({"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper"}, "task `audio`"),
+        ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}, "task `text2text`"),
+        ({"architectures": ["LlavaForConditionalGeneration"], "vision_config": {}}, "task `multimodal`"),
+        ({"architectures": ["Something"], "model_type": "new"}, "`Something`"),
+        ({"model_type": "mystery"}, "no architecture, model type `mystery`"),
+    ],
+)
+def test_what_no_engine_executes_is_named_with_what_there_is(
+    tmp_path: Path, config: dict[str, Any], words: str
+) -> None:
+    failure = refusal(tmp_path, config)
+    assert failure.kind == "not_supported"
+    assert words in failure.message
+    assert ", ".join(tasks()) in (failure.hint or "")
+
+
+def test_an_engine_that_is_not_installed_is_refused_by_name(tmp_path: Path) -> None:
+    failure = refusal(tmp_path, {"architectures": ["LlamaForCausalLM"]}, engine="steam")
+    assert failure.param == "engine"
+    assert "torch" in (failure.hint or "")
