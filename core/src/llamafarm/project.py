@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,14 +21,6 @@ FILE_NAMES = ("llamafarm.yaml", "llamafarm.yml", "llamafarm.json")
 
 
 @dataclass(frozen=True)
-class PromptSet:
-    """Messages that are put before a conversation."""
-
-    name: str
-    messages: tuple[Message, ...]
-
-
-@dataclass(frozen=True)
 class BrokenEntry:
     """A model entry that cannot be used, and why; the other entries of the project work."""
 
@@ -44,10 +36,10 @@ class Project:
 
     name and namespace address it as `{namespace}/{name}`. path: its file. models: in the order of the file.
 
-    warnings: what the file says and nobody does, each with its place.
-    sections: what plugins added at the top level, by key, validated. raw: the file in the one form, with
-    the defaults of variables filled in but not their values, for `lf config show` (masked there). secrets: the values
-    that must never be shown.
+    prompts: the messages of each prompt set, by its name. warnings: what the file says and nobody does, each with its
+    place. sections: what plugins added at the top level, by key, validated. raw: the file in the one form, with the
+    defaults of variables filled in but not their values, for `lf config show` (masked there). secrets: the values that
+    must never be shown.
     """
 
     name: str
@@ -55,7 +47,7 @@ class Project:
     path: Path | None
     models: tuple[ModelEntry | BrokenEntry, ...]
     default_model: str | None = None
-    prompts: tuple[PromptSet, ...] = ()
+    prompts: Mapping[str, Sequence[Message]] = field(default_factory=dict)
     handler: tuple[str, ...] = ()
     handler_options: Mapping[str, BaseModel] = field(default_factory=dict)
     sections: Mapping[str, BaseModel] = field(default_factory=dict)

@@ -27,7 +27,7 @@ def test_a_default_stands_in_for_a_variable_that_is_unset_or_empty(load, environ
 
 
 def test_a_doubled_dollar_writes_a_plain_one(load):
-    assert load("prompts: {a: 'cost: $${X} and $5'}").prompts[0].messages[0]["content"] == "cost: ${X} and $5"
+    assert load("prompts: {a: 'cost: $${X} and $5'}").prompts["a"][0]["content"] == "cost: ${X} and $5"
 
 
 def test_what_looks_like_a_number_is_what_the_schema_asks_for(load):

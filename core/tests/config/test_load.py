@@ -83,8 +83,7 @@ def test_a_project_of_the_data_directory_takes_its_namespace_from_there(plugins,
     ],
 )
 def test_the_forms_of_prompts_are_one(load, prompts):
-    (found,) = load(f"prompts: {prompts}").prompts
-    assert (found.name, found.messages) == ("default", ({"role": "system", "content": "Hi"},))
+    assert load(f"prompts: {prompts}").prompts == {"default": [{"role": "system", "content": "Hi"}]}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from llamafarm.errors import (
     UsageError,
 )
 from llamafarm.gateway import Context, Gateway
-from llamafarm.project import BrokenEntry, Project, PromptSet
+from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import ModelInfo
 from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry
@@ -114,16 +114,16 @@ async def test_the_provider_gets_the_runtimes_own_model_id_and_our_request_id():
 
 async def test_prompts_come_first_in_every_chat():
     provider = ScriptedProvider()
-    house = PromptSet("house", ({"role": "system", "content": "Be kind."},))
+    house = [{"role": "system", "content": "Be kind."}]
     gateway = Gateway(ScriptedPlugins(provider))
-    await gateway.ask(project(prompts=(house,)), CHAT, {"messages": [HI]}, context())
-    assert provider.requests[0]["messages"] == [*house.messages, HI]
+    await gateway.ask(project(prompts={"house": house}), CHAT, {"messages": [HI]}, context())
+    assert provider.requests[0]["messages"] == [*house, HI]
 
 
 async def test_completions_and_embeddings_go_through_no_handlers():
     provider = ScriptedProvider("on and on")
     gateway = Gateway(ScriptedPlugins(provider))
-    farm = project(prompts=(PromptSet("house", ({"role": "system", "content": "Be kind."},)),))
+    farm = project(prompts={"house": [{"role": "system", "content": "Be kind."}]})
     reply = await gateway.ask(farm, COMPLETIONS, {"prompt": "Once"}, context())
     assert (await reply.completion())["choices"][0]["text"] == "on and on"
     answer = await gateway.ask(farm, EMBEDDINGS, {"input": "four"}, context())

@@ -6,7 +6,7 @@ import pytest
 from llamafarm.errors import UpstreamError
 from llamafarm.handlers.base import Turn
 from llamafarm.handlers.simple import SimpleHandler
-from llamafarm.project import Project, PromptSet
+from llamafarm.project import Project
 from llamafarm.providers.base import Call
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.wire import sse
@@ -14,8 +14,8 @@ from llamafarm_kit.testing.scripted import ScriptedReply
 
 pytestmark = pytest.mark.anyio
 
-HOUSE = PromptSet("house", ({"role": "system", "content": "Be kind."},))
-STYLE = PromptSet("style", ({"role": "system", "content": "Be brief."},))
+HOUSE = ("house", [{"role": "system", "content": "Be kind."}])
+STYLE = ("style", [{"role": "system", "content": "Be brief."}])
 ASKED = {"role": "user", "content": "Hi"}
 
 
@@ -50,7 +50,7 @@ class Model:
 
 def turn(session=None, *, sets=(HOUSE, STYLE), named=(), messages=(ASKED,)) -> Turn:
     entry = ModelEntry(name="m", provider="p", model="x", prompts=list(named))
-    project = Project("shop", "default", None, (entry,), prompts=tuple(sets))
+    project = Project("shop", "default", None, (entry,), prompts=dict(sets))
     return Turn(project, entry, {"messages": list(messages)}, Call(entry, "r1"), session)
 
 
@@ -93,7 +93,7 @@ async def test_history_stands_between_the_prompts_and_the_new_messages():
     before = [{"role": "user", "content": "One"}, {"role": "assistant", "content": "Two"}]
     model = Model(ScriptedReply("Hello."))
     await SimpleHandler().run(turn(Notebook(*before), sets=[HOUSE]), model)
-    assert model.asked == [[*HOUSE.messages, *before, ASKED]]
+    assert model.asked == [[*HOUSE[1], *before, ASKED]]
 
 
 async def test_a_whole_answer_is_kept_without_the_prompts():

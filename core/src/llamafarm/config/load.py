@@ -25,7 +25,7 @@ from llamafarm.paths import data_dir
 from llamafarm.plugins import catalogue
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.plugins.registration import CORE_SECTIONS
-from llamafarm.project import Project, PromptSet
+from llamafarm.project import Project
 from llamafarm.providers.entry import chain
 from llamafarm.records import Section
 from llamafarm.wire.chat import Message
@@ -78,7 +78,7 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
         path=path,
         models=tuple(entry for entry in models if entry is not None),
         default_model=runtime.default_model,
-        prompts=tuple(map(_prompt_set, settings.prompts or ())),
+        prompts={prompts.name: _messages(prompts) for prompts in settings.prompts or ()},
         handler=chain(settings.handler),
         handler_options=options,
         sections=sections,
@@ -113,9 +113,8 @@ def _default_namespace(path: Path, environ: Mapping[str, str]) -> str:
     return place.name if place.parent == data_dir(environ) / "projects" else "default"
 
 
-def _prompt_set(checked: Prompts) -> PromptSet:
-    messages = (cast("Message", message.model_dump(exclude_none=True)) for message in checked.messages)
-    return PromptSet(checked.name, tuple(messages))
+def _messages(prompts: Prompts) -> list[Message]:
+    return [cast("Message", message.model_dump(exclude_none=True)) for message in prompts.messages]
 
 
 def _sections(loading: Loading) -> dict[str, BaseModel]:

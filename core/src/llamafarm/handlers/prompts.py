@@ -11,8 +11,7 @@ from llamafarm.wire.chat import Message
 
 def prompt_messages(project: Project, entry: ModelEntry) -> list[Message]:
     """The messages of the prompt sets that the entry names, in its order; all sets where it names none."""
-    sets = {prompts.name: prompts.messages for prompts in project.prompts}
-    return [message for name in entry.prompts or sets for message in sets[name]]
+    return [message for name in entry.prompts or project.prompts for message in project.prompts[name]]
 
 
 def put_before(conversation: list[Message], prompts: list[Message]) -> list[Message]:

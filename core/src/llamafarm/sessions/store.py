@@ -6,8 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,23 +76,15 @@ class SessionStore:
 
     def _run(self, work: Work[Result], begin: str, keep: bool = False) -> Result:
         try:
-            with self._lock, self._transaction(begin, keep=keep) as db:
-                return work(db)
+            with self._lock:
+                db = self._connection()
+                db.execute(f"PRAGMA synchronous = {'FULL' if keep else 'NORMAL'}")
+                with db:  # commits what was begun, or rolls it back where something is raised
+                    db.execute(begin)
+                    return work(db)
         except (sqlite3.Error, OSError) as error:
             hint = "Is the disk full, or the file damaged? Moving it away begins a new one."
             raise ConfigError(f"The session file {self.path} cannot be used: {error}.", hint=hint) from error
-
-    @contextmanager
-    def _transaction(self, begin: str, *, keep: bool) -> Iterator[sqlite3.Connection]:
-        db = self._connection()
-        db.execute(f"PRAGMA synchronous = {'FULL' if keep else 'NORMAL'}")
-        db.execute(begin)
-        try:
-            yield db
-            db.execute("COMMIT")
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
 
     def _connection(self) -> sqlite3.Connection:
         """The open connection; a new one where the file has been deleted or replaced."""
