@@ -1,12 +1,10 @@
-"""What may be loaded: the grammar of model ids, and the refusal of what executes code. Imports nothing heavy."""
+"""What may be loaded: the grammar of model ids, paths, and weights that cannot execute code. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from llamafarm_universal.failure import RequestFailed, refused
 
@@ -70,24 +68,6 @@ def under(root: Path, relative: str) -> Path:
     if not path.is_relative_to(root):
         raise refused(f"`{relative}` leads out of its folder.", "model")
     return path
-
-
-def refuse_remote_code(model: str, config: Mapping[str, Any], *, trusted: bool) -> None:
-    """Refuse a configuration that has code executed: its own classes, or attention kernels fetched by name."""
-    if trusted:
-        return
-    if config.get("auto_map"):
-        raise RequestFailed(
-            "not_supported",
-            f"`{model}` brings its own Python code, which is not executed unless you allow it.",
-            hint="If you trust its author, set `trust_remote_code: true` for this model, with a pinned `revision`.",
-            param="trust_remote_code",
-        )
-    kernels = [key for key, value in config.items() if "attn_implementation" in key and "/" in str(value)]
-    if kernels:
-        raise RequestFailed(
-            "not_supported", f"`{model}` asks for kernels of another repository (`{kernels[0]}`): that is code too."
-        )
 
 
 def refuse_pickle(model: str, folder: Path) -> None:

@@ -15,7 +15,8 @@ from llamafarm_universal.host.models.safetensors import count_parameters
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import ModelRef
 from llamafarm_universal.plan import CONFIG_FILES, Candidate, LoadPlan
-from llamafarm_universal.safety import HubId, parse_model_id, refuse_remote_code
+from llamafarm_universal.remote_code import refuse_remote_code
+from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.task import named_task, task_of
 
 
@@ -49,7 +50,7 @@ def make_plan(ref: ModelRef, folder: Path, options: HostOptions) -> LoadPlan:
 def _candidate(ref: ModelRef, folder: Path, options: HostOptions) -> Candidate:
     settings = ref.settings
     config = read_config(folder)
-    refuse_remote_code(ref.id, config, trusted=settings.trust_remote_code)
+    refuse_remote_code(ref.id, folder, trusted=settings.trust_remote_code)
     task = named_task(settings.model_type, tasks()) if settings.model_type else task_of(folder, config)
     parameters = count_parameters(folder)
     device = choose_device(options.device if settings.device == "auto" else settings.device)
