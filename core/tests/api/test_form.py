@@ -13,6 +13,7 @@ from llamafarm_kit.testing.wire_values import values_of
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
+COUNT, AMOUNT = "a whole number of at least 1", "a number of at least 0"
 FILE = Upload("cat.png", b"a picture", "image/png")
 
 
@@ -21,7 +22,7 @@ def read(*parts, operation=TRANSCRIPTIONS):
 
 
 @pytest.mark.parametrize(("name", "text", "value"), [
-    ("temperature", "0.5", 0.5), ("temperature", "2.0", 2.0), ("temperature", "1e-1", 0.1), ("temperature", "0", 0.0),
+    ("temperature", "0.5", 0.5), ("temperature", "2.0", 2.0), ("temperature", "1e-1", 0.1), ("temperature", "0", 0),
     ("stream", "true", True), ("stream", "False", False), ("stream", "1", True), ("stream", "0", False),
     ("prompt", "7", "7"), ("prompt", "true", "true"), ("prompt", "", ""), ("prompt", '{"a": 1}', '{"a": 1}'),
     ("chunking_strategy", "auto", "auto"), ("chunking_strategy", '{"type": "vad"}', {"type": "vad"}),
@@ -35,9 +36,9 @@ def test_a_text_becomes_what_the_wire_has_there_and_else_stays_one(name, text, v
 
 
 @pytest.mark.parametrize(("name", "text", "wanted"), [
-    ("n", "2.0", "a whole number"), ("n", "two", "a whole number"), ("n", "", "a whole number"),
-    ("n", "1_0", "a whole number"), ("n", "٣", "a whole number"), ("n", "9" * 5000, "a whole number"),
-    ("temperature", "warm", "a number"), ("temperature", "nan", "a number"), ("temperature", "Infinity", "a number"),
+    ("n", "2.0", COUNT), ("n", "two", COUNT), ("n", "", COUNT), ("n", "0", COUNT),
+    ("n", "1_0", COUNT), ("n", "٣", COUNT), ("n", "9" * 5000, COUNT),
+    ("temperature", "warm", AMOUNT), ("temperature", "nan", AMOUNT), ("temperature", "Infinity", AMOUNT),
     ("stream", "yes", "true or false"), ("stream", "", "true or false"),
 ])  # fmt: skip
 def test_a_text_that_is_no_number_or_flag_where_one_is_needed_is_named(name, text, wanted):
@@ -104,6 +105,11 @@ def test_a_file_is_a_file_whatever_the_wire_has_there():
 
 def test_a_single_file_that_is_named_as_a_list_is_one_and_left_to_the_check():
     assert read(("image[]", FILE), operation=IMAGE_VARIATIONS) == {"image": [FILE]}
+
+
+def test_an_empty_file_among_others_is_left_to_the_check():
+    empty = Upload("cat.png", b"", "image/png")
+    assert read(("image", FILE), ("image", empty), operation=IMAGE_EDITS) == {"image": [FILE, empty]}
 
 
 @pytest.mark.anyio

@@ -6,47 +6,39 @@ Source: OpenAI's clients, which name the items of a list `NAME[]` and the fields
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from llamafarm.errors import RequestError
 from llamafarm.wire.body import BodyError, parse_object
 from llamafarm.wire.operations import Operation
 from llamafarm.wire.upload import Upload
+from llamafarm.wire.validate import expectation
 
 Part = str | Upload
 
 _WRITTEN = re.compile(r"([^\[\]]+)((?:\[[^\[\]]+\]){0,4})(\[\])?")
 """A name, the keys below it, and whether it is one item of a list."""
 _NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
+"""Python's own reading takes more: `1_000`, `infinity`, digits of every script."""
 _FLAGS: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False}
-_WANTED: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
+_SOME_FILE = Upload("some", b"some", "some/file")
 
 
 def fields_of(parts: Iterable[tuple[str, Part]], operation: Operation) -> dict[str, Any]:
-    """The request that a form is. Texts become numbers, flags and objects where the wire has such a field.
+    """The request that a form is. A text becomes the number, flag or object that the wire has there.
 
     A field that may be a list may stand more than once, and so may any that is named `NAME[]`. Raises RequestError for
-    another that does, and for a text that is no number or flag where one is needed.
+    another that does, and for a text that means nothing that its field may be.
     """
-    hints = get_type_hints(operation.request)
     request: dict[str, Any] = {}
     for written, part in parts:
         name, keys, listed = _taken_apart(written)
-        members = _members(hints.get(name, str))
-        lists = [get_origin(member) is list for member in members]
-        types = [get_args(member)[0] if is_list else member for member, is_list in zip(members, lists, strict=True)]
-        many = listed or (not keys and (all(lists) or (any(lists) and name in request)))
-        _put(request, [name, *keys], _value(name, part, None if keys else types), many=many)
+        value = _guessed(part) if keys else _meant(name, part, operation)
+        many = listed or (not keys and _is_item(name, value, operation, again=name in request))
+        _put(request, [name, *keys], value, many=many)
     return request
-
-
-def _members(hint: Any) -> list[Any]:
-    """The types that a field may have, without null."""
-    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return [member for member in members if member is not type(None)]
 
 
 def _taken_apart(written: str) -> tuple[str, list[str], bool]:
@@ -73,40 +65,39 @@ def _put(into: dict[str, Any], path: list[str], value: Any, *, many: bool) -> No
         into[last] = value
 
 
-def _value(name: str, part: Part, types: list[Any] | None) -> Any:
-    """What a part means. types: of a field, or its items; None inside an object, of which the wire tells none."""
-    if isinstance(part, Upload):
+def _meant(name: str, part: Part, operation: Operation) -> Any:
+    """What a part means in its field: the first of its meanings that the field takes, by itself or in a list."""
+    if isinstance(part, Upload) or name not in operation.fields:
         return part
-    return _guessed(part) if types is None else _converted(name, part, types)
+    for value in _meanings(part):
+        if None in (expectation(name, value, operation), expectation(name, [value], operation)):
+            return value
+    raise _wrong(name, f"must be {expectation(name, part, operation)}, not {part[:40]!r}")
 
 
-def _converted(name: str, text: str, types: list[Any]) -> Any:
-    """A text as the number, flag or object that it means, where the wire has no text there."""
-    if Any in types or any(get_origin(kind) is dict for kind in types):
-        with suppress(BodyError):  # such a field may take a word as well
-            return parse_object(text)
-    for kind, wanted in _WANTED.items():
-        if kind in types:
-            try:
-                return _FLAGS[text.lower()] if kind is bool else _number(text, kind)
-            except (KeyError, ValueError):
-                raise _wrong(name, f"must be {wanted}, not {text[:40]!r}") from None
-    return text
+def _is_item(name: str, value: Any, operation: Operation, *, again: bool) -> bool:
+    """Whether a value is one item of a list: the field takes nothing else, or lists too and stands again."""
+    item = _SOME_FILE if isinstance(value, Upload) else value
+    takes_list = name in operation.fields and expectation(name, [item], operation) is None
+    return takes_list and (again or expectation(name, item, operation) is not None)
 
 
-def _guessed(text: str) -> Any:
-    """A number or a flag where the text looks like one."""
-    for kind in (int, float):
-        with suppress(ValueError):
-            return _number(text, kind)
-    return _FLAGS.get(text, text)
+def _guessed(part: Part) -> Any:
+    """What a part means inside an object, of whose fields the wire tells nothing."""
+    return part if isinstance(part, Upload) else next(_meanings(part))
 
 
-def _number(text: str, kind: type[Any]) -> Any:
-    """Python's own reading takes more: `1_000`, `infinity`, digits of every script."""
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(text)
-    return kind(text)
+def _meanings(text: str) -> Iterator[Any]:
+    """What a text may mean, itself last."""
+    if _NUMBER.fullmatch(text):
+        for kind in (int, float):
+            with suppress(ValueError):
+                yield kind(text)
+    if text.lower() in _FLAGS:
+        yield _FLAGS[text.lower()]
+    with suppress(BodyError):
+        yield parse_object(text)
+    yield text
 
 
 def _wrong(name: str, what: str) -> RequestError:
