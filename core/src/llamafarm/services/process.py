@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from filelock import Timeout
 
@@ -26,8 +26,6 @@ CLOSING_SECONDS = 3.0
 """How long the port of a process that is gone may still be open."""
 HUNG_SECONDS = 10.0
 """A process that should have started long ago and does not answer for so long is replaced."""
-Outcome = Literal["ready", "ended", "late", "taken"]
-"""How waiting for a process has ended; taken: another one of its kind answers at its address."""
 
 TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
 
@@ -130,7 +128,7 @@ class ProcessService:
     async def _bring_up(self, progress: Callable[[Progress], None]) -> ServiceStatus:
         state = self._files.read()
         if state is not None and state.alive:
-            if self._is_current(state) and await self._outcome(state) == "ready":
+            if self._is_current(state) and await self._failure(state) is None:
                 return self._status("running", state)
             await self._end(state)
         self._files.clear()
@@ -177,9 +175,11 @@ class ProcessService:
         command = list(self.spec.command())
         progress(Progress("starting", f"Starting the {self.spec.title} at {self.spec.address}"))
         state = self._spawn(command)
-        if (outcome := await self._outcome(state)) != "ready":
+        if (failure := await self._failure(state)) is not None:
             await self._end(state)
-            raise self._failure(outcome)
+            end, log = self._files.log_end(), self._files.log
+            told = f"The end of its log, {log}:\n{end}" if end else f"Its log, {log}, is empty."
+            raise ServiceError(f"The {self.spec.title} {failure}. {told}", hint="`lf logs` shows all of it.")
         return self._status("running", state)
 
     def _spawn(self, command: Sequence[str]) -> ServiceState:
@@ -194,30 +194,20 @@ class ProcessService:
         self._files.write(state)
         return state
 
-    async def _outcome(self, state: ServiceState) -> Outcome:
-        """Wait until the process answers, or it is clear that it does not."""
+    async def _failure(self, state: ServiceState) -> str | None:
+        """Wait until the process answers; what has become of it where it does not."""
         young = time.time() - state.created < self.spec.start_seconds
         end = time.monotonic() + (self.spec.start_seconds if young else HUNG_SECONDS)
         while time.monotonic() < end:
             if not state.alive:
-                return "ended"
+                return "ended while it was starting"
             answer = await self._probe()
             if await self._is_of(answer, state):
-                return "ready"
+                return None
             if self._is_ours(answer):
-                return "taken"
+                return f"lost {self.spec.address} to one that somebody else has started at the same moment"
             await asyncio.sleep(POLL_SECONDS)
-        return "late"
-
-    def _failure(self, outcome: Outcome) -> ServiceError:
-        what = {
-            "taken": f"lost {self.spec.address} to one that somebody else has started at the same moment",
-            "ended": "ended while it was starting",
-            "late": f"was not ready within {self.spec.start_seconds:g} s",
-        }[outcome]
-        end, log = self._files.log_end(), self._files.log
-        told = f"The end of its log, {log}:\n{end}" if end else f"Its log, {log}, is empty."
-        return ServiceError(f"The {self.spec.title} {what}. {told}", hint="`lf logs` shows all of it.")
+        return f"was not ready within {self.spec.start_seconds:g} s"
 
     async def _end(self, state: ServiceState) -> None:
         if (process := state.process()) is not None:
