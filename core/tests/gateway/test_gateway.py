@@ -61,6 +61,16 @@ def handler(name, run, **given) -> AgentHandlerSpec:
     return AgentHandlerSpec(name, "made for a test", lambda _: SimpleNamespace(run=run), **given)
 
 
+class Embedder(ModelEntry):
+    """An entry that says what it is for."""
+
+    def serves(self, operation):
+        return operation is EMBEDDINGS
+
+
+EMBEDDER = {"name": "embedder", "provider": "able", "model": "runtime-embedder"}
+
+
 class FakeService:
     """Counts how often it was made sure of."""
 
@@ -164,6 +174,23 @@ async def test_an_operation_that_the_provider_cannot_do_names_the_models_that_ca
     )
     assert refusal.value.hint == "Models of this project that can: allrounder."
     assert refusal.value.status == 501
+
+
+async def test_a_request_that_names_no_model_gets_one_that_can_do_the_operation():
+    class ChatOnly:
+        chat = ScriptedProvider.chat
+
+    provider = ScriptedProvider()
+    plugins = ScriptedPlugins(providers={"chatty": ChatOnly(), "able": provider})
+    entries = [entry("talker", "chatty", default=True), entry("allrounder", "able"), Embedder(**EMBEDDER)]
+    for models, asked in [(entries[:2], "allrounder"), (entries, "embedder"), (entries[1:], "embedder")]:
+        farm = project(*models)
+        await Gateway(plugins).ask(farm, EMBEDDINGS, {"input": "x"}, context())
+        assert provider.requests.pop()["model"] == f"runtime-{asked}"
+    with pytest.raises(OperationNotSupported, match="'talker'"):
+        await Gateway(plugins).ask(project(*entries), SPEECH, {"input": "x", "voice": "y"}, context())
+    await Gateway(plugins).ask(project(*entries[1:]), COMPLETIONS, {"prompt": "x"}, context())
+    assert provider.requests.pop()["model"] == "runtime-allrounder"
 
 
 async def test_fields_without_effect_are_left_out_and_named():

@@ -25,7 +25,7 @@ from llamafarm.providers.base import Call, Endpoint, ModelInfo, Progress, Provid
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters, note_ignored
 from llamafarm.services.base import Service
-from llamafarm.wire.operations import Operation
+from llamafarm.wire.operations import CHAT, Operation
 
 if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
@@ -113,6 +113,18 @@ class Dispatcher:
                 raise TypeError(f"its `endpoint` returned {endpoint!r}")
             return endpoint
 
+    def entry_for(self, project: Project, operation: Operation, name: str | None) -> ModelEntry:
+        """The entry of that name; where none is named the default one, if it can do the operation, else one that can.
+
+        Raises UsageError for an unknown name, and a broken entry's own error.
+        """
+        entry = project.entry(name)
+        if name is not None or operation is CHAT:
+            return entry
+        able = self._able(project, operation)
+        fitting = [other for other in able if other.serves(operation)] or able
+        return entry if entry in fitting or not fitting else fitting[0]
+
     async def ask(
         self, project: Project, lease: Lease, operation: Operation, body: Mapping[str, Any], context: Context
     ) -> Any:
@@ -195,7 +207,7 @@ class Dispatcher:
         connection.is_up = True
 
     def _not_supported(self, project: Project, entry: ModelEntry, operation: Operation) -> OperationNotSupported:
-        able = [other.name for other in project.models if isinstance(other, ModelEntry) and self._can(other, operation)]
+        able = [other.name for other in self._able(project, operation)]
         hint = f"Models of this project that can: {', '.join(able)}." if able else "No other model of this project can."
         return OperationNotSupported(
             f"The provider {entry.provider!r} cannot do {operation.name}, which was asked of the model {entry.name!r} "
@@ -203,6 +215,11 @@ class Dispatcher:
             hint=hint,
             param="model",
         )
+
+    def _able(self, project: Project, operation: Operation) -> list[ModelEntry]:
+        """The entries that can do the operation, as far as is known without asking their runtimes."""
+        entries = [entry for entry in project.models if isinstance(entry, ModelEntry)]
+        return [entry for entry in entries if entry.serves(operation) is not False and self._can(entry, operation)]
 
     def _can(self, entry: ModelEntry, operation: Operation) -> bool:
         try:

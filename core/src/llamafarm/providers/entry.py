@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo
+
+if TYPE_CHECKING:
+    from llamafarm.wire.operations import Operation
 
 InstructorMode = Literal["tools", "json", "md_json", "json_schema", "parallel_tools"]
 """How structured output is asked for of a model."""
@@ -54,7 +57,7 @@ class ModelEntry(BaseModel):
     provider: str = Field(min_length=1, description="The provider that executes it: `lf plugins list` names them.")
     model: str = Field(min_length=1, description="The runtime's own id of the model.")
     description: str | None = None
-    default: bool = Field(default=False, description="Use this entry where a request names none.")
+    default: bool = Field(default=False, description="Use this entry where a request names none, if it can.")
     base_url: str | None = Field(
         default=None, description="Address of the runtime; `/v1` is added where the path is empty."
     )
@@ -90,6 +93,13 @@ class ModelEntry(BaseModel):
     def validated_options(self) -> Mapping[str, BaseModel]:
         """`handler_options` over those of the project, by the handler's name, validated: see `Project.options_of`."""
         return self._options
+
+    def serves(self, operation: Operation) -> bool | None:  # noqa: ARG002 - for those that know
+        """Whether the entry is for that operation, as far as the file says it; None where it does not.
+
+        It decides which entry a request without `model` gets.
+        """
+        return None
 
     def remarks(self) -> Iterable[tuple[str, str]]:
         """What is allowed and will yet not do what it says: (key, message) of each, told by `lf config validate`.
