@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -65,9 +66,48 @@ def echo_app(echo: Echo) -> Starlette:
     async def models(_request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": "echo", "object": "model"}]})
 
-    return Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"]), Route("/v1/models", models)])
+    async def encode(request: Request) -> Response:
+        body = json.loads(await request.body())
+        echo.requests.append(body)
+        return JSONResponse({**ENCODED[request.url.path](body), "usage": {"prompt_tokens": 7, "total_tokens": 7}})
+
+    routes = [Route("/v1/chat/completions", chat, methods=["POST"]), Route("/v1/models", models)]
+    return Starlette(routes=[*routes, *(Route(path, encode, methods=["POST"]) for path in ENCODED)])
 
 
+def _vectors(body: dict[str, Any]) -> dict[str, Any]:
+    """The number of a text's characters, and seven more."""
+    rows = [{"index": at, "embedding": [len(text), *[0.5] * 7]} for at, text in enumerate(body["input"])]
+    return {"object": "list", "data": rows}
+
+
+def _ranks(body: dict[str, Any]) -> dict[str, Any]:
+    """A document is the better the more words of the query it has; they come as they were asked."""
+    query = set(body["query"].split())
+    scores = [len(query & set(text.split())) / len(query) for text in body["documents"]]
+    return {"results": [{"index": at, "relevance_score": score} for at, score in enumerate(scores)]}
+
+
+def _classes(body: dict[str, Any]) -> dict[str, Any]:
+    """The second label for a text with an exclamation mark, else the first."""
+    labels = body.get("candidate_labels") or ["quiet", "loud"]
+    probs = [[0.25, 0.75] if "!" in text else [0.875, 0.125] for text in body["input"]]
+    rows = [{"index": at, "label": labels[each.index(max(each))], "probs": each} for at, each in enumerate(probs)]
+    return {"data": [{**row, "labels": labels} for row in rows]}
+
+
+def _names(body: dict[str, Any]) -> dict[str, Any]:
+    """Every word that begins with a capital letter is the name of a person."""
+    found = [list(re.finditer(r"\b[A-Z]\w+", text)) for text in body["input"]]
+    names = [
+        [{"label": "PER", "text": m[0], "start": m.start(), "end": m.end(), "score": 0.5} for m in text]
+        for text in found
+    ]
+    return {"data": [{"index": at, "entities": each} for at, each in enumerate(names)]}
+
+
+ENCODED = {"/v1/embeddings": _vectors, "/v1/rerank": _ranks, "/v1/classify": _classes, "/v1/ner": _names}
+"""What is answered with a value, from the request alone."""
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 
 

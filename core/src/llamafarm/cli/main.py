@@ -14,6 +14,10 @@ from llamafarm.version import VERSION
 
 ROWS = {
     "chat": Row("llamafarm.cli.chat:chat", "Ask a model; without a text, talk to it."),
+    "embed": Row("llamafarm.cli.embed:embed", "Texts as vectors."),
+    "rerank": Row("llamafarm.cli.rerank:rerank", "Documents in the order in which they fit a query."),
+    "classify": Row("llamafarm.cli.classify:classify", "The class of each text."),
+    "ner": Row("llamafarm.cli.ner:ner", "The names of persons, places and so on in texts."),
     "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
     "init": Row("llamafarm.cli.config:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),

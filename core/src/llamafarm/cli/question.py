@@ -17,7 +17,7 @@ QUIET_SECONDS = 2.0
 
 def question(text: str, files: tuple[Path, ...]) -> str:
     """Return text, files and piped input as one message, in this order; empty where there is none of them."""
-    parts = [text, *map(read_file, files), _piped()]
+    parts = [text, *map(read_file, files), piped()]
     return "\n\n".join(part.strip("\n") for part in parts if part.strip())
 
 
@@ -25,10 +25,10 @@ def read_file(file: Path) -> str:
     """The text of a file. Raises UsageError where it is no text, or too long for any model."""
     if file.stat().st_size > MAX_FILE_BYTES:
         raise click.UsageError(f"{file} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB: no model reads that much.")
-    return _decode(file.read_bytes(), str(file))
+    return decoded(file.read_bytes(), str(file))
 
 
-def _piped() -> str:
+def piped() -> str:
     """What stands in the pipe or redirected file; nothing where stdin is a terminal, closed or /dev/null."""
     if sys.stdin is None or sys.stdin.closed:
         return ""
@@ -39,12 +39,12 @@ def _piped() -> str:
     notice.daemon = True
     notice.start()
     try:
-        return _decode(sys.stdin.buffer.read(), "The piped input")
+        return decoded(sys.stdin.buffer.read(), "The piped input")
     finally:
         notice.cancel()
 
 
-def _decode(content: bytes, name: str) -> str:
+def decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
