@@ -39,18 +39,10 @@ class Loading:
         numbered = enumerate(items if isinstance(items, list) else ())
         return [((*path, number), item) for number, item in numbered if isinstance(item, dict)]
 
-    def checked(
-        self,
-        model: type[Model],
-        data: Any,
-        path: KeyPath,
-        also: tuple[str, ...] = (),
-        elsewhere: Collection[str] = (),
-    ) -> Model | None:
+    def checked(self, model: type[Model], data: Any, path: KeyPath, elsewhere: Collection[str] = ()) -> Model | None:
         """Validate what stands at `path`, and note what is wrong whatever the missing variables will be.
 
-        also: keys that are allowed beside the model's own fields, for the message about an unknown one. elsewhere: keys
-        that stand at another place, where it is told what is wrong with them.
+        elsewhere: keys that stand at another place, where it is told what is wrong with them.
         """
         found = self.validated(model, data)
         if isinstance(found, ValidationError) and (misread := self._misread(found, path)):
@@ -58,7 +50,7 @@ class Loading:
             found = self.validated(model, data)
         if not isinstance(found, ValidationError):
             return found
-        for below, message in explain(found, model, data, also):
+        for below, message in explain(found, model, data):
             place = (*path, *below)
             if (below[:1] and below[0] in elsewhere) or any(self.missing(place)):
                 continue

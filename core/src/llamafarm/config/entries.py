@@ -10,6 +10,7 @@ from llamafarm.config import handlers, parameters
 from llamafarm.config.context import Loading
 from llamafarm.config.problems import KeyPath, in_one_line, nearest, not_among
 from llamafarm.config.secrets import mask_error
+from llamafarm.config.words import allowed, unknown_key
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.http.address import normalize_base_url
 from llamafarm.plugins.blame import blaming
@@ -87,9 +88,8 @@ def _refuse_missing(path: KeyPath, loading: Loading) -> None:
 
 def _validated(fields: Fields, path: KeyPath, spec: ProviderSpec, loading: Loading) -> ModelEntry | None:
     """The entry, None where problems were noted. Raises ConfigError where a variable is missing, and PluginError."""
-    blocks, rest = _blocks(fields, path, spec, loading)
-    unknown = not rest.keys() <= spec.entry.model_fields.keys()
-    entry = loading.checked(spec.entry, rest, path, _block_keys(spec, loading) if unknown else ())
+    blocks, own = _blocks(fields, path, spec, loading)
+    entry = loading.checked(spec.entry, own, path)
     parameters.check(fields, path, spec, entry, loading)
     _refuse_missing(path, loading)
     if entry is not None:
@@ -100,23 +100,25 @@ def _validated(fields: Fields, path: KeyPath, spec: ProviderSpec, loading: Loadi
 
 
 def _blocks(fields: Fields, path: KeyPath, spec: ProviderSpec, loading: Loading) -> tuple[dict[str, BaseModel], Fields]:
-    """The validated blocks of plugins, and the rest of the entry. PluginError where a block's plugin is broken."""
+    """The validated blocks of plugins, and the fields of the provider; note keys that nobody knows.
+
+    Raises PluginError where a block's plugin is broken.
+    """
+    known = allowed(spec.entry, ())
     blocks: dict[str, BaseModel] = {}
-    rest: Fields = {}
-    for key, value in fields.items():
-        own = key in spec.entry.model_fields
-        fragment = None if own else loading.plugins.fragment(EntryBlock(key, spec.name))
+    for key in [key for key in fields if key not in known]:
+        fragment = loading.plugins.fragment(EntryBlock(key, spec.name))
         if fragment is None:
-            rest[key] = value
-        elif (block := loading.checked(fragment.model, value, (*path, key))) is not None:
+            loading.problems.add((*path, key), unknown_key(key, (*known, *_block_keys(spec, loading))))
+        elif (block := loading.checked(fragment.model, fields[key], (*path, key))) is not None:
             blocks[key] = block
-    return blocks, rest
+    return blocks, {key: value for key, value in fields.items() if key in known}
 
 
-def _block_keys(spec: ProviderSpec, loading: Loading) -> tuple[str, ...]:
-    """The keys of the blocks that plugins add, for the message about an unknown key."""
+def _block_keys(spec: ProviderSpec, loading: Loading) -> list[str]:
+    """The keys of the blocks that plugins add to the provider's entries."""
     places = [fragment.at for fragment in loading.plugins.fragments()]
-    return tuple(at.key for at in places if isinstance(at, EntryBlock) and at.provider in (None, spec.name))
+    return [at.key for at in places if isinstance(at, EntryBlock) and at.provider in (None, spec.name)]
 
 
 def _check_base_url(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:

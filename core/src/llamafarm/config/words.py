@@ -34,15 +34,13 @@ LONGEST_SHOWN = 40
 _SUBJECT = re.compile(r"^(Input|String|List|Dictionary|Value|Data|Number) should ")
 
 
-def explain(
-    error: ValidationError, model: type[BaseModel], data: Any, also: tuple[str, ...] = ()
-) -> list[tuple[KeyPath, str]]:
-    """Return (place, message) for each thing that is wrong. also: further keys that are allowed at the top."""
+def explain(error: ValidationError, model: type[BaseModel], data: Any) -> list[tuple[KeyPath, str]]:
+    """Return (place, message) for each thing that is wrong."""
     grouped: dict[KeyPath, list[Any]] = {}
     for one in error.errors(include_input=False, include_url=False):
         grouped.setdefault(_place(one, data), []).append(one)
     inner = [place for place in grouped if not _is_union_echo(place, grouped)]
-    return [(place, _message(place, grouped[place], model, data, also)) for place in inner]
+    return [(place, _message(place, grouped[place], model, data)) for place in inner]
 
 
 def _place(error: Any, data: Any) -> KeyPath:
@@ -61,10 +59,10 @@ def _is_union_echo(place: KeyPath, grouped: dict[KeyPath, list[Any]]) -> bool:
     return of_union and any(other[: len(place)] == place and other != place for other in grouped)
 
 
-def _message(place: KeyPath, errors: list[Any], model: type[BaseModel], data: Any, also: tuple[str, ...]) -> str:
+def _message(place: KeyPath, errors: list[Any], model: type[BaseModel], data: Any) -> str:
     first = errors[0]
     if first["type"] == "extra_forbidden":
-        return unknown_key(str(place[-1]), allowed(model, place[:-1]) + (also if len(place) == 1 else ()), place)
+        return unknown_key(str(place[-1]), allowed(model, place[:-1]))
     if first["type"] == "missing":
         return "is missing"
     expected = [_EXPECTED.get(one["type"]) or _literal(one) for one in errors]
@@ -76,14 +74,14 @@ def _message(place: KeyPath, errors: list[Any], model: type[BaseModel], data: An
     return f"{said}, not {value}" if type(value) in (int, float) and said.startswith("must") else said
 
 
-def unknown_key(key: str, known: tuple[str, ...], place: KeyPath = ()) -> str:
+def unknown_key(key: str, known: tuple[str, ...]) -> str:
     """The message about a key that is not known, with the nearest right one and all that are allowed."""
     if not known:
         return "unknown key. Nothing is allowed here"
     if "models" in known and key in ("provider", "model"):
         return "stands beside `models`; move it into an entry there"
     parameter = key if key in _REQUEST_FIELDS else nearest(key, _REQUEST_FIELDS)
-    if len(place) == 1 and "model_api_parameters" in known and nearest(key, known) is None and parameter:
+    if "model_api_parameters" in known and nearest(key, known) is None and parameter:
         return f"unknown key; did you mean 'model_api_parameters.{parameter}'? Allowed: {', '.join(known)}"
     return not_among("unknown key", key, known, "Allowed")
 
