@@ -9,7 +9,7 @@ import pytest
 from llamafarm_universal.catalogue import choose, tasks
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, ModelRef
-from llamafarm_universal.plan import Candidate
+from llamafarm_universal.messages.plan import Candidate
 from llamafarm_universal.task import named_task, task_of
 
 

@@ -8,7 +8,7 @@ from importlib_metadata import EntryPoint, entry_points
 
 from llamafarm_universal.engine import ENGINES_GROUP, EngineSpec
 from llamafarm_universal.failure import RequestFailed, refused
-from llamafarm_universal.plan import Candidate, Fit
+from llamafarm_universal.messages.plan import Candidate, Fit
 
 DEFAULT_ENGINE = "torch"
 """What is asked first about a model whose settings name no engine."""

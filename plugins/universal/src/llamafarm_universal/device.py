@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from llamafarm_universal.failure import refused
-from llamafarm_universal.messages import Device, Dtype
+from llamafarm_universal.messages import Device, DeviceName, Dtype, DtypeName
 
 if TYPE_CHECKING:
     import torch
-
-DeviceName = Literal["cuda", "mps", "cpu"]
-DtypeName = Literal["fp16", "bf16", "fp32"]
 
 BYTES: Mapping[DtypeName, int] = {"fp16": 2, "bf16": 2, "fp32": 4}
 _TRUE = {"1", "true", "yes", "on"}

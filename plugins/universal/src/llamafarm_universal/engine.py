@@ -39,7 +39,7 @@ from llamafarm_universal.messages import (
     Usage,
     Work,
 )
-from llamafarm_universal.plan import Candidate, Fit, Limits, LoadPlan
+from llamafarm_universal.messages.plan import Candidate, Fit, Limits, LoadPlan
 
 __all__ = [
     "ENGINES_GROUP",

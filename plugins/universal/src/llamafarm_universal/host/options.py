@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llamafarm_universal.messages import Device, Dtype
-from llamafarm_universal.plan import Limits
+from llamafarm_universal.messages.plan import Limits
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,7 @@ from llamafarm_universal.messages.blob import Blob
 from llamafarm_universal.messages.commands import (
     Cancel,
     Command,
-    Device,
-    Dtype,
     Load,
-    LoadSettings,
-    ModelRef,
     Pull,
     Remove,
     Run,
@@ -55,6 +51,7 @@ from llamafarm_universal.messages.events import (
     Unloaded,
     Usage,
 )
+from llamafarm_universal.messages.model import Device, DeviceName, Dtype, DtypeName, LoadSettings, ModelRef
 from llamafarm_universal.messages.work import ChatPrompt, Count, Embed, Generate, Sampling, TextPrompt, Work
 
 __all__ = [
@@ -67,7 +64,9 @@ __all__ = [
     "Command",
     "Count",
     "Device",
+    "DeviceName",
     "Dtype",
+    "DtypeName",
     "Embed",
     "Event",
     "Failed",

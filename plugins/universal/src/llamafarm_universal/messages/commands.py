@@ -2,38 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
+from llamafarm_universal.messages.model import ModelRef
 from llamafarm_universal.messages.work.base import Work
-
-Device = Literal["auto", "cuda", "mps", "cpu"]
-Dtype = Literal["auto", "fp16", "bf16", "fp32"]
-
-
-@dataclass(frozen=True)
-class LoadSettings:
-    """What changes how a model is loaded: copies of one model are told apart by these and nothing else.
-
-    model_type: the task, where the model's own configuration misleads (`text`, `embedding`, …). engine: who executes
-    it, where several can. options: of the engine's own block, as pairs, so that settings can be compared and hashed.
-    """
-
-    device: Device = "auto"
-    dtype: Dtype = "auto"
-    trust_remote_code: bool = False
-    model_type: str | None = None
-    revision: str | None = None
-    engine: str | None = None
-    options: tuple[tuple[str, str | int | float | bool], ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelRef:
-    """A model to use: a Hugging Face id, a local folder, or `package:NAME/FOLDER` inside an installed distribution."""
-
-    id: str
-    settings: LoadSettings = field(default_factory=LoadSettings)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from llamafarm_universal.messages.commands import ModelRef
+from llamafarm_universal.messages.model import ModelRef
 
 
 @dataclass(frozen=True)

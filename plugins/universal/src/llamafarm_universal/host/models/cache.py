@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.plan import CONFIG_FILES
+from llamafarm_universal.messages.plan import CONFIG_FILES
 from llamafarm_universal.safety import under
 
 PARTIAL = ".llamafarm-partial"

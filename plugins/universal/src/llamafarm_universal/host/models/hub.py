@@ -12,7 +12,7 @@ from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.host.models.cache import Stored, size_of, stored
 from llamafarm_universal.host.models.download import Progress, download, wanted_files
 from llamafarm_universal.messages import ModelRef
-from llamafarm_universal.plan import CONFIG_FILES
+from llamafarm_universal.messages.plan import CONFIG_FILES
 from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check_revision, parse_model_id, under
 
 

@@ -14,7 +14,7 @@ from llamafarm_universal.failure import RequestFailed, is_out_of_memory
 from llamafarm_universal.host.models.safetensors import count_parameters
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import ModelRef
-from llamafarm_universal.plan import CONFIG_FILES, Candidate, LoadPlan
+from llamafarm_universal.messages.plan import CONFIG_FILES, Candidate, LoadPlan
 from llamafarm_universal.remote_code import refuse_remote_code
 from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.task import named_task, task_of

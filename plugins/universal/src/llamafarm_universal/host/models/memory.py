@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-from llamafarm_universal.device import DeviceName, free_memory, total_memory
+from llamafarm_universal.device import free_memory, total_memory
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.models.loader import readable
-from llamafarm_universal.messages import ModelRef
-from llamafarm_universal.plan import LoadPlan
+from llamafarm_universal.messages import DeviceName, ModelRef
+from llamafarm_universal.messages.plan import LoadPlan
 
 # The rest is for caches, activations and everything else that runs on the machine.
 _SHARES: dict[DeviceName, float] = {"cpu": 0.8, "mps": 0.7, "cuda": 0.9}

@@ -24,7 +24,7 @@ from llamafarm_universal.host.models.memory import Budget
 from llamafarm_universal.host.models.threads import Threads
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import LoadedModel, ModelRef
-from llamafarm_universal.plan import LoadPlan
+from llamafarm_universal.messages.plan import LoadPlan
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a function on the main thread."""

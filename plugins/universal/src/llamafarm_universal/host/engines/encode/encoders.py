@@ -16,7 +16,7 @@ from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.limits import context_length
 from llamafarm_universal.host.models.loader import Weights, load_failure
-from llamafarm_universal.plan import LoadPlan
+from llamafarm_universal.messages.plan import LoadPlan
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from llamafarm_universal.device import DeviceName, DtypeName
-from llamafarm_universal.messages import ModelRef
+from llamafarm_universal.messages.model import DeviceName, DtypeName, ModelRef
 
 CONFIG_FILES = ("config.json", "model_index.json", "modules.json")
 """One of these makes a folder a model: of transformers, of diffusers, of sentence-transformers in its oldest layout."""
