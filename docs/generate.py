@@ -22,7 +22,7 @@ import llamafarm
 import llamafarm_kit.testing
 import provider_tables
 from llamafarm.cli.main import lf
-from llamafarm.config import schema
+from llamafarm.config.json_schema import schema
 from llamafarm.lazy import homes
 from llamafarm.plugins.discovery import candidates
 from llamafarm.plugins.manager import PluginManager

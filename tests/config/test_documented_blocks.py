@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from llamafarm.config import init_text, load_project, schema
+from llamafarm.config import init_text, load_project
 from llamafarm.config.document import read
+from llamafarm.config.json_schema import schema
 from llamafarm.errors import ConfigError
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import BrokenEntry

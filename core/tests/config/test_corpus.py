@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from llamafarm.config import load_project, schema
+from llamafarm.config import load_project
 from llamafarm.config.document import read
+from llamafarm.config.json_schema import schema
 from llamafarm.errors import ConfigError
 from llamafarm.project import BrokenEntry
 

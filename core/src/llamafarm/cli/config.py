@@ -62,7 +62,7 @@ def validate() -> None:
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of llamafarm.yaml, with everything that the installed plugins add."""
-    from llamafarm.config import schema as schema_of
+    from llamafarm.config.json_schema import schema as schema_of
 
     app = current_app()
     print_json(schema_of(app.plugins))

@@ -14,7 +14,7 @@ from llamafarm.config import handlers
 from llamafarm.config.context import Loading
 from llamafarm.config.document import read
 from llamafarm.config.entries import build, check_default, missing_variable
-from llamafarm.config.interpolate import interpolate, replaced
+from llamafarm.config.interpolate import Interpolated, replaced
 from llamafarm.config.normalize import normalize
 from llamafarm.config.problems import KeyPath, Problems, in_one_line
 from llamafarm.config.secrets import hide, mask, mask_error
@@ -39,7 +39,7 @@ def load_project(path: Path, plugins: PluginManager, *, environ: Mapping[str, st
     """
     document = read(path)
     normalize(document)
-    values = interpolate(document, environ)
+    values = Interpolated(document, environ)
     hide(values.data, values.secrets)
     enabled = plugins.without(disabled_plugins(document.data))
     loading = Loading(enabled, values, frozenset(values.secrets), Problems(path, document.places))
