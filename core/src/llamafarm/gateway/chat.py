@@ -10,7 +10,7 @@ from llamafarm.errors import PluginError, RequestError
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, refuse_foreign_fields, take_handler_choice, take_handler_fields
 from llamafarm.gateway.known import KnownModel
-from llamafarm.gateway.reply import TurnReply, blame_of, ending, with_trace
+from llamafarm.gateway.reply import TurnReply, with_trace
 from llamafarm.gateway.served import Served
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.link import Link
@@ -57,8 +57,8 @@ class ChatTurn:
             raise
         if self._context.trace:
             reply = with_trace(reply, turn.trace, self._served.project.secrets)
-        ended = ending(session.release if session else None, self._end)
-        return TurnReply(reply, blame_of(self._entry), headers=self._context.headers, ended=ended)
+        release = session.release if session else None
+        return TurnReply(reply, self._entry, self._context.headers, self._end, release)
 
     def _turn(self, request: Any, fields: Mapping[str, Any], session: StoredSession | None) -> Turn:
         known = KnownModel(self._dispatcher, self._served.lease(self._entry), self._context)

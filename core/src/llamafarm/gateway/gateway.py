@@ -11,7 +11,7 @@ from llamafarm.errors import RequestError
 from llamafarm.gateway.chat import SESSION_HEADER, ChatTurn
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, refuse_foreign_fields
-from llamafarm.gateway.reply import TurnReply, blame_of, ending, turn_content
+from llamafarm.gateway.reply import TurnReply, turn_content
 from llamafarm.gateway.served import Served
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.entry import ModelEntry
@@ -68,9 +68,9 @@ class Gateway:
             raise RequestError(f"A session keeps chats: {operation.name} has none.", param=SESSION_HEADER)
         answer = await self._dispatcher.ask(served.project, lease, operation, body, context)
         if operation.returns == "content":
-            return turn_content(answer, blame_of(entry), context.headers, end)
+            return turn_content(answer, entry, context.headers, end)
         if operation.returns == "reply":
-            return TurnReply(answer, blame_of(entry), headers=context.headers, ended=ending(None, end))
+            return TurnReply(answer, entry, context.headers, end)
         end()
         return answer
 

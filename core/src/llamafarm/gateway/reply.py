@@ -22,17 +22,24 @@ TRACE_FIELD = "llamafarm"
 class TurnReply(WrappedReply):
     """Passes everything on and changes no byte.
 
-    Adds headers, turns what a plugin should not have raised into an UpstreamError that names `what`, and calls `ended`
-    when the answer has been read to its end, and when it is closed: what the turn held is free again from then on.
+    Adds headers, and turns what a plugin should not have raised into an UpstreamError that names the entry. When the
+    answer has been read to its end, and when it is closed, it calls `end` and awaits `release`: what the turn held is
+    free again from then on.
     """
 
     def __init__(
-        self, reply: Reply, what: str, *, headers: Mapping[str, str], ended: Callable[[], Awaitable[None]] | None = None
+        self,
+        reply: Reply,
+        entry: ModelEntry,
+        headers: Mapping[str, str],
+        end: Callable[[], None],
+        release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__(reply)
         self.headers.update(headers)
-        self._what = what
-        self._ended = ended
+        self._what = _answer_of(entry)
+        self._ended = end
+        self._release = release
 
     async def completion(self) -> Any:
         with blaming(self._what, UpstreamError):
@@ -69,23 +76,24 @@ class TurnReply(WrappedReply):
             await self._end()
 
     async def _end(self) -> None:
-        if self._ended is not None:
-            await self._ended()
+        self._ended()
+        if self._release is not None:
+            await self._release()
 
 
-def turn_content(content: Content, what: str, headers: Mapping[str, str], ended: Callable[[], None]) -> Content:
-    """The same content with headers; what a plugin should not have raised is an UpstreamError that names `what`.
+def turn_content(content: Content, entry: ModelEntry, headers: Mapping[str, str], end: Callable[[], None]) -> Content:
+    """The same content with headers; what a plugin should not have raised is an UpstreamError that names the entry.
 
-    ended: called when it has been read to its end, and when it is closed.
+    end: called when it has been read to its end, and when it is closed.
     """
 
     async def close() -> None:
         try:
             await content.aclose()
         finally:
-            ended()
+            end()
 
-    passed = Content(content.media_type, _blamed(content, what), close)
+    passed = Content(content.media_type, _blamed(content, _answer_of(entry)), close)
     passed.headers = {**content.headers, **headers}
     return passed
 
@@ -99,18 +107,7 @@ def with_trace(reply: Reply, trace: Trace, secrets: Collection[str]) -> Reply:
     return reply.after(last)
 
 
-def ending(release: Callable[[], Awaitable[None]] | None, end: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    """What is to be done once an answer has ended. release: gives the session back; end: stops counting the answer."""
-
-    async def ended() -> None:
-        end()
-        if release is not None:
-            await release()
-
-    return ended
-
-
-def blame_of(entry: ModelEntry) -> str:
+def _answer_of(entry: ModelEntry) -> str:
     """How an answer is called whose plugin has raised what it should not."""
     return f"The answer of the model {entry.name!r} (provider {entry.provider!r})"
 

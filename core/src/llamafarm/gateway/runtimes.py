@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -14,7 +14,7 @@ from llamafarm.plugins.blame import blaming
 from llamafarm.project import BrokenEntry, Project
 from llamafarm.providers.base import Endpoint, Health, ModelInfo, Provider
 from llamafarm.providers.entry import ModelEntry, Timeouts
-from llamafarm.services.base import Service, ServiceStatus
+from llamafarm.services.base import ServiceStatus
 
 State = Literal["running", "foreign", "stopped", "reachable", "unreachable", "broken"]
 Told = TypeVar("Told")
@@ -83,9 +83,9 @@ async def _status(dispatcher: Dispatcher, entries: list[ModelEntry], seconds: fl
         return replace(row, state="broken", detail=str(error))
     who = f"The provider {entry.provider!r}"
     status, health, models = await asyncio.gather(
-        _answer(_service_status(lease.service), who, seconds),
-        _answer(_health(lease.provider), who, seconds),
-        _answer(_loaded(lease.provider), who, seconds),
+        _answer(lease.service.status if lease.service else _nothing, who, seconds),
+        _answer(lambda: lease.provider.health(), who, seconds),
+        _answer(lambda: _loaded(lease.provider), who, seconds),
     )
     told = None if isinstance(models, LlamaFarmError) else models
     return replace(_state(row, health, status), models=told)
@@ -112,12 +112,8 @@ def _state(
     return replace(row, state="stopped", detail="", version=status.version)
 
 
-async def _service_status(service: Service | None) -> ServiceStatus | None:
-    return None if service is None else await service.status()
-
-
-async def _health(provider: Provider) -> Health:
-    return await provider.health()
+async def _nothing() -> None:
+    """What there is to say of a service where there is none."""
 
 
 async def _loaded(provider: Provider) -> tuple[ModelInfo, ...] | None:
@@ -128,12 +124,12 @@ async def _loaded(provider: Provider) -> tuple[ModelInfo, ...] | None:
     return tuple(info for info in found if info.loaded)
 
 
-async def _answer(question: Awaitable[Told], who: str, seconds: float) -> Told | LlamaFarmError:
+async def _answer(ask: Callable[[], Awaitable[Told]], who: str, seconds: float) -> Told | LlamaFarmError:
     """The answer, or why there is none."""
     try:
         async with asyncio.timeout(seconds):
             with blaming(who, UpstreamError):
-                return await question
+                return await ask()
     except TimeoutError:
         return UpstreamError(f"No answer within {seconds:g} s.")
     except LlamaFarmError as error:
