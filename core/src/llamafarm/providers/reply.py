@@ -18,8 +18,6 @@ LastChunk = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 ChangeText = Callable[[], Callable[[str, bool], str]]
 """Makes, for one choice of one answer, the function that turns (a piece of text, whether it is the last) into another.
 """
-SHARED_FIELDS = ("id", "object", "created", "model")
-"""What the chunks of one answer have in common."""
 
 
 class Reply:
@@ -135,8 +133,8 @@ class ChangedReply(WrappedReply):
 
     async def completion(self) -> Any:
         """A whole answer goes through the change as the chunks that it could have come in, its usage included."""
-        whole = taken_apart(await self._reply.completion(), usage=True)
-        async with aclosing(self._change(_each(whole))) as changed:
+        whole = JsonReply(await self._reply.completion(), usage=True)
+        async with aclosing(whole.chunks()) as chunks, aclosing(self._change(chunks)) as changed:
             return put_together([chunk async for chunk in changed])
 
 
@@ -148,21 +146,21 @@ class AppendedReply(WrappedReply):
         self._chunk = chunk
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
-        first: Mapping[str, Any] | None = None
+        first: Mapping[str, Any] = {}
         async with aclosing(self._reply.chunks()) as chunks:
             async for chunk in chunks:
                 first = first or chunk
                 yield chunk
-        yield self._last(first or {})
+        yield self._last(first)
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        first: Mapping[str, Any] | None = None
+        first: Mapping[str, Any] = {}
         async with aclosing(self._reply.frames()) as frames:
             async for frame in frames:
-                if first is None and (event := sse.parse(frame)) is not None:
-                    first = event.object()
+                if not first and (event := sse.parse(frame)) is not None:
+                    first = event.object() or {}
                 if frame == sse.DONE:
-                    yield sse.encode(self._last(first or {}))
+                    yield sse.encode(self._last(first))
                 yield frame
 
     async def completion(self) -> Any:
@@ -170,11 +168,15 @@ class AppendedReply(WrappedReply):
         return {**answer, **{name: value for name, value in self._added().items() if name != "choices"}}
 
     def _last(self, first: Mapping[str, Any]) -> dict[str, Any]:
-        shared = {name: first[name] for name in SHARED_FIELDS if name in first}
-        return {**shared, "choices": [], **self._added()}
+        return {**_shared(first), "choices": [], **self._added()}
 
     def _added(self) -> Mapping[str, Any]:
         return self._chunk() if callable(self._chunk) else self._chunk
+
+
+def _shared(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    """What the chunks of one answer have in common."""
+    return {name: chunk[name] for name in ("id", "object", "created", "model") if name in chunk}
 
 
 def changed_texts(change: ChangeText) -> ChangeChunks:
@@ -188,8 +190,7 @@ def changed_texts(change: ChangeText) -> ChangeChunks:
             choices = [_with_text(choice, changes, change) for choice in chunk.get("choices") or ()]
             yield {**chunk, "choices": choices}
         if unfinished := [_choice(index, rest) for index, last in changes.items() if (rest := last("", True))]:
-            shared = {name: first[name] for name in SHARED_FIELDS if name in first}
-            yield {**shared, "choices": unfinished}
+            yield {**_shared(first), "choices": unfinished}
 
     return changed
 
@@ -212,8 +213,3 @@ def _with_text(
 
 def _choice(index: int, text: str) -> dict[str, Any]:
     return {"index": index, "delta": {"content": text}, "finish_reason": None}
-
-
-async def _each(items: Any) -> AsyncGenerator[Any, None]:
-    for item in items:
-        yield item

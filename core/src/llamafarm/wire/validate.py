@@ -30,10 +30,8 @@ def check(request: Mapping[str, Any], operation: Operation) -> None:
     for name in operation.required:
         if request.get(name) is None:
             raise RequestError(f"The field {name!r} is missing.", code="missing_required_parameter", param=name)
-    rules = RULES[operation.name]
     for name, value in request.items():
-        rule = rules.get(name)
-        if rule is not None and value is not None and (expected := rule(value)) is not None:
+        if (expected := expectation(name, value, operation)) is not None:
             raise _wrong(name, expected)
     if operation is CHAT:
         _check_messages(request["messages"])
