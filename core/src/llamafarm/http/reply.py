@@ -78,7 +78,7 @@ class SseReply(Reply):
                 if _is_done(frame):
                     break
                 reply._first = reply._read(frame)
-                if reply._first and not _is_comment(frame):
+                if sse.parse(reply._first) is not None:
                     return reply
         except sse.EventTooLarge as error:
             raise answer.broken(f"is too large: {error}") from None
@@ -119,16 +119,34 @@ class SseReply(Reply):
         await self._answer.aclose()
 
     def _read(self, frame: bytes) -> bytes:
-        """The frame as it is passed on, completed where only its empty line is missing; nothing where it is left out.
-
-        Raises ProviderError where it holds an error.
-        """
-        if b'"error"' in frame or b'"detail"' in frame or b"event:" in frame:  # hardly ever
-            _raise_error(self._upstream, self._answer, frame)
-        if not (frame.startswith(b"data: {") and frame.endswith(b"\n\n")):
-            frame = _completed(frame)
+        """The frame as it is passed on; nothing where it is left out. Raises ProviderError where it holds an error."""
+        if not _is_plain(frame):
+            frame = self._read_odd(frame)
         self._finished = self._finished or _FINISHED.search(frame) is not None
         return frame
+
+    def _read_odd(self, frame: bytes) -> bytes:
+        """As `_read`, of a frame that is not plain.
+
+        It is completed where only its empty line is missing; one that was cut off is left out, and so is one without
+        data, at which clients stumble.
+        """
+        event = sse.parse(frame)
+        self._refuse_error(event or sse.Event(frame.decode("utf-8", "replace")))  # some send errors as bare JSON
+        if not frame.endswith(_WHOLE):
+            return frame.rstrip(b"\r\n") + b"\n\n" if event and event.object() is not None else b""
+        return frame if event is not None or frame.startswith(b":") else b""
+
+    def _refuse_error(self, event: sse.Event) -> None:
+        """Raise the error that an event holds."""
+        try:
+            body = json.loads(event.data)
+        except (ValueError, RecursionError):  # `transformers serve` writes its errors without escaping what is in them
+            body = {"error": event.data} if event.data.startswith('{"error"') else event.data
+        if event.name == "error":
+            raise self._upstream.in_band(self._answer.url, body if read_error(body) else {"error": body})
+        if read_error(body) and not (isinstance(body, dict) and body.get("choices") and not body.get("error")):
+            raise self._upstream.in_band(self._answer.url, body)
 
     async def _drain(self) -> None:
         try:
@@ -150,35 +168,14 @@ class SseReply(Reply):
             raise self._answer.broken(f"holds an event that cannot be read: {error}") from None
 
 
-def _raise_error(upstream: HttpUpstream, answer: Answer, frame: bytes) -> None:
-    """Raise the error that a frame holds. Inside a text `"error"` is written with escaped quotes and never found."""
-    event = sse.parse(frame) or sse.Event(frame.decode("utf-8", "replace"))  # some write their errors as bare JSON
-    try:
-        body = json.loads(event.data)
-    except ValueError:  # `transformers serve` writes its errors without escaping what is in them
-        body = {"error": event.data} if event.data.startswith('{"error"') else event.data
-    if event.name == "error":
-        raise upstream.in_band(answer.url, body if read_error(body) else {"error": body})
-    if not _has_choices(body) and read_error(body):
-        raise upstream.in_band(answer.url, body)
-
-
-def _has_choices(body: Any) -> bool:
-    return isinstance(body, dict) and bool(body.get("choices")) and not body.get("error")
-
-
 def _is_done(frame: bytes) -> bool:
     return b"[DONE]" in frame and _DONE.search(frame) is not None
 
 
-def _is_comment(frame: bytes) -> bool:
-    """Whether a frame says nothing: a comment, or no data, as servers send it to keep a connection open."""
-    return not frame.startswith(b"data: {") and sse.parse(frame) is None
-
-
-def _completed(frame: bytes) -> bytes:
-    """The frame with its empty line; nothing for one that was cut off, or has no data, at which clients stumble."""
-    if not frame.endswith(_WHOLE):
-        event = sse.parse(frame)
-        return frame.rstrip(b"\r\n") + b"\n\n" if event and event.object() is not None else b""
-    return frame if frame.startswith(b":") or not _is_comment(frame) else b""
+def _is_plain(frame: bytes) -> bool:
+    """Whether a frame is a chunk for sure. Inside a text `"error"` is written with escaped quotes and never found."""
+    return (
+        frame.startswith(b"data: {")
+        and frame.endswith(b"\n\n")
+        and not (b'"error"' in frame or b'"detail"' in frame or b"event:" in frame)
+    )
