@@ -113,7 +113,7 @@ def test_an_empty_file_among_others_is_left_to_the_check():
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("operation", [row for row in OPERATIONS if row.body == "multipart"], ids=lambda row: row.name)
+@pytest.mark.parametrize("operation", [row for row in OPERATIONS if row.is_form], ids=lambda row: row.name)
 async def test_what_a_provider_writes_as_a_form_is_read_as_the_same_request(operation):
     request = {**REQUESTS[operation], **{name: found[0] for name, found in values_of(operation).items()}}
     content, kind = encoded_form(request)

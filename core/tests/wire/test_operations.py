@@ -75,7 +75,7 @@ def test_every_request_may_name_its_model_and_need_not(operation):
 @named
 def test_what_carries_files_travels_as_a_form_and_nothing_else_does(operation):
     files = {name for name in operation.fields if name in ("image", "mask", "markup", "file")}
-    assert (operation.body == "multipart") == bool(files)
+    assert operation.is_form == bool(files)
 
 
 @pytest.mark.parametrize(

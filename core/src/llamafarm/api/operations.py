@@ -44,12 +44,12 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
 def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
     async def answer(request: Request, body: dict[str, Any]) -> Response:
         """Check the request, ask the model, and answer as the operation returns."""
-        farm = await settings.farm(request.path_params)
+        project = await settings.projects.of(request.path_params)
         check(body, operation)
         mine = request_id_of(request)
         session, trace = request.headers.get(SESSION_HEADER), request.headers.get(TRACE_HEADER) == "1"
         context = Context(mine, session=session, progress=_logging(mine), trace=trace)
-        told: Any = await farm.relay(operation, body, context)
+        told: Any = await settings.gateway.ask(project, operation, body, context)
         if operation.returns == "value":
             return json_answer(told, headers=context.headers)
         if operation.returns == "content":
@@ -61,7 +61,7 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
         return await answer(request, fields_of(parts, operation))
 
     limit, hint = settings.limits.max_body_bytes, f"{MAX_BODY_BYTES} sets the limit of this server."
-    if operation.body == "multipart":
+    if operation.is_form:
         return Endpoint(answer_form, partial(read_form, limit=limit, limit_hint=hint))
     return Endpoint(answer, partial(read_object, limit=limit, limit_hint=hint))
 

@@ -63,12 +63,7 @@ class Farm:
         check(asked, row)
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         context = Context(uuid4().hex, session, deadline, progress, trace=trace)
-        return parsed(await self.relay(row, asked, context))
-
-    async def relay(self, operation: Operation, request: Mapping[str, Any], context: Context) -> Any:
-        """As `ask`, for a program that passes the answer on: the request is checked already, and an answer object may
-        be there as its bytes alone (`Unparsed`)."""
-        return await self.gateway.ask(self.project, operation, request, context)
+        return parsed(await self.gateway.ask(self.project, row, asked, context))
 
     @property
     def sessions(self) -> ProjectSessions:

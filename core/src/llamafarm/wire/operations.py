@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NotRequired, get_origin, get_type_hints
+from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints
 
 from llamafarm.wire.audio import SpeechRequest, Transcription, TranscriptionRequest, TranslationRequest
 from llamafarm.wire.chat import ChatChunk, ChatCompletion, ChatRequest
@@ -17,6 +17,7 @@ from llamafarm.wire.completion import Completion, CompletionRequest
 from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
 from llamafarm.wire.image import ImageEditRequest, ImageRequest, ImagesResponse, ImageVariationRequest
 from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, ScoreResponse
+from llamafarm.wire.upload import Upload
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Operation:
     name: what users read. method: the provider's method that does it. path: below the base URL that ends in `/v1`.
 
     `request`, `answer` and `chunk` are the types of the wire; `chunk` is None where the answer is no text that grows.
-    body: how a request travels. returns: what the method returns, the answer itself (`value`), a `Reply`, or a
-    `Content`, whose media type the request decides.
+    returns: what the method returns, the answer itself (`value`), a `Reply`, or a `Content`, whose media type the
+    request decides.
     """
 
     name: str
@@ -36,7 +37,6 @@ class Operation:
     request: type[Any]
     answer: type[Any]
     chunk: type[Any] | None = None
-    body: Literal["json", "multipart"] = "json"
     returns: Literal["value", "reply", "content"] = "value"
 
     @cached_property
@@ -50,6 +50,12 @@ class Operation:
         hints = get_type_hints(self.request, include_extras=True)
         return tuple(name for name, hint in hints.items() if get_origin(hint) is not NotRequired)
 
+    @cached_property
+    def is_form(self) -> bool:
+        """Whether a request travels as a form, because it holds files, and not as JSON."""
+        hints = get_type_hints(self.request)
+        return any(Upload in (hints[name], *get_args(hints[name])) for name in self.required)
+
 
 CHAT = Operation("chat", "chat", "/chat/completions", ChatRequest, ChatCompletion, ChatChunk, returns="reply")
 """Conversations."""
@@ -62,37 +68,19 @@ EMBEDDINGS = Operation("embeddings", "embed", "/embeddings", EmbeddingRequest, E
 IMAGES = Operation("images", "generate_image", "/images/generations", ImageRequest, ImagesResponse, returns="content")
 """Pictures, made of a text."""
 IMAGE_EDITS = Operation(
-    "image edits", "edit_image", "/images/edits", ImageEditRequest, ImagesResponse, body="multipart", returns="content"
+    "image edits", "edit_image", "/images/edits", ImageEditRequest, ImagesResponse, returns="content"
 )
 """Pictures, changed."""
 IMAGE_VARIATIONS = Operation(
-    "image variations",
-    "vary_image",
-    "/images/variations",
-    ImageVariationRequest,
-    ImagesResponse,
-    body="multipart",
-    returns="content",
+    "image variations", "vary_image", "/images/variations", ImageVariationRequest, ImagesResponse, returns="content"
 )
 """Pictures like a given one."""
 TRANSCRIPTIONS = Operation(
-    "transcriptions",
-    "transcribe",
-    "/audio/transcriptions",
-    TranscriptionRequest,
-    Transcription,
-    body="multipart",
-    returns="content",
+    "transcriptions", "transcribe", "/audio/transcriptions", TranscriptionRequest, Transcription, returns="content"
 )
 """Sound, written down."""
 TRANSLATIONS = Operation(
-    "translations",
-    "translate",
-    "/audio/translations",
-    TranslationRequest,
-    Transcription,
-    body="multipart",
-    returns="content",
+    "translations", "translate", "/audio/translations", TranslationRequest, Transcription, returns="content"
 )
 """Sound, written down in English."""
 SPEECH = Operation("speech", "speak", "/audio/speech", SpeechRequest, bytes, returns="content")

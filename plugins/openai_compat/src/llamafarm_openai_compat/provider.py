@@ -180,8 +180,8 @@ class OpenAIProvider:
         Raises ProviderError, also for an answer of a type that cannot be one.
         """
         self._check_key()
-        form = operation.body == "multipart"
-        answer = await self.upstream.open_stream(operation.path, {**request, "model": model}, call, form=form)
+        body = {**request, "model": model}
+        answer = await self.upstream.open_stream(operation.path, body, call, form=operation.is_form)
         return await content_of(self.upstream, answer, operation)
 
     async def describe(self, model: str) -> ModelInfo:
