@@ -79,6 +79,8 @@ PUBLIC = {
         "Names",
         "PassingAnswer",
         "Server",
+        "body_pieces",
+        "check_type",
         "error_response",
         "is_loopback_host",
         "json_answer",

@@ -1,6 +1,8 @@
 from llamafarm.http.address import is_loopback_host as is_loopback_host
 from llamafarm.web.answers import error_response as error_response
 from llamafarm.web.answers import json_answer as json_answer
+from llamafarm.web.body import body_pieces as body_pieces
+from llamafarm.web.body import check_type as check_type
 from llamafarm.web.body import read_object as read_object
 from llamafarm.web.endpoint import Endpoint as Endpoint
 from llamafarm.web.form import read_form as read_form

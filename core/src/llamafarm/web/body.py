@@ -29,7 +29,7 @@ async def read_object(
     starlette's ClientDisconnect where the client goes away before its body is here.
     """
     check_type(request, "application/json", "Send JSON with the header `Content-Type: application/json`.")
-    text = b"".join([piece async for piece in bounded(request, limit, limit_hint)])
+    text = b"".join([piece async for piece in body_pieces(request, limit, limit_hint)])
     if not text.strip():
         raise RequestError("The body is empty.", hint="Send a JSON object.", code="invalid_json")
     try:
@@ -50,7 +50,7 @@ def check_type(request: Request, wanted: str, hint: str) -> None:
         raise RequestError(message, hint="Send it as it is.", status=415, code="unsupported_media_type")
 
 
-async def bounded(request: Request, limit: int, limit_hint: str | None) -> AsyncGenerator[bytes, None]:
+async def body_pieces(request: Request, limit: int, limit_hint: str | None) -> AsyncGenerator[bytes, None]:
     """The pieces of the body.
 
     Raises RequestError: 413 for one of more than `limit` bytes, 408 where the next piece does not come in time.

@@ -9,7 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from llamafarm.errors import RequestError
-from llamafarm.web.body import bounded, check_type
+from llamafarm.web.body import body_pieces, check_type
 from llamafarm.wire.upload import Upload
 
 
@@ -35,7 +35,7 @@ class _Parser(MultiPartParser):
     """Refuses a form that ends before its last boundary: starlette takes what came for all there is."""
 
     def __init__(self, request: Request, limit: int, limit_hint: str | None) -> None:
-        super().__init__(request.headers, self._whole(bounded(request, limit, limit_hint)), max_part_size=limit)
+        super().__init__(request.headers, self._whole(body_pieces(request, limit, limit_hint)), max_part_size=limit)
         self._ended = False
 
     def on_end(self) -> None:
