@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from llamafarm.errors import ConfigError
 from llamafarm_universal.messages import LoadSettings
+from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.settings import read_settings
 
 
@@ -85,3 +86,14 @@ def test_an_empty_token_file_is_refused(tmp_path):
     (tmp_path / "token").write_text("\n")
     with pytest.raises(ConfigError, match="is empty"):
         read_settings([], {"LF_SERVICE_TOKEN_FILE": str(tmp_path / "token")})
+
+
+def test_limits_of_media_are_read_and_the_next_server_removes_what_a_killed_one_left(tmp_path):
+    dead = tmp_path / "spool-1-1"
+    dead.mkdir()
+    (tmp_path / "spool-1-1.lock").touch()
+    settings = read_settings([], {"UNIVERSAL_RUNTIME_SPOOL": str(tmp_path), "UNIVERSAL_RUNTIME_MAX_SOUND_MB": "1"})
+    assert settings.media.sound_bytes == 2**20
+    runtime = Runtime(settings)
+    assert not dead.exists()
+    assert runtime.spool.path.parent == tmp_path

@@ -177,6 +177,8 @@ FailureKind = Literal[
     "not_supported",
     "context_length",
     "invalid_request",
+    "too_large",
+    "out_of_space",
     "load_failed",
     "out_of_memory",
     "busy",

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 from llamafarm.errors import RateLimited
 
+from llamafarm_universal.media.spool import Spool
+from llamafarm_universal.media.threads import in_thread
 from llamafarm_universal.server.activity import Activity
 from llamafarm_universal.server.errors import RETRY_SECONDS
 from llamafarm_universal.server.handles import Handles
@@ -24,6 +26,7 @@ class Runtime:
         self.activity = Activity()
         self.handles = Handles(settings.operator)
         self.supervisor = Supervisor(settings.options, target=target)
+        self.spool = Spool.open(settings.media.spool, settings.media)
         self.under_way = 0
         """Slots that are taken: sequences that run or wait, and other work."""
 
@@ -34,6 +37,7 @@ class Runtime:
             yield
         finally:
             await self.supervisor.close()
+            await in_thread(self.spool.close)
 
     async def submit(self, requests: tuple[Request, ...], *, slots: int) -> Ticket:
         """Send commands to the host. slots: how many sequences or inputs of work they are together.

@@ -10,6 +10,7 @@ from pathlib import Path
 from llamafarm.errors import ConfigError
 
 from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.media.settings import MediaSettings, read_media_settings
 from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, read_operator
 
 DEFAULT_HOST = "127.0.0.1"
@@ -32,6 +33,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     operator: Operator = field(default_factory=Operator)
     options: HostOptions = field(default_factory=HostOptions)
+    media: MediaSettings = field(default_factory=MediaSettings)
     idle_timeout: float = 0.0
     max_requests: int = 256
     max_body_bytes: int = MAX_BODY_BYTES
@@ -54,6 +56,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
             idle_unload_seconds=_number(environ, "MODEL_UNLOAD_TIMEOUT", 300.0),
             keep=operator.keep,
         ),
+        media=read_media_settings(environ),
         idle_timeout=flags.idle_timeout,
         max_requests=max(1, int(_number(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", 256.0))),
     )
