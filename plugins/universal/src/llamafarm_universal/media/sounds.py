@@ -1,0 +1,134 @@
+"""Decoding a sound, in a process that may be killed. PyAV is imported here and nowhere else.
+
+PyAV, not soundfile: browsers record WebM and phones MP4 with AAC, which libsndfile does not read, and it brings the
+resampler. FFmpeg reads many formats that open further files and addresses; only those of `formats` are let in, each by
+its own reader and with the codecs that belong there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from llamafarm_universal.media.jobs import Refused, SoundJob
+from llamafarm_universal.media.settings import MAX_SECONDS
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container.input import InputContainer
+
+SAMPLE_BYTES = 4
+CODECS = (
+    "mp3", "mp3float", "mp2", "mp2float", "flac", "vorbis", "opus", "aac", "alac",
+    "pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw",
+)  # fmt: skip
+CUT_SECONDS = 0.5
+"""How much less than its head promises a sound may have: encoders round, and cut silence off the ends."""
+RIFF_HEAD_BYTES = 12
+UNKNOWN_WAV_SIZE = 0x7FFF0000
+"""Who writes a WAV into a pipe does not know its size, and writes the largest number that there is."""
+log = logging.getLogger(__name__)
+
+
+def decode_sound(job: SoundJob) -> dict[str, int]:
+    """Returns samples, of one channel, and original_rate and original_channels. Raises Refused."""
+    import av
+
+    av.logging.set_level(av.logging.PANIC)
+    if job.format == "wav":
+        _check_wav(Path(job.path))
+    options = {"codec_whitelist": ",".join(CODECS)}
+    try:
+        with (
+            Path(job.path).open("rb") as file,
+            av.open(file, "r", format=job.format, options=options, io_open=_refuse_opening) as container,
+        ):
+            return _decode(container, job)
+    except (Refused, MemoryError):
+        raise
+    except Exception as error:  # whatever FFmpeg stumbles over is the file's fault
+        log.info("A sound cannot be decoded.", exc_info=True)
+        raise Refused("The sound is broken, or breaks off: it cannot be decoded.") from error
+
+
+def _check_wav(path: Path) -> None:
+    """Refuse a WAV that is shorter than its head promises: FFmpeg takes what there is for all."""
+    end = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(RIFF_HEAD_BYTES)
+        while len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[4:], "little")
+            if head[:4] == b"data":
+                if end < file.tell() + size < UNKNOWN_WAV_SIZE:
+                    raise Refused(f"The sound breaks off: {file.tell() + size - end:,} of its bytes are missing.")
+                return
+            file.seek(size + size % 2, os.SEEK_CUR)
+
+
+def _refuse_opening(*_: Any) -> NoReturn:
+    raise Refused("The sound names other files, which are not read.")
+
+
+def _decode(container: InputContainer, job: SoundJob) -> dict[str, int]:
+    if not container.streams.audio:
+        raise Refused("The file holds no sound.")
+    stream = container.streams.audio[0]
+    rate, channels = stream.sample_rate, stream.channels
+    if stream.codec_context.name not in CODECS:
+        raise Refused("The sound is coded in a way that is not decoded.")
+    if not 0 < rate <= job.most_rate:
+        raise Refused(f"The sound has {rate:,} samples a second; 1 to {job.most_rate:,} are decoded.")
+    if not 0 < channels <= job.most_channels:
+        raise Refused(f"The sound has {channels} channels; 1 to {job.most_channels} are decoded.")
+    promised = _promised(container, stream)
+    if promised > job.seconds:
+        raise _too_long(job)
+    samples = _write(container, stream, job)
+    if samples / job.sample_rate < promised - CUT_SECONDS:
+        raise Refused(f"The sound breaks off after {samples / job.sample_rate:.1f} of {promised:.1f} seconds.")
+    return {"samples": samples, "original_rate": rate, "original_channels": channels}
+
+
+def _promised(container: InputContainer, stream: AudioStream) -> float:
+    """How many seconds the file's head says that there are; 0 where it says nothing."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / 1_000_000
+
+
+def _write(container: InputContainer, stream: AudioStream, job: SoundJob) -> int:
+    """Returns how many samples of one channel there are. Heads may lie, so they are counted."""
+    most, samples = job.seconds * job.sample_rate, 0
+    with Path(job.into).open("wb") as file:
+        for frame in _converted(container, stream, job):
+            samples += frame.samples
+            size = frame.samples * job.channels * SAMPLE_BYTES
+            if samples > most:
+                raise _too_long(job)
+            if file.tell() + size > job.room:
+                raise Refused("The server has no room for the decoded sound.", hint="Send less.", kind="too_large")
+            file.write(memoryview(frame.planes[0])[:size])
+    if not samples:
+        raise Refused("The sound is empty.")
+    return samples
+
+
+def _converted(container: InputContainer, stream: AudioStream, job: SoundJob) -> Iterator[AudioFrame]:
+    from av.audio.resampler import AudioResampler
+
+    resampler = AudioResampler(format="flt", layout="mono" if job.channels == 1 else "stereo", rate=job.sample_rate)
+    for frame in container.decode(stream):
+        yield from resampler.resample(frame)
+    yield from resampler.resample(None)
+
+
+def _too_long(job: SoundJob) -> Refused:
+    return Refused(
+        f"The sound is longer than {job.seconds:,} seconds.",
+        hint=f"Send it in parts, or have the operator of the server raise {MAX_SECONDS}.",
+        kind="too_large",
+    )

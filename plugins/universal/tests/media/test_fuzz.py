@@ -1,0 +1,82 @@
+"""Whatever is sent as a picture or a sound is decoded or refused with a reason, and the next good one is decoded."""
+
+from __future__ import annotations
+
+import pytest
+import samples
+from fuzz import Case, cases
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.media.decoder import Decoder
+from llamafarm_universal.media.folder import SpoolFolder
+from llamafarm_universal.media.form import FormLimits, SpooledForm
+
+SEED, COUNT = 11, 120
+CASES = list(cases(SEED, COUNT))
+
+
+def outcome(case: Case, decoder: Decoder, folder: SpoolFolder) -> str | None:
+    """None for what was decoded, else the reason why it was not."""
+    decode = decoder.picture if case.kind == "picture" else decoder.sound
+    try:
+        decoded = decode(samples.blob(case.content), folder)
+        assert decoded.array().nbytes == decoded.path.stat().st_size
+        return None
+    except RequestFailed as refusal:
+        assert refusal.kind in ("invalid_request", "too_large"), f"{case.name}: {refusal}"
+        assert "0x" not in refusal.message
+        return refusal.message
+
+
+def test_every_case_ends_with_a_value_or_a_reason_and_the_next_works(spool, decoder):
+    refused = 0
+    for number, case in enumerate(CASES):
+        with spool.request(f"req_{number}") as folder:
+            reason = outcome(case, decoder, folder)
+            assert reason or not case.must_fail, case.name
+            assert reason is None or "crashed" not in reason, case.name
+            refused += reason is not None
+            if number % 10 == 0:
+                assert decoder.picture(samples.blob(samples.picture()), folder).width == 4
+                assert decoder.sound(samples.blob(samples.wav(0.1)), folder).samples == 1600
+    assert COUNT // 2 < refused < COUNT
+    assert list(spool.path.iterdir()) == []
+
+
+BOUNDARY = b"lf"
+FORM = b"\r\n".join([
+    b"--lf",
+    b'Content-Disposition: form-data; name="model"',
+    b"",
+    b"tiny",
+    b"--lf",
+    b'Content-Disposition: form-data; name="file"; filename="a.png"',
+    b"Content-Type: image/png",
+    b"",
+    samples.picture("PNG", 40, 30),
+    b"--lf--",
+    b"",
+])  # fmt: skip
+
+
+@pytest.mark.parametrize("mutate", ["cut", "flip", "scramble_head", "splice", "noise"])
+def test_every_form_is_read_or_refused(spool, mutate):
+    import random
+
+    import fuzz
+
+    chance = random.Random(SEED)
+    for number in range(40):
+        with spool.request(f"req_{number}") as folder:
+            body = getattr(fuzz, mutate)(FORM, chance)
+            form = None
+            try:
+                form = SpooledForm(BOUNDARY, folder, FormLimits(10_000))
+                while body:
+                    form.feed(body[: (size := chance.randint(1, 50))])
+                    body = body[size:]
+                assert all(isinstance(name, str) for name, _ in form.finish())
+            except RequestFailed as refusal:
+                assert refusal.kind in ("invalid_request", "too_large")
+            finally:
+                if form is not None:
+                    form.close()
