@@ -86,17 +86,18 @@ class Project:
         return names[0] if names else None
 
     def entry(self, name: str | None = None) -> ModelEntry:
-        """The model entry of that name, or the default one.
+        """The model entry of that name, or the default one. Raises UsageError, and a broken entry's own error."""
+        entry = self.named(name or self.default)
+        if isinstance(entry, BrokenEntry):
+            raise entry.error
+        return entry
 
-        Raises UsageError for an unknown name (with the nearest ones), and a broken entry's own error.
-        """
-        wanted = name or self.default
+    def named(self, name: str | None) -> ModelEntry | BrokenEntry:
+        """The entry of that name, broken or not. Raises UsageError for an unknown one, with the nearest ones."""
         for entry in self.models:
-            if entry.name == wanted:
-                if isinstance(entry, BrokenEntry):
-                    raise entry.error
+            if entry.name == name:
                 return entry
-        raise self.unknown(wanted)
+        raise self.unknown(name)
 
     def unknown(self, name: str | None) -> UsageError:
         """The error for a name that no entry has, with the nearest ones."""

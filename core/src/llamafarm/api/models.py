@@ -14,18 +14,15 @@ from starlette.types import ASGIApp
 from llamafarm.api.pulling import pull_events, with_first
 from llamafarm.api.recent import Recent
 from llamafarm.api.settings import Settings
-from llamafarm.errors import RequestError, UsageError
+from llamafarm.errors import RequestError
 from llamafarm.gateway import Context
-from llamafarm.gateway.models import ModelState, info_fields
-from llamafarm.project import NO_PROJECT, BrokenEntry, Project
+from llamafarm.project import NO_PROJECT, Project
 from llamafarm.providers.base import Progress, ignore_progress
-from llamafarm.providers.entry import ModelEntry
 from llamafarm.web.answers import json_answer
 from llamafarm.web.body import read_object
 from llamafarm.web.endpoint import Endpoint
 from llamafarm.web.guard import request_id_of
 from llamafarm.web.stream import EventStream
-from llamafarm.wire.model import Model
 
 STATUS_SECONDS = 5.0
 """How long a runtime may take to say how one model is."""
@@ -47,17 +44,18 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
         rows, models = settings.gateway.models(project), settings.gateway.runtime_models
         if status:
             states = await recent.get(lambda: models.states(project, timeout=STATUS_SECONDS), project)
-            rows = [_with_state(row, state) for row, state in zip(rows, states, strict=True)]
+            rows = [{**row, "status": state.fields} for row, state in zip(rows, states, strict=True)]
         return json_answer({"object": "list", "data": rows})
 
     async def get_model(request: Request) -> Response:
         name, provider = request.path_params["model"], request.query_params.get("provider")
         status, project = _wants_status(request), await _project(request, provider, settings)
-        entry, models = _entry(settings, project, name, provider), settings.gateway.runtime_models
+        models = settings.gateway.runtime_models
+        entry = models.named(project, name, provider) if provider else project.named(name)
         row = settings.gateway.model(entry, project)
         if status:
             state = await recent.get(lambda: models.state(entry, timeout=STATUS_SECONDS), project, name, provider)
-            row = _with_state(row, state)
+            row = {**row, "status": state.fields}
         return json_answer(row)
 
     async def delete_model(request: Request) -> Response:
@@ -120,25 +118,8 @@ async def _project(request: Request, provider: str | None, settings: Settings) -
     return await settings.projects.of(request.path_params)
 
 
-def _entry(settings: Settings, project: Project, name: str, provider: str | None) -> ModelEntry | BrokenEntry:
-    """The entry of that name, broken or not; for an id of a runtime, `provider` says whose. Raises UsageError."""
-    if provider:
-        return settings.gateway.runtime_models.named(project, name, provider)
-    for entry in project.models:
-        if entry.name == name:
-            return entry
-    hint = f"Models: {', '.join(entry.name for entry in project.models)}."
-    raise UsageError(f"There is no model {name!r}.", hint=hint, code="model_not_found", param="model")
-
-
 def _wants_status(request: Request) -> bool:
     said = request.query_params.get("status", "false").lower()
     if said not in ("true", "false"):
         raise RequestError("The parameter 'status' must be true or false.", code="invalid_value", param="status")
     return said == "true"
-
-
-def _with_state(row: Model, state: ModelState) -> Model:
-    """The row, with what the runtime says of the model."""
-    info = info_fields(state.info) if state.info else {}
-    return {**row, "status": {**info, "state": state.state, "detail": state.detail}}

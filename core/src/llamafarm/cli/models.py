@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from uuid import uuid4
 
 import click
@@ -58,7 +58,7 @@ def list_(as_json: bool) -> None:
     app = current_app()
     states = app.run(_states)
     if as_json:
-        print_json([{**row, "reachable": state.reachable, **_how(state)} for row, _, state in states])
+        print_json([{**state.fields, **row, "reachable": state.reachable} for row, _, state in states])
     else:
         _print_states(
             (row["id"] + (" (default)" if row["default"] else ""), entry, state) for row, entry, state in states
@@ -113,7 +113,9 @@ def show(name: str, provider: str | None, as_json: bool) -> None:
     app = current_app()
     entry, info = _with_model(app, name, provider, lambda models, *asked: models.show(*asked))
     if as_json:
-        print_json(_about(entry, info))
+        from llamafarm.gateway.models import info_fields
+
+        print_json({**_about(entry), **info_fields(info)})
     else:
         rows = [*_about(entry).items(), *_facts(info)]
         width = max(len(key) for key, _ in rows) + 2
@@ -122,12 +124,8 @@ def show(name: str, provider: str | None, as_json: bool) -> None:
     app.warn()
 
 
-def _about(entry: Entry, info: ModelInfo | None = None) -> dict[str, Any]:
-    """The entry, and what its runtime says of its model, as JSON."""
-    from llamafarm.gateway.models import info_fields
-
-    about = {"name": entry.name, "provider": entry.provider, "model": entry.model}
-    return {**about, **info_fields(info)} if info else about
+def _about(entry: Entry) -> dict[str, str]:
+    return {"name": entry.name, "provider": entry.provider, "model": entry.model}
 
 
 def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
@@ -168,7 +166,7 @@ def status(name: str | None, provider: str | None, as_json: bool) -> None:
         [_with_model(app, name, provider, _state)] if name else [(entry, state) for _, entry, state in app.run(_states)]
     )
     if as_json:
-        found = [{**_about(entry, state.info), **_how(state)} for entry, state in rows]
+        found = [{**_about(entry), **state.fields} for entry, state in rows]
         print_json(found[0] if name else found)
     else:
         _print_states((entry.name, entry, state) for entry, state in rows)
@@ -184,10 +182,6 @@ async def _states(farm: Farm) -> list[tuple[Model, Entry, ModelState]]:
 
 async def _state(models: RuntimeModels, entry: ModelEntry, _: Context) -> ModelState:
     return await models.state(entry, timeout=STATUS_SECONDS)
-
-
-def _how(state: ModelState) -> dict[str, str]:
-    return {"state": state.state, "detail": state.detail}
 
 
 def _print_states(rows: Iterable[tuple[str, Entry, ModelState]]) -> None:

@@ -53,6 +53,12 @@ class ModelState:
         """Whether the runtime answers, so that it can say whether it has the model."""
         return self.there or self.state == "missing"
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All of it, as JSON: what the runtime says of the model, and how it is."""
+        info = info_fields(self.info) if self.info else {}
+        return {**info, "state": self.state, "detail": self.detail}
+
 
 class RuntimeModels:
     """Asks the runtimes of a project about its models. enabled: the plugins of a project."""
