@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from starlette.types import Send
 
 from llamafarm.errors import LlamaFarmError
-from llamafarm.web.client import server_stopping
+from llamafarm.web.endpoint import server_stopping
 from llamafarm.web.passing import PassingAnswer
 from llamafarm.wire.envelope import error_event
 from llamafarm.wire.sse import KEEP_ALIVE

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from llamafarm.errors import ServiceError
-from llamafarm.web.client import while_connected
+from llamafarm.web.endpoint import while_connected
 from starlette.requests import ClientDisconnect
 
 pytestmark = pytest.mark.anyio
