@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,8 +18,16 @@ if TYPE_CHECKING:
 _CACHE_NAMES = ("past_key_values", "cache_params")  # cache_params: state-space models
 
 
+_TRIAL = 24  # tokens of the prompt that is read in both ways when a model is loaded
+_TRIAL_CHUNKS = (0, 10, 19, _TRIAL)
+
+
 class Runner:
-    """module: a transformers causal language model. Raises RequestFailed where it keeps no cache."""
+    """module: a transformers causal language model. Raises RequestFailed where it keeps no cache.
+
+    reads_in_chunks: whether a prompt may be read in several steps. Some models forget what they have read when more
+    than one token follows (Mamba and its kin among them), so each is tried when it is loaded.
+    """
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = module
@@ -28,10 +38,15 @@ class Runner:
             raise RequestFailed("not_supported", f"{type(module).__name__} keeps no KV cache: it cannot be streamed.")
         self._cache_name = names[0]
         self._options = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
+        self.reads_in_chunks = self._chunks_change_nothing()
 
     def prefill(self, sequence: Sequence, limit: int) -> Tensor | None:
-        """Read at most `limit` more tokens of the prompt. Returns the logits of the next token once it is all read."""
-        chunk = sequence.prompt[sequence.done : sequence.done + limit]
+        """Read more of the prompt: at most `limit` tokens, or all where the model reads no chunks.
+
+        Returns the logits of the next token once it is all read.
+        """
+        end = sequence.done + limit if self.reads_in_chunks else len(sequence.prompt)
+        chunk = sequence.prompt[sequence.done : end]
         logits = self._forward(sequence, chunk)
         sequence.done += len(chunk)
         return None if sequence.prefilling else logits
@@ -41,14 +56,35 @@ class Runner:
         return self._forward(sequence, [sequence.last_token])
 
     def _forward(self, sequence: Sequence, tokens: list[int]) -> Tensor:
-        from transformers import DynamicCache
-
         if sequence.cache is None:
-            sequence.cache = DynamicCache(config=self._module.config)
+            sequence.cache = self._new_cache()
+        return self._logits(tokens, sequence.cache)
+
+    def _logits(self, tokens: list[int], cache: Any) -> Tensor:
+        """Read tokens after those in the cache: the logits of the next one, float32 [vocabulary]."""
         ids = torch.tensor([tokens], device=self._device)
         with torch.inference_mode():
             result = self._module(
-                input_ids=ids, use_cache=True, return_dict=True, **{self._cache_name: sequence.cache}, **self._options
+                input_ids=ids, use_cache=True, return_dict=True, **{self._cache_name: cache}, **self._options
             )
             logits: Tensor = result.logits[0, -1].float()
         return logits
+
+    def _new_cache(self) -> Any:
+        from transformers import DynamicCache
+
+        return DynamicCache(config=self._module.config)
+
+    def _chunks_change_nothing(self) -> bool:
+        """Whether a short prompt read in chunks gives the logits of the same prompt read at once.
+
+        They may differ by what the weights' number format cannot tell apart, as root mean squares.
+        """
+        weight = self._module.get_input_embeddings().weight
+        tokens = [(index + 1) * len(weight) // (_TRIAL + 2) for index in range(_TRIAL)]
+        whole = self._logits(tokens, self._new_cache())
+        cache = self._new_cache()
+        for begin, end in pairwise(_TRIAL_CHUNKS):
+            chunked = self._logits(tokens[begin:end], cache)
+        tolerance = math.sqrt(torch.finfo(weight.dtype).eps)
+        return bool((chunked - whole).norm() <= tolerance * (whole - whole.mean()).norm())
