@@ -10,6 +10,7 @@ import asyncio
 import io
 import socket
 from collections.abc import Mapping
+from functools import cached_property
 from ssl import SSLContext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -56,8 +57,7 @@ class Connections:
         self._connect = connect
         self._tls = tls
         self._proxy = proxy
-        self._pool: aiohttp.ClientSession | None = None
-        self._unpooled: aiohttp.ClientSession | None = None
+        self._sessions: list[aiohttp.ClientSession] = []
 
     async def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, *, keep: bool = True
@@ -71,34 +71,31 @@ class Connections:
         if keep:
             sent = asyncio.get_running_loop().time()
             try:
-                return await self._kept().request(method, url, data=_data(body), **options)
+                return await self._kept.request(method, url, data=_data(body), **options)
             except Lost as lost:
                 late = asyncio.get_running_loop().time() - sent > CLOSING_SECONDS
                 if lost.answered or late or not use.is_reused:
                     raise
-        return await self._fresh().request(method, url, data=_data(body), **options)
+        return await self._fresh.request(method, url, data=_data(body), **options)
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """The same connections as a transport of httpx."""
         from llamafarm.http.transport import SharedTransport
 
-        return SharedTransport(self._kept)
+        return SharedTransport(lambda: self._kept)
 
     async def aclose(self) -> None:
         """Close all connections; calling twice does nothing."""
-        for session in (self._pool, self._unpooled):
-            if session is not None:
-                await session.close()
+        for session in self._sessions:
+            await session.close()
 
+    @cached_property
     def _kept(self) -> aiohttp.ClientSession:
-        if self._pool is None:
-            self._pool = self._session(keepalive_timeout=KEEP_ALIVE_SECONDS)
-        return self._pool
+        return self._session(keepalive_timeout=KEEP_ALIVE_SECONDS)
 
+    @cached_property
     def _fresh(self) -> aiohttp.ClientSession:
-        if self._unpooled is None:
-            self._unpooled = self._session(force_close=True)
-        return self._unpooled
+        return self._session(force_close=True)
 
     def _session(self, **options: Any) -> aiohttp.ClientSession:
         options |= {"limit": MAX_CONNECTIONS, "ssl": self._tls or True}
@@ -108,7 +105,7 @@ class Connections:
             middlewares.append(socks.translated)
         elif self._proxy is not None:
             proxy = self._proxy.url
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector or aiohttp.TCPConnector(resolver=_Resolver(self._connect), **options),
             proxy=proxy,
             middlewares=middlewares,
@@ -119,6 +116,8 @@ class Connections:
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
         )
+        self._sessions.append(session)
+        return session
 
 
 def _data(body: bytes | None) -> bytes | io.BytesIO | None:

@@ -7,7 +7,7 @@ OpenAI's API reference; what Azure, Gemini's compatible API, Mistral, Ollama and
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 THINKING_PARTS = frozenset({"thinking", "reasoning"})
@@ -21,16 +21,11 @@ class ChunkReader:
 
     def read(self, chunk: dict[str, Any]) -> dict[str, Any]:
         """The chunk with a list of choices that each have a delta. Raises ValueError where `choices` is no list."""
-        choices = chunk.get("choices")
-        if choices is None:
+        if chunk.get("choices") is None:
             return {**chunk, "choices": []}
-        if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-            raise ValueError(f"`choices` is not a list of objects: {str(choices)[:200]}")
-        read = [self._choice(choice, at) for at, choice in enumerate(choices)]
-        unchanged = all(after is before for after, before in zip(read, choices, strict=True))
-        return chunk if unchanged else {**chunk, "choices": read}
+        return _with_choices(chunk, self._choice)
 
-    def _choice(self, choice: dict[str, Any], at: int) -> dict[str, Any]:
+    def _choice(self, at: int, choice: dict[str, Any]) -> dict[str, Any]:
         changes: dict[str, Any] = {}
         index = choice.get("index")
         if not isinstance(index, int):
@@ -102,12 +97,17 @@ def read_completion(answer: dict[str, Any]) -> dict[str, Any]:
 
     One that needs no change comes back as it is. Raises ValueError where `choices` is no list of objects.
     """
+    return _with_choices(answer, lambda _, choice: choice if "text" in choice else _with_message(choice))
+
+
+def _with_choices(answer: dict[str, Any], read: Callable[[int, dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """An answer or chunk with its choices as `read` returns them; it itself where that changes none of them."""
     choices = answer.get("choices")
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise ValueError(f"`choices` is not a list of objects: {str(choices)[:200]}")
-    read = [choice if "text" in choice else _with_message(choice) for choice in choices]
-    unchanged = all(after is before for after, before in zip(read, choices, strict=True))
-    return answer if unchanged else {**answer, "choices": read}
+    after = [read(at, choice) for at, choice in enumerate(choices)]
+    unchanged = all(new is old for new, old in zip(after, choices, strict=True))
+    return answer if unchanged else {**answer, "choices": after}
 
 
 def _with_message(choice: dict[str, Any]) -> dict[str, Any]:
