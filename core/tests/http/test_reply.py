@@ -227,7 +227,7 @@ async def test_a_null_error_beside_choices_is_none():
 
 
 async def test_an_event_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr(sse.split, "__kwdefaults__", {"limit": 10_000})
+    monkeypatch.setitem(sse.split.__kwdefaults__, "limit", 10_000)
     with pytest.raises(UpstreamError, match="larger than 10000 bytes"):
         await frames_of(HELLO, b"data: " + b"x" * 50_000)
 

@@ -67,6 +67,17 @@ async def test_one_that_was_cut_off_goes_on_where_it_was(server):
     assert asking.told == [*map(downloading, (60, 60, 100)), READY]
 
 
+async def test_an_event_without_end_is_an_error_that_names_the_server(monkeypatch):
+    async def endless(asked: Asked, peer: Peer) -> None:
+        await peer.stream(b"data: " + b"x" * 50_000, end=False)
+        await peer.gone()
+
+    monkeypatch.setitem(sse.split.__kwdefaults__, "limit", 10_000)
+    async with ScriptedUpstream(endless) as upstream, Asking(upstream) as asking:
+        with pytest.raises(UpstreamError, match=r"^The answer of lemonade .* an event that is larger than 10000 bytes"):
+            await asking.provider.pull(asking.call())
+
+
 async def test_cancelling_closes_the_connection_which_ends_the_servers_work():
     begun, gone = asyncio.Event(), asyncio.Event()
 

@@ -64,7 +64,7 @@ class SseReply(Reply):
     def __init__(self, upstream: HttpUpstream, answer: Answer) -> None:
         self._upstream = upstream
         self._answer = answer
-        self._rest = sse.split(answer)
+        self._rest = sse.split(answer, broken=answer.broken)
         self._first = b""
         self._finished = False
         self._reader = ChunkReader()
@@ -73,15 +73,12 @@ class SseReply(Reply):
     async def begin(cls, upstream: HttpUpstream, answer: Answer) -> SseReply:
         """Wait for the first event, so that an error there is an error and no stream. Raises ProviderError."""
         reply = cls(upstream, answer)
-        try:
-            async for frame in reply._rest:
-                if _is_done(frame):
-                    break
-                reply._first = reply._read(frame)
-                if sse.parse(reply._first) is not None:
-                    return reply
-        except sse.EventTooLarge as error:
-            raise answer.broken(f"is too large: {error}") from None
+        async for frame in reply._rest:
+            if _is_done(frame):
+                break
+            reply._first = reply._read(frame)
+            if sse.parse(reply._first) is not None:
+                return reply
         raise answer.broken("holds no event with an answer")
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
@@ -109,8 +106,6 @@ class SseReply(Reply):
                     raise self._answer.broken("broke off, without a finish reason and without [DONE]")
             yield sse.DONE
             await self._drain()
-        except sse.EventTooLarge as error:
-            raise self._answer.broken(f"is too large: {error}") from None
         finally:
             await self.aclose()
 
@@ -153,7 +148,7 @@ class SseReply(Reply):
             async with asyncio.timeout(DRAIN_SECONDS):
                 async for _ in self._rest:
                     pass
-        except (TimeoutError, ProviderError, sse.EventTooLarge):
+        except (TimeoutError, ProviderError):
             return  # the answer is complete; the connection is closed instead of kept
 
     def _parsed(self, event: sse.Event) -> dict[str, Any]:

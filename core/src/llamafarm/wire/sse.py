@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Event:
 
 
 class EventTooLarge(ValueError):
-    """One event is larger than MAX_EVENT_BYTES: the sender is broken or hostile."""
+    """The stream holds an event that is larger than MAX_EVENT_BYTES: the sender is broken or hostile."""
 
 
 def encode(value: Any, *, event: str = "") -> bytes:
@@ -50,11 +50,14 @@ def encode(value: Any, *, event: str = "") -> bytes:
     return head + b"data: " + dump(value) + b"\n\n"
 
 
-async def split(pieces: AsyncIterable[bytes], *, limit: int = MAX_EVENT_BYTES) -> AsyncIterator[bytes]:
+async def split(
+    pieces: AsyncIterable[bytes], *, limit: int = MAX_EVENT_BYTES, broken: Callable[[str], Exception] = EventTooLarge
+) -> AsyncIterator[bytes]:
     """Cut a byte stream into whole frames, each with its final empty line; comment frames are kept.
 
     Pieces may be cut anywhere. A byte order mark at the beginning and empty lines between frames are left out. What
-    follows the last frame is yielded as it is. Raises EventTooLarge.
+    follows the last frame is yielded as it is. Raises what `broken`, such as `Answer.broken`, makes of an event that is
+    too large.
     """
     buffer = bytearray()
     begun = False
@@ -72,7 +75,7 @@ async def split(pieces: AsyncIterable[bytes], *, limit: int = MAX_EVENT_BYTES) -
         for frame in _cut_frames(buffer, searched):
             yield frame
         if len(buffer) > limit:
-            raise EventTooLarge(f"one event is larger than {limit} bytes")
+            raise broken(f"holds an event that is larger than {limit} bytes")
     if buffer:
         yield bytes(buffer)
 
@@ -95,9 +98,11 @@ def parse(frame: bytes) -> Event | None:
     return Event(text, name) if text.strip() else None
 
 
-async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[Event]:
-    """The events of a byte stream, in order; comments are left out."""
-    async for frame in split(pieces):
+async def events(
+    pieces: AsyncIterable[bytes], *, broken: Callable[[str], Exception] = EventTooLarge
+) -> AsyncIterator[Event]:
+    """The events of a byte stream, in order; comments are left out. broken: as of `split`."""
+    async for frame in split(pieces, broken=broken):
         event = parse(frame)
         if event is not None:
             yield event

@@ -36,7 +36,7 @@ async def pull(upstream: HttpUpstream, entry: LemonadeEntry, call: Call) -> None
             if read_error(body):
                 raise upstream.in_band(answer.url, body)
             return
-        async for event in sse.events(answer):
+        async for event in sse.events(answer, broken=answer.broken):
             if _read(event, upstream, answer, entry, call):
                 return
         raise answer.broken("broke off while the model was being downloaded")

@@ -71,15 +71,12 @@ class Events:
 async def _checked(upstream: HttpUpstream, answer: Answer) -> AsyncGenerator[bytes, None]:
     """The frames as they came, until one holds an error; comments before the first event are left out."""
     begun = False
-    try:
-        async for frame in sse.split(answer):
-            begun = begun or b"data:" in frame
-            if (error := _error_in(frame)) is not None:
-                raise upstream.in_band(answer.url, error)
-            if begun:
-                yield frame
-    except sse.EventTooLarge as error:
-        raise answer.broken(f"is too large: {error}") from None
+    async for frame in sse.split(answer, broken=answer.broken):
+        begun = begun or b"data:" in frame
+        if (error := _error_in(frame)) is not None:
+            raise upstream.in_band(answer.url, error)
+        if begun:
+            yield frame
 
 
 def _error_in(frame: bytes) -> Any:

@@ -193,7 +193,7 @@ class UniversalProvider:
         async with await self._client.upstream.open_stream(
             path, body, call, headers=self._token(), between=SILENCE
         ) as answer:
-            async for event in sse.events(answer):
+            async for event in sse.events(answer, broken=answer.broken):
                 told = self._read_event(event, answer, call)
                 if event.name == last and _NEEDED[last] in told:
                     return told
