@@ -192,6 +192,11 @@ class HostProcess:
         while len(self.models) != count:
             self._receive()
 
+    def wait_for_acceptance(self, count: int) -> None:
+        """Until this many requests have been accepted, beside those that are through."""
+        while sum(isinstance(event, Accepted) for event in self._others) < count:
+            self._receive()
+
     def close(self) -> None:
         self.connection.close()
         self.process.join(PATIENCE)

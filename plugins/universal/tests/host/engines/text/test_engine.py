@@ -294,6 +294,7 @@ def test_more_requests_than_may_wait_are_turned_away(start_host: Callable[..., A
     with start_host(max_sequences=1, max_waiting=1) as host:
         host.load(llama)
         running = [host.start(llama, max_tokens=200, **GREEDY) for _ in range(2)]
+        host.wait_for_acceptance(2)
         assert host.generate(llama, max_tokens=1).failed.kind == "busy"
         assert all(host.answer(request_id).finished.usage.completion_tokens == 200 for request_id in running)
 
