@@ -29,6 +29,7 @@ READ_IN_CHUNKS: dict[str, dict[str, Any]] = {
     "Mistral": {"sliding_window": 8},
     "Gemma3Text": {"sliding_window": 8, "head_dim": 16, "layer_types": ["sliding_attention", "full_attention"]},
     "GPT2": {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 128},
+    "MiniMax": {"num_local_experts": 2, "head_dim": 16},  # has a cache of its own
     "Mamba2": {**MAMBA, "num_heads": 8, "head_dim": 16, "n_groups": 1},
 }
 READ_AT_ONCE: dict[str, dict[str, Any]] = {
