@@ -30,6 +30,10 @@ HUNG_SECONDS = 10.0
 TOKEN_VARIABLE = "LF_SERVICE_TOKEN_FILE"  # noqa: S105 - the name of a variable
 
 
+def no_obstacle() -> None:
+    """Nothing that is known of keeps the program from being started."""
+
+
 @dataclass(frozen=True)
 class ProcessSpec:
     """How to start a runtime and how to know it.
@@ -52,7 +56,7 @@ class ProcessSpec:
     version: str
     command: Callable[[], Sequence[str]]
     recognises: Callable[[Mapping[str, Any]], bool]
-    obstacle: Callable[[], ServiceError | None] = lambda: None
+    obstacle: Callable[[], ServiceError | None] = no_obstacle
     environ: Mapping[str, str] = field(default_factory=dict)
     health_path: str = "/health"
     api_key: str | None = field(default=None, repr=False)
