@@ -83,7 +83,15 @@ def test_a_missing_provider_variable_is_told_as_such(load):
 
 
 @pytest.mark.parametrize(
-    "text", ["name: ${NOWHERE}\n", "shed: {doors: '${NOWHERE}'}\n", "prompts: {a: '${NOWHERE}'}\n"]
+    "text",
+    [
+        "name: ${NOWHERE}\n",
+        "shed: {doors: '${NOWHERE}'}\n",
+        "prompts: {a: '${NOWHERE}'}\n",
+        "runtime: {models: ['${NOWHERE}']}\n",
+        "runtime: {models: [['${NOWHERE}']]}\n",
+        "runtime: {models: [{name: '${NOWHERE}', provider: cow, model: m}]}\n",
+    ],
 )
 def test_anywhere_else_a_missing_variable_is_a_problem_of_the_file(refused, text):
     lines = refused(text)
@@ -109,3 +117,11 @@ def test_showing_the_configuration_shows_the_variable_and_not_its_value(load):
     assert (entry["api_key"], entry["extra_body"]) == ("${KEY}", {"x": "3"})
     assert "sk-very-secret" in project.secrets
     assert "sk-very-secret" not in repr(project)
+
+
+def test_names_that_come_from_variables_are_compared_as_what_they_are_read_as(refused, load):
+    two = "{name: '3', provider: cow, model: m}"
+    (line,) = refused(f"runtime:\n  models:\n  - {two}\n  - name: ${{N}}\n    provider: cow\n    model: m\n", N="3")
+    assert line == "llamafarm.yaml:4:5: runtime.models[1].name: a model entry named '3' is already in line 3"
+    project = load(f"runtime:\n  default_model: ${{N}}\n  models:\n  - {two}\n", N="3")
+    assert project.entry().name == "3"

@@ -328,6 +328,17 @@ def test_every_mistake_is_told_in_one_run_whichever_entry_it_is_in(refused):
     ]
 
 
+def test_a_mistake_at_the_top_hides_no_other(refused):
+    lines = refused("version: v2\nhandler: smple\nprompts: x\nruntime: {default_model: b}\nhandlers: {shear: {}}\n")
+    assert [line.split(": ")[1] for line in lines] == [
+        "version",
+        "handler",
+        "prompts",
+        "runtime.default_model",
+        "handlers.shear.blades",
+    ]
+
+
 def test_a_misspelt_provider_of_a_single_model_is_told_too(refused):
     lines = refused("runtime: {provder: cow, model: m}\n")
     assert lines == ["llamafarm.yaml:1:11: runtime.provder: unknown key; did you mean 'provider'?"]

@@ -1,4 +1,4 @@
-"""llamafarm.yaml: found, read, filled in, normalised, checked against what the installed plugins say, and shown."""
+"""llamafarm.yaml: found, read, normalised, filled in, checked against what the installed plugins say, and shown."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from llamafarm.config.interpolate import Interpolated, replaced
-from llamafarm.config.problems import KeyPath, Problems
+from llamafarm.config.problems import KeyPath, Problems, at
 from llamafarm.config.words import explain
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.entry import CONFIG_FOLDER
@@ -38,6 +38,19 @@ class Loading:
             items = items.get(key) if isinstance(items, dict) else None
         numbered = enumerate(items if isinstance(items, list) else ())
         return [((*path, number), item) for number, item in numbered if isinstance(item, dict)]
+
+    def text(self, *path: str | int) -> str | None:
+        """What stands at `path`, where it is a text or a variable that may be read as one."""
+        try:
+            readings = (at(self.values.data, path), self.values.otherwise.get(path))
+        except (KeyError, IndexError, TypeError):
+            return None
+        return next((value for value in readings if isinstance(value, str)), None)
+
+    def names(self, *path: str) -> dict[KeyPath, str]:
+        """The names of the mappings in the list at `path`, each by the path of what has it."""
+        named = ((place, self.text(*place, "name")) for place, _ in self.mappings(*path))
+        return {place: name for place, name in named if name is not None}
 
     def checked(self, model: type[Model], data: Any, path: KeyPath, elsewhere: Collection[str] = ()) -> Model | None:
         """Validate what stands at `path`, and note what is wrong whatever the missing variables will be.

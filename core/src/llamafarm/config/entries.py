@@ -132,7 +132,7 @@ def _check_base_url(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
 
 def _check_prompts(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
     """Note names of prompt sets that are not there."""
-    sets = {str(prompt_set.get("name")) for _, prompt_set in loading.mappings("prompts")}
+    sets = set(loading.names("prompts").values())
     for number, name in enumerate(entry.prompts):
         if name not in sets:
             message = not_among(f"there is no prompt set {name!r}", name, sorted(sets), "Sets")
@@ -146,17 +146,15 @@ def _note_remarks(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
     loading.warnings.extend(loading.problems.located((*path, key), f"{message}.") for key, message in remarks)
 
 
-def check_default(default: str | None, loading: Loading) -> None:
+def check_default(loading: Loading) -> None:
     """Note a `runtime.default_model` that is not there, and a second entry that is marked `default`."""
-    items = loading.mappings("runtime", "models")
-    marked = [(path, fields) for path, fields in items if fields.get("default") is True]
-    for path, _ in marked[1:]:
-        first, fields = marked[0]
-        line, _ = loading.problems.place((*first, "default")).mark
-        loading.problems.add(
-            (*path, "default"), f"the entry {fields.get('name')!r} is the default already (line {line})"
-        )
-    names = list(dict.fromkeys(str(fields.get("name")) for _, fields in items))
+    names = loading.names("runtime", "models")
+    marked = [path for path, fields in loading.mappings("runtime", "models") if fields.get("default") is True]
+    for path in marked[1:]:
+        line, _ = loading.problems.place((*marked[0], "default")).mark
+        message = f"the entry {names.get(marked[0])!r} is the default already (line {line})"
+        loading.problems.add((*path, "default"), message)
     place = ("runtime", "default_model")
-    if default is not None and default not in names and place not in loading.values.missing:
-        loading.problems.add(place, not_among(f"there is no model {default!r}", default, names, "Models"))
+    default, known = loading.text(*place), list(dict.fromkeys(names.values()))
+    if default is not None and default not in known and place not in loading.values.missing:
+        loading.problems.add(place, not_among(f"there is no model {default!r}", default, known, "Models"))

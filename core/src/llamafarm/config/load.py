@@ -18,7 +18,7 @@ from llamafarm.config.interpolate import Interpolated, replaced
 from llamafarm.config.normalize import normalize
 from llamafarm.config.problems import KeyPath, Problems, in_one_line
 from llamafarm.config.secrets import hide, mask, mask_error
-from llamafarm.config.settings import Prompts, Runtime, Settings
+from llamafarm.config.settings import Prompts, Settings
 from llamafarm.config.words import unknown_key
 from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
 from llamafarm.paths import data_dir
@@ -62,12 +62,13 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
     for place, message in values.wrong.items():
         loading.problems.add(place, message)
     own = {key: value for key, value in values.data.items() if key in Settings.model_fields}
-    settings = loading.checked(Settings, own, ()) or Settings()
-    runtime = settings.runtime or Runtime()
+    settings = loading.checked(Settings, own, ())
+    if settings is None:  # the file is refused, but first the chain is checked too
+        settings = Settings.model_construct(handler=values.data.get("handler"))
     _check_names(("prompts",), "a prompt set", loading)
     _check_names(("runtime", "models"), "a model entry", loading)
     models = [build(fields, place, loading) for place, fields in loading.mappings("runtime", "models")]
-    check_default(runtime.default_model, loading)
+    check_default(loading)
     options = handlers.check_project(settings.handler, loading)
     sections = _sections(loading)
     _note_missing_elsewhere(loading)
@@ -77,7 +78,7 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
         namespace=settings.namespace or _default_namespace(path, environ),
         path=path,
         models=tuple(entry for entry in models if entry is not None),
-        default_model=runtime.default_model,
+        default_model=loading.text("runtime", "default_model"),
         prompts={prompts.name: _messages(prompts) for prompts in settings.prompts or ()},
         handler=chain(settings.handler),
         handler_options=options,
@@ -90,13 +91,13 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
 
 def _check_names(path: tuple[str, ...], what: str, loading: Loading) -> None:
     """Note names in the list at `path` that stand twice, or differ from the key that the user wrote them under."""
-    first: dict[Any, KeyPath] = {}
-    for place, fields in loading.mappings(*path):
-        name, own = fields.get("name"), (*place, "name")
+    first: dict[str, KeyPath] = {}
+    for place, name in loading.names(*path).items():
+        own = (*place, "name")
         *above, key = loading.problems.place(place).path
         if tuple(above) == path and isinstance(key, str) and key != name:
             loading.problems.add(own, f"says {name!r}, but its key is {key!r}; leave one out")
-        elif isinstance(name, str) and first.setdefault(name, own) != own:
+        elif first.setdefault(name, own) != own:
             line, _ = loading.problems.place(first[name]).mark
             loading.problems.add(own, f"{what} named {name!r} is already in line {line}")
 
@@ -145,8 +146,9 @@ def _unknown_section(key: str, loading: Loading) -> str:
 
 def _note_missing_elsewhere(loading: Loading) -> None:
     """A missing variable breaks the entry that uses it; anywhere else, or as a name, it is a problem of the file."""
+    entries = [path for path, _ in loading.mappings("runtime", "models")]
     for place, name in loading.values.missing.items():
-        if place[:2] != ("runtime", "models") or place[3:] in ((), ("name",)):
+        if place[:3] not in entries or place[3:] == ("name",):
             loading.problems.add(place, in_one_line(missing_variable(name)))
 
 
