@@ -31,7 +31,7 @@ class ModelLimits:
         config = weights.module.config.get_text_config()
         defaults = _generation_defaults(weights)
         return cls(
-            context_length=context_length(config),
+            context_length=token_limit(weights.module),
             vocabulary=int(weights.module.get_input_embeddings().weight.shape[0]),
             end_tokens=_ids(defaults.get("eos_token_id"), config.eos_token_id, weights.tokenizer.eos_token_id),
             defaults=defaults,
@@ -63,6 +63,18 @@ class ModelLimits:
                 param="max_tokens",
             )
         return max_tokens or limit - prompt
+
+
+def token_limit(module: Any) -> int | None:
+    """The tokens that a model can take.
+
+    Where positions are counted from behind that of the padding (RoBERTa, MPNet and their kin), the table of positions
+    has as many rows more.
+    """
+    for name, part in module.named_modules():
+        if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
+            return int(part.num_embeddings - part.padding_idx - 1)
+    return context_length(module.config.get_text_config())
 
 
 def context_length(config: Any) -> int | None:
