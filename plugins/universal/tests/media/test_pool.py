@@ -13,6 +13,7 @@ import samples
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.media import pool as pools
 from llamafarm_universal.media.decoder import Decoder
+from llamafarm_universal.media.jobs import PictureJob
 from llamafarm_universal.media.settings import MediaSettings
 
 
@@ -125,6 +126,24 @@ def test_a_decoder_is_replaced_after_so_many_files(own, decodes, monkeypatch):
     assert pids() == before
     assert decodes(decoder)
     assert new_worker(before) != first
+
+
+def test_a_decoder_that_is_not_needed_ends_and_comes_back(folder):
+    before = pids()
+    pool = pools.WorkerPool(1, 60, 2**31, idle=0.1)
+    source = folder.keep(samples.picture(), "image/png")
+
+    def decode() -> dict[str, int]:
+        into = folder.new_path()
+        return pool.do(PictureJob(str(folder.path_of(source)), str(into), "PNG", "RGB", 1000, 1, 1000))
+
+    try:
+        assert decode()["width"] == 4
+        psutil.wait_procs([worker for worker in workers() if worker.pid not in before], timeout=30)
+        assert pids() == before
+        assert decode()["width"] == 4
+    finally:
+        pool.close()
 
 
 def test_a_closed_decoder_decodes_nothing_and_what_is_under_way_fails(own, decodes):

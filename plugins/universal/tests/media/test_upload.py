@@ -200,6 +200,12 @@ def test_the_spool_has_limits_too(tmp_path, settings, status, code):
         assert site.http.post("/v1/images/edits", files={"file": bytes(MB // 2)}).status_code == 200
 
 
+def test_the_limits_of_an_operation_are_those_of_its_kind():
+    settings = MediaSettings(picture_bytes=MB)
+    assert FormLimits.of("picture", settings, files=16) == FormLimits(MB, "UNIVERSAL_RUNTIME_MAX_PICTURE_MB", 16)
+    assert FormLimits.of("sound", settings).file_bytes == 25 * MB
+
+
 def test_too_many_files_or_texts_are_refused(site):
     many = site.http.post("/v1/images/edits", files=[("image[]", b"x")] * 4)
     assert (many.status_code, error(many)["message"]) == (400, "The form holds more than 3 files.")

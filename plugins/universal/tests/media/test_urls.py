@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -108,6 +109,15 @@ async def test_nothing_is_fetched_unless_it_is_allowed(folder):
     assert "UNIVERSAL_RUNTIME_ALLOW_URLS=1" in failed.hint
 
 
+async def test_a_data_url_needs_no_permission_and_has_the_same_limit(folder):
+    closed = Fetcher(MediaSettings(picture_bytes=100))
+    url = f"data:image/gif;base64,{base64.b64encode(PNG).decode()}"
+    found = await closed.fetch(url, folder, "picture")
+    assert (found.data, found.media_type) == (PNG, "image/png")
+    failed = await refusal(closed.fetch("data:;base64," + "A" * 136, folder, "picture", param="image_url"))
+    assert failed.kind == "too_large"
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -117,7 +127,6 @@ async def test_nothing_is_fetched_unless_it_is_allowed(folder):
         "file:///etc/passwd",
         "ftp://site/cat.png",
         "gopher://site/",
-        "data:image/png;base64,AAAA",
         "http:///cat.png",
         "http://[::1/",
         "http://site:port/",

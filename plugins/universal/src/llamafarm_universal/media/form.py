@@ -10,7 +10,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.media.folder import BlobWriter, SpoolFolder
-from llamafarm_universal.media.formats import UNKNOWN_TYPE, format_of
+from llamafarm_universal.media.formats import UNKNOWN_TYPE, Kind, format_of
+from llamafarm_universal.media.settings import MediaSettings, variable_of
 from llamafarm_universal.messages import Blob
 
 
@@ -23,6 +24,11 @@ class FormLimits:
     files: int = 16
     texts: int = 100
     text_bytes: int = 2**20
+
+    @classmethod
+    def of(cls, kind: Kind, settings: MediaSettings, *, files: int = 1) -> FormLimits:
+        """Those of an operation that takes so many files of a kind."""
+        return cls(settings.file_bytes(kind), variable_of(kind), files)
 
     @property
     def body_bytes(self) -> int:

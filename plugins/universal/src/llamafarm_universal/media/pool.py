@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -15,6 +15,7 @@ from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.media.jobs import MAX_LINE_BYTES, Job, dump_job, read_answer
 from llamafarm_universal.media.settings import DECODE_SECONDS
 
+IDLE_SECONDS = 120.0
 MAX_JOBS = 200
 """A process is replaced after so many, for what its libraries may have kept."""
 _ENVIRON = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR",
@@ -26,12 +27,13 @@ log = logging.getLogger(__name__)
 class WorkerPool:
     """At most `size` processes, each with one job at a time. Thread-safe; calls block.
 
-    seconds: what a job may take. memory: bytes that a process may have, where the system limits them.
+    seconds: what a job may take. memory: bytes that a process may have, where the system limits them. idle: after how
+    many seconds without a job a process ends.
     """
 
-    def __init__(self, size: int, seconds: float, memory: int) -> None:
+    def __init__(self, size: int, seconds: float, memory: int, idle: float = IDLE_SECONDS) -> None:
         self._seconds = seconds
-        self._memory = memory
+        self._arguments = ("--memory", str(memory), "--idle", str(idle))
         self._turns = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
         self._workers: set[_Worker] = set()
@@ -82,7 +84,7 @@ class WorkerPool:
                 if worker.is_alive:
                     return worker
                 self._drop(worker)
-            worker = _Worker(self._memory)
+            worker = _Worker(self._arguments)
             self._workers.add(worker)
             return worker
 
@@ -101,10 +103,10 @@ class WorkerPool:
 class _Worker:
     """One process. is_fit: whether it may get another job."""
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, arguments: Sequence[str]) -> None:
         self.is_fit = True
         self._jobs = 0
-        command = [sys.executable, "-P", "-m", "llamafarm_universal.media.worker", "--memory", str(memory)]
+        command = [sys.executable, "-P", "-m", "llamafarm_universal.media.worker", *arguments]
         environ = {name: os.environ[name] for name in _ENVIRON if name in os.environ}
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, bufsize=0

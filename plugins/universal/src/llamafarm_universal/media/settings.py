@@ -11,6 +11,8 @@ from typing import Any
 from llamafarm import data_dir
 from llamafarm.errors import ConfigError
 
+from llamafarm_universal.media.formats import Kind
+
 SPOOL = "UNIVERSAL_RUNTIME_SPOOL"
 MAX_SOUND = "UNIVERSAL_RUNTIME_MAX_SOUND_MB"
 MAX_PICTURE = "UNIVERSAL_RUNTIME_MAX_PICTURE_MB"
@@ -59,6 +61,15 @@ class MediaSettings:
     allow_urls: bool = False
     url_seconds: float = 20.0
     redirects: int = 3
+
+    def file_bytes(self, kind: Kind) -> int:
+        """What one file may have."""
+        return self.picture_bytes if kind == "picture" else self.sound_bytes
+
+
+def variable_of(kind: Kind) -> str:
+    """With which the operator raises `file_bytes`."""
+    return MAX_PICTURE if kind == "picture" else MAX_SOUND
 
 
 def read_media_settings(environ: Mapping[str, str]) -> MediaSettings:

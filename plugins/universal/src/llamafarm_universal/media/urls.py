@@ -19,6 +19,7 @@ from yarl import URL
 
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.media.addresses import is_public
+from llamafarm_universal.media.data_url import decode_data_url, is_data_url
 from llamafarm_universal.media.folder import BlobWriter, SpoolFolder
 from llamafarm_universal.media.formats import Kind, format_of, names_of
 from llamafarm_universal.media.settings import ALLOW_URLS, MediaSettings
@@ -49,11 +50,13 @@ class Fetcher:
         self._resolver = _Resolver(lookup, admits)
 
     async def fetch(self, url: str, folder: SpoolFolder, kind: Kind, *, param: str | None = None) -> Blob:
-        """The picture or sound at `url`, of the type that it has by its content.
+        """The picture or sound at `url`, or in it if it is a data URL, of the type that it has by its content.
 
         Raises RequestFailed, naming `param`: where URLs are not allowed, or this one is none that is fetched; where it
         is not had in time, or too large; where it is nothing of that kind.
         """
+        if is_data_url(url):
+            return await in_thread(decode_data_url, url, folder, self._settings.file_bytes(kind), param=param)
         if not self._settings.allow_urls:
             hint = f"Send the file itself as a data URL, or have the operator of the server set {ALLOW_URLS}=1."
             raise refused("This server fetches no URLs.", param, hint=hint)
@@ -106,7 +109,7 @@ class _Fetch:
             raise refused(f"The URL cannot be fetched: it answers {answer.status}.")
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise refused("The URL cannot be fetched: its server compresses what was asked for as it is.")
-        limit = self.settings.picture_bytes if self.kind == "picture" else self.settings.sound_bytes
+        limit = self.settings.file_bytes(self.kind)
         if (answer.content_length or 0) > limit:
             raise _too_large(limit)
         with BlobWriter(self.folder) as writer:

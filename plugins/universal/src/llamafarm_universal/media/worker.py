@@ -1,7 +1,7 @@
 """`python -m llamafarm_universal.media.worker`: decodes one file after the other, as its standard input asks.
 
 It runs apart, since what it reads may be made to harm: with a limit of its own on memory, without the secrets of the
-environment, and killed where it does not answer. It ends when its input does.
+environment, and killed where it does not answer. It ends when its input does, or when nothing is asked for a while.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from typing import BinaryIO
 
 from llamafarm_universal.media.jobs import Job, PictureJob, Refused, dump_answer, read_job
@@ -21,14 +22,25 @@ from llamafarm_universal.media.sounds import decode_sound
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--memory", type=int, required=True)
-    memory = parser.parse_args().memory
+    parser.add_argument("--idle", type=float, required=True)
+    arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the runtime decides what it means
     logging.basicConfig(level=logging.WARNING)
     answers = _answers()
-    _limit(memory)
-    for line in sys.stdin.buffer:
-        answers.write(dump_answer(_done(read_job(line), memory)))
+    _limit(arguments.memory)
+    while line := _asked(arguments.idle):
+        answers.write(dump_answer(_done(read_job(line), arguments.memory)))
         answers.flush()
+
+
+def _asked(seconds: float) -> bytes:
+    """The next job. After so many seconds without one, the process ends, and with it what its libraries keep."""
+    idle = threading.Timer(seconds, os._exit, (0,))
+    idle.daemon = True
+    idle.start()
+    line = sys.stdin.buffer.readline()
+    idle.cancel()
+    return line
 
 
 def _answers() -> BinaryIO:
