@@ -73,7 +73,7 @@ PUBLIC = {
     ],
     "llamafarm.services": ["ProcessService", "ProcessSpec", "Service", "ServiceStatus", "token_of"],
     "llamafarm.web": [
-        "Endpoint",
+        "BodyEndpoint",
         "EventStream",
         "Guard",
         "Names",

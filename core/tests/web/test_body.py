@@ -10,7 +10,7 @@ import httpx
 import pytest
 from llamafarm.web.answers import json_answer
 from llamafarm.web.body import PARSE_IN_THREAD_BYTES, read_object
-from llamafarm.web.endpoint import Endpoint
+from llamafarm.web.endpoint import BodyEndpoint
 from llamafarm.wire.body import BodyError, parse_object
 from starlette.routing import Route
 
@@ -25,7 +25,7 @@ def echo(serve):
         return json_answer(sorted(body))
 
     return lambda **options: serve(
-        routes=(Route("/", Endpoint(keys, partial(read_object, **{"limit": 2**20, **options})), methods=["POST"]),)
+        routes=(Route("/", BodyEndpoint(keys, partial(read_object, **{"limit": 2**20, **options})), methods=["POST"]),)
     )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import httpx
 import pytest
 from llamafarm.web.answers import json_answer
-from llamafarm.web.endpoint import Endpoint
+from llamafarm.web.endpoint import BodyEndpoint
 from llamafarm.web.form import read_form
 from llamafarm.wire.upload import Upload
 from starlette.routing import Route
@@ -26,7 +26,7 @@ def echo(serve):
         return json_answer([[name, _shown(value)] for name, value in parts])
 
     return lambda **options: serve(
-        routes=(Route("/", Endpoint(shown, partial(read_form, **{"limit": 2**22, **options})), methods=["POST"]),)
+        routes=(Route("/", BodyEndpoint(shown, partial(read_form, **{"limit": 2**22, **options})), methods=["POST"]),)
     )
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from llamafarm.errors import UpstreamError
 from llamafarm.web.body import read_object
-from llamafarm.web.endpoint import Endpoint
+from llamafarm.web.endpoint import BodyEndpoint
 from llamafarm.web.passing import PassingAnswer
 from starlette.routing import Route
 
@@ -49,7 +49,7 @@ class Source:
         async def answer(_request, _body):
             return PassingAnswer(self.pieces(), self.media_type, close=self.aclose, headers=self.headers)
 
-        return Route("/", Endpoint(answer, partial(read_object, limit=1000)), methods=["POST"])
+        return Route("/", BodyEndpoint(answer, partial(read_object, limit=1000)), methods=["POST"])
 
 
 def test_bytes_media_type_and_headers_are_passed_on_and_the_source_is_closed(serve, until):

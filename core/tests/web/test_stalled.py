@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 from llamafarm.web.body import read_object
-from llamafarm.web.endpoint import Endpoint
+from llamafarm.web.endpoint import BodyEndpoint
 from llamafarm.web.stalled import Stalled
 from llamafarm.web.stream import EventStream
 from starlette.routing import Route
@@ -40,7 +40,7 @@ class Flood:
         async def answer(_request, _body):
             return EventStream(self.frames(), close=self.close, keep_alive=60)
 
-        return Route("/flood", Endpoint(answer, partial(read_object, limit=1000)), methods=["POST"])
+        return Route("/flood", BodyEndpoint(answer, partial(read_object, limit=1000)), methods=["POST"])
 
 
 @contextmanager

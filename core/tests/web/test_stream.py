@@ -11,7 +11,7 @@ import httpx
 import pytest
 from llamafarm.errors import UpstreamError
 from llamafarm.web.body import read_object
-from llamafarm.web.endpoint import Endpoint
+from llamafarm.web.endpoint import BodyEndpoint
 from llamafarm.web.stream import EventStream
 from llamafarm.wire import sse
 from llamafarm.wire.envelope import error_envelope
@@ -58,7 +58,7 @@ class Talk:
             close = self.aclose if body.get("async") else self.close
             return EventStream(self.frames(), close=close, **self.options)
 
-        return Route("/", Endpoint(answer, partial(read_object, limit=1000)), methods=["POST"])
+        return Route("/", BodyEndpoint(answer, partial(read_object, limit=1000)), methods=["POST"])
 
 
 def event(text: str) -> bytes:
@@ -169,7 +169,9 @@ def test_an_answer_that_is_not_ready_in_time_is_a_503(serve):
         begun.set()
         await asyncio.Event().wait()
 
-    client = serve(routes=(Route("/", Endpoint(answer, partial(read_object, limit=1000)), methods=["POST"]),), grace=1)
+    client = serve(
+        routes=(Route("/", BodyEndpoint(answer, partial(read_object, limit=1000)), methods=["POST"]),), grace=1
+    )
     found: list[httpx.Response] = []
     asking = threading.Thread(target=lambda: found.append(client.post("/", json={})))
     asking.start()

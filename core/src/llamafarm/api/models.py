@@ -20,7 +20,7 @@ from llamafarm.project import NO_PROJECT, Project
 from llamafarm.providers.base import Progress, ignore_progress
 from llamafarm.web.answers import json_answer
 from llamafarm.web.body import read_object
-from llamafarm.web.endpoint import Endpoint
+from llamafarm.web.endpoint import BodyEndpoint
 from llamafarm.web.guard import request_id_of
 from llamafarm.web.stream import EventStream
 
@@ -95,7 +95,7 @@ def _pull(settings: Settings, recent: Recent[Any]) -> ASGIApp:
         frames = with_first(await anext(events), events)
         return EventStream(frames, close=events.aclose, keep_alive=settings.limits.keep_alive)
 
-    return Endpoint(pull, partial(read_object, limit=PULL_BYTES))
+    return BodyEndpoint(pull, partial(read_object, limit=PULL_BYTES))
 
 
 def _check(body: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from llamafarm.providers.content import Content
 from llamafarm.providers.reply import Reply
 from llamafarm.web.answers import json_answer
 from llamafarm.web.body import read_object
-from llamafarm.web.endpoint import Endpoint
+from llamafarm.web.endpoint import BodyEndpoint
 from llamafarm.web.form import read_form
 from llamafarm.web.guard import request_id_of
 from llamafarm.web.passing import PassingAnswer
@@ -62,8 +62,8 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
 
     limit, hint = settings.limits.max_body_bytes, f"{MAX_BODY_BYTES} sets the limit of this server."
     if operation.is_form:
-        return Endpoint(answer_form, partial(read_form, limit=limit, limit_hint=hint))
-    return Endpoint(answer, partial(read_object, limit=limit, limit_hint=hint))
+        return BodyEndpoint(answer_form, partial(read_form, limit=limit, limit_hint=hint))
+    return BodyEndpoint(answer, partial(read_object, limit=limit, limit_hint=hint))
 
 
 def _passed(content: Content, keep_alive: float) -> Response:

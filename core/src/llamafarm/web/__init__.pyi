@@ -4,7 +4,7 @@ from llamafarm.web.answers import json_answer as json_answer
 from llamafarm.web.body import body_pieces as body_pieces
 from llamafarm.web.body import check_type as check_type
 from llamafarm.web.body import read_object as read_object
-from llamafarm.web.endpoint import Endpoint as Endpoint
+from llamafarm.web.endpoint import BodyEndpoint as BodyEndpoint
 from llamafarm.web.form import read_form as read_form
 from llamafarm.web.guard import Guard as Guard
 from llamafarm.web.guard import live_route as live_route

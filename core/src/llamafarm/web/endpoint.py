@@ -20,7 +20,7 @@ WATCHED_AFTER_SECONDS = 0.01
 """Work that is done sooner is not watched: watching costs a task, and such an answer is lost on nobody for long."""
 
 
-class Endpoint(Generic[Body]):
+class BodyEndpoint(Generic[Body]):
     """An ASGI application that gives `handler` the body and sends its answer, for as long as the client is there.
 
     read: reads the body, as `read_object` and `read_form` do once they are given the limit.

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-from llamafarm.web import Endpoint, Guard, Names, is_loopback_host, live_route, read_object
+from llamafarm.web import BodyEndpoint, Guard, Names, is_loopback_host, live_route, read_object
 from starlette.middleware import Middleware
 from starlette.routing import Route, Router
 
@@ -39,7 +39,7 @@ def create_app(runtime: Runtime) -> Guard:
 
 
 def _routes(limit: int) -> list[Route]:
-    takes_json = partial(Endpoint, read=partial(read_object, limit=limit, parse=parse_text))
+    takes_json = partial(BodyEndpoint, read=partial(read_object, limit=limit, parse=parse_text))
     return [
         Route("/health", health, methods=["GET"]),
         live_route(),

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from llamafarm.web import Endpoint, body_pieces, check_type, request_id_of
+from llamafarm.web import BodyEndpoint, body_pieces, check_type, request_id_of
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -48,7 +48,7 @@ class UploadEndpoint:
         try:
             async with spooled(self._spool, request_id_of(Request(scope))) as folder:
                 read = partial(read_upload, folder=folder, limits=self._limits)
-                await Endpoint(self._handler, read)(scope, receive, send)
+                await BodyEndpoint(self._handler, read)(scope, receive, send)
         except RequestFailed as error:
             raise failure(error.event("")) from None
 
