@@ -33,19 +33,11 @@ def test_a_loaded_model_answers_to_its_id(own):
 
 def test_a_model_with_settings_gets_a_handle_that_requests_name(own):
     handle = load(own, "echo/model", settings={"dtype": "bf16"}).json()["model"]
-    assert handle.startswith("echo/model@")
+    assert handle == "echo/model@dtype=bf16"
     assert handle != load(own, "echo/model", settings={"dtype": "fp16"}).json()["model"]
     assert handle == load(own, "echo/model", settings={"dtype": "bf16", "device": "auto"}).json()["model"]
     command = json.loads(own.chat("<show>", model=handle).json()["choices"][0]["message"]["content"])
     assert command["ref"]["settings"]["dtype"] == "bf16"
-
-
-def test_a_handle_that_is_not_known_says_so(shared):
-    response = shared.chat("a", model="echo/model@0123abcd")
-    assert response.status_code == 404
-    error = response.json()["error"]
-    assert (error["code"], error["param"]) == ("model_not_loaded", "model")
-    assert "POST /v1/models/load" in error["message"]
 
 
 def test_loading_streams_its_progress(shared):
@@ -68,27 +60,30 @@ def test_a_load_that_is_refused_is_a_status(shared, stream):
     assert load(shared, "refuse/model_not_found", stream=stream).status_code == 404
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_model_that_does_not_exist_is_not_listed_once_that_is_known(own, stream):
-    for settings in ({}, {"dtype": "bf16"}):
-        assert load(own, "refuse/model_not_found", settings=settings, stream=stream).status_code == 404
-    assert load(own, "refuse/out_of_memory", stream=stream).status_code == 503
-    listed = [model["id"] for model in own.http.get("/v1/models").json()["data"]]
-    assert [name for name in listed if name.startswith("refuse/")] == ["refuse/out_of_memory"]
-
-
-def test_models_are_listed_loaded_or_not(own):
+def test_models_are_listed_while_they_are_loaded(own):
     handle = load(own, "echo/model", settings={"dtype": "bf16"}).json()["model"]
     own.chat("a")
     own.http.post("/v1/models/unload", json={"model": handle})
+    load(own, "echo/model", settings={"dtype": "fp16"})
     listed = {model["id"]: model for model in own.http.get("/v1/models").json()["data"]}
+    assert set(listed) == {"echo/model", "echo/model@dtype=fp16"}
     assert listed["echo/model"]["loaded"]
     assert listed["echo/model"]["context_length"] == 128
-    assert not listed[handle]["loaded"]
-    assert listed[handle]["settings"]["dtype"] == "bf16"
+    assert listed["echo/model@dtype=fp16"]["settings"]["dtype"] == "fp16"
     assert {model.id for model in own.openai.models.list()} == set(listed)
     assert own.openai.models.retrieve("echo/model").id == "echo/model"
-    assert own.http.get("/v1/models/other/model").status_code == 404
+    assert own.openai.models.retrieve("echo/model@device=auto,dtype=fp16").id == "echo/model@dtype=fp16"
+    for unknown in (handle, "other/model", "no model", "/srv/model", "echo/model@dtype=odd"):
+        assert own.http.get(f"/v1/models/{unknown}").status_code == 404
+
+
+def test_models_of_the_operators_file_are_listed_loaded_or_not():
+    ref = ModelRef("echo/model", LoadSettings(dtype="bf16"))
+    with serving(Settings(operator=Operator(models={"echo/model": ref}))) as server:
+        for loaded in (False, True):
+            (row,) = server.http.get("/v1/models").json()["data"]
+            assert (row["id"], row["loaded"], row["settings"]["dtype"]) == ("echo/model", loaded, "bf16")
+            load(server, "echo/model")
 
 
 def test_unloading_what_is_not_loaded_is_an_error(own):
@@ -146,15 +141,19 @@ class TestPrivilegedSettings:
         assert load(shared, "echo/model", settings={"revision": "v1.0"}).status_code == 200
         assert load(shared, "package:some_package/model").status_code == 200
 
-    def test_with_the_token_they_are_taken_and_the_handle_is_enough_after(self):
+    @pytest.mark.parametrize(("model", "settings"), [
+        ("/srv/model", {"trust_remote_code": True}), ("/srv/model", {}), ("echo/model", {"trust_remote_code": True}),
+    ])  # fmt: skip
+    def test_with_the_token_they_are_taken_and_the_handle_is_enough_after(self, model, settings):
         with serving(Settings(operator=Operator(token="secret"))) as server:
-            wrong = load(server, "/srv/model", {"X-LF-Service-Token": "wrong"})
-            assert wrong.status_code == 403
-            right = {"X-LF-Service-Token": "secret"}
-            handle = load(server, "/srv/model", right, settings={"trust_remote_code": True}).json()["model"]
+            assert load(server, model, {"X-LF-Service-Token": "wrong"}, settings=settings).status_code == 403
+            handle = load(server, model, {"X-LF-Service-Token": "secret"}, settings=settings).json()["model"]
             assert server.chat("a", model=handle).status_code == 200
-            assert load(server, "/srv/model", right).json()["model"] == "/srv/model"
-            assert server.chat("a", model="/srv/model").status_code == 200
+            unsigned, _, signature = handle.rpartition("signed=")
+            assert len(signature) == 32
+            for forged in (unsigned[:-1], f"{unsigned}signed=", f"{unsigned}signed={signature[::-1]}"):
+                refused = server.chat("a", model=forged)
+                assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_loaded")
 
     def test_the_servers_own_file_gives_a_model_its_settings(self):
         settings = LoadSettings(trust_remote_code=True, revision="abc")

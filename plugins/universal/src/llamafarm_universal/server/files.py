@@ -68,7 +68,6 @@ async def remove(request: Request) -> Response:
     finally:
         ticket.close()
     assert isinstance(event, Removed)
-    runtime.handles.forget(name)
     return json_answer({"id": name, "object": "model", "deleted": True, "freed_bytes": event.freed_bytes})
 
 

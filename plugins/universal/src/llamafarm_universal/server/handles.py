@@ -1,62 +1,56 @@
-"""Handles: the names by which requests call a model together with its settings."""
+"""Handles: the names by which requests call a model together with its settings, `org/model@dtype=bf16,revision=main`.
+
+A handle says all there is to know, so that every server can answer, whichever gave it out. Where a model may be loaded
+only for those who show the service token, its handle is signed with that token: `/srv/model@signed=…`.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import re
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import fields
+from typing import Any
+from urllib.parse import quote, unquote
 
 from llamafarm.errors import LlamaFarmError, RequestError
-from llamafarm.wire import dump
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.errors import failure
+from llamafarm_universal.server.fields import record
 from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, checked_id, is_folder
+from llamafarm_universal.server.tables import SETTINGS
 
-MAX_HANDLES = 1000
-_WITH_SETTINGS = re.compile(r".+@[0-9a-f]{8}")
-
-
-def handle_of(ref: ModelRef) -> str:
-    """Return the model's id, with `@` and eight digits of its settings' hash where they are not the defaults."""
-    if ref.settings == LoadSettings():
-        return ref.id
-    return f"{ref.id}@{hashlib.sha256(dump(asdict(ref.settings))).hexdigest()[:8]}"
+DEFAULT = LoadSettings()
+OPTIONS = "options"
+SIGNATURE = "signed"
+_PAIRS = re.compile(r"[a-z][\w.]*=[^@=,]*(,[a-z][\w.]*=[^@=,]*)*")
+_settings = record(**SETTINGS)
 
 
 class Handles:
-    """The handles that this server has given out; after a restart it knows only those of its own file."""
+    """What this server's operator makes of the names of models."""
 
     def __init__(self, operator: Operator) -> None:
         self._operator = operator
-        self._known: OrderedDict[str, ModelRef] = OrderedDict()
-
-    def __iter__(self) -> Iterator[tuple[str, ModelRef]]:
-        """All handles that a request may name, those of the operator's file first."""
-        yield from self._operator.models.items()
-        yield from ((name, ref) for name, ref in self._known.items() if name not in self._operator.models)
 
     def name(self, ref: ModelRef) -> str:
-        """Return the shortest name of a model: its id where the operator's file gives it just these settings."""
-        return ref.id if self._operator.models.get(ref.id) == ref else handle_of(ref)
+        """Return the shortest name of a model: its id where it is loaded with no settings but the operator's."""
+        if self._operator.models.get(ref.id) == ref:
+            return ref.id
+        handle = handle_of(ref)
+        signature = None if self._operator.admits(ref) else self._operator.sign(handle)
+        if signature is None:
+            return handle
+        return f"{handle}{'@' if ref.settings == DEFAULT else ','}{SIGNATURE}={signature}"
 
-    def admit(self, model_id: str, settings: LoadSettings, *, trusted: bool) -> ModelRef:
-        """Return the model to load and remember its handle; without settings, those of the operator's file.
+    def allow(self, model_id: str, settings: LoadSettings, *, trusted: bool) -> ModelRef:
+        """Return the model to load; without settings it has those of the operator's file.
 
         trusted: the request shows the service token. Raises RequestError (403) for privileged settings without it.
         """
-        ref = self.allow(model_id, settings, trusted=trusted)
-        self._remember(self.name(ref), ref)
-        return ref
-
-    def allow(self, model_id: str, settings: LoadSettings, *, trusted: bool) -> ModelRef:
-        """Return the model as `admit` does, without giving it a handle."""
-        ref = ModelRef(_checked(model_id), settings)
-        if settings == LoadSettings():
-            ref = self._operator.models.get(ref.id, ref)
+        ref = self._ref(model_id, settings)
         if not trusted and not self._operator.admits(ref):
             raise _forbidden(ref)
         return ref
@@ -64,34 +58,67 @@ class Handles:
     def resolve(self, name: str, *, trusted: bool = False) -> ModelRef:
         """Return the model that a request names: a handle, or an id, which gets the safe defaults.
 
-        Raises RequestError: 404 `model_not_loaded` for handles and folders that are not known here, 400 for what can
-        be no model's name.
+        Raises RequestError: 404 `model_not_loaded` for a model that needs the token and whose handle is not signed with
+        it, 400 for what can be no model's name.
         """
-        known = self._operator.models.get(name) or self._known.get(name)
-        if known is not None:
-            return known
-        if _WITH_SETTINGS.fullmatch(name):
-            raise _not_loaded(f"No model {name[:200]!r} is loaded here; the server may have been started again.")
-        ref = ModelRef(_checked(name))
-        ref = self._operator.models.get(ref.id) or self._known.get(ref.id) or ref
-        if not trusted and not self._operator.admits(ref) and ref.id not in self._known:
-            raise _not_loaded(f"{name[:200]!r} is a local folder, and this server was not told to read it.", ref.id)
-        return ref
+        if name in self._operator.models:
+            return self._operator.models[name]
+        model_id, settings, signature = _parse(name)
+        ref = self._ref(model_id, settings)
+        if trusted or self._operator.admits(ref) or self._operator.signed(handle_of(ref), signature):
+            return ref
+        raise _not_loaded(name, ref)
 
-    def forget(self, model_id: str) -> None:
-        """Drop the handles of a model whose files were deleted; who loads it again is given them again."""
-        for name in [name for name, ref in self._known.items() if ref.id == model_id]:
-            del self._known[name]
+    def _ref(self, model_id: str, settings: LoadSettings) -> ModelRef:
+        ref = ModelRef(_checked(model_id), settings)
+        return self._operator.models.get(ref.id, ref) if settings == DEFAULT else ref
 
-    def drop(self, ref: ModelRef) -> None:
-        """Drop the handle of a model that turned out not to exist."""
-        self._known.pop(self.name(ref), None)
 
-    def _remember(self, name: str, ref: ModelRef) -> None:
-        self._known[name] = ref
-        self._known.move_to_end(name)
-        if len(self._known) > MAX_HANDLES:
-            self._known.popitem(last=False)
+def handle_of(ref: ModelRef) -> str:
+    """Return the model's id, with what its settings differ in from the defaults; nothing is signed."""
+    pairs = ",".join(f"{name}={quote(_written(value), safe='/:')}" for name, value in _changed(ref.settings))
+    return f"{ref.id}@{pairs}" if pairs else ref.id
+
+
+def _changed(settings: LoadSettings) -> Iterator[tuple[str, Any]]:
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name == OPTIONS:
+            yield from ((f"{OPTIONS}.{name}", option) for name, option in value)
+        elif value != field.default:
+            yield field.name, value
+
+
+def _parse(name: str) -> tuple[str, LoadSettings, str | None]:
+    """The id, the settings and the signature of a handle. Raises RequestError for settings that make no sense."""
+    model_id, at, pairs = name.rpartition("@")
+    if not at or not _PAIRS.fullmatch(pairs):
+        return name, DEFAULT, None
+    told: dict[str, Any] = {}
+    signature = None
+    for pair in pairs.split(","):
+        key, _, text = pair.partition("=")
+        family, dot, option = key.partition(".")
+        if key == SIGNATURE:
+            signature = text
+        elif dot:
+            told.setdefault(family, {})[option] = _read(unquote(text))
+        else:
+            told[key] = _read(unquote(text))
+    return model_id, LoadSettings(**_settings(told, "model")), signature
+
+
+def _written(value: str | float) -> str:
+    """A text as it is, unless it reads as something else; all else as JSON."""
+    return value if isinstance(value, str) and _read(value) == value else json.dumps(value)
+
+
+def _read(text: str) -> str | float:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, str | int | float) else text
 
 
 def _checked(model_id: str) -> str:
@@ -101,9 +128,15 @@ def _checked(model_id: str) -> str:
         raise failure(error.event("")) from None
 
 
-def _not_loaded(message: str, folder: str | None = None) -> LlamaFarmError:
-    hint = "Load it with POST /v1/models/load" + (f", or name it in the file of {CONFIG_VARIABLE}." if folder else ".")
-    return RequestError(message, hint=hint, status=404, code="model_not_loaded", param="model")
+def _not_loaded(name: str, ref: ModelRef) -> LlamaFarmError:
+    cause = "is a local folder" if is_folder(ref.id) else "needs trust_remote_code"
+    return RequestError(
+        f"{name[:200]!r} {cause}, and this server was not told to load it.",
+        hint=f"Load it with POST /v1/models/load, or name it in the file of {CONFIG_VARIABLE}.",
+        status=404,
+        code="model_not_loaded",
+        param="model",
+    )
 
 
 def _forbidden(ref: ModelRef) -> LlamaFarmError:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Any
 
-from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError
+from llamafarm.errors import LlamaFarmError, RequestError
 from llamafarm.web import EventStream, json_answer, request_id_of
 from llamafarm.wire import error_envelope, sse
 from starlette.requests import Request
@@ -31,7 +31,6 @@ from llamafarm_universal.messages import (
 )
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.fields import parse
-from llamafarm_universal.server.operator import checked_id, is_folder
 from llamafarm_universal.server.runtime import Runtime, Ticket
 from llamafarm_universal.server.tables import LOAD, UNLOAD
 
@@ -46,11 +45,12 @@ async def list_models(request: Request) -> Response:
 
 
 async def get_model(request: Request) -> Response:
-    """A model that is loaded or has a handle; else one whose files are here, which is neither."""
-    name = request.path_params["name"]
-    row = _known(runtime_of(request)).get(name) or _unloaded(name)
-    facts = await asyncio.to_thread(disk_facts, row["model"]) if row else NOTHING
-    if row is None or ("settings" not in row and facts == NOTHING):
+    """A model that is loaded, that the operator's file names, or whose files are here."""
+    runtime, name = runtime_of(request), request.path_params["name"]
+    ref = _named(runtime, name, trusted=is_trusted(request))
+    row = _known(runtime).get(runtime.handles.name(ref)) if ref else None
+    facts = await asyncio.to_thread(disk_facts, ref.id) if ref else NOTHING
+    if ref is None or (row is None and facts == NOTHING):
         raise RequestError(
             f"No model {name[:200]!r} is loaded here.",
             hint="Load it with POST /v1/models/load, or just name it in a request.",
@@ -58,21 +58,21 @@ async def get_model(request: Request) -> Response:
             code="model_not_loaded",
             param="model",
         )
-    return json_answer({**row, **facts})
+    return json_answer({**(row or _row(runtime, ref)), **facts})
 
 
 async def load(request: Request, body: dict[str, Any]) -> Response:
     parsed = parse(body, LOAD)
     runtime = runtime_of(request)
     settings = LoadSettings(**parsed.get("settings", {}))
-    ref = runtime.handles.admit(parsed.values["id"], settings, trusted=is_trusted(request))
+    ref = runtime.handles.allow(parsed.values["id"], settings, trusted=is_trusted(request))
     ticket = await runtime.submit((Load(request_id_of(request), ref),), slots=1)
     if not parsed.get("stream"):
         try:
-            return json_answer(_loaded(runtime, await _until_loaded(runtime, ticket, ref)))
+            return json_answer(_loaded(runtime, await _until_loaded(ticket)))
         finally:
             ticket.close()
-    return await _stream(runtime, ticket, ref)
+    return await _stream(runtime, ticket)
 
 
 async def unload(request: Request, body: dict[str, Any]) -> Response:
@@ -87,42 +87,33 @@ async def unload(request: Request, body: dict[str, Any]) -> Response:
     return json_answer({"model": name, "unloaded": True})
 
 
-async def _next(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> Answer:
-    """What comes next of a load; a model that does not exist keeps no handle."""
-    try:
-        return await ticket.events.next()
-    except ModelNotFound:
-        runtime.handles.drop(ref)
-        raise
-
-
-async def _until_loaded(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> LoadedModel:
+async def _until_loaded(ticket: Ticket) -> LoadedModel:
     while True:
-        event = await _next(runtime, ticket, ref)
+        event = await ticket.events.next()
         if isinstance(event, Loaded):
             return event.model
 
 
-async def _stream(runtime: Runtime, ticket: Ticket, ref: ModelRef) -> EventStream:
+async def _stream(runtime: Runtime, ticket: Ticket) -> EventStream:
     """A stream from the first thing that the host says: what it refuses at once is a status."""
     try:
-        first = await _next(runtime, ticket, ref)
+        first = await ticket.events.next()
     except BaseException:
         ticket.close()
         raise
     return EventStream(
-        _frames(runtime, ticket, ref, first),
+        _frames(runtime, ticket, first),
         close=ticket.close,
         keep_alive=runtime.settings.keep_alive_seconds,
         error_frame=error_frame,
     )
 
 
-async def _frames(runtime: Runtime, ticket: Ticket, ref: ModelRef, event: Answer) -> AsyncGenerator[bytes, None]:
+async def _frames(runtime: Runtime, ticket: Ticket, event: Answer) -> AsyncGenerator[bytes, None]:
     while not isinstance(event, Loaded):
         if isinstance(event, LoadProgress):
             yield progress_frame(event)
-        event = await _next(runtime, ticket, ref)
+        event = await ticket.events.next()
     yield sse.encode(_loaded(runtime, event.model), event="loaded")
 
 
@@ -156,20 +147,19 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
 
 
 def _known(runtime: Runtime) -> dict[str, dict[str, Any]]:
-    """What is loaded, then what has a handle, by name."""
-    loaded = {runtime.handles.name(model.ref): model for model in runtime.supervisor.loaded}
-    listed = {name: {**_row(name, model.ref), "loaded": True, **_facts(model)} for name, model in loaded.items()}
-    waiting = {name: {**_row(name, ref), "loaded": False} for name, ref in runtime.handles if name not in loaded}
-    return listed | waiting
+    """What is loaded, and what the operator's file names, by name."""
+    loaded = {
+        model.ref: {**_row(runtime, model.ref), **_facts(model), "loaded": True} for model in runtime.supervisor.loaded
+    }
+    named = {ref: _row(runtime, ref) for ref in runtime.settings.operator.models.values()}
+    return {row["id"]: row for row in (named | loaded).values()}
 
 
-def _unloaded(name: str) -> dict[str, Any] | None:
-    """A model that has no handle; None for folders, which are read only for those who may, and for what is no id."""
-    if is_folder(name):
-        return None
+def _named(runtime: Runtime, name: str, *, trusted: bool) -> ModelRef | None:
+    """The model of a name; None for what is no name, and for what this server may not load."""
     try:
-        return {**_entry(checked_id(name), name), "loaded": False}
-    except RequestFailed:
+        return runtime.handles.resolve(name, trusted=trusted)
+    except LlamaFarmError:
         return None
 
 
@@ -182,17 +172,15 @@ def disk_facts(model: str) -> dict[str, Any]:
     return {"downloaded": found.complete, "size_bytes": found.size_bytes} if found else NOTHING
 
 
-def _row(name: str, ref: ModelRef) -> dict[str, Any]:
-    return {**_entry(name, ref.id), "settings": asdict(ref.settings)}
-
-
-def _entry(name: str, model: str) -> dict[str, Any]:
-    owner, _, rest = model.partition("/")
+def _row(runtime: Runtime, ref: ModelRef) -> dict[str, Any]:
+    owner, _, rest = ref.id.partition("/")
     is_hub_id = bool(rest and owner) and ":" not in owner
     return {
-        "id": name,
+        "id": runtime.handles.name(ref),
         "object": "model",
         "created": STARTED,
         "owned_by": owner if is_hub_id else "local",
-        "model": model,
+        "model": ref.id,
+        "settings": asdict(ref.settings),
+        "loaded": False,
     }

@@ -19,6 +19,7 @@ from llamafarm_universal.server.tables import SETTINGS
 
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 CONFIG_VARIABLE = "UNIVERSAL_RUNTIME_CONFIG"
+SIGNATURE_DIGITS = 32
 MODEL: Table = {
     "id": Done(text, required=True),
     "keep": Done(boolean),
@@ -42,6 +43,17 @@ class Operator:
         if self.token is None or shown is None:
             return False
         return hmac.compare_digest(self.token.encode(), shown.encode("latin-1"))  # as HTTP carries header bytes
+
+    def sign(self, text: str) -> str | None:
+        """What shows that LlamaFarm has asked for this text; None where it has given this server no token."""
+        if self.token is None:
+            return None
+        return hmac.new(self.token.encode(), text.encode(), "sha256").hexdigest()[:SIGNATURE_DIGITS]
+
+    def signed(self, text: str, signature: str | None) -> bool:
+        """Whether a text was signed with this server's token."""
+        own = self.sign(text)
+        return own is not None and hmac.compare_digest(own.encode(), (signature or "").encode())
 
     def admits(self, ref: ModelRef) -> bool:
         """Whether a request without the token may load this model.

@@ -1,0 +1,100 @@
+"""Handles say all there is to know, so that any server can answer to one that another gave out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from llamafarm.errors import LlamaFarmError
+from llamafarm_universal.messages import LoadSettings, ModelRef
+from llamafarm_universal.server.handles import Handles, handle_of
+from llamafarm_universal.server.operator import Operator
+from llamafarm_universal.server.settings import Settings
+from runtime_servers import serving
+
+HERE = Handles(Operator(token="secret"))
+REPLICA = Handles(Operator(token="secret"))
+STRANGER = Handles(Operator(token="another"))
+OPEN = Handles(Operator())
+
+
+@pytest.mark.parametrize(("model", "settings", "handle"), [
+    ("org/model", {}, "org/model"),
+    ("org/model", {"dtype": "bf16", "device": "cpu"}, "org/model@device=cpu,dtype=bf16"),
+    ("org/model", {"revision": "refs/pr/1"}, "org/model@revision=refs/pr/1"),
+    ("org/model", {"revision": "a@b,c=d e"}, "org/model@revision=a%40b%2Cc%3Dd%20e"),
+    ("org/model", {"revision": "12"}, "org/model@revision=%2212%22"),
+    ("org/model", {"revision": "true"}, "org/model@revision=%22true%22"),
+    ("org/model", {"revision": "ü"}, "org/model@revision=%C3%BC"),
+    ("package:some_package/model", {"model_type": "text"}, "package:some_package/model@model_type=text"),
+])  # fmt: skip
+def test_a_handle_can_be_read_and_any_server_knows_what_it_means(model, settings, handle):
+    ref = ModelRef(model, LoadSettings(**settings))
+    assert HERE.name(ref) == handle
+    for server in (HERE, STRANGER, OPEN):
+        assert server.resolve(handle) == ref
+
+
+@pytest.mark.parametrize(("model", "settings", "handle"), [
+    ("/srv/a@b", {}, "/srv/a@b@signed="),
+    ("/srv/model", {"dtype": "bf16"}, "/srv/model@dtype=bf16,signed="),
+    ("org/model", {"trust_remote_code": True}, "org/model@trust_remote_code=true,signed="),
+])  # fmt: skip
+def test_what_only_llamafarm_may_load_is_signed(model, settings, handle):
+    ref = ModelRef(model, LoadSettings(**settings))
+    name = HERE.name(ref)
+    assert name.startswith(handle)
+    assert REPLICA.resolve(name) == ref
+    for server in (STRANGER, OPEN):
+        with pytest.raises(LlamaFarmError, match="was not told to load it") as caught:
+            server.resolve(name)
+        assert (caught.value.status, caught.value.code) == (404, "model_not_loaded")
+        assert server.resolve(name, trusted=True) == ref
+
+
+def test_a_signature_holds_for_its_model_and_settings_alone():
+    name = HERE.name(ModelRef("/srv/model", LoadSettings(revision="a")))
+    for other in (name.replace("model", "other"), name.replace("=a,", "=b,"), name.replace("revision=a,", "")):
+        with pytest.raises(LlamaFarmError, match="was not told to load it"):
+            HERE.resolve(other)
+    assert HERE.resolve(name.replace("revision=a,", "revision=a,device=auto,")).settings.revision == "a"
+
+
+def test_what_the_operators_file_admits_needs_no_signature():
+    own = ModelRef("org/model", LoadSettings(trust_remote_code=True, revision="abc"))
+    here = Handles(Operator(token="secret", models={"org/model": own}))
+    other = ModelRef("org/model", LoadSettings(trust_remote_code=True, revision="abc", dtype="bf16"))
+    assert here.name(own) == "org/model"
+    assert here.name(other) == "org/model@dtype=bf16,trust_remote_code=true,revision=abc"
+    assert here.resolve("org/model") == own
+    assert here.resolve(here.name(other)) == other
+
+
+def test_no_two_settings_share_a_handle():
+    options = [(), (("a", 1),), (("a", "1"),), (("a", True),), (("a", "true"),), (("a", 1.5),), (("a", 1), ("b", 2))]
+    names = {handle_of(ModelRef("org/model", LoadSettings(options=each))) for each in options}
+    assert len(names) == len(options)
+    assert "org/model@options.a=1,options.b=2" in names
+
+
+@pytest.mark.parametrize(("name", "param"), [
+    ("org/model@dtype=odd", "model.dtype"), ("org/model@dtyp=bf16", "model.dtyp"), ("org/model@dtype=1", "model.dtype"),
+    ("org/model@trust_remote_code=yes", "model.trust_remote_code"), ("org/model@0123abcd", "model"),
+    ("org/model@options.x=1,options.y=[[[[", "model.options"), ("@dtype=bf16", "model"), ("", "model"),
+    ("org/model@dtype.x=1", "model.dtype"), ("org/model@dtype=" + "[" * 100_000, "model.dtype"),
+])  # fmt: skip
+def test_a_name_that_makes_no_sense_says_why(name, param):
+    with pytest.raises(LlamaFarmError) as caught:
+        OPEN.resolve(name)
+    assert (caught.value.status, caught.value.param) == (400, param)
+
+
+def test_a_restarted_server_and_a_replica_answer_to_a_handle():
+    settings = Settings(operator=Operator(token="secret"))
+    ask = {"id": "/srv/model", "settings": {"dtype": "bf16"}}
+    with serving(settings) as first:
+        loaded = first.http.post("/v1/models/load", json=ask, headers={"X-LF-Service-Token": "secret"}).json()
+    with serving(settings) as second:
+        answer = second.chat("<show>", model=loaded["model"]).json()
+    ref = json.loads(answer["choices"][0]["message"]["content"])["ref"]
+    assert (ref["id"], ref["settings"]["dtype"]) == ("/srv/model", "bf16")
