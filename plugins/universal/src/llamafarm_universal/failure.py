@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from llamafarm_universal.messages import Failed, FailureKind
 
 log = logging.getLogger(__name__)
+
+_ROOT = r"(?:[A-Za-z]:)?[/\\]"
+_PATH = re.compile(
+    # in quotes it may have spaces; else it begins where no word, address or relative path goes on
+    rf"""(?<=['"`]){_ROOT}(?:[^'"`\n]*[/\\])?(?P<quoted>[^'"`/\\\n]*)(?=['"`])"""
+    rf"""|(?<![\w./:~-]){_ROOT}(?:[^\s'"`/\\]+[/\\])+(?P<bare>[^\s'"`/\\]*)"""
+)
 
 
 class RequestFailed(Exception):
@@ -42,7 +50,12 @@ def explained(error: BaseException, doing: str) -> RequestFailed:
             hint="Use a shorter prompt, fewer requests at once, a smaller model, or dtype fp16 or bf16.",
         )
     log.error("Unexpected error while %s", doing, exc_info=error)
-    return RequestFailed("internal", f"Unexpected {type(error).__name__} while {doing}: {error}")
+    return RequestFailed("internal", f"Unexpected {type(error).__name__} while {doing}: {without_paths(str(error))}")
+
+
+def without_paths(text: str) -> str:
+    """What a library says, for clients: of paths of this machine the last part alone. The log has them whole."""
+    return _PATH.sub(lambda path: path["quoted"] or path["bare"] or "", text)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -88,5 +88,5 @@ def refuse_pickle(model: str, folder: Path) -> None:
     if has_safetensors:
         return
     raise RequestFailed(
-        "model_not_found", f"`{model}` has no safetensors weights.", hint=f"Expected *.safetensors in {folder}."
+        "model_not_found", f"`{model}` has no safetensors weights.", hint="`save_pretrained` writes them."
     )

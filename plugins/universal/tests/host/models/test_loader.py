@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.host.models.loader import load_failure, make_plan
+from llamafarm_universal.host.models.loader import load_failure, load_weights, make_plan
 from llamafarm_universal.host.models.safetensors import count_parameters
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import LoadSettings, ModelRef
@@ -102,4 +102,26 @@ def test_who_may_delete_what_is_damaged_depends_on_whose_files_they_are(llama_fo
     fetched = replace(own, ref=ModelRef("org/model", LoadSettings()))
     hints = [load_failure(made, ValueError("odd")).hint or "" for made in (own, fetched)]
     assert ["delete" in hint for hint in hints] == [False, True]
-    assert all(str(llama_folder) in hint for hint in hints)
+
+
+def test_a_client_reads_the_names_of_files_and_the_log_has_where_they_lie(
+    llama_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetched = replace(plan(llama_folder), ref=ModelRef("org/model", LoadSettings()))
+    failure = load_failure(fetched, OSError(f"Error no file named model.bin found in directory {llama_folder}/x."))
+    assert str(llama_folder.parent) not in f"{failure.message} {failure.hint}"
+    assert "`org/model`" in failure.message
+    assert "model.bin" in failure.message
+    assert str(llama_folder) in caplog.text
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json", "tokenizer_config.json"])
+def test_damaged_files_are_told_without_their_folder(copy_of: Callable[..., Path], file: str) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder = copy_of()
+    (folder / file).write_bytes(b"{damaged")
+    with pytest.raises(RequestFailed) as caught:
+        load_weights(replace(plan(folder), ref=ModelRef("org/model")), AutoModelForCausalLM)
+    message = f"{caught.value.message} {caught.value.hint}"
+    assert str(folder.parent) not in message.replace(f"`{folder}`", "")  # the client named that one itself

@@ -7,6 +7,7 @@ the hub library's default.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from typing import Any
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages.plan import CONFIG_FILES
 from llamafarm_universal.safety import under
+
+log = logging.getLogger(__name__)
 
 PARTIAL = ".llamafarm-partial"
 """How the name of a file ends that has come in part; what is before it is the name of the whole file."""
@@ -94,8 +97,11 @@ def delete(model: str, environ: Mapping[str, str] = os.environ) -> int:
         if folder.exists():  # what belongs to no revision
             shutil.rmtree(folder)
     except OSError as error:
+        log.error("%s could not be deleted whole", folder, exc_info=error)
         raise RequestFailed(
-            "internal", f"`{model}` could not be deleted whole: {error}.", hint=f"Delete {folder} yourself."
+            "internal",
+            f"`{model}` could not be deleted whole: {error.strerror}.",
+            hint=f"The runtime's log says where it lies: delete `{folder.name}` there by hand.",
         ) from error
     shutil.rmtree(lock_folder_of(model, environ), ignore_errors=True)
     return size

@@ -8,6 +8,7 @@ new `revision` or once the copy is deleted.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -16,10 +17,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed, without_paths
 from llamafarm_universal.host.models.cache import cache_folder, copy_of, folder_of, lock_folder_of
 from llamafarm_universal.host.models.resume import MAX_BYTES, LargeFile, connection_errors, fetch
 from llamafarm_universal.host.models.safetensors import SAFETENSORS
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,9 @@ def _explained(error: Exception, model: str, revision: str | None) -> RequestFai
             f"The disk is full: `{model}` could not be downloaded whole.",
             hint="Make room (`lf models rm` deletes a model) and ask again: what has come is kept.",
         )
-    return RequestFailed("load_failed", f"`{model}` could not be downloaded: {type(error).__name__}: {error}")
+    log.error("`%s` could not be downloaded", model, exc_info=error)
+    cause = without_paths(str(error))
+    return RequestFailed("load_failed", f"`{model}` could not be downloaded: {type(error).__name__}: {cause}")
 
 
 def _not_found(message: str, hint: str) -> RequestFailed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from llamafarm_universal.catalogue import choose, tasks
 from llamafarm_universal.device import choose_device, choose_dtype, torch_dtype
-from llamafarm_universal.failure import RequestFailed, is_out_of_memory
+from llamafarm_universal.failure import RequestFailed, is_out_of_memory, without_paths
 from llamafarm_universal.host.models.safetensors import count_parameters
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import ModelRef
@@ -18,6 +19,8 @@ from llamafarm_universal.messages.plan import CONFIG_FILES, Candidate, LoadPlan
 from llamafarm_universal.remote_code import refuse_remote_code
 from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.task import named_task, task_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -49,7 +52,7 @@ def make_plan(ref: ModelRef, folder: Path, options: HostOptions) -> LoadPlan:
 
 def _candidate(ref: ModelRef, folder: Path, options: HostOptions) -> Candidate:
     settings = ref.settings
-    config = read_config(folder)
+    config = read_config(folder, ref.id)
     refuse_remote_code(ref.id, folder, trusted=settings.trust_remote_code)
     task = named_task(settings.model_type, tasks()) if settings.model_type else task_of(folder, config)
     parameters = count_parameters(folder)
@@ -82,21 +85,22 @@ def load_failure(plan: LoadPlan, error: Exception) -> RequestFailed:
             f"`{plan.ref.id}` needs about {readable(plan.memory_bytes)} and does not fit in memory.",
             hint="Use a smaller model, dtype fp16 or bf16, or device cpu.",
         )
+    log.error("`%s` could not be loaded from %s", plan.ref.id, plan.folder, exc_info=error)
     return RequestFailed(
         "load_failed",
-        f"`{plan.ref.id}` could not be loaded: {type(error).__name__}: {error}",
-        hint=f"Its files are in {plan.folder}{_remedy(plan)}",
+        f"`{plan.ref.id}` could not be loaded: {type(error).__name__}: {without_paths(str(error))}",
+        hint=_remedy(plan),
     )
 
 
 def _remedy(plan: LoadPlan) -> str:
     """What helps where the files are damaged: a copy of a hub's can be fetched again, the user's own folder cannot."""
     if isinstance(parse_model_id(plan.ref.id), HubId):
-        return "; delete that copy to have it fetched again if it is damaged."
-    return ": are they whole, and saved by `save_pretrained` or the like?"
+        return "If its files are damaged, delete them (`lf models rm`) to have them fetched again."
+    return "Are its files whole, and saved by `save_pretrained` or the like?"
 
 
-def read_config(folder: Path) -> Mapping[str, Any]:
+def read_config(folder: Path, model: str) -> Mapping[str, Any]:
     """config.json, or model_index.json of a diffusers pipeline. Raises RequestFailed."""
     for name in CONFIG_FILES:
         path = folder / name
@@ -105,13 +109,13 @@ def read_config(folder: Path) -> Mapping[str, Any]:
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise RequestFailed("load_failed", f"{path} is not JSON: {error}") from error
+            raise RequestFailed("load_failed", f"`{model}` has a {name} that is not JSON: {error}") from error
         if isinstance(config, dict):
             return config
         if name == "modules.json":  # a list; the configuration lies in the folder of its first module
             return {}
-        raise RequestFailed("load_failed", f"{path} holds no JSON object.")
-    raise RequestFailed("model_not_found", f"{folder} holds no model: it has no config.json.")
+        raise RequestFailed("load_failed", f"`{model}` has a {name} that holds no JSON object.")
+    raise RequestFailed("model_not_found", f"`{model}` holds no model: it has no config.json.")
 
 
 def readable(count: float) -> str:

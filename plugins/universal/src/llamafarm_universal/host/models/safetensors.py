@@ -37,9 +37,9 @@ def _count(path: Path) -> int:
     with path.open("rb") as file:
         size = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))[0]
         if not 0 < size <= _MAX_HEADER:
-            raise RequestFailed("load_failed", f"{path} is not a safetensors file.")
+            raise RequestFailed("load_failed", f"{path.name} is not a safetensors file.")
         try:
             header = json.loads(file.read(size))
         except ValueError as error:
-            raise RequestFailed("load_failed", f"{path} is damaged: its header is not JSON.") from error
+            raise RequestFailed("load_failed", f"{path.name} is damaged: its header is not JSON.") from error
     return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
