@@ -6,6 +6,7 @@ import asyncio
 import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -82,9 +83,9 @@ class HandlerTurns(HandlerCase):
         """The request, its messages, the fields and the project belong to others as well."""
         model = bench.model()
         turn = bench.turn(model)
-        before = copy.deepcopy(turn.request), copy.deepcopy(turn.fields), copy.deepcopy(turn.project)
+        before = copy.deepcopy(turn.request), copy.deepcopy(turn.fields), asdict(turn.project)
         await bench.said(model, "frames", turn=turn)
-        assert (turn.request, turn.fields, turn.project) == before
+        assert (turn.request, turn.fields, asdict(turn.project)) == before
 
     async def test_what_it_asks_keeps_the_request_id_and_the_deadline(self, bench: Bench) -> None:
         """Whatever it asks in between belongs to the same request, and the caller waits no longer for it."""
