@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llamafarm.wire import body
 from llamafarm.wire.body import BodyError, dump, parse_object
+
+
+@pytest.fixture(scope="module", autouse=True, params=[body.LARGE, 0], ids=["as a small text", "as a large text"])
+def decoder(request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(body, "LARGE", request.param)
+        yield
+
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -75,3 +88,51 @@ def test_texts_go_out_as_utf_8_and_nan_never_does():
     assert dump({"a": "ü"}) == '{"a":"ü"}'.encode()
     with pytest.raises(ValueError):
         dump(float("nan"))
+
+
+@pytest.mark.parametrize(
+    "numbers", ["1", "1,2", "1 ,\n-2,\t0", "-0", "1,2.5,3", "1,[2,3],4", "1,null,[]", "", "12345678901234567890,1"]
+)
+def test_numbers_are_read_as_every_reader_does(numbers):
+    text = f'{{"a": [{numbers}], "b": [[{numbers}], [ ]]}}'
+    assert parse_object(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "numbers", ["1,", "1,,2", "01,2", "1 2", "1,+2", "1,2,]", "1,2", "1,2,", ",1", "1,٢,3", "1,\u00a02,3"]
+)
+def test_numbers_that_are_wrong_are_refused_with_the_reason(numbers):
+    text = f'{{"a": [{numbers}' + ("]}" if numbers not in ("1,2", "1,2,") else "")
+    with pytest.raises(json.JSONDecodeError) as other:
+        json.loads(text)
+    with pytest.raises(BodyError) as caught:
+        parse_object(text)
+    assert f"line {other.value.lineno}, column {other.value.colno}" in str(caught.value)
+
+
+def test_a_million_numbers_are_read():
+    assert parse_object(f'{{"a": {json.dumps(list(range(1_000_000)))}}}') == {"a": list(range(1_000_000))}
+
+
+def turns_of_another_thread(text):
+    """How often another thread has its turn while `text` is read."""
+    turns, ended = 0, threading.Event()
+    reading = threading.Thread(target=lambda: (parse_object(text), ended.set()))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        reading.start()
+        while not ended.is_set():
+            turns += 1
+    finally:
+        sys.setswitchinterval(interval)
+        reading.join()
+    return turns
+
+
+def test_other_threads_run_while_a_large_text_is_read(monkeypatch):
+    text = f'{{"a": [{"1," * 200_000}1]}}'
+    monkeypatch.setattr(body, "LARGE", len(text) + 1)
+    at_once = turns_of_another_thread(text)
+    monkeypatch.setattr(body, "LARGE", len(text))
+    assert turns_of_another_thread(text) > 5 * at_once

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import json.decoder
+import json.scanner
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -12,6 +15,8 @@ class BodyError(ValueError):
     """The text is not the JSON object that was asked for; the message says why."""
 
 
+LARGE = 64 * 1024
+"""Texts of so many characters are read patiently, since that is done beside an event loop."""
 MAX_DEPTH = 200
 """How deeply objects and lists may lie in one another; more is never meant, and who writes it again would stumble."""
 TOO_DEEP = f"The body is nested too deeply: more than {MAX_DEPTH} objects and lists in one another."
@@ -23,9 +28,8 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
     Raises BodyError where it is not UTF-8, not JSON, not an object, nested too deeply, or says a key twice.
     """
     try:
-        value = _DECODER.decode(
-            text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
-        )
+        characters = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+        value = (_DECODER if len(characters) < LARGE else _PATIENT_DECODER).decode(characters)
     except UnicodeDecodeError as error:
         raise BodyError(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
     except json.JSONDecodeError as error:
@@ -83,7 +87,35 @@ def _finite(text: str) -> float:
     return value
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+class _PatientDecoder(json.JSONDecoder):
+    """Lets other threads run while it reads, which the decoder in C does not: millions of numbers take it a second.
+
+    It is the one in Python of the standard library, except that numbers in a row are read some thousand at a time.
+    """
+
+    def __init__(self, **hooks: Any) -> None:
+        super().__init__(**hooks)
+        self.parse_array = _read_array
+        self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined]
+
+
+_NUMBERS = re.compile(r"(?:-?(?:0|[1-9][0-9]{0,17})[ \t\r\n]*,[ \t\r\n]*){1,4096}(?![ \t\r\n\]])")
+"""Whole numbers, each with the comma after it; a comma before the end of the list is left to whoever reports it."""
+
+
+def _read_array(place: tuple[str, int], *arguments: Any) -> tuple[list[Any], int]:
+    text, at = place
+    numbers: list[Any] = []
+    while run := _NUMBERS.match(text, at):
+        numbers += json.loads(f"[{run[0].rstrip()[:-1]}]")
+        at = run.end()
+    rest, end = json.decoder.JSONArray((text, at), *arguments)  # type: ignore[attr-defined]
+    return numbers + rest, end
+
+
+_HOOKS: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _refuse_constant, "parse_float": _finite}
+_DECODER = json.JSONDecoder(**_HOOKS)
+_PATIENT_DECODER = _PatientDecoder(**_HOOKS)
 
 
 def _kind(value: Any) -> str:
