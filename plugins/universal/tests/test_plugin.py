@@ -152,7 +152,8 @@ def test_a_model_of_another_runtime_gets_a_pointer(model, pointer):
 def test_a_model_type_that_no_engine_here_executes_is_remarked(kind):
     ((key, message),) = entry(transformers={"model_type": kind}).remarks()
     assert key == "transformers"
-    assert message == f"no engine for `model_type: {kind}` is installed; there are embedding, text"
+    done = "classification, embedding, ner, reranking, text"
+    assert message == f"no engine for `model_type: {kind}` is installed; those that are do {done}"
 
 
 @pytest.mark.parametrize(

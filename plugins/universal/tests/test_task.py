@@ -31,6 +31,9 @@ def refusal(folder: Path, config: dict[str, Any], **settings: Any) -> RequestFai
         ("BertForMaskedLM", "embedding"),
         ("NomicBertModel", "embedding"),
         ("Qwen3Model", "embedding"),
+        ("BertForSequenceClassification", "classification"),
+        ("BertForTokenClassification", "ner"),
+        ("T5EncoderModel", "embedding"),
         ("WhisperForConditionalGeneration", "text2text"),
     ],
 )
@@ -41,6 +44,14 @@ def test_the_architecture_names_the_task(tmp_path: Path, architecture: str, task
 def test_the_sentence_transformers_layout_embeds_whatever_the_architecture(tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_text("[]")
     assert task_of(tmp_path, {"architectures": ["Qwen3ForCausalLM"]}) == "embedding"
+
+
+def test_a_classifier_of_one_class_ranks(tmp_path: Path) -> None:
+    config = {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}}
+    assert task_of(tmp_path, config) == "reranking"
+    (tmp_path / "modules.json").write_text("[]")
+    (tmp_path / "config_sentence_transformers.json").write_text('{"model_type": "CrossEncoder"}')
+    assert task_of(tmp_path, config) == "reranking", "sentence-transformers writes its layout for cross-encoders too"
 
 
 def test_a_diffusers_pipeline_makes_pictures(tmp_path: Path) -> None:

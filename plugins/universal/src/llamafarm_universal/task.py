@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.failure import refused
 
-ALIASES = {"image": "diffusion", "embeddings": "embedding", "chat": "text", "generation": "text"}
+ALIASES = {
+    "image": "diffusion",
+    "embeddings": "embedding",
+    "rerank": "reranking",
+    "classify": "classification",
+    "chat": "text",
+    "generation": "text",
+}
 """What users write in `model_type` beside the tasks' own names."""
 
 # The ends of architecture names, and the task of each. The first that fits counts.
@@ -17,7 +25,7 @@ _ENDINGS = (
     ("LMHeadModel", "text"),
     ("ForMaskedLM", "embedding"),
     ("ForSequenceClassification", "classification"),
-    ("ForTokenClassification", "classification"),
+    ("ForTokenClassification", "ner"),
     ("ForImageClassification", "vision"),
     ("ForSpeechSeq2Seq", "audio"),
     ("ForCTC", "audio"),
@@ -33,7 +41,8 @@ def task_of(folder: Path, config: Mapping[str, Any]) -> str | None:
     """The task of a model by its layout (sentence-transformers, diffusers), else by its architecture; None: unknown."""
     if (folder / "model_index.json").is_file():
         return "diffusion"
-    return "embedding" if (folder / "modules.json").is_file() else _from_architecture(config)
+    is_embedder = (folder / "modules.json").is_file() and not _is_cross_encoder(folder)
+    return "embedding" if is_embedder else _from_architecture(config)
 
 
 def named_task(name: str, known: Collection[str]) -> str:
@@ -52,4 +61,25 @@ def _from_architecture(config: Mapping[str, Any]) -> str | None:
         return "audio"
     if architecture.endswith("ForConditionalGeneration"):
         return "multimodal" if any(key in config for key in _MULTIMODAL_KEYS) else "text2text"
-    return next((task for ending, task in _ENDINGS if architecture.endswith(ending)), None)
+    task = next((task for ending, task in _ENDINGS if architecture.endswith(ending)), None)
+    return "reranking" if task == "classification" and _classes(config) == 1 else task
+
+
+def _is_cross_encoder(folder: Path) -> bool:
+    """Whether the layout of sentence-transformers holds a model that reads two texts together."""
+    return sentence_settings(folder).get("model_type") == "CrossEncoder"
+
+
+def sentence_settings(folder: Path) -> Mapping[str, Any]:
+    """What sentence-transformers has written down of a model of its own; empty where there is nothing to read."""
+    try:
+        settings = json.loads((folder / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _classes(config: Mapping[str, Any]) -> int:
+    """How many classes a classifier has: transformers writes them down where there are not two."""
+    named = config.get("id2label")
+    return len(named) if isinstance(named, Mapping) else int(config.get("num_labels") or 2)

@@ -38,6 +38,7 @@ from llamafarm_universal.messages import (
     Sampling,
     TextPrompt,
     Unload,
+    Work,
 )
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -163,6 +164,11 @@ class HostProcess:
         request_id = self.new_id()
         self.send(Run(request_id, ref, Embed(inputs, dimensions)))
         return self.answer(request_id)
+
+    def start_work(self, ref: ModelRef, work: Work) -> str:
+        request_id = self.new_id()
+        self.send(Run(request_id, ref, work))
+        return request_id
 
     def load(self, ref: ModelRef) -> Answer:
         request_id = self.new_id()

@@ -1,43 +1,24 @@
-"""How texts become vectors: three kinds of models behind one shape.
+"""How torch runs the models: rows to vectors, or to logits.
 
-SentenceEncoder: the sentence-transformers layout (modules.json), with pooling, prompt and normalisation as the model's
-author configured them. PooledEncoder: any other model. Encoders (BERT and its kin) are pooled by the mean over the
-tokens of the attention mask; decoders by the last token, the only one that has seen the whole text. Both are then
-normalised.
+SentenceEncoder: the sentence-transformers layout (modules.json), with pooling, prompts and normalisation as the model's
+author configured them. PooledEncoder: any other model that embeds. Encoders (BERT and its kin) are pooled by the mean
+over the tokens of the attention mask; decoders by the last token, the only one that has seen the whole text. Both are
+then normalised. LogitsEncoder: models with a head for classes, of texts or of their tokens.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from llamafarm_universal.device import torch_dtype
-from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.host.engines.text.limits import context_length
-from llamafarm_universal.host.models.loader import Weights, load_failure
-from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.host.engines.encode.base import Numbers
+from llamafarm_universal.host.engines.encode.rows import Row
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Ids = list[int]
-
-
-class Encoder(Protocol):
-    """max_tokens: of one input. dimensions: of one vector."""
-
-    max_tokens: int | None
-    dimensions: int
-    vocabulary: int
-
-    def tokenize(self, texts: list[str]) -> list[Ids]:
-        """Token ids of whole texts, never cut, with special tokens and the author's prompt."""
-        ...
-
-    def encode(self, batch: list[Ids]) -> Tensor:
-        """float32 vectors [inputs, dimensions] on the processor."""
-        ...
 
 
 class SentenceEncoder:
@@ -46,92 +27,93 @@ class SentenceEncoder:
     def __init__(self, model: Any, device: str) -> None:
         self._model = model
         self._device = device
-        self._prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else None
-        self.max_tokens: int | None = model.max_seq_length
-        self.dimensions = int(model.get_embedding_dimension())
-        self.vocabulary = len(model.tokenizer)
+        self._filler = model.tokenizer.pad_token_id or 0
 
-    @classmethod
-    def load(cls, plan: LoadPlan) -> tuple[SentenceEncoder, Weights]:
-        from sentence_transformers import SentenceTransformer
-        from sentence_transformers.base.modules import Transformer
+    def encode(self, batch: Sequence[Row]) -> list[Numbers]:
+        """Vectors. Rows of one prompt are read together: a pooling may leave the prompt out."""
+        vectors: list[Numbers | None] = [None] * len(batch)
+        for prompt in {row.prompt for row in batch}:
+            places = [at for at, row in enumerate(batch) if row.prompt == prompt]
+            for at, vector in zip(places, self._vectors([batch[at] for at in places], prompt), strict=True):
+                vectors[at] = vector
+        return [vector for vector in vectors if vector is not None]
 
-        try:
-            model = SentenceTransformer(
-                str(plan.folder),
-                device=plan.device,
-                trust_remote_code=plan.ref.settings.trust_remote_code,
-                local_files_only=True,
-                model_kwargs={"dtype": torch_dtype(plan.dtype), "use_safetensors": True},
-            )
-        except Exception as error:
-            raise load_failure(plan, error) from error
-        if not isinstance(model[0], Transformer):
-            raise RequestFailed(
-                "not_supported",
-                f"`{plan.ref.id}` begins with a {type(model[0]).__name__}; only transformers embed here.",
-                param="model",
-            )
-        model.eval().requires_grad_(False)
-        return cls(model, plan.device), Weights(plan, model, model.tokenizer)
-
-    def tokenize(self, texts: list[str]) -> list[Ids]:
-        lists = {"common": {"return_tensors": None}, "text": {"padding": False, "truncation": False}}
-        ids: list[Ids] = self._model.preprocess(texts, prompt=self._prompt, processing_kwargs=lists)["input_ids"]
-        return ids
-
-    def encode(self, batch: list[Ids]) -> Tensor:
-        features = _padded(self._model.tokenizer, batch, self._device)
-        if self._prompt:
-            features["prompt_length"] = self._prompt_length()
+    def _vectors(self, rows: Sequence[Row], prompt: int) -> list[Numbers]:
+        features: dict[str, Any] = padded(rows, self._filler, self._device)
+        if prompt:
+            features["prompt_length"] = prompt
         with torch.inference_mode():
-            vectors: Tensor = self._model(features)["sentence_embedding"]
-        return vectors.float().cpu()
-
-    def _prompt_length(self) -> int:
-        """Tokens of the prompt alone, for models whose pooling leaves it out."""
-        ids: Ids = self._model.tokenizer(self._prompt, add_special_tokens=True)["input_ids"]
-        ends = self._model.tokenizer.all_special_ids
-        return len(ids) - (1 if ids and ids[-1] in ends else 0)
+            return numbers_of(self._model(features)["sentence_embedding"])
 
 
 class PooledEncoder:
-    """A plain transformers model."""
+    """A plain transformers model; it may be one that generates text."""
 
-    def __init__(self, weights: Weights, pooling: Literal["mean", "last"]) -> None:
-        self._weights = weights
+    def __init__(self, module: Any, filler: int, pooling: Literal["mean", "last"]) -> None:
+        # The backbone, without the head that would turn each state into a whole vocabulary.
+        self._backbone = module.get_encoder() if module.config.is_encoder_decoder else module.base_model
+        self._device = str(module.device)
+        self._filler = filler
         self._pooling = pooling
-        config = weights.module.config.get_text_config()
-        self.max_tokens = context_length(config)
-        self.dimensions = int(config.hidden_size)
-        self.vocabulary = int(weights.module.get_input_embeddings().weight.shape[0])
 
-    def tokenize(self, texts: list[str]) -> list[Ids]:
-        ids: list[Ids] = self._weights.tokenizer(texts, truncation=False, padding=False, verbose=False)["input_ids"]
-        return ids
-
-    def encode(self, batch: list[Ids]) -> Tensor:
-        features = _padded(self._weights.tokenizer, batch, self._weights.plan.device)
+    def encode(self, batch: Sequence[Row]) -> list[Numbers]:
+        features = padded(batch, self._filler, self._device)
         mask = features["attention_mask"]
         with torch.inference_mode():
-            # The backbone, without the head that would turn each state into a whole vocabulary.
-            states = self._weights.module.base_model(**features, return_dict=True).last_hidden_state.float()
+            states = self._backbone(**features, return_dict=True).last_hidden_state.float()
             pooled = _mean(states, mask) if self._pooling == "mean" else _last(states, mask)
-            return torch.nn.functional.normalize(pooled, dim=-1).cpu()
+            return numbers_of(torch.nn.functional.normalize(pooled, dim=-1))
 
 
-def _padded(tokenizer: Any, batch: list[Ids], device: str) -> dict[str, Any]:
-    """input_ids and attention_mask [inputs, longest], padded on the right: a causal model then sees no padding."""
-    longest = max(map(len, batch))
-    filler = tokenizer.pad_token_id or 0
-    ids = torch.tensor([item + [filler] * (longest - len(item)) for item in batch], device=device)
-    lengths = torch.tensor([len(item) for item in batch], device=device)
-    mask = (torch.arange(longest, device=device) < lengths[:, None]).long()
-    return {"input_ids": ids, "attention_mask": mask}
+class LogitsEncoder:
+    """A model that says the classes of a text, or those of each of its tokens."""
+
+    def __init__(self, module: Any, filler: int) -> None:
+        self._module = module
+        self._device = str(module.device)
+        self._pad = module.config.get_text_config().pad_token_id
+        self._filler = filler if self._pad is None else self._pad
+
+    def encode(self, batch: Sequence[Row]) -> list[Numbers]:
+        """Logits. A decoder finds the end of each text by the padding: where it knows none, there must be none."""
+        if self._pad is None and len({len(row) for row in batch}) > 1:
+            return [self.encode([row])[0] for row in batch]
+        features = padded(batch, self._filler, self._device)
+        with torch.inference_mode():
+            logits = numbers_of(self._module(**features, return_dict=True).logits)
+        return [each[: len(row)] if each.ndim > 1 else each for row, each in zip(batch, logits, strict=True)]
+
+
+def reads_types(module: Any) -> bool:
+    """Whether a model takes `token_type_ids`, by which it tells two texts apart."""
+    config = module.config.get_text_config()
+    takes = "token_type_ids" in inspect.signature(module.forward).parameters
+    return takes and getattr(config, "type_vocab_size", 2) > 1
+
+
+def padded(rows: Sequence[Row], filler: int, device: str) -> dict[str, Tensor]:
+    """input_ids and attention_mask [rows, longest], padded on the right: a causal model then sees no padding.
+
+    token_type_ids too, where a row has any.
+    """
+    longest = max(map(len, rows))
+    lengths = torch.tensor([len(row) for row in rows])
+    features = {
+        "input_ids": torch.tensor([[*row.ids, *[filler] * (longest - len(row))] for row in rows]),
+        "attention_mask": (torch.arange(longest) < lengths[:, None]).long(),
+    }
+    if any(row.types for row in rows):
+        features["token_type_ids"] = torch.tensor([[*row.types, *[0] * (longest - len(row.types))] for row in rows])
+    return {name: tensor.to(device) for name, tensor in features.items()}
+
+
+def numbers_of(tensor: Tensor) -> list[Numbers]:
+    """The rows of a tensor as float32 arrays."""
+    return list(tensor.float().cpu().numpy())
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:
-    """[inputs, tokens, dimensions] and [inputs, tokens] to [inputs, dimensions]."""
+    """[rows, tokens, dimensions] and [rows, tokens] to [rows, dimensions]."""
     weights = mask[:, :, None].float()
     return (states * weights).sum(1) / weights.sum(1)
 

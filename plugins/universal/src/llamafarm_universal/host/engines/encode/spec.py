@@ -5,15 +5,17 @@ from __future__ import annotations
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
 from llamafarm_universal.host.models.safetensors import SAFETENSORS, weigh
 
+TASKS = ("embedding", "reranking", "classification", "ner")
+
 
 def _fit(candidate: Candidate) -> Fit | None:
-    return Fit("embedding", weigh(candidate)) if candidate.task == "embedding" else None
+    return Fit(candidate.task, weigh(candidate)) if candidate.task in TASKS else None
 
 
 def _load(plan: LoadPlan, _grant: int) -> Engine:
-    from llamafarm_universal.host.engines.encode.engine import EncodeEngine
+    from llamafarm_universal.host.engines.encode.load import load_encoder
 
-    return EncodeEngine.load(plan)
+    return load_encoder(plan)
 
 
-ENGINE = EngineSpec("torch", ("embedding",), SAFETENSORS, _fit, _load)
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load)

@@ -172,10 +172,10 @@ class TextEngine:
         emit(explained(error, "generating text").event(request_id))
 
     def _embedder(self) -> EncodeEngine:
-        from llamafarm_universal.host.engines.encode.engine import EncodeEngine
+        from llamafarm_universal.host.engines.encode.load import sharing
 
         if self._embedding is None:
-            self._embedding = EncodeEngine.sharing(self._weights, self._limits)
+            self._embedding = sharing(self._weights, self._limits)
         return self._embedding
 
 

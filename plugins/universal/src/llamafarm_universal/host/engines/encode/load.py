@@ -1,0 +1,211 @@
+"""From a plan to an encode engine: which encoder runs the model, and which heads it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from llamafarm_universal.device import torch_dtype
+from llamafarm_universal.engine import Limits, LoadedModel, LoadPlan, RequestFailed
+from llamafarm_universal.host.engines.encode.base import Encoder, Head
+from llamafarm_universal.host.engines.encode.classify import Activation, ClassifyHead, PairScoreHead
+from llamafarm_universal.host.engines.encode.embed import EmbedHead, Texts, VectorScoreHead
+from llamafarm_universal.host.engines.encode.encoders import LogitsEncoder, PooledEncoder, SentenceEncoder, reads_types
+from llamafarm_universal.host.engines.encode.engine import EncodeEngine
+from llamafarm_universal.host.engines.encode.entities import EntitiesHead
+from llamafarm_universal.host.engines.encode.sentence import PlainTexts, SentenceTexts
+from llamafarm_universal.host.engines.encode.tokens import Tokens
+from llamafarm_universal.host.engines.text.limits import context_length
+from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights
+from llamafarm_universal.task import sentence_settings
+
+SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"
+"""How the architectures end that have a head for classes."""
+_FEATURES = {"embed": "embeddings", "score": "rerank", "classify": "classify", "find_entities": "ner"}
+"""What users ask for, by the operation that does it."""
+
+
+def load_encoder(plan: LoadPlan) -> EncodeEngine:
+    """Read the weights. Raises RequestFailed, also where a task needs a head that the model does not have."""
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+    architecture = _architecture(plan)
+    if plan.task in ("reranking", "classification") and architecture.endswith(SEQUENCES):
+        return sequence_classifier(load_weights(plan, AutoModelForSequenceClassification))
+    if plan.task == "ner" and architecture.endswith(TOKENS):
+        return token_classifier(load_weights(plan, AutoModelForTokenClassification))
+    if plan.task in ("classification", "ner"):
+        raise RequestFailed(
+            "not_supported",
+            f"`{plan.ref.id}` has no head for `{plan.task}`: its architecture is `{architecture}`.",
+            hint=f"Use a model whose architecture ends in `{TOKENS if plan.task == 'ner' else SEQUENCES}`.",
+            param="model",
+        )
+    return _embedder(plan)
+
+
+def sharing(weights: Weights, limits: Limits) -> EncodeEngine:
+    """Embed with weights that another engine has loaded."""
+    return _pooled(weights, limits)
+
+
+def sequence_classifier(weights: Weights) -> EncodeEngine:
+    """Classes of texts; scores of pairs where the model has a single class."""
+    config = weights.module.config
+    tokens = _tokens(weights)
+    labels = _labels(config)
+    heads: dict[str, Head] = {"classify": ClassifyHead(tokens, labels, _activation(config, len(labels)))}
+    if len(labels) == 1:
+        heads["score"] = PairScoreHead(tokens, _pair_activation(config, weights.plan.folder))
+    encoder = LogitsEncoder(weights.module, _filler(weights))
+    return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits)
+
+
+def token_classifier(weights: Weights) -> EncodeEngine:
+    """Names in texts. Raises RequestFailed for a tokenizer that does not tell where its tokens stand."""
+    if not weights.tokenizer.is_fast:
+        raise RequestFailed(
+            "not_supported",
+            f"`{weights.plan.ref.id}` has a tokenizer that does not tell where in a text its tokens stand.",
+            hint="Use a model with a tokenizer.json.",
+            param="model",
+        )
+    tokens = _tokens(weights)
+    heads: dict[str, Head] = {"find_entities": EntitiesHead(tokens, _labels(weights.module.config))}
+    encoder = LogitsEncoder(weights.module, _filler(weights))
+    return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits)
+
+
+def token_limit(module: Any) -> int | None:
+    """The tokens that a model can take.
+
+    Where positions are counted from behind the padding's own (RoBERTa, MPNet and their kin), the table of positions has
+    as many rows more.
+    """
+    for name, part in module.named_modules():
+        if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
+            return int(part.num_embeddings - part.padding_idx - 1)
+    return context_length(module.config.get_text_config())
+
+
+def _embedder(plan: LoadPlan) -> EncodeEngine:
+    from transformers import AutoModel, AutoModelForTextEncoding
+
+    if (plan.folder / "modules.json").is_file():
+        return _sentence(plan)
+    half = plan.config.get("is_encoder_decoder") or _architecture(plan).endswith("EncoderModel")
+    return _pooled(load_weights(plan, AutoModelForTextEncoding if half else AutoModel), plan.limits)
+
+
+def _pooled(weights: Weights, limits: Limits) -> EncodeEngine:
+    module = weights.module
+    tokens = _tokens(weights)
+    encoder = PooledEncoder(module, _filler(weights), "last" if _is_decoder(module) else "mean")
+    dimensions = int(module.config.get_text_config().hidden_size)
+    return _engine(weights, encoder, _vector_heads(PlainTexts(tokens), dimensions), tokens.limit, limits, dimensions)
+
+
+def _sentence(plan: LoadPlan) -> EncodeEngine:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Transformer
+
+    try:
+        model = SentenceTransformer(
+            str(plan.folder),
+            device=plan.device,
+            trust_remote_code=plan.ref.settings.trust_remote_code,
+            local_files_only=True,
+            model_kwargs={"dtype": torch_dtype(plan.dtype), "use_safetensors": True},
+        )
+    except Exception as error:
+        raise load_failure(plan, error) from error
+    if not isinstance(model[0], Transformer):
+        raise RequestFailed(
+            "not_supported",
+            f"`{plan.ref.id}` begins with a {type(model[0]).__name__}; only transformers embed here.",
+            param="model",
+        )
+    model.eval().requires_grad_(False)
+    weights = Weights(plan, model, model.tokenizer)
+    limits = [limit for limit in (model.max_seq_length, token_limit(model[0].model)) if limit is not None]
+    tokens = Tokens(model.tokenizer, min(limits, default=None), len(model.tokenizer))
+    dimensions = int(model.get_embedding_dimension())
+    heads = _vector_heads(SentenceTexts(model, tokens), dimensions)
+    return _engine(weights, SentenceEncoder(model, plan.device), heads, tokens.limit, plan.limits, dimensions)
+
+
+def _vector_heads(texts: Texts, dimensions: int) -> dict[str, Head]:
+    return {"embed": EmbedHead(texts, dimensions), "score": VectorScoreHead(texts)}
+
+
+def _engine(
+    weights: Weights,
+    encoder: Encoder,
+    heads: Mapping[str, Head],
+    limit: int | None,
+    limits: Limits,
+    dimensions: int | None = None,
+) -> EncodeEngine:
+    plan = weights.plan
+    model = LoadedModel(
+        ref=plan.ref,
+        task=plan.task,
+        engine=plan.engine,
+        device=plan.device,
+        dtype=plan.dtype,
+        parameters=weights.parameters,
+        memory_bytes=weights.memory_bytes,
+        operations=frozenset(heads),
+        context_length=limit,
+        dimensions=dimensions,
+        features=frozenset(_FEATURES[operation] for operation in heads),
+    )
+    return EncodeEngine(encoder, heads, model, limits)
+
+
+def _architecture(plan: LoadPlan) -> str:
+    return str((plan.config.get("architectures") or [""])[0])
+
+
+def _tokens(weights: Weights) -> Tokens:
+    module = weights.module
+    vocabulary = int(module.get_input_embeddings().weight.shape[0])
+    return Tokens(weights.tokenizer, token_limit(module), vocabulary, typed=reads_types(module))
+
+
+def _filler(weights: Weights) -> int:
+    return weights.tokenizer.pad_token_id or 0
+
+
+def _labels(config: Any) -> tuple[str, ...]:
+    return tuple(str(config.id2label[number]) for number in range(config.num_labels))
+
+
+def _activation(config: Any, classes: int) -> Activation:
+    """What the model's problem type says. Source: transformers' text classification pipeline."""
+    if config.problem_type == "regression":
+        return "none"
+    return "sigmoid" if config.problem_type == "multi_label_classification" or classes == 1 else "softmax"
+
+
+def _pair_activation(config: Any, folder: Path) -> Activation:
+    """What the author configured, else a sigmoid. Source: sentence-transformers' CrossEncoder."""
+    named = [
+        sentence_settings(folder).get("activation_fn"),
+        (getattr(config, "sentence_transformers", None) or {}).get("activation_fn"),
+        getattr(config, "sbert_ce_default_activation_function", None),
+    ]
+    path = next(filter(None, named), "Sigmoid")
+    return "none" if str(path).endswith("Identity") else "sigmoid"
+
+
+def _is_decoder(module: Any) -> bool:
+    """Whether each token sees only those before it."""
+    config = module.config.get_text_config()
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as DECODERS
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as ENCODERS
+
+    return bool(getattr(config, "is_decoder", False)) or (
+        config.model_type in DECODERS and config.model_type not in ENCODERS
+    )
