@@ -7,7 +7,7 @@ import math
 import struct
 import wave
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -91,24 +91,33 @@ def coded(container: str, codec: str, seconds: float = 1.0, rate: int = 48_000) 
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout="mono")
-        frame = av.AudioFrame(format="s16", layout="mono", samples=round(seconds * rate))
-        frame.sample_rate = rate
-        frame.planes[0].update(_interleaved(tone(seconds, rate), 1).ljust(frame.planes[0].buffer_size, b"\0"))
-        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            output.mux(stream.encode(part))
-        output.mux(stream.encode(None))
+        for packet in _packets(stream, seconds, rate):
+            output.mux(packet)
     return file.getvalue()
 
 
+def _packets(stream: av.AudioStream, seconds: float, rate: int) -> Iterator[av.Packet]:
+    frame = av.AudioFrame(format="s16", layout="mono", samples=round(seconds * rate))
+    frame.sample_rate = rate
+    frame.planes[0].update(_interleaved(tone(seconds, rate), 1).ljust(frame.planes[0].buffer_size, b"\0"))
+    resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size)
+    for part in [*resampler.resample(frame), *resampler.resample(None)]:
+        yield from stream.encode(part)
+    yield from stream.encode(None)
+
+
 @cache
-def film() -> bytes:
-    """An MP4 without any sound."""
+def film(container: str = "mp4", seconds: int = 3, sound: float = 0.0) -> bytes:
+    """So many seconds of a picture, and of the tone."""
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as output:
+    with av.open(file, "w", format=container) as output:
         stream = output.add_stream("mpeg4", rate=5)
         stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
-        for _ in range(5):
+        heard = output.add_stream("aac", rate=48_000, layout="mono") if sound else None
+        for _ in range(5 * seconds):
             output.mux(stream.encode(av.VideoFrame.from_image(still(16, 16)).reformat(format="yuv420p")))
         output.mux(stream.encode(None))
+        if heard is not None:
+            for packet in _packets(heard, sound, 48_000):
+                output.mux(packet)
     return file.getvalue()

@@ -82,6 +82,12 @@ def test_no_more_frames_than_the_operator_allows(refusal, kind):
     assert (failed.kind, failed.message) == ("too_large", "The picture has more than 4 frames.")
 
 
+def test_what_a_camera_puts_behind_a_jpeg_is_no_animation(decode):
+    content = samples.saved(samples.still(16, 16), "MPO", save_all=True, append_images=[samples.still(8, 8)])
+    found = decode(content)
+    assert (found.format, found.width, found.frames) == ("JPEG", 16, 1)
+
+
 def test_a_large_picture_is_refused_by_its_head_and_the_limit_is_named(refusal):
     failed = refusal(samples.png_head(60_000, 60_000))
     assert failed.kind == "too_large"
@@ -92,7 +98,7 @@ def test_a_large_picture_is_refused_by_its_head_and_the_limit_is_named(refusal):
 def test_all_frames_count(refusal):
     large = [Image.new("P", (600, 600), index) for index in range(4)]
     failed = refusal(samples.saved(large[0], "GIF", save_all=True, append_images=large[1:]), frames=4)
-    assert failed.message == "The picture is 600 x 600 pixels in 4 frames; at most 1,000,000 are decoded."
+    assert failed.message == "The picture is 600 x 600 pixels in 3 frames or more; at most 1,000,000 are decoded."
 
 
 def test_what_has_no_room_in_the_spool_is_not_decoded(decoder, tmp_path):

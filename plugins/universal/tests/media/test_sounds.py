@@ -82,10 +82,21 @@ def test_a_wav_from_a_pipe_is_whole(decode):
     assert decode(bytes(streamed)).samples == 16_000
 
 
-@pytest.mark.parametrize(("container", "codec"), [each for each in CODED if each != ("ogg", "libopus")])
+@pytest.mark.parametrize(("container", "codec"), [each for each in CODED if each[0] in ("flac", "webm", "ipod")])
 def test_a_sound_that_breaks_off_is_refused(refusal, container, codec):
     content = samples.coded(container, codec, 3.0)
     assert "breaks off" in refusal(content[: len(content) // 2]).message
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mp3", "libmp3lame"), ("ogg", "libopus")])
+def test_of_what_does_not_tell_its_length_all_that_has_come_is_taken(decode, container, codec):
+    content = samples.coded(container, codec, 3.0)
+    assert 0.9 < decode(content[: len(content) // 2]).seconds < 2.0
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_of_a_film_that_goes_on_without_sound_the_sound_is_whole(decode, container):
+    assert decode(samples.film(container, sound=1.0)).seconds == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_wav_that_breaks_off_is_refused(refusal):

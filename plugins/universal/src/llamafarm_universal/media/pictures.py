@@ -35,20 +35,24 @@ def decode_picture(job: PictureJob) -> dict[str, int]:
 
 def _count(image: Image, job: PictureJob) -> int:
     """How many frames it has. They are counted one by one, and no further than they may be."""
-    frames = 1
-    if not getattr(image, "is_animated", False):
-        return frames
+    if job.format == "JPEG" or not getattr(image, "is_animated", False):
+        return 1  # what cameras put behind a JPEG, such as its preview, is no frame of it
     if job.frames == 1:
         raise Refused("The picture is animated.", hint="Send a still one.")
-    while frames <= job.frames:
-        try:
-            image.seek(frames)
-        except EOFError:
-            break
+    frames = 1
+    while _has_frame(image, frames):
         frames += 1
-    _check(image.width, image.height, frames, job)
+        _check(image.width, image.height, frames, job)
     image.seek(0)
     return frames
+
+
+def _has_frame(image: Image, index: int) -> bool:
+    try:
+        image.seek(index)
+    except EOFError:
+        return False
+    return True
 
 
 def _check(width: int, height: int, frames: int, job: PictureJob) -> None:
@@ -61,7 +65,7 @@ def _check(width: int, height: int, frames: int, job: PictureJob) -> None:
             kind="too_large",
         )
     if width * height * frames > job.pixels:
-        many = f" in {frames:,} frames" if frames > 1 else ""
+        many = f" in {frames:,} frames or more" if frames > 1 else ""
         raise Refused(
             f"The picture is {width:,} x {height:,} pixels{many}; at most {job.pixels:,} are decoded.",
             hint=f"Send a smaller one, or have the operator of the server raise {MAX_PIXELS}.",

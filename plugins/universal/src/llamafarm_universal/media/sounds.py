@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from llamafarm_universal.media.jobs import Refused, SoundJob
 from llamafarm_universal.media.settings import MAX_SECONDS
@@ -26,8 +25,10 @@ CODECS = (
     "mp3", "mp3float", "mp2", "mp2float", "flac", "vorbis", "opus", "aac", "alac",
     "pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw",
 )  # fmt: skip
+PROMISING = ("wav", "flac", "mov", "matroska")
+"""Readers whose heads say how long a sound is. For the others FFmpeg guesses, from the bit rate at the beginning."""
 CUT_SECONDS = 0.5
-"""How much less than its head promises a sound may have: encoders round, and cut silence off the ends."""
+"""How much earlier than its head promises a sound may end: encoders round, and cut silence off the ends."""
 RIFF_HEAD_BYTES = 12
 UNKNOWN_WAV_SIZE = 0x7FFF0000
 """Who writes a WAV into a pipe does not know its size, and writes the largest number that there is."""
@@ -84,46 +85,60 @@ def _decode(container: InputContainer, job: SoundJob) -> dict[str, int]:
         raise Refused(f"The sound has {rate:,} samples a second; 1 to {job.most_rate:,} are decoded.")
     if not 0 < channels <= job.most_channels:
         raise Refused(f"The sound has {channels} channels; 1 to {job.most_channels} are decoded.")
-    promised = _promised(container, stream)
-    if promised > job.seconds:
+    ends = _promised_end(container, stream, job)
+    if ends > job.seconds:
         raise _too_long(job)
-    samples = _write(container, stream, job)
-    if samples / job.sample_rate < promised - CUT_SECONDS:
-        raise Refused(f"The sound breaks off after {samples / job.sample_rate:.1f} of {promised:.1f} seconds.")
+    with Path(job.into).open("wb") as file:
+        ended, samples = _Conversion(job, file).run(container, stream)
+    if not samples:
+        raise Refused("The sound is empty.")
+    if ended < ends - CUT_SECONDS:
+        raise Refused(f"The sound breaks off after {ended:.1f} of {ends:.1f} seconds.")
     return {"samples": samples, "original_rate": rate, "original_channels": channels}
 
 
-def _promised(container: InputContainer, stream: AudioStream) -> float:
-    """How many seconds the file's head says that there are; 0 where it says nothing."""
+def _promised_end(container: InputContainer, stream: AudioStream, job: SoundJob) -> float:
+    """At which second the sound ends, as the file's head says; 0 where it says nothing."""
+    if job.format not in PROMISING:
+        return 0.0
     if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / 1_000_000
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
+    if container.streams.video or container.duration is None:  # a film may go on when its sound has ended
+        return 0.0
+    return (container.duration + (container.start_time or 0)) / 1_000_000
 
 
-def _write(container: InputContainer, stream: AudioStream, job: SoundJob) -> int:
-    """Returns how many samples of one channel there are. Heads may lie, so they are counted."""
-    most, samples = job.seconds * job.sample_rate, 0
-    with Path(job.into).open("wb") as file:
-        for frame in _converted(container, stream, job):
-            samples += frame.samples
-            size = frame.samples * job.channels * SAMPLE_BYTES
-            if samples > most:
-                raise _too_long(job)
-            if file.tell() + size > job.room:
+class _Conversion:
+    """Writes a sound into a file, as floats. Heads may lie, so its samples are counted."""
+
+    def __init__(self, job: SoundJob, file: BinaryIO) -> None:
+        from av.audio.resampler import AudioResampler
+
+        layout = "mono" if job.channels == 1 else "stereo"
+        self._job = job
+        self._file = file
+        self._samples = 0
+        self._resampler = AudioResampler(format="flt", layout=layout, rate=job.sample_rate)
+
+    def run(self, container: InputContainer, stream: AudioStream) -> tuple[float, int]:
+        """Returns at which second the sound has ended, and how many samples of one channel were written."""
+        ended = 0.0
+        for frame in container.decode(stream):
+            began = ended if frame.time is None else frame.time
+            ended = max(ended, began + frame.samples / frame.sample_rate)
+            self._write(frame)
+        self._write(None)
+        return ended, self._samples
+
+    def _write(self, frame: AudioFrame | None) -> None:
+        for part in self._resampler.resample(frame):
+            self._samples += part.samples
+            if self._samples > self._job.seconds * self._job.sample_rate:
+                raise _too_long(self._job)
+            size = part.samples * self._job.channels * SAMPLE_BYTES
+            if self._file.tell() + size > self._job.room:
                 raise Refused("The server has no room for the decoded sound.", hint="Send less.", kind="too_large")
-            file.write(memoryview(frame.planes[0])[:size])
-    if not samples:
-        raise Refused("The sound is empty.")
-    return samples
-
-
-def _converted(container: InputContainer, stream: AudioStream, job: SoundJob) -> Iterator[AudioFrame]:
-    from av.audio.resampler import AudioResampler
-
-    resampler = AudioResampler(format="flt", layout="mono" if job.channels == 1 else "stereo", rate=job.sample_rate)
-    for frame in container.decode(stream):
-        yield from resampler.resample(frame)
-    yield from resampler.resample(None)
+            self._file.write(memoryview(part.planes[0])[:size])
 
 
 def _too_long(job: SoundJob) -> Refused:
