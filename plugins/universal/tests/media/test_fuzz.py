@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import random
+
+import fuzz
+import httpx
 import pytest
 import samples
 from fuzz import Case, cases
+from llamafarm.web import Guard, Server, json_answer
+from llamafarm_kit.testing.served import served
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.media.decoder import Decoder
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.form import FormLimits, SpooledForm
+from llamafarm_universal.media.threads import in_thread
+from llamafarm_universal.server.upload import Upload, UploadEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
 
 SEED, COUNT = 11, 120
 CASES = list(cases(SEED, COUNT))
@@ -42,6 +53,34 @@ def test_every_case_ends_with_a_value_or_a_reason_and_the_next_works(spool, deco
     assert list(spool.path.iterdir()) == []
 
 
+@pytest.fixture
+def http(spool, decoder):
+    """A client of a server that takes a file and decodes it."""
+
+    async def decode(request: Request, upload: Upload) -> Response:
+        [(kind, file)] = upload.parts
+        found = await in_thread(getattr(decoder, kind), file.blob, upload.folder, param=kind)
+        return json_answer({"bytes": found.path.stat().st_size})
+
+    routes = [Route("/", UploadEndpoint(decode, spool, FormLimits(2**20)), methods=["POST"])]
+    server = Server(Guard(Router(routes)), grace=1, announce=lambda _: None)
+    with served(server) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield client
+
+
+def test_a_server_answers_each_with_what_was_decoded_or_a_proper_error(http):
+    good = {"picture": ("a.png", samples.picture())}
+    for number, case in enumerate(CASES[::2]):
+        answer = http.post("/", files={case.kind: ("a", case.content)})
+        assert answer.status_code in ((400, 413) if case.must_fail else (200, 400, 413)), f"{case.name}: {answer.text}"
+        if answer.status_code != 200:
+            error = answer.json()["error"]
+            assert error["type"] == "invalid_request_error"
+            assert error["param"] == case.kind or error["code"] == "request_too_large"
+        if number % 10 == 0:
+            assert http.post("/", files=good).json() == {"bytes": 36}
+
+
 BOUNDARY = b"lf"
 FORM = b"\r\n".join([
     b"--lf",
@@ -60,10 +99,6 @@ FORM = b"\r\n".join([
 
 @pytest.mark.parametrize("mutate", ["cut", "flip", "scramble_head", "splice", "noise"])
 def test_every_form_is_read_or_refused(spool, mutate):
-    import random
-
-    import fuzz
-
     chance = random.Random(SEED)
     for number in range(40):
         with spool.request(f"req_{number}") as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -62,6 +63,13 @@ def test_the_files_of_a_request_go_with_it(spool):
         assert path.stat().st_size == 2**20
         raise KeyError
     assert list(spool.path.iterdir()) == []
+
+
+def test_a_folder_that_somebody_has_cleaned_away_is_made_again(spool):
+    with spool.request("req_1"):
+        shutil.rmtree(spool.path.parent)
+    with spool.request("req_2") as folder:
+        assert folder.keep(bytes(2**20), "image/png").path.exists()
 
 
 def test_a_name_cannot_lead_out_of_the_spool(spool):

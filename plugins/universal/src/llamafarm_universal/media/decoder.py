@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -117,6 +118,12 @@ class Decoder:
             Path(job.into).unlink(missing_ok=True)
             failed.param = param
             raise
+
+
+@cache
+def decoder_of(settings: MediaSettings) -> Decoder:
+    """The decoder of this process for these settings: all engines share it, and its processes end with this one."""
+    return Decoder(settings)
 
 
 def _opened(blob: Blob, folder: SpoolFolder, kind: Kind, param: str | None) -> tuple[Path, Format]:

@@ -84,14 +84,13 @@ class Spool:
         Path(self._lock.lock_file).unlink(missing_ok=True)
 
     def _claim(self) -> None:
-        """Make the folder, where this is the first request."""
+        """Make the folder, where this is the first request or somebody has cleaned it away."""
         with self._claiming:
-            if self._lock.is_locked:
-                return
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _lock_of(self.path.parent / "all"):  # a server that starts now would take it for one of the dead
-                self._lock.acquire()
-                self.path.mkdir(mode=0o700)
+            if not self._lock.is_locked:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with _lock_of(self.path.parent / "all"):  # a server that starts now would take it for one of the dead
+                    self._lock.acquire()
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _lock_of(path: Path) -> FileLock:
