@@ -16,15 +16,16 @@ PARSE_IN_THREAD_BYTES = 64 * 1024
 """Larger bodies are parsed beside the event loop."""
 PIECE_SECONDS = 30.0
 """How long a client may take to send the next piece of a body."""
-Parse = Callable[[bytes], dict[str, Any]]
+Parse = Callable[[bytes], Any]
 
 
 async def read_object(
     request: Request, *, limit: int, limit_hint: str | None = None, parse: Parse = parse_object
-) -> dict[str, Any]:
-    """The JSON object in the body, of at most `limit` bytes.
+) -> Any:
+    """The JSON object in the body, of at most `limit` bytes, or what `parse` makes of it.
 
-    limit_hint: how the limit of this server is changed. parse: reads the text, and raises BodyError for a wrong one.
+    limit_hint: how the limit of this server is changed. parse: reads the text, beside the event loop where it is long,
+    and raises BodyError for a wrong one.
     Raises RequestError: 415 for another type, 413 for a larger one, 400 for a text that is not a JSON object; and
     starlette's ClientDisconnect where the client goes away before its body is here.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from llamafarm_universal.server.settings import Settings
@@ -68,8 +69,46 @@ def test_a_client_that_leaves_while_it_sends_is_no_error(shared, caplog):
 
 def test_a_crash_is_an_error_like_any_other_and_says_nothing_of_its_inside(own):
     own.runtime.handles = None
-    response = own.http.get("/v1/models", headers={"X-Request-ID": "mine"})
+    response = own.http.get("/v1/models/mine", headers={"X-Request-ID": "mine"})
     assert response.status_code == 500
     assert response.headers["x-request-id"] == "mine"
     assert response.json()["error"]["message"] == ("The server failed.\nIts log says more, under this X-LF-Request-ID.")
     assert response.headers["x-should-retry"] == "false"
+
+
+def test_health_is_answered_while_millions_of_token_ids_are_read(shared):
+    """They are far too many, which is known only once they are read."""
+    content = b'{"model": "echo/model", "input": [' + b"1," * 4_999_900 + b"1]}"
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(shared.http.post, "/v1/embeddings", content=content, headers=JSON)
+        answered = 0
+        while not asked.done():
+            answered += shared.http.get("/health").is_success
+    error = asked.result().json()["error"]
+    assert error["message"].startswith("'input' holds 4,999,901 token ids; one request takes 1,000,000.")
+    assert (error["code"], error["param"]) == ("too_many_tokens", "input")
+    assert answered > 5
+
+
+@pytest.mark.parametrize("route, field", [("embeddings", "input"), ("completions", "prompt")])
+@pytest.mark.parametrize(
+    ("value", "param"),
+    [
+        ([], ""), ("", ""), ([[]], "[0]"), ([""], "[0]"), ([1, -1], ""), ([1, True], ""), ([True], ""), ([1, "a"], ""),
+        (["a", 1], "[1]"), ([[1], [2, 1.5]], "[1]"), ([[1], [2, None]], "[1]"), ([2**31], ""), ({}, ""), (1, ""),
+        ([[1] * 1001] * 1000, ""),
+    ],
+)  # fmt: skip
+def test_what_is_neither_text_nor_token_ids_is_named(shared, route, field, value, param):
+    limit = 16 if route == "completions" else 2048
+    response = shared.http.post(f"/v1/{route}", json={"model": "echo/model", field: value})
+    assert response.status_code == 400
+    if not isinstance(value, list) or len(value) <= limit:
+        assert response.json()["error"]["param"] == field + param
+
+
+@pytest.mark.parametrize("value", ["a", ["a", "b"], [1, 2, 2**31 - 1], [[1, 2], "a", [0]], [[1] * 1000] * 16])
+def test_texts_and_token_ids_are_inputs(shared, value):
+    response = shared.http.post("/v1/embeddings", json={"model": "echo/model", "input": value})
+    several = isinstance(value, list) and not isinstance(value[0], int)
+    assert len(response.json()["data"]) == (len(value) if several else 1)

@@ -74,7 +74,7 @@ def test_the_official_client_reads_it(shared):
 @pytest.mark.parametrize(("fields", "param"), [
     ({"echo": True}, "echo"), ({"suffix": "x"}, "suffix"), ({"best_of": 2}, "best_of"), ({"prompt": ""}, "prompt"),
     ({"prompt": ["a", ""]}, "prompt[1]"), ({"prompt": []}, "prompt"), ({"prompt": [[1], ["a"]]}, "prompt[1]"),
-    ({"prompt": [-1]}, "prompt[0]"), ({"prompt": ["a"] * 16, "n": 16}, "n"), ({"messages": []}, "messages"),
+    ({"prompt": [-1]}, "prompt"), ({"prompt": ["a"] * 16, "n": 16}, "n"), ({"messages": []}, "messages"),
 ])  # fmt: skip
 def test_a_wrong_field_is_named(shared, fields, param):
     response = shared.http.post("/v1/completions", json={"model": "echo/model", "prompt": "a", **fields})

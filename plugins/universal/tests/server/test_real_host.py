@@ -109,7 +109,7 @@ def test_health_answers_while_a_model_loads(real, llama):
         answers.append(real.get("/health").json())
     loading.join()
     assert all(answer["status"] == "ok" and answer["host"] == "ready" for answer in answers)
-    assert real.get("/health").json()["models"] == [model]
+    assert model in real.get("/health").json()["models"]
 
 
 def test_loading_streams_its_progress(real, llama):

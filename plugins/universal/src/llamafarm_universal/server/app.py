@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
 from llamafarm.web import BodyEndpoint, Guard, Names, is_loopback_host, live_route, read_object
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from llamafarm_universal.server.activity import ActivityMiddleware
-from llamafarm_universal.server.body import parse_text
+from llamafarm_universal.server.body import parse_fields
 from llamafarm_universal.server.chat import chat, count
 from llamafarm_universal.server.completions import complete
 from llamafarm_universal.server.embeddings import embed
+from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.models import get_model, list_models, load, unload
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.settings import Settings
+from llamafarm_universal.server.tables import CHAT, COMPLETIONS, EMBEDDINGS, LOAD, PULL, UNLOAD
+
+Handler = Callable[[Request, Parsed], Awaitable[Response]]
 
 
 def create_app(runtime: Runtime) -> Guard:
@@ -39,18 +45,20 @@ def create_app(runtime: Runtime) -> Guard:
 
 
 def _routes(limit: int) -> list[Route]:
-    takes_json = partial(BodyEndpoint, read=partial(read_object, limit=limit, parse=parse_text))
+    def takes(handler: Handler, table: Table) -> BodyEndpoint[Parsed]:
+        return BodyEndpoint(handler, partial(read_object, limit=limit, parse=partial(parse_fields, table=table)))
+
     return [
         Route("/health", health, methods=["GET"]),
         live_route(),
-        Route("/v1/chat/completions", takes_json(chat), methods=["POST"]),
-        Route("/v1/chat/completions/input_tokens", takes_json(count), methods=["POST"]),
-        Route("/v1/completions", takes_json(complete), methods=["POST"]),
-        Route("/v1/embeddings", takes_json(embed), methods=["POST"]),
+        Route("/v1/chat/completions", takes(chat, CHAT), methods=["POST"]),
+        Route("/v1/chat/completions/input_tokens", takes(count, CHAT), methods=["POST"]),
+        Route("/v1/completions", takes(complete, COMPLETIONS), methods=["POST"]),
+        Route("/v1/embeddings", takes(embed, EMBEDDINGS), methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
-        Route("/v1/models/load", takes_json(load), methods=["POST"]),
-        Route("/v1/models/unload", takes_json(unload), methods=["POST"]),
-        Route("/v1/models/pull", takes_json(pull), methods=["POST"]),
+        Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),
+        Route("/v1/models/unload", takes(unload, UNLOAD), methods=["POST"]),
+        Route("/v1/models/pull", takes(pull, PULL), methods=["POST"]),
         Route("/v1/models/{name:path}", get_model, methods=["GET"]),
         Route("/v1/models/{name:path}", remove, methods=["DELETE"]),
     ]

@@ -1,11 +1,28 @@
-"""The text of a request's body, read more strictly than JSON is: it must be text to a tokenizer."""
+"""The body of a request: read more strictly than JSON is, since it must be text to a tokenizer, and by its table."""
 
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import nullcontext
 from typing import Any
 
 from llamafarm.wire import BodyError, parse_object
+
+from llamafarm_universal.server.fields import Parsed, Table, parse
+
+LARGE_BYTES = 64 * 1024
+_large = threading.Lock()
+
+
+def parse_fields(body: bytes, table: Table) -> Parsed:
+    """Return the fields of the JSON object in `body`, read by `table`.
+
+    Large bodies are read one after the other, so that the event loop shares its time with one of them, however many
+    there are. Raises BodyError as `parse_text` does, and RequestError as `parse` does.
+    """
+    with _large if len(body) >= LARGE_BYTES else nullcontext():
+        return parse(parse_text(body), table)
 
 
 def parse_text(body: bytes) -> dict[str, Any]:

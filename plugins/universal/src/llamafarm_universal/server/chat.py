@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from llamafarm.web import EventStream, json_answer, request_id_of
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,15 +9,13 @@ from starlette.responses import Response
 from llamafarm_universal.messages import ChatPrompt, Count, Finished, Run
 from llamafarm_universal.server.chat_answer import Answer, frames, whole
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
-from llamafarm_universal.server.fields import Parsed, parse
+from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.generation import generate
 from llamafarm_universal.server.sampling import chat_sampling, check_stream_options
-from llamafarm_universal.server.tables import CHAT
 from llamafarm_universal.server.tool_calls import CLOSE
 
 
-async def chat(request: Request, body: dict[str, Any]) -> Response:
-    parsed = parse(body, CHAT)
+async def chat(request: Request, parsed: Parsed) -> Response:
     check_stream_options(parsed)
     prompt = chat_prompt(parsed)
     runtime, request_id = runtime_of(request), request_id_of(request)
@@ -45,12 +41,11 @@ async def chat(request: Request, body: dict[str, Any]) -> Response:
     )
 
 
-async def count(request: Request, body: dict[str, Any]) -> Response:
+async def count(request: Request, parsed: Parsed) -> Response:
     """POST /v1/chat/completions/input_tokens: how many tokens the prompt of this very request has.
 
     Source of the route and of its answer: llama.cpp's server, which has them after OpenAI's for responses.
     """
-    parsed = parse(body, CHAT)
     runtime = runtime_of(request)
     ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
     ticket = await runtime.submit((Run(request_id_of(request), ref, Count(chat_prompt(parsed))),), slots=1)

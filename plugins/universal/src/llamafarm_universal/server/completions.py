@@ -15,14 +15,12 @@ from starlette.responses import Response
 from llamafarm_universal.messages import Piece, TextPrompt, TokenLogprob
 from llamafarm_universal.server.chat_answer import finite, shown
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
-from llamafarm_universal.server.fields import parse
+from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.generation import Generation, generate
 from llamafarm_universal.server.sampling import check_stream_options, completion_sampling
-from llamafarm_universal.server.tables import COMPLETIONS
 
 
-async def complete(request: Request, body: dict[str, Any]) -> Response:
-    parsed = parse(body, COMPLETIONS)
+async def complete(request: Request, parsed: Parsed) -> Response:
     check_stream_options(parsed)
     runtime, request_id = runtime_of(request), request_id_of(request)
     generation = await generate(

@@ -6,7 +6,6 @@ import array
 import asyncio
 import base64
 import sys
-from typing import Any
 
 from llamafarm.web import json_answer, request_id_of
 from llamafarm.wire import Embedding, EmbeddingResponse, dump
@@ -15,13 +14,11 @@ from starlette.responses import Response
 
 from llamafarm_universal.messages import Embed, Finished, Run
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
-from llamafarm_universal.server.fields import parse
+from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.runtime import Ticket
-from llamafarm_universal.server.tables import EMBEDDINGS
 
 
-async def embed(request: Request, body: dict[str, Any]) -> Response:
-    parsed = parse(body, EMBEDDINGS)
+async def embed(request: Request, parsed: Parsed) -> Response:
     runtime, name = runtime_of(request), parsed.values["model"]
     ref = runtime.handles.resolve(name, trusted=is_trusted(request))
     command = Run(request_id_of(request), ref, Embed(parsed.values["input"], parsed.get("dimensions")))

@@ -19,14 +19,12 @@ from llamafarm_universal.messages import Answer, LoadProgress, LoadSettings, Mod
 from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.errors import failure
-from llamafarm_universal.server.fields import parse
+from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.models import error_frame, progress_frame
 from llamafarm_universal.server.runtime import Ticket
-from llamafarm_universal.server.tables import PULL
 
 
-async def pull(request: Request, body: dict[str, Any]) -> Response:
-    parsed = parse(body, PULL)
+async def pull(request: Request, parsed: Parsed) -> Response:
     runtime = runtime_of(request)
     settings = LoadSettings(**parsed.get("settings", {}))
     ref = runtime.handles.allow(parsed.values["id"], settings, trusted=is_trusted(request))

@@ -30,9 +30,8 @@ from llamafarm_universal.messages import (
     Unload,
 )
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
-from llamafarm_universal.server.fields import parse
+from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.runtime import Runtime, Ticket
-from llamafarm_universal.server.tables import LOAD, UNLOAD
 
 STARTED = int(time.time())
 NOTHING: dict[str, Any] = {"downloaded": False, "size_bytes": None}
@@ -61,8 +60,7 @@ async def get_model(request: Request) -> Response:
     return json_answer({**(row or _row(runtime, ref)), **facts})
 
 
-async def load(request: Request, body: dict[str, Any]) -> Response:
-    parsed = parse(body, LOAD)
+async def load(request: Request, parsed: Parsed) -> Response:
     runtime = runtime_of(request)
     settings = LoadSettings(**parsed.get("settings", {}))
     ref = runtime.handles.allow(parsed.values["id"], settings, trusted=is_trusted(request))
@@ -75,8 +73,8 @@ async def load(request: Request, body: dict[str, Any]) -> Response:
     return await _stream(runtime, ticket)
 
 
-async def unload(request: Request, body: dict[str, Any]) -> Response:
-    name = parse(body, UNLOAD).values["model"]
+async def unload(request: Request, parsed: Parsed) -> Response:
+    name = parsed.values["model"]
     runtime = runtime_of(request)
     ref = runtime.handles.resolve(name, trusted=is_trusted(request))
     ticket = await runtime.submit((Unload(request_id_of(request), ref),), slots=0)

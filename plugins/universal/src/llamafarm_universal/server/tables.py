@@ -33,6 +33,10 @@ MAX_STOP_LENGTH = 1024
 MAX_INPUTS = 2048
 MAX_PROMPTS = 16
 MAX_BIASES = 1024
+MAX_TOKENS = 1_000_000
+"""Ids in one request: no prompt has so many, and a few million would hold up whatever else a process does."""
+MAX_TOKEN_ID = 2**31 - 1
+TEXT_OR_IDS = "a text or a list of token ids, and not empty"
 SEED_LIMIT = 2**63 - 1
 COMPLETION_TOKENS = 16
 """What `max_tokens` of a text completion is by default: OpenAI's, and every common server's."""
@@ -68,23 +72,39 @@ def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...], ...]:
 
 def texts_or_ids(value: Any, path: str, *, most: int) -> tuple[str | tuple[int, ...], ...]:
     """A text, token ids, or a list of either: what `prompt` and `input` may be."""
-    if isinstance(value, list) and value and all(_is_token(item) for item in value):
-        return (tuple(value),)
-    items = [value] if isinstance(value, str) else as_list(value, path, most=most)
-    several = isinstance(value, list)
-    return tuple(_text_or_ids(item, f"{path}[{i}]" if several else path) for i, item in enumerate(items))
+    if isinstance(value, list) and value and isinstance(value[0], int):
+        return (_ids(value, path),)
+    if not isinstance(value, list):
+        return (_text_or_ids(value, path),)
+    items = as_list(value, path, most=most)
+    _check_count(sum(len(item) for item in items if isinstance(item, list)), path)
+    return tuple(_text_or_ids(item, f"{path}[{i}]") for i, item in enumerate(items))
 
 
 def _text_or_ids(value: Any, path: str) -> str | tuple[int, ...]:
     if isinstance(value, str) and value:
         return value
-    if not isinstance(value, list) or not value or not all(_is_token(item) for item in value):
-        wrong(path, "a text or a list of token ids, and not empty", value)
+    if not isinstance(value, list) or not value:
+        wrong(path, TEXT_OR_IDS, value)
+    return _ids(value, path)
+
+
+def _ids(value: list[Any], path: str) -> tuple[int, ...]:
+    """Token ids: checked without a step of Python for each, since there may be very many."""
+    _check_count(len(value), path)
+    if set(map(type, value)) != {int} or not 0 <= min(value) <= max(value) <= MAX_TOKEN_ID:
+        wrong(path, TEXT_OR_IDS, value)
     return tuple(value)
 
 
-def _is_token(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _check_count(tokens: int, path: str) -> None:
+    if tokens > MAX_TOKENS:
+        raise RequestError(
+            f"{path!r} holds {tokens:,} token ids; one request takes {MAX_TOKENS:,}.",
+            hint="Ask for fewer inputs at once, or send their texts.",
+            param=path,
+            code="too_many_tokens",
+        )
 
 
 def _token_id(key: str, path: str) -> int:
