@@ -70,6 +70,7 @@ PUBLIC = {
         "note_ignored",
         "read_content",
         "read_reply",
+        "trusted_certificates",
     ],
     "llamafarm.services": ["ProcessService", "ProcessSpec", "Service", "ServiceStatus", "token_of"],
     "llamafarm.web": [

@@ -2,6 +2,7 @@ from llamafarm.http.address import host_and_port as host_and_port
 from llamafarm.http.address import is_loopback as is_loopback
 from llamafarm.http.address import normalize_base_url as normalize_base_url
 from llamafarm.http.answer import Answer as Answer
+from llamafarm.http.certificates import trusted_certificates as trusted_certificates
 from llamafarm.http.content import read_content as read_content
 from llamafarm.http.refusal import NEVER_RETRIED as NEVER_RETRIED
 from llamafarm.http.refusal import ReadError as ReadError

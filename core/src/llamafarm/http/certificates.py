@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
 from pathlib import Path
 
 import certifi
@@ -15,10 +14,10 @@ VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUN
 """The first one that is set wins. The first two are OpenSSL's; the others are what users of requests and curl set."""
 
 
-def trusted(environ: Mapping[str, str] = os.environ) -> ssl.SSLContext:
+def trusted_certificates() -> ssl.SSLContext:
     """Return a context that checks certificates. Raises ConfigError where what a variable names cannot be used."""
     for variable in VARIABLES:
-        if place := environ.get(variable):
+        if place := os.environ.get(variable):
             return _context(variable, place)
     return ssl.create_default_context(cafile=certifi.where())
 

@@ -21,7 +21,7 @@ from llamafarm.errors import (
 )
 from llamafarm.http.address import credentials_of, is_loopback
 from llamafarm.http.answer import Answer
-from llamafarm.http.certificates import trusted
+from llamafarm.http.certificates import trusted_certificates
 from llamafarm.http.connections import Connections
 from llamafarm.http.form import encoded_form
 from llamafarm.http.proxies import proxy_of
@@ -68,7 +68,7 @@ class HttpUpstream:
         self._streams_close = streams_close
         if self._proxy is not None:
             self._proxy.check()
-        tls = trusted() if self._proxy is not None or endpoint.base_url.startswith("https:") else None
+        tls = trusted_certificates() if self._proxy is not None or endpoint.base_url.startswith("https:") else None
         self._connections = Connections(_headers(endpoint), endpoint.timeouts.connect, tls, self._proxy)
 
     @property
