@@ -268,13 +268,29 @@ async def test_names_and_servers_that_are_not_there_say_nothing_of_addresses(fol
         assert failed.message == "The URL cannot be fetched: there is no answer."
 
 
-async def test_a_certificate_that_nobody_trusts_is_refused(folder):
+@pytest.fixture
+def authority(tmp_path):
+    """An authority, and the file that names it as one to trust."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "authority.pem")
+    return made, str(tmp_path / "authority.pem")
+
+
+@pytest.mark.parametrize(("trusts", "name"), [(True, "site"), (False, "site"), (True, "other")])
+async def test_certificates_are_checked_as_those_of_runtimes_are(folder, monkeypatch, authority, trusts, name):
+    made, trusted = authority
+    if trusts:
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trustme.CA().issue_cert("site").configure_cert(context)
+    made.issue_cert(name).configure_cert(context)
     played = Site({"/": answer(PNG)})
     async with await asyncio.start_server(played.serve, "127.0.0.1", 0, ssl=context) as server:
         url = f"https://site:{server.sockets[0].getsockname()[1]}/"
-        failed = await refusal(fetcher().fetch(url, folder, "picture", param="image_url"))
+        fetching = fetcher().fetch(url, folder, "picture", param="image_url")
+        if trusts and name == "site":
+            assert (await fetching).data == PNG
+            return
+        failed = await refusal(fetching)
     assert failed.message == "The URL cannot be fetched: there is no answer."
     assert played.asked == []
 

@@ -11,10 +11,12 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from llamafarm.http import trusted_certificates
 from yarl import URL
 
 from llamafarm_universal.failure import RequestFailed, refused
@@ -48,6 +50,7 @@ class Fetcher:
     ) -> None:
         self._settings = settings
         self._resolver = _Resolver(lookup, admits)
+        self._certificates: SSLContext | None = None
 
     async def fetch(self, url: str, folder: SpoolFolder, kind: Kind, *, param: str | None = None) -> Blob:
         """The picture or sound at `url`, or in it if it is a data URL, of the type that it has by its content.
@@ -61,7 +64,7 @@ class Fetcher:
             hint = f"Send the file itself as a data URL, or have the operator of the server set {ALLOW_URLS}=1."
             raise refused("This server fetches no URLs.", param, hint=hint)
         try:
-            async with asyncio.timeout(self._settings.url_seconds), self._session() as session:
+            async with asyncio.timeout(self._settings.url_seconds), await self._session() as session:
                 return await _Fetch(session, self._settings, folder, kind).follow(url)
         except RequestFailed as failed:
             failed.param = param
@@ -71,9 +74,15 @@ class Fetcher:
         except (aiohttp.ClientError, OSError, ValueError):  # their texts tell of addresses and ports
             raise refused("The URL cannot be fetched: there is no answer.", param) from None
 
-    def _session(self) -> aiohttp.ClientSession:
+    async def _session(self) -> aiohttp.ClientSession:
+        if self._certificates is None:
+            self._certificates = await in_thread(trusted_certificates)
         connector = aiohttp.TCPConnector(
-            resolver=self._resolver, use_dns_cache=False, force_close=True, socket_factory=self._resolver.socket
+            resolver=self._resolver,
+            use_dns_cache=False,
+            force_close=True,
+            socket_factory=self._resolver.socket,
+            ssl=self._certificates,
         )
         return aiohttp.ClientSession(
             connector=connector,
