@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from llamafarm.errors import ConfigError
+from llamafarm.wire.operations import CHAT, OPERATIONS
 from llamafarm_universal.config import UniversalEntry, default_address, endpoint
 from llamafarm_universal.plugin import register_providers
 from pydantic import ValidationError
@@ -146,6 +147,26 @@ def test_a_local_folder_is_named_by_its_whole_path(tmp_path, monkeypatch):
 def test_a_model_of_another_runtime_gets_a_pointer(model, pointer):
     with pytest.raises(ValidationError, match=pointer):
         UniversalEntry(name="e", provider="universal", model=model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("chat", ["chat", "completions", "embeddings"]),
+        ("embedding", ["embeddings", "rerank", "score"]),
+        ("rerank", ["rerank", "score", "classify"]),
+        ("classification", ["classify"]),
+        ("ner", ["ner"]),
+    ],
+)
+def test_a_model_type_says_what_an_entry_is_for(kind, names):
+    made = entry(transformers={"model_type": kind})
+    assert [row.name for row in OPERATIONS if made.serves(row)] == names
+
+
+def test_an_entry_without_a_model_type_may_be_for_everything():
+    assert {entry().serves(row) for row in OPERATIONS} == {None}
+    assert entry(transformers={"model_type": "vision"}).serves(CHAT) is None
 
 
 @pytest.mark.parametrize("kind", ["image", "vison"])

@@ -119,7 +119,8 @@ class Asking:
 
 
 def test_it_can_do_chat_completions_and_embeddings():
-    assert [row.name for row in operations(UniversalProvider)] == ["chat", "completions", "embeddings"]
+    names = ["chat", "completions", "embeddings", "rerank", "score", "classify", "ner"]
+    assert [row.name for row in operations(UniversalProvider)] == names
 
 
 async def test_tokens_are_counted_with_the_model_loaded_from_what_the_prompt_consists_of(runtime, upstream):

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from llamafarm import Endpoint, ModelEntry, beside_config
 from llamafarm.errors import ConfigError
 from llamafarm.http import is_loopback, normalize_base_url
+from llamafarm.wire import CHAT, CLASSIFY, COMPLETIONS, EMBEDDINGS, NER, RERANK, SCORE, Operation
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 DEFAULT_HOST = "127.0.0.1"
@@ -20,6 +21,14 @@ API_PATH = "/v1"
 PORT_VARIABLES = ("UNIVERSAL_RUNTIME_PORT", "LF_RUNTIME_PORT")
 log = logging.getLogger(__name__)
 PACKAGE = "package:"
+SERVED: Mapping[str, tuple[Operation, ...]] = {
+    "text": (CHAT, COMPLETIONS, EMBEDDINGS),
+    "embedding": (EMBEDDINGS, RERANK, SCORE),
+    "reranking": (RERANK, SCORE, CLASSIFY),
+    "classification": (CLASSIFY,),
+    "ner": (NER,),
+}
+"""What can be asked of a model, by its task."""
 _FOLDERS = ("/", "~", "./", "../")
 
 
@@ -35,8 +44,8 @@ class Transformers(BaseModel):
         default=None,
         pattern=r"^[a-z][a-z0-9_-]*$",
         examples=["text"],
-        description="What it does, where its own configuration does not say: `text`, `embedding`, `image`, or another "
-        "task that an engine of the runtime does.",
+        description="What it does, where its own configuration does not say: `text`, `embedding`, `reranking`, "
+        "`classification`, `ner`, `image`, or another task that an engine of the runtime does.",
     )
     revision: str | None = Field(default=None, description="Branch, tag or commit of the model's repository.")
 
@@ -108,6 +117,14 @@ class UniversalEntry(ModelEntry):
     )
     transformers: Transformers = Field(default_factory=Transformers)
     diffusion: Diffusion = Field(default_factory=Diffusion)
+
+    def serves(self, operation: Operation) -> bool | None:
+        """What its `model_type` says; None without one, and for a task that is not in the table."""
+        from llamafarm_universal.task import ALIASES
+
+        wanted = self.transformers.model_type or ""
+        served = SERVED.get(ALIASES.get(wanted, wanted))
+        return None if served is None else operation in served
 
     def remarks(self) -> Iterable[tuple[str, str]]:
         """A `model_type` that nothing installed here executes; the runtime at another address may."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from llamafarm import Field, Parameters
-from llamafarm.wire import CHAT, COMPLETIONS, EMBEDDINGS
+from llamafarm.wire import CHAT, CLASSIFY, COMPLETIONS, EMBEDDINGS, NER, RERANK, SCORE
 
 from llamafarm_universal.server import tables
 from llamafarm_universal.server.fields import Advisory, Refused, Rule
 
-_TABLES = {CHAT: tables.CHAT, COMPLETIONS: tables.COMPLETIONS, EMBEDDINGS: tables.EMBEDDINGS}
+_TABLES = {
+    CHAT: tables.CHAT,
+    COMPLETIONS: tables.COMPLETIONS,
+    EMBEDDINGS: tables.EMBEDDINGS,
+    RERANK: tables.RERANK,
+    SCORE: tables.SCORE,
+    CLASSIFY: tables.CLASSIFY,
+    NER: tables.NER,
+}
 
 
 def _field(rule: Rule) -> Field:

@@ -16,12 +16,24 @@ from llamafarm.http import Answer, host_and_port, is_loopback
 from llamafarm.services import token_of
 from llamafarm.wire import (
     CHAT,
+    CLASSIFY,
     COMPLETIONS,
+    NER,
+    RERANK,
+    SCORE,
     ChatRequest,
+    ClassifyRequest,
+    ClassifyResponse,
     CompletionRequest,
     EmbeddingRequest,
     EmbeddingResponse,
+    NerRequest,
+    NerResponse,
     Operation,
+    RerankRequest,
+    RerankResponse,
+    ScoreRequest,
+    ScoreResponse,
     Unparsed,
     sse,
 )
@@ -82,6 +94,22 @@ class UniversalProvider:
             await self._with_model(call, partial(self._client.ask_vectors, part, call)) for part in parts(request, size)
         ]
         return joined(answers)
+
+    async def rerank(self, request: RerankRequest, call: Call) -> RerankResponse:
+        """Ask for documents in the order in which they fit a query, the best one first. Raises ProviderError."""
+        return cast("RerankResponse", await self._value(RERANK, request, call))
+
+    async def score(self, request: ScoreRequest, call: Call) -> ScoreResponse:
+        """Ask how well texts fit each other. Raises ProviderError."""
+        return cast("ScoreResponse", await self._value(SCORE, request, call))
+
+    async def classify(self, request: ClassifyRequest, call: Call) -> ClassifyResponse:
+        """Ask for the classes of texts. Raises ProviderError."""
+        return cast("ClassifyResponse", await self._value(CLASSIFY, request, call))
+
+    async def find_entities(self, request: NerRequest, call: Call) -> NerResponse:
+        """Ask for the names in texts. Raises ProviderError."""
+        return cast("NerResponse", await self._value(NER, request, call))
 
     async def pull(self, call: Call) -> None:
         """Have the runtime fetch the files of the entry's model. Raises ModelNotFound, and ProviderError."""
@@ -160,6 +188,9 @@ class UniversalProvider:
 
     async def _ask(self, operation: Operation, request: dict[str, Any], call: Call) -> Reply:
         return await self._with_model(call, lambda handle: self._client.ask(operation, request, call, handle))
+
+    async def _value(self, operation: Operation, request: Any, call: Call) -> dict[str, Any]:
+        return await self._with_model(call, lambda handle: self._client.ask_value(operation, request, call, handle))
 
     async def _with_model(self, call: Call, ask: Callable[[str], Awaitable[Answered]]) -> Answered:
         """Ask with the handle of the entry's model. A runtime that was started again loads it again, once."""

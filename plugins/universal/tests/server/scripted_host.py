@@ -112,6 +112,27 @@ class Host:
             usage = m.Usage(prompt_tokens=2 * len(work.inputs))
             self.send(m.Finished(command.request_id, usage=usage, value=tuple(vectors)))
 
+    def score(self, command: m.Run) -> None:
+        """A pair's place is its score."""
+        work: Any = command.work
+        values = tuple(map(float, range(len(work.pairs))))
+        self.end(command, m.Scores(values, "bi-encoder"))
+
+    def classify(self, command: m.Run) -> None:
+        """The last label for everything."""
+        work: Any = command.work
+        labels = work.labels or ("one", "two")
+        self.end(command, m.Classes(labels, tuple((*[0.0] * (len(labels) - 1), 1.0) for _ in work.inputs)))
+
+    def findentities(self, command: m.Run) -> None:
+        """The first three characters of each text, called by the strategy."""
+        work: Any = command.work
+        self.end(command, tuple((m.Entity(work.strategy, 0, 3, 0.5),) for _ in work.inputs))
+
+    def end(self, command: m.Run, value: Any) -> None:
+        if not self.refused(command):
+            self.send(m.Finished(command.request_id, usage=m.Usage(prompt_tokens=9), value=value))
+
     def count(self, command: m.Run) -> None:
         if not self.refused(command):
             self.send(m.Finished(command.request_id, usage=m.Usage(prompt_tokens=7)))

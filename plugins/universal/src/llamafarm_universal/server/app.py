@@ -16,6 +16,7 @@ from starlette.routing import Route, Router
 from llamafarm_universal.server.activity import ActivityMiddleware
 from llamafarm_universal.server.body import parse_fields
 from llamafarm_universal.server.chat import chat, count
+from llamafarm_universal.server.classes import classify, find_entities
 from llamafarm_universal.server.completions import complete
 from llamafarm_universal.server.embeddings import embed
 from llamafarm_universal.server.fields import Parsed, Table
@@ -23,8 +24,20 @@ from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.models import get_model, list_models, load, unload
 from llamafarm_universal.server.runtime import Runtime
+from llamafarm_universal.server.scores import rerank, score
 from llamafarm_universal.server.settings import Settings
-from llamafarm_universal.server.tables import CHAT, COMPLETIONS, EMBEDDINGS, LOAD, PULL, UNLOAD
+from llamafarm_universal.server.tables import (
+    CHAT,
+    CLASSIFY,
+    COMPLETIONS,
+    EMBEDDINGS,
+    LOAD,
+    NER,
+    PULL,
+    RERANK,
+    SCORE,
+    UNLOAD,
+)
 
 Handler = Callable[[Request, Parsed], Awaitable[Response]]
 
@@ -55,6 +68,10 @@ def _routes(limit: int) -> list[Route]:
         Route("/v1/chat/completions/input_tokens", takes(count, CHAT), methods=["POST"]),
         Route("/v1/completions", takes(complete, COMPLETIONS), methods=["POST"]),
         Route("/v1/embeddings", takes(embed, EMBEDDINGS), methods=["POST"]),
+        Route("/v1/rerank", takes(rerank, RERANK), methods=["POST"]),
+        Route("/v1/score", takes(score, SCORE), methods=["POST"]),
+        Route("/v1/classify", takes(classify, CLASSIFY), methods=["POST"]),
+        Route("/v1/ner", takes(find_entities, NER), methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),
         Route("/v1/models/unload", takes(unload, UNLOAD), methods=["POST"]),

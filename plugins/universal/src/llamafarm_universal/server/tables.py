@@ -31,6 +31,7 @@ MAX_CHOICES = 16
 MAX_STOPS = 16
 MAX_STOP_LENGTH = 1024
 MAX_INPUTS = 2048
+MAX_LABELS = 256
 MAX_PROMPTS = 16
 MAX_BIASES = 1024
 MAX_TOKENS = 1_000_000
@@ -68,6 +69,26 @@ def prompt(value: Any, path: str) -> tuple[str | tuple[int, ...], ...]:
 
 def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...], ...]:
     return texts_or_ids(value, path, most=MAX_INPUTS)
+
+
+def texts(value: Any, path: str) -> tuple[str, ...]:
+    """A text, or a list of texts; none of them empty."""
+    if isinstance(value, str):
+        return (text(value, path),)
+    return tuple(text(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_INPUTS)))
+
+
+def documents(value: Any, path: str) -> tuple[str, ...]:
+    """The texts of a list of texts, or of objects with the text under `text`, as Cohere's and Jina's clients send."""
+    items = enumerate(as_list(value, path, most=MAX_INPUTS))
+    return tuple(
+        text(item.get("text"), f"{path}[{i}].text") if isinstance(item, dict) else text(item, f"{path}[{i}]")
+        for i, item in items
+    )
+
+
+def labels(value: Any, path: str) -> tuple[str, ...]:
+    return tuple(text(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_LABELS)))
 
 
 def texts_or_ids(value: Any, path: str, *, most: int) -> tuple[str | tuple[int, ...], ...]:
@@ -184,6 +205,40 @@ EMBEDDINGS: Table = {
     "input": Done(embedding_input, required=True),
     "encoding_format": Done(choice("float", "base64")),
     "dimensions": Done(integer(1, 65536)),
+    "input_type": Done(choice("query", "document"), note="'query' or 'document': the author's prompt for it, if any."),
+    "user": Advisory(),
+}
+
+RERANK: Table = {
+    "model": Done(text, required=True),
+    "query": Done(text, required=True),
+    "documents": Done(documents, required=True, note="texts, or objects with `text`."),
+    "top_n": Done(integer(1)),
+    "return_documents": Done(boolean),
+    "user": Advisory(),
+}
+
+SCORE: Table = {
+    "model": Done(text, required=True),
+    "text_1": Done(texts, required=True),
+    "text_2": Done(texts, required=True),
+    "user": Advisory(),
+}
+
+CLASSIFY: Table = {
+    "model": Done(text, required=True),
+    "input": Done(texts, required=True),
+    "candidate_labels": Done(labels, note="for models that infer one text from another."),
+    "hypothesis_template": Done(text, note="'This example is {}.' by default."),
+    "multi_label": Done(boolean),
+    "use_activation": Done(boolean),
+    "user": Advisory(),
+}
+
+NER: Table = {
+    "model": Done(text, required=True),
+    "input": Done(texts, required=True),
+    "aggregation_strategy": Done(choice("none", "simple", "first", "average", "max")),
     "user": Advisory(),
 }
 

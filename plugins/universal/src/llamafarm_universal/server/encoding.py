@@ -1,0 +1,38 @@
+"""What is asked of encoders has one answer, a value: how it is asked for and sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from llamafarm.web import json_answer, request_id_of
+from llamafarm.wire import dump
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llamafarm_universal.messages import Finished, Run, Usage, Work
+from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
+from llamafarm_universal.server.fields import Parsed
+
+
+async def answered(request: Request, parsed: Parsed, work: Work, shape: Callable[[Any], dict[str, Any]]) -> Response:
+    """Have the model of a request do `work`, and answer with the fields that `shape` makes of its value.
+
+    `model` and `usage` are added to them. Raises LlamaFarmError.
+    """
+    runtime, name = runtime_of(request), parsed.values["model"]
+    ref = runtime.handles.resolve(name, trusted=is_trusted(request))
+    ticket = await runtime.submit((Run(request_id_of(request), ref, work),), slots=1)
+    try:
+        while not isinstance(event := await ticket.events.next(), Finished):
+            pass
+    finally:
+        ticket.close()
+    # In a thread: thousands of vectors as decimal numbers take a second.
+    content = await asyncio.to_thread(lambda: dump({**shape(event.value), "model": name, "usage": _usage(event.usage)}))
+    return json_answer(content, headers=ignored_header(parsed))
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    return {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.prompt_tokens}
