@@ -32,7 +32,7 @@ class SpeakingHost(Host):
 
 
 def _find(ref: m.ModelRef) -> None:
-    from llamafarm_universal.host.models.hub import locate
+    from llamafarm_universal.store.hub import locate
 
     locate(ref, lambda *_: None)
 

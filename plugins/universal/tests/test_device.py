@@ -1,4 +1,4 @@
-"""Which device and which number format a model gets."""
+"""What devices there are, as torch says."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 from llamafarm_universal import device
-from llamafarm_universal.device import LARGE_ON_CPU, choose_device, choose_dtype
+from llamafarm_universal.device import this_machine
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.placement import choose_device
 
 
 @pytest.fixture
@@ -24,55 +25,55 @@ def hardware(monkeypatch: pytest.MonkeyPatch) -> Any:
     return have
 
 
+def where(requested: Any = "auto", environ: dict[str, str] | None = None) -> str:
+    return choose_device(requested, this_machine(environ=environ or {}))
+
+
 def test_auto_is_cuda_then_metal_then_the_processor(hardware: Any) -> None:
     hardware(cuda=True, mps=True)
-    assert choose_device("auto", {}) == "cuda"
+    assert where() == "cuda"
+    assert where("mps") == "mps"
     hardware(mps=True)
-    assert choose_device("auto", {}) == "mps"
+    assert where() == "mps"
     hardware()
-    assert choose_device("auto", {}) == "cpu"
+    assert where() == "cpu"
+
+
+def test_auto_is_what_the_process_was_started_with(hardware: Any) -> None:
+    hardware(cuda=True)
+    assert this_machine("cpu", "bf16", {}).devices == {"auto": "cpu", "cpu": "cpu", "cuda": "cuda"}
+    assert this_machine("cpu", "bf16", {}).dtype == "bf16"
 
 
 def test_the_environment_forces_the_processor(hardware: Any) -> None:
     hardware(cuda=True)
-    assert choose_device("auto", {"TRANSFORMERS_FORCE_CPU": "1"}) == "cpu"
-    assert choose_device("cuda", {"TRANSFORMERS_FORCE_CPU": "true"}) == "cpu"
-    assert choose_device("auto", {"TRANSFORMERS_FORCE_CPU": "0"}) == "cuda"
+    assert where("auto", {"TRANSFORMERS_FORCE_CPU": "1"}) == "cpu"
+    assert where("cuda", {"TRANSFORMERS_FORCE_CPU": "true"}) == "cpu"
+    assert where("auto", {"TRANSFORMERS_FORCE_CPU": "0"}) == "cuda"
     hardware(mps=True)
-    assert choose_device("auto", {"TRANSFORMERS_SKIP_MPS": "1"}) == "cpu"
-    assert choose_device("mps", {"TRANSFORMERS_SKIP_MPS": "1"}) == "cpu"
+    assert where("auto", {"TRANSFORMERS_SKIP_MPS": "1"}) == "cpu"
+    assert where("mps", {"TRANSFORMERS_SKIP_MPS": "1"}) == "cpu"
 
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])
 def test_a_device_that_is_not_there_is_an_error_with_a_way_out(hardware: Any, name: Any) -> None:
     hardware()
-    with pytest.raises(RequestFailed) as caught:
-        choose_device(name, {})
-    assert caught.value.param == "device"
-    assert name in caught.value.message
-    assert "device: auto" in (caught.value.hint or "")
+    for ask in (lambda: where(name), lambda: this_machine(name)):
+        with pytest.raises(RequestFailed) as caught:
+            ask()
+        assert caught.value.param == "device"
+        assert f"{name}` is asked for" in caught.value.message
+        assert torch.__version__ in caught.value.message
+        assert "device: auto" in (caught.value.hint or "")
 
 
-def test_gpus_get_fp16_or_the_models_own_bf16_where_they_can(hardware: Any) -> None:
-    hardware(gpu_bf16=True)
-    assert choose_dtype("auto", "cuda", {"torch_dtype": "bfloat16"}, 1) == "bf16"
-    assert choose_dtype("auto", "cuda", {"dtype": "float32"}, 1) == "fp16"
-    hardware(gpu_bf16=False)
-    assert choose_dtype("auto", "cuda", {"dtype": "bfloat16"}, 1) == "fp16"
-
-
-def test_processors_get_fp32_or_bf16_for_large_models_where_they_compute_in_it(hardware: Any) -> None:
-    hardware(cpu_bf16=True)
-    assert choose_dtype("auto", "cpu", {}, LARGE_ON_CPU - 1) == "fp32"
-    assert choose_dtype("auto", "cpu", {}, LARGE_ON_CPU) == "bf16"
-    hardware(cpu_bf16=False)
-    assert choose_dtype("auto", "cpu", {}, LARGE_ON_CPU) == "fp32"
-
-
-def test_what_is_asked_for_is_taken(hardware: Any) -> None:
-    hardware()
-    assert choose_dtype("bf16", "cpu", {}, 1) == "bf16"
-    assert choose_dtype("fp32", "cuda", {"dtype": "bfloat16"}, 1) == "fp32"
+def test_what_computes_in_bf16_is_known(hardware: Any) -> None:
+    hardware(cuda=True, gpu_bf16=True)
+    assert this_machine(environ={}).bf16 == {"cuda"}
+    hardware(cuda=True, cpu_bf16=True)
+    assert this_machine(environ={}).bf16 == {"cpu"}
+    hardware(mps=True)
+    assert this_machine(environ={}).bf16 == {"mps"}
 
 
 def test_memory_is_what_this_machine_has() -> None:

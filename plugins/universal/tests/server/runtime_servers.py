@@ -53,8 +53,10 @@ class Running:
 
 
 @contextmanager
-def serving(settings: Settings | None = None, target: str = "scripted_host:run") -> Iterator[Running]:
-    runtime = Runtime(settings or Settings(), target=target)
+def serving(
+    settings: Settings | None = None, target: str = "scripted_host:run", store: str = "scripted_store:run"
+) -> Iterator[Running]:
+    runtime = Runtime(settings or Settings(), target=target, store=store)
     server = Server(runtime)
     with served(server) as url, httpx.Client(base_url=url, timeout=BOUND) as http:
         yield Running(url, http, runtime, server)
@@ -69,9 +71,8 @@ class ServerProcess:
 
     @property
     def host(self) -> psutil.Process:
-        """The engine host: the child that is not multiprocessing's resource tracker."""
-        children = psutil.Process(self.process.pid).children()
-        return next(child for child in children if "resource_tracker" not in " ".join(child.cmdline()))
+        """The engine host: of all children it alone has imported torch."""
+        return max(psutil.Process(self.process.pid).children(), key=lambda child: child.memory_info().rss)
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", timeout=BOUND)

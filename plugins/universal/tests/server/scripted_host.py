@@ -5,7 +5,7 @@ The model's id and the text of the last message say what happens:
     refuse/KIND         Failed of that kind before Accepted        text|in|pieces     one Piece for each
     never/accepts       nothing at all                             <hang>             no more events after the pieces
     die/before          the process kills itself before Accepted   <die>              the process kills itself
-    hang/load, …/pull   progress and no end                        <fail>             Failed in the middle
+    hang/load           progress and no end                        <fail>             Failed in the middle
                                                                    <show>             the command, as JSON
                                                                    <log>              all commands so far, as JSON
 """
@@ -86,20 +86,6 @@ class Host:
         self.send(m.Models(tuple(self.loaded.values())))
         self.send(m.Unloaded(command.request_id))
 
-    def pull(self, command: m.Pull) -> None:
-        if not self.refused(command):
-            self.send(m.LoadProgress(command.request_id, "downloading", "Downloading", 1, 2, "weights", 1, 1))
-            if command.ref.id != "hang/pull":
-                self.send(m.Pulled(command.request_id, True, 2))
-
-    def remove(self, command: m.Remove) -> None:
-        if command.model == "echo/missing":
-            self.send(m.Failed(command.request_id, "model_not_found", "It is not downloaded."))
-        elif command.model == "echo/used":
-            self.send(m.Failed(command.request_id, "in_use", "It is being loaded."))
-        else:
-            self.send(m.Removed(command.request_id, 2))
-
     def cancel(self, command: m.Cancel) -> None:
         pass
 
@@ -171,7 +157,7 @@ class Host:
             return json.dumps(dataclasses.asdict(command) | dataclasses.asdict(work))
         return json.dumps(self.log) if text == "<log>" else text
 
-    def refused(self, command: m.Load | m.Run | m.Pull) -> bool:
+    def refused(self, command: m.Load | m.Run) -> bool:
         owner, _, name = command.ref.id.partition("/")
         if owner == "refuse":
             self.send(m.Failed(command.request_id, name, f"Refused as {name}.", hint="Do this next.", param="messages"))

@@ -12,46 +12,39 @@ from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from llamafarm_universal.device import choose_device, details, use_threads
+from llamafarm_universal.device import details, this_machine, use_threads
 from llamafarm_universal.failure import RequestFailed, explained
-from llamafarm_universal.host.models.download import Transfer
-from llamafarm_universal.host.models.files import Files
 from llamafarm_universal.host.models.registry import Registry, Resident, Stage
 from llamafarm_universal.host.options import HostOptions
-from llamafarm_universal.host.outbox import Outbox
 from llamafarm_universal.host.prepare import Preparer
 from llamafarm_universal.messages import (
     Answer,
     Cancel,
     Command,
     Failed,
+    HostRequest,
     Load,
     Loaded,
     LoadedModel,
     LoadProgress,
     Models,
-    Pull,
-    Pulled,
     Ready,
-    Remove,
-    Removed,
     Run,
-    Stop,
     Unload,
     Unloaded,
     Work,
 )
+from llamafarm_universal.pipe import Outbox, read_commands
+from llamafarm_universal.store.download import Transfer
 
 log = logging.getLogger(__name__)
-
-Request = Load | Run | Unload | Pull | Remove
 
 
 @dataclass
 class _Request:
     """A command under way. remaining: how many last events it will still have. resident: the model that works on it."""
 
-    command: Request
+    command: HostRequest
     remaining: int
     resident: Resident | None = None
 
@@ -67,35 +60,22 @@ class Host:
         self._requests: dict[str, _Request] = {}
         self._working: dict[int, Resident] = {}
         self._registry = Registry(options, self._inbox.put, self._report_models)
-        self._files = Files(self._registry, self._inbox.put)
         self._options = options
 
     def serve(self) -> None:
-        """Until the connection closes or says Stop; see `_read`, which ends the process."""
+        """Until the connection closes or says Stop, which ends the process."""
         _quieten_libraries()
         use_threads()
         self._outbox.add(self._ready())
-        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        threading.Thread(
+            target=read_commands, args=(self._connection, self._inbox.put), name="reader", daemon=True
+        ).start()
         while True:
             self._take(wait=not self._working)
             for resident in list(self._working.values()):
                 self._step(resident)
                 self._take(wait=False)
                 self._outbox.flush()
-
-    def _read(self) -> None:
-        """In a thread. The end of the connection or Stop ends the process at once: nobody reads its answers."""
-        code = 1
-        try:
-            while not isinstance(command := self._connection.recv(), Stop):
-                self._inbox.put(command)
-            code = 0
-        except (EOFError, OSError):
-            code = 0
-        except Exception:
-            log.exception("The server sent something that cannot be read")
-        finally:
-            os._exit(code)
 
     def _take(self, *, wait: bool) -> None:
         """Do everything in the inbox; wait for something where there is nothing else to do, until something is due."""
@@ -115,14 +95,14 @@ class Host:
         match item:
             case Cancel(request_id):
                 self._cancel(request_id)
-            case Load() | Run() | Unload() | Pull() | Remove():
+            case Load() | Run() | Unload():
                 self._start(item)
-            case Stop():
-                raise AssertionError("the reader ends the process")
-            case _:
+            case _ if callable(item):
                 item()
+            case _:
+                raise AssertionError(f"{item} is nothing for an engine host")
 
-    def _start(self, command: Request) -> None:
+    def _start(self, command: HostRequest) -> None:
         request_id = command.request_id
         if request_id in self._requests:
             log.error("Request id %s is in use: the second command is ignored.", request_id)
@@ -133,14 +113,10 @@ class Host:
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
             self.emit(explained(error, "starting a request").event(request_id))
 
-    def _begin(self, command: Request, asker: _Asker) -> None:
+    def _begin(self, command: HostRequest, asker: _Asker) -> None:
         match command:
             case Unload():
                 self._registry.unload(command.ref, lambda: self.emit(Unloaded(asker.request_id)))
-            case Pull():
-                self._files.pull(command.ref, asker)
-            case Remove():
-                self._files.remove(command.model, asker)
             case _:
                 self._registry.request(command.ref, asker)
 
@@ -149,7 +125,6 @@ class Host:
         if request is None:
             return
         self._registry.forget(request_id)
-        self._files.forget(request_id)
         if request.resident:
             request.resident.engine.cancel(request_id)
         self._close(request_id)
@@ -226,12 +201,13 @@ class Host:
 
     def _ready(self) -> Ready:
         try:
-            device = choose_device(self._options.device)
+            machine = this_machine(self._options.device, self._options.dtype)
         except RequestFailed as failure:
             self._outbox.add(failure.event(""))
             self._outbox.flush()
             os._exit(1)
-        return Ready(device, details(device))
+        device = machine.devices["auto"]
+        return Ready(device, details(device), machine)
 
 
 class _Asker:
@@ -244,15 +220,6 @@ class _Asker:
     def progress(self, stage: Stage, text: str, transfer: Transfer | None = None) -> None:
         numbers = astuple(transfer) if transfer else ()
         self._host.emit(LoadProgress(self.request_id, stage, text, *numbers))
-
-    def downloading(self, text: str, transfer: Transfer) -> None:
-        self.progress("downloading", text, transfer)
-
-    def pulled(self, fetched: bool, size_bytes: int) -> None:
-        self._host.emit(Pulled(self.request_id, fetched, size_bytes))
-
-    def removed(self, freed_bytes: int) -> None:
-        self._host.emit(Removed(self.request_id, freed_bytes))
 
     def ready(self, resident: Resident) -> None:
         self._host.ready(self.request_id, resident)

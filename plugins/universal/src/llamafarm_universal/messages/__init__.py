@@ -1,20 +1,28 @@
-"""The seam between the server process and the engine host: plain picklable values, no tensors and no OpenAI shapes.
+"""The seam between the server process and its children: plain picklable values, no tensors and no OpenAI shapes.
 
-The server sends commands, the host answers each with events that carry the command's `request_id`:
+The server sends commands, a child answers each with events that carry the command's `request_id`. An engine host:
 
     Load      -> LoadProgress*, Loaded | Failed
     Run       -> LoadProgress*, Accepted, (Piece | Progress)*, Finished (one for each answer of the work) | Failed,
                  at any point
     Unload    -> Unloaded | Failed
-    Pull      -> LoadProgress*, Pulled | Failed
-    Remove    -> Removed | Failed
-    Cancel    -> nothing more for that request, and its slot is free within one step
-    Stop      -> the host ends
 
-Events travel in tuples: what one turn of the host brought leaves in one send. An event knows whether it `is_last`: a
+The store of models' files:
+
+    Locate    -> LoadProgress*, Located | Failed
+    Pull      -> LoadProgress*, Pulled | Failed
+    Describe  -> Described | Failed
+    Remove    -> Removed | Failed
+
+Both:
+
+    Cancel    -> nothing more for that request, and its slot is free within one step
+    Stop      -> the process ends
+
+Events travel in tuples: what one turn of a child brought leaves in one send. An event knows whether it `is_last`: a
 request ends with a Failed, or when it has had as many other last events as its work has answers. `Ready` is sent once,
 at the start, and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with an empty
-request id in place of `Ready` says why the host cannot start.
+request id in place of `Ready` says why the child cannot start.
 """
 
 from __future__ import annotations
@@ -23,34 +31,44 @@ from llamafarm_universal.messages.blob import Blob
 from llamafarm_universal.messages.commands import (
     Cancel,
     Command,
+    Describe,
+    HostRequest,
     Load,
+    Locate,
     Pull,
     Remove,
     Run,
     Stop,
+    StoreRequest,
     Unload,
 )
 from llamafarm_universal.messages.events import (
     Accepted,
     Answer,
     Channel,
+    Described,
     Event,
     Failed,
     FailureKind,
     Finished,
+    HostAnswer,
     Loaded,
     LoadedModel,
     LoadProgress,
+    Located,
     Models,
     Piece,
     Progress,
     Pulled,
     Ready,
     Removed,
+    StoreAnswer,
+    Stored,
     TokenLogprob,
     Unloaded,
     Usage,
 )
+from llamafarm_universal.messages.machine import Machine
 from llamafarm_universal.messages.model import Device, DeviceName, Dtype, DtypeName, LoadSettings, ModelRef
 from llamafarm_universal.messages.work import (
     ChatPrompt,
@@ -81,6 +99,8 @@ __all__ = [
     "Classify",
     "Command",
     "Count",
+    "Describe",
+    "Described",
     "Device",
     "DeviceName",
     "Dtype",
@@ -93,12 +113,17 @@ __all__ = [
     "FindEntities",
     "Finished",
     "Generate",
+    "HostAnswer",
+    "HostRequest",
     "InputType",
     "Load",
     "LoadProgress",
     "LoadSettings",
     "Loaded",
     "LoadedModel",
+    "Locate",
+    "Located",
+    "Machine",
     "ModelRef",
     "Models",
     "Piece",
@@ -113,6 +138,9 @@ __all__ = [
     "Score",
     "Scores",
     "Stop",
+    "StoreAnswer",
+    "StoreRequest",
+    "Stored",
     "Strategy",
     "TextPrompt",
     "TokenLogprob",

@@ -1,9 +1,10 @@
-"""What the server asks of the engine host."""
+"""What the server asks of an engine host, and of the store of models' files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llamafarm_universal.messages.machine import Machine
 from llamafarm_universal.messages.model import ModelRef
 from llamafarm_universal.messages.work.base import Work
 
@@ -38,18 +39,35 @@ class Unload:
 
 
 @dataclass(frozen=True)
+class Locate:
+    """Have a model's files on this machine, and say how it is to be loaded there. Cancelling is as for Pull."""
+
+    request_id: str
+    ref: ModelRef
+    machine: Machine
+
+
+@dataclass(frozen=True)
 class Pull:
-    """Have the model's files on this machine, without loading it. Cancelling ends the download; what has come stays."""
+    """Have the model's files on this machine. Cancelling ends the download; what has come stays."""
 
     request_id: str
     ref: ModelRef
 
 
 @dataclass(frozen=True)
-class Remove:
-    """Delete a hub model's files, in all revisions, once its running requests have ended and it is unloaded.
+class Describe:
+    """Say what is on the disk of each of these models; asks no network."""
 
-    From then on cancelling does not stop it. A model that is being loaded or fetched is a failure.
+    request_id: str
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Delete a hub model's files, in all revisions; whoever asks has unloaded it before.
+
+    From then on cancelling does not stop it. A model that is being fetched is a failure.
     """
 
     request_id: str
@@ -66,4 +84,6 @@ class Stop:
     pass
 
 
-Command = Load | Run | Unload | Pull | Remove | Cancel | Stop
+HostRequest = Load | Run | Unload
+StoreRequest = Locate | Pull | Describe | Remove
+Command = HostRequest | StoreRequest | Cancel | Stop

@@ -1,4 +1,4 @@
-"""What the engine host answers."""
+"""What an engine host and the store of models' files answer."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from llamafarm_universal.messages.machine import Machine
 from llamafarm_universal.messages.model import ModelRef
+from llamafarm_universal.messages.plan import LoadPlan
 
 
 @dataclass(frozen=True)
 class Ready:
-    """device: where models go by default. details: its name, memory in bytes, library versions."""
+    """device: where models go by default; none of the store. details: its name, memory in bytes, library versions."""
 
     device: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    machine: Machine = field(default_factory=Machine)
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,16 @@ class Unloaded:
 
 
 @dataclass(frozen=True)
+class Located:
+    """The model's files are there."""
+
+    is_last: ClassVar[bool] = True
+
+    request_id: str
+    plan: LoadPlan
+
+
+@dataclass(frozen=True)
 class Pulled:
     """The model's files are there. fetched: whether anything had to be downloaded. size_bytes: of all its files."""
 
@@ -160,6 +173,24 @@ class Pulled:
     request_id: str
     fetched: bool
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is on the disk of a model. complete: it can be loaded. size_bytes: of its files, partial ones too."""
+
+    complete: bool
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Described:
+    """stored: by the models' ids, of those of which there is anything."""
+
+    is_last: ClassVar[bool] = True
+
+    request_id: str
+    stored: Mapping[str, Stored]
 
 
 @dataclass(frozen=True)
@@ -200,6 +231,8 @@ class Failed:
     param: str | None = None
 
 
-Answer = LoadProgress | Loaded | Accepted | Progress | Piece | Finished | Unloaded | Pulled | Removed | Failed
+HostAnswer = LoadProgress | Loaded | Accepted | Progress | Piece | Finished | Unloaded | Failed
+StoreAnswer = LoadProgress | Located | Pulled | Described | Removed | Failed
+Answer = HostAnswer | StoreAnswer
 """What belongs to a request. `is_last`: whether the request, or the answer of that index, ends with it."""
 Event = Ready | Models | Answer

@@ -59,13 +59,36 @@ def failure(failed: Failed) -> LlamaFarmError:
     return error
 
 
-def host_ended(exit_code: int | None) -> ServiceError:
+class ChildEnded(ServiceError):
+    """A process of the runtime has died over a request. how: in words."""
+
+    how = "its process is gone"
+
+
+def host_ended(exit_code: int | None) -> ChildEnded:
     """The host's process is gone while requests were running."""
-    return ServiceError(
-        f"The engine host ended while it was answering ({describe_exit(exit_code)}); it is being started again.",
+    how = describe_exit(exit_code)
+    error = ChildEnded(
+        f"The engine host ended while it was answering ({how}); it is being started again.",
         hint="Ask again in a moment. If it ends each time, the model may not fit into memory.",
         code="engine_host_ended",
     )
+    error.how = how
+    return error
+
+
+def store_ended(how: str) -> ServiceError:
+    """The store's process has died over a request, as often as it was asked."""
+    return ServiceError(
+        f"The store of models' files ended over this request ({how}); it is being started again.",
+        hint="Ask again in a moment: what has come of a download is kept. The server's log says more.",
+        code="store_ended",
+    )
+
+
+def store_failed(cause: str) -> ServiceError:
+    """The store does not start."""
+    return ServiceError(f"The store of models' files does not start: {cause}", code="store_failed")
 
 
 def host_failed(cause: str) -> ServiceError:

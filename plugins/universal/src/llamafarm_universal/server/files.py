@@ -1,47 +1,42 @@
 """The files of models: POST /v1/models/pull fetches them and loads nothing, DELETE /v1/models/{id} deletes them.
 
-The engine host does both; whoever waits for a pull and goes away ends it, and what has come stays.
+The store does both; whoever waits for a pull and goes away ends it, and what has come stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
-from llamafarm.errors import RequestError
+from llamafarm.errors import ModelNotFound, RequestError
 from llamafarm.web import EventStream, json_answer, request_id_of
 from llamafarm.wire import sse
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.failure import RequestFailed, refused
-from llamafarm_universal.messages import Answer, LoadProgress, LoadSettings, ModelRef, Pull, Pulled, Remove, Removed
+from llamafarm_universal.messages import LoadProgress, LoadSettings, ModelRef, Pulled, Unload
 from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.errors import failure
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.models import error_frame, progress_frame
-from llamafarm_universal.server.runtime import Ticket
+from llamafarm_universal.server.runtime import Runtime
+from llamafarm_universal.server.steps import steps_of
 
 
 async def pull(request: Request, parsed: Parsed) -> Response:
     runtime = runtime_of(request)
     settings = LoadSettings(**parsed.get("settings", {}))
     ref = runtime.handles.allow(parsed.values["id"], settings, trusted=is_trusted(request))
-    ticket = await runtime.submit((Pull(request_id_of(request), ref),), slots=1)
-    try:
-        event = await ticket.events.next()
-        if not parsed.get("stream"):
-            while not isinstance(event, Pulled):
-                event = await ticket.events.next()
-            ticket.close()
-            return json_answer(_told(ref, event))
-    except BaseException:
-        ticket.close()
-        raise
+    if not parsed.get("stream"):
+        return json_answer(_told(ref, await runtime.store.pull(ref)))
+    steps = steps_of(partial(runtime.store.pull, ref))
+    step = await anext(steps)  # what is refused at once is a status
     return EventStream(
-        _frames(ref, ticket, event),
-        close=ticket.close,
+        _frames(ref, steps, step),
+        close=steps.aclose,
         keep_alive=runtime.settings.keep_alive_seconds,
         error_frame=error_frame,
     )
@@ -60,13 +55,22 @@ async def remove(request: Request) -> Response:
             code="privileged_setting",
         )
     _check(name)
-    ticket = await runtime.submit((Remove(request_id_of(request), name),), slots=0)
-    try:
-        event = await ticket.events.next()
-    finally:
-        ticket.close()
-    assert isinstance(event, Removed)
-    return json_answer({"id": name, "object": "model", "deleted": True, "freed_bytes": event.freed_bytes})
+    await _unload(runtime, request_id_of(request), name)
+    freed = await runtime.store.remove(name)
+    return json_answer({"id": name, "object": "model", "deleted": True, "freed_bytes": freed})
+
+
+async def _unload(runtime: Runtime, request_id: str, name: str) -> None:
+    """Unload all copies of a model, each once its running answers have ended."""
+    for model in runtime.supervisor.loaded:
+        if model.ref.id == name:
+            ticket = await runtime.submit((Unload(request_id, model.ref),), slots=0)
+            try:
+                await ticket.events.next()
+            except ModelNotFound:  # somebody else has unloaded it meanwhile
+                pass
+            finally:
+                ticket.close()
 
 
 def _check(name: str) -> None:
@@ -81,13 +85,14 @@ def _check(name: str) -> None:
         raise failure(error.event("")) from None
 
 
-async def _frames(ref: ModelRef, ticket: Ticket, event: Answer) -> AsyncGenerator[bytes, None]:
-    while not isinstance(event, Pulled):
-        if isinstance(event, LoadProgress):
-            yield progress_frame(event)
-        event = await ticket.events.next()
-    yield sse.encode(_told(ref, event), event="pulled")
+async def _frames(
+    ref: ModelRef, steps: AsyncGenerator[LoadProgress | Pulled, None], step: LoadProgress | Pulled
+) -> AsyncGenerator[bytes, None]:
+    while isinstance(step, LoadProgress):
+        yield progress_frame(step)
+        step = await anext(steps)
+    yield sse.encode(_told(ref, step), event="pulled")
 
 
-def _told(ref: ModelRef, event: Pulled) -> dict[str, Any]:
-    return {"id": ref.id, "fetched": event.fetched, "size_bytes": event.size_bytes}
+def _told(ref: ModelRef, pulled: Pulled) -> dict[str, Any]:
+    return {"id": ref.id, "fetched": pulled.fetched, "size_bytes": pulled.size_bytes}

@@ -5,7 +5,6 @@ Fetching and deleting their files is in `files.py`.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
@@ -17,8 +16,6 @@ from llamafarm.wire import error_envelope, sse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.host.models.hub import on_disk
 from llamafarm_universal.messages import (
     Answer,
     Load,
@@ -27,6 +24,7 @@ from llamafarm_universal.messages import (
     LoadProgress,
     LoadSettings,
     ModelRef,
+    Stored,
     Unload,
 )
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
@@ -34,13 +32,14 @@ from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.runtime import Runtime, Ticket
 
 STARTED = int(time.time())
-NOTHING: dict[str, Any] = {"downloaded": False, "size_bytes": None}
 
 
 async def list_models(request: Request) -> Response:
-    known = _known(runtime_of(request))
-    rows = await asyncio.to_thread(lambda: [{**row, **disk_facts(row["model"])} for row in known.values()])
-    return json_answer({"object": "list", "data": rows})
+    runtime = runtime_of(request)
+    rows = _known(runtime).values()
+    stored = await runtime.store.describe({row["model"] for row in rows})
+    told = [{**row, **_disk_facts(stored.get(row["model"]))} for row in rows]
+    return json_answer({"object": "list", "data": told})
 
 
 async def get_model(request: Request) -> Response:
@@ -48,8 +47,8 @@ async def get_model(request: Request) -> Response:
     runtime, name = runtime_of(request), request.path_params["name"]
     ref = _named(runtime, name, trusted=is_trusted(request))
     row = _known(runtime).get(runtime.handles.name(ref)) if ref else None
-    facts = await asyncio.to_thread(disk_facts, ref.id) if ref else NOTHING
-    if ref is None or (row is None and facts == NOTHING):
+    stored = (await runtime.store.describe([ref.id])).get(ref.id) if ref else None
+    if ref is None or (row is None and stored is None):
         raise RequestError(
             f"No model {name[:200]!r} is loaded here.",
             hint="Load it with POST /v1/models/load, or just name it in a request.",
@@ -57,7 +56,7 @@ async def get_model(request: Request) -> Response:
             code="model_not_loaded",
             param="model",
         )
-    return json_answer({**(row or _row(runtime, ref)), **facts})
+    return json_answer({**(row or _row(runtime, ref)), **_disk_facts(stored)})
 
 
 async def load(request: Request, parsed: Parsed) -> Response:
@@ -161,13 +160,9 @@ def _named(runtime: Runtime, name: str, *, trusted: bool) -> ModelRef | None:
         return None
 
 
-def disk_facts(model: str) -> dict[str, Any]:
-    """Whether the model's files are here, and their bytes; reads the disk."""
-    try:
-        found = on_disk(model)
-    except (RequestFailed, OSError):
-        found = None
-    return {"downloaded": found.complete, "size_bytes": found.size_bytes} if found else NOTHING
+def _disk_facts(stored: Stored | None) -> dict[str, Any]:
+    """Whether the model's files are here, and their bytes."""
+    return {"downloaded": stored is not None and stored.complete, "size_bytes": stored and stored.size_bytes}
 
 
 def _row(runtime: Runtime, ref: ModelRef) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from llamafarm.errors import LlamaFarmError
 
-from llamafarm_universal.messages import Answer, Cancel, Command, Failed, Load, Pull, Remove, Run, Unload
+from llamafarm_universal.messages import Answer, Cancel, Command, Failed, HostRequest, Run, StoreRequest
 from llamafarm_universal.server.errors import failure
 
-Request = Load | Run | Unload | Pull | Remove
+Request = HostRequest | StoreRequest
 REPEAT_SECONDS = 1.0
 """A killed host is noticed within this time."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,23 +10,26 @@ from llamafarm.errors import RateLimited
 
 from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.media.threads import in_thread
+from llamafarm_universal.messages import Machine
 from llamafarm_universal.server.activity import Activity
 from llamafarm_universal.server.errors import RETRY_SECONDS
 from llamafarm_universal.server.handles import Handles
 from llamafarm_universal.server.host_entry import ENGINE_HOST
 from llamafarm_universal.server.running import Request, Running
 from llamafarm_universal.server.settings import Settings
+from llamafarm_universal.server.store import STORE, Store
 from llamafarm_universal.server.supervisor import Supervisor
 
 
 class Runtime:
     """The state of one server. It is made before the event loop runs; `running` starts and ends the host."""
 
-    def __init__(self, settings: Settings, *, target: str = ENGINE_HOST) -> None:
+    def __init__(self, settings: Settings, *, target: str = ENGINE_HOST, store: str = STORE) -> None:
         self.settings = settings
         self.activity = Activity()
         self.handles = Handles(settings.operator)
         self.supervisor = Supervisor(settings.options, target=target)
+        self.store = Store(settings.options, self._machine, target=store)
         self.spool = Spool.open(settings.media.spool, settings.media)
         self.under_way = 0
         """Slots that are taken: sequences that run or wait, and other work."""
@@ -33,10 +37,11 @@ class Runtime:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         self.supervisor.start()
+        self.store.start()
         try:
             yield
         finally:
-            await self.supervisor.close()
+            await asyncio.gather(self.supervisor.close(), self.store.close())
             await in_thread(self.spool.close)
 
     async def submit(self, requests: tuple[Request, ...], *, slots: int) -> Ticket:
@@ -56,6 +61,9 @@ class Runtime:
         except BaseException:
             self.under_way -= slots
             raise
+
+    async def _machine(self) -> Machine:
+        return (await self.supervisor.wait_ready()).machine
 
     def give_back(self, ticket: Ticket) -> None:
         self.under_way -= ticket.slots

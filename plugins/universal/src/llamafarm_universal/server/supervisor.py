@@ -57,6 +57,12 @@ class Supervisor:
         self._client = HostClient(self._options, on_event=self._receive, on_end=self._host_ended, target=self._target)
         self._client.start()
 
+    async def wait_ready(self) -> Ready:
+        """What the host says of itself, once it does. Raises ServiceError."""
+        await self._ready_client()
+        assert self.ready is not None
+        return self.ready
+
     async def submit(self, *requests: Request) -> Running:
         """Send commands to the host, waiting until it is there. Raises ServiceError."""
         client = await self._ready_client()

@@ -14,17 +14,16 @@ from time import monotonic
 from typing import Literal, Protocol
 
 from llamafarm_universal.catalogue import spec_of
-from llamafarm_universal.device import release_memory
+from llamafarm_universal.device import release_memory, this_machine
 from llamafarm_universal.engine import Engine
 from llamafarm_universal.failure import RequestFailed, explained
-from llamafarm_universal.host.models.download import Transfer
-from llamafarm_universal.host.models.hub import locate
-from llamafarm_universal.host.models.loader import make_plan
 from llamafarm_universal.host.models.memory import Budget
-from llamafarm_universal.host.models.threads import Threads
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import LoadedModel, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.store.download import Transfer
+from llamafarm_universal.store.hub import locate
+from llamafarm_universal.store.plan import make_plan
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a function on the main thread."""
@@ -76,10 +75,6 @@ class Registry:
         self._changed = changed
         self._residents: dict[ModelRef, Resident] = {}
         self._loads: dict[ModelRef, _Load] = {}
-        self.closed: set[str] = set()
-        """Ids of models that are not to be had: their files are being deleted."""
-        self.threads = Threads()
-        """Those that look for models: one goes on for a moment after nobody waits for it any more."""
         self._blocked: list[_Load] = []  # they wait for memory that busy models hold
         self._budget = Budget(options.memory_budget_bytes)
         self._to_build: SimpleQueue[_Load] = SimpleQueue()
@@ -93,17 +88,8 @@ class Registry:
     def loaded(self) -> tuple[LoadedModel, ...]:
         return tuple(resident.engine.model for resident in self._residents.values())
 
-    def loading(self, model: str) -> bool:
-        """Whether a model of this id is being looked for or loaded."""
-        return any(ref.id == model for ref in self._loads)
-
     def request(self, ref: ModelRef, waiter: Waiter) -> None:
-        """Call the waiter's `ready` or `failed`: at once where the model is loaded, else when it has been.
-
-        Raises RequestFailed while its files are being deleted.
-        """
-        if ref.id in self.closed:
-            raise being_deleted(ref.id)
+        """Call the waiter's `ready` or `failed`: at once where the model is loaded, else when it has been."""
         if resident := self._residents.get(ref):
             resident.idle_since = monotonic()  # asked for: its idle time begins anew
             waiter.ready(resident)
@@ -111,7 +97,7 @@ class Registry:
             load.waiters.append(waiter)
         else:
             load = self._loads[ref] = _Load(ref, [waiter])
-            self.threads.start(ref.id, self._find, load)
+            threading.Thread(target=self._find, args=(load,), name="finder", daemon=True).start()
 
     def forget(self, request_id: str) -> None:
         """A waiter went away. A download that nobody waits for ends; a load goes on, and the model stays a while."""
@@ -178,7 +164,7 @@ class Registry:
 
         try:
             folder = locate(load.ref, report)
-            plan = make_plan(load.ref, folder, self._options)
+            plan = make_plan(load.ref, folder, this_machine(self._options.device, self._options.dtype), self._options)
         except Exception as error:  # noqa: BLE001 - a model that is not found never ends the host
             failure = explained(error, f"looking for `{load.ref.id}`") if not load.abandoned else _gone(load)
             self._post(lambda: self._failed(load, failure))
@@ -267,10 +253,6 @@ class Registry:
 def _tell(load: _Load, stage: Stage, text: str, transfer: Transfer | None = None) -> None:
     for waiter in load.waiters:
         waiter.progress(stage, text, transfer)
-
-
-def being_deleted(model: str) -> RequestFailed:
-    return RequestFailed("in_use", f"`{model}` is being deleted.", hint="Ask again in a moment.", param="model")
 
 
 def _gone(load: _Load) -> RequestFailed:

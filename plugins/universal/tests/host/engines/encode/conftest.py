@@ -11,9 +11,9 @@ import pytest
 from llamafarm_universal.engine import Failed, Finished, Result, Work
 from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 from llamafarm_universal.host.engines.encode.load import load_encoder
-from llamafarm_universal.host.models.loader import make_plan
-from llamafarm_universal.host.options import HostOptions
-from llamafarm_universal.messages import LoadSettings, ModelRef
+from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
+from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.store.plan import make_plan
 
 WORDS = [
     "hello",
@@ -40,7 +40,7 @@ class Encoding:
     def __init__(self, folder: Path, batch: int = 2048, **settings: Any) -> None:
         ref = ModelRef(str(folder), LoadSettings(device="cpu", dtype="fp32", **settings))
         self.folder = folder
-        self.engine: EncodeEngine = load_encoder(make_plan(ref, folder, HostOptions(batch_tokens=batch)))
+        self.engine: EncodeEngine = load_encoder(make_plan(ref, folder, Machine(), Limits(batch_tokens=batch)))
 
     def values(self, *works: Work) -> list[Any]:
         """The value of each work; all of them run beside each other."""

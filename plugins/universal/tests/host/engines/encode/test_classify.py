@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from llamafarm_universal.engine import Classify, RequestFailed, Score
-from llamafarm_universal.host.models.loader import make_plan
-from llamafarm_universal.host.options import HostOptions
-from llamafarm_universal.messages import ModelRef
+from llamafarm_universal.messages import Machine, ModelRef
+from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.store.plan import make_plan
 
 TEXTS = ("hello world", "the quick brown fox jumps over the lazy dog", "ada", "hello world")
 TALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -167,7 +167,7 @@ def test_a_task_that_needs_a_head_is_refused_without_one(bert: ModelRef) -> None
     for task, ending in [("classification", "ForSequenceClassification"), ("ner", "ForTokenClassification")]:
         ref = ModelRef(bert.id, LoadSettings(model_type=task))
         with pytest.raises(RequestFailed, match=f"no head for `{task}`") as caught:
-            load_encoder(make_plan(ref, Path(bert.id), HostOptions()))
+            load_encoder(make_plan(ref, Path(bert.id), Machine(), Limits()))
         assert ending in (caught.value.hint or "")
 
 

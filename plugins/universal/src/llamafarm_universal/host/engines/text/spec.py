@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
-from llamafarm_universal.host.models.safetensors import SAFETENSORS, weigh
+from llamafarm_universal.safetensors import SAFETENSORS, weigh
 
 
 def _fit(candidate: Candidate) -> Fit | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+from llamafarm_universal.catalogue import engines
 from llamafarm_universal.failure import RequestFailed, refused
-from llamafarm_universal.host.models.cache import Stored, size_of, stored
-from llamafarm_universal.host.models.download import Progress, download, wanted_files
-from llamafarm_universal.messages import ModelRef
+from llamafarm_universal.messages import ModelRef, Stored
 from llamafarm_universal.messages.plan import CONFIG_FILES
 from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check_revision, parse_model_id, under
+from llamafarm_universal.store.cache import size_of, stored
+from llamafarm_universal.store.copy import Copy
+from llamafarm_universal.store.download import Progress, download
 
 
 def locate(ref: ModelRef, progress: Progress, environ: Mapping[str, str] = os.environ) -> Path:
@@ -24,9 +26,7 @@ def locate(ref: ModelRef, progress: Progress, environ: Mapping[str, str] = os.en
     check_revision(ref.settings.revision)
     source = parse_model_id(ref.id)
     if isinstance(source, HubId):
-        return download(
-            source.id, ref.settings.revision, progress, code=ref.settings.trust_remote_code, environ=environ
-        )
+        return download(Copy.of(ref), progress, environ)
     if ref.settings.revision is not None:
         raise refused(f"`{ref.id}` is a folder, and a folder has no revisions.", "revision")
     return _packaged(source) if isinstance(source, PackagedFolder) else _local(source)
@@ -36,7 +36,7 @@ def on_disk(model: str, environ: Mapping[str, str] = os.environ) -> Stored | Non
     """What this machine has of a model; None where it has nothing. Asks no network. Raises RequestFailed."""
     source = parse_model_id(model)
     if isinstance(source, HubId):
-        return stored(source.id, wanted_files(None, code=False, environ=environ), environ)
+        return stored(source.id, [Copy(model, engine=name).arguments(environ) for name in engines()], environ)
     try:
         folder = _packaged(source) if isinstance(source, PackagedFolder) else _local(source)
     except RequestFailed as failure:
@@ -44,6 +44,19 @@ def on_disk(model: str, environ: Mapping[str, str] = os.environ) -> Stored | Non
             return None
         raise
     return Stored(True, size_of(folder))
+
+
+def on_disk_of_all(models: Iterable[str]) -> dict[str, Stored]:
+    """What this machine has of each model of which it has anything."""
+    stored: dict[str, Stored] = {}
+    for model in models:
+        try:
+            known = on_disk(model)
+        except (RequestFailed, OSError):
+            continue
+        if known is not None:
+            stored[model] = known
+    return stored
 
 
 def _packaged(source: PackagedFolder) -> Path:

@@ -8,62 +8,60 @@ from typing import Any
 
 import pytest
 from hub_server import Hub
-from llamafarm_universal.host.models.cache import cache_folder
-from llamafarm_universal.messages import Load, LoadProgress, LoadSettings, ModelRef
+from llamafarm_universal.messages import LoadProgress, LoadSettings, Locate, Machine, ModelRef
+from llamafarm_universal.store.cache import cache_folder
 
 
 @pytest.fixture
-def unreachable(start_host: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A host that cannot reach the hub."""
+def unreachable(start_store: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A store that cannot reach the hub."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with start_host(fresh=True) as host:
-        yield host
+    with start_store() as store:
+        yield store
 
 
 def test_a_model_is_downloaded_with_progress_and_then_found_without_the_network(
-    hub: Hub, hub_host: Any, llama_folder: Path
+    hub: Hub, store: Any, llama_folder: Path
 ) -> None:
     ref = ModelRef("farm/tiny")
-    answer = hub_host.load(ref)
-    assert answer.last.model.task == "text"
+    answer = store.locate(ref)
+    assert answer.plan.task == "text"
     progress = [event for event in answer.events if isinstance(event, LoadProgress) and event.stage == "downloading"]
     done = [event.done for event in progress]
     size = sum(path.stat().st_size for path in llama_folder.iterdir())
     assert done == sorted(done)
     assert progress[-1].done == progress[-1].total == size
     assert "Bearer hf_stand_in" in hub.tokens
-    assert any(hub_host.cache.rglob("model.safetensors")), "TRANSFORMERS_CACHE is honoured"
+    assert any(store.cache.rglob("model.safetensors")), "TRANSFORMERS_CACHE is honoured"
 
-    hub_host.unload(ref)
     hub.asked.clear()
-    again = hub_host.load(ref)
-    assert again.last.model.task == "text"
+    again = store.locate(ref)
+    assert again.plan.task == "text"
     assert hub.asked == []
 
 
 def test_only_safetensors_and_what_goes_with_them_are_downloaded(
-    hub: Hub, hub_host: Any, copy_of: Callable[..., Path]
+    hub: Hub, store: Any, copy_of: Callable[..., Path]
 ) -> None:
     folder = copy_of()
     for name in ("pytorch_model.bin", "modeling_evil.py", "consolidated.safetensors", "README.md"):
         (folder / name).write_bytes(b"unwanted")
     hub.models["farm/crowded"] = folder
-    assert hub_host.load(ModelRef("farm/crowded")).last.model.task == "text"
+    assert store.locate(ModelRef("farm/crowded")).plan.task == "text"
     fetched = {Path(path).name for path in hub.asked if "crowded/resolve" in path}
     assert "model.safetensors" in fetched
     assert not fetched & {"pytorch_model.bin", "modeling_evil.py", "consolidated.safetensors", "README.md"}
 
 
-def test_a_copy_that_lacks_a_shard_is_completed(hub: Hub, hub_host: Any) -> None:
+def test_a_copy_that_lacks_a_shard_is_completed(hub: Hub, store: Any) -> None:
     ref = ModelRef("farm/tiny")
-    hub_host.load(ref)
-    hub_host.unload(ref)
-    (weights,) = hub_host.cache.glob("models--farm--tiny/snapshots/*/model.safetensors")
+    store.locate(ref)
+    (weights,) = store.cache.glob("models--farm--tiny/snapshots/*/model.safetensors")
     weights.resolve().unlink()
     weights.unlink()
-    assert hub_host.load(ref).last.model.task == "text"
+    assert store.locate(ref).plan.task == "text"
 
 
 @pytest.mark.parametrize(
@@ -77,10 +75,10 @@ def test_a_copy_that_lacks_a_shard_is_completed(hub: Hub, hub_host: Any) -> None
     ],
 )
 def test_what_the_hub_refuses_is_explained(
-    hub: Hub, hub_host: Any, refusal: tuple[int, str], said: str, hint: str
+    hub: Hub, store: Any, refusal: tuple[int, str], said: str, hint: str
 ) -> None:
     hub.refusals["farm/refused"] = refusal
-    failed = hub_host.load(ModelRef("farm/refused", LoadSettings(revision="v1"))).failed
+    failed = store.locate(ModelRef("farm/refused", LoadSettings(revision="v1"))).failed
     assert failed.kind == "model_not_found"
     assert said in failed.message
     assert "farm/refused" in failed.message
@@ -88,7 +86,7 @@ def test_what_the_hub_refuses_is_explained(
 
 
 def test_a_model_that_is_neither_here_nor_reachable_says_both(unreachable: Any) -> None:
-    failed = unreachable.load(ModelRef("farm/elsewhere")).failed
+    failed = unreachable.locate(ModelRef("farm/elsewhere")).failed
     assert failed.kind == "model_not_found"
     assert "not on this machine" in failed.message
     assert "http://127.0.0.1:9 cannot be reached" in failed.message
@@ -97,34 +95,34 @@ def test_a_model_that_is_neither_here_nor_reachable_says_both(unreachable: Any) 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 def test_a_proxy_that_is_not_there_is_a_hub_that_cannot_be_reached(
-    start_host: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+    start_store: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.test")
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:9")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with start_host(fresh=True) as host:
-        failed = host.load(ModelRef("farm/elsewhere")).failed
+    with start_store() as store:
+        failed = store.locate(ModelRef("farm/elsewhere")).failed
     assert failed.kind == "model_not_found"
     assert "http://hub.test cannot be reached" in failed.message
 
 
 def test_offline_mode_is_named_as_the_cause(
-    start_host: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_store: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with start_host(fresh=True) as host:
-        failed = host.load(ModelRef("farm/elsewhere")).failed
+    with start_store() as store:
+        failed = store.locate(ModelRef("farm/elsewhere")).failed
     assert (failed.kind, "offline mode" in failed.message) == ("model_not_found", True)
 
 
-def test_a_download_that_nobody_waits_for_ends(hub: Hub, hub_host: Any, copy_of: Callable[..., Path]) -> None:
+def test_a_download_that_nobody_waits_for_ends(hub: Hub, store: Any, copy_of: Callable[..., Path]) -> None:
     hub.models["farm/left"] = copy_of()
-    hub_host.send(Load("left", ModelRef("farm/left")))
-    hub_host.cancel("left")
-    assert hub_host.load(ModelRef("farm/tiny")).last.model.task == "text"
-    assert "farm/left" not in [model.ref.id for model in hub_host.models]
+    store.send(Locate("left", ModelRef("farm/left"), Machine()))
+    store.cancel("left")
+    assert store.locate(ModelRef("farm/tiny")).plan.task == "text"
+    assert not [event for event in store.others if event.request_id == "left" and event.is_last]
 
 
 def test_the_cache_is_where_the_variable_of_the_highest_rank_says() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.host.models.hub import locate
 from llamafarm_universal.messages import LoadSettings, ModelRef
+from llamafarm_universal.store.hub import locate
 
 
 def find(model: str, **settings: str) -> Path:

@@ -10,27 +10,20 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.messages import Stored
 from llamafarm_universal.messages.plan import CONFIG_FILES
 from llamafarm_universal.safety import under
 
 log = logging.getLogger(__name__)
 
+_NO_WEIGHTS = ("", ".json", ".jinja", ".txt", ".model", ".tiktoken", ".py", ".md")
 PARTIAL = ".llamafarm-partial"
 """How the name of a file ends that has come in part; what is before it is the name of the whole file."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What is on the disk of a model. complete: it can be loaded. size_bytes: of its files, partial ones too."""
-
-    complete: bool
-    size_bytes: int
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -60,7 +53,7 @@ def lock_folder_of(model: str, environ: Mapping[str, str] = os.environ) -> Path:
     return under(cache_root(environ), str(Path(".locks", folder_of(model, environ).name)))
 
 
-def copy_of(model: str, wanted: Mapping[str, Any]) -> Path | None:
+def cached(model: str, wanted: Mapping[str, Any]) -> Path | None:
     """The complete copy of one revision. wanted: what `snapshot_download` takes beside the model."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -69,17 +62,20 @@ def copy_of(model: str, wanted: Mapping[str, Any]) -> Path | None:
         folder = Path(snapshot_download(model, local_files_only=True, **wanted))
     except LocalEntryNotFoundError:
         return None
-    return folder if _complete(folder) else None
+    return folder if _complete(folder, wanted) else None
 
 
-def stored(model: str, wanted: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Stored | None:
-    """What the cache holds of a hub model, in whichever revision; None where there is nothing."""
+def stored(model: str, choices: Sequence[Mapping[str, Any]], environ: Mapping[str, str] = os.environ) -> Stored | None:
+    """What the cache holds of a hub model, in whichever revision; None where there is nothing.
+
+    choices: the files that each engine wants of it: to have those of one is to have it.
+    """
     folder = folder_of(model, environ)
     size = size_of(folder)
     if not size:
         return None
     revisions = [path.name for path in folder.glob("snapshots/*")]
-    complete = any(copy_of(model, {**wanted, "revision": revision}) for revision in revisions)
+    complete = any(cached(model, {**wanted, "revision": name}) for wanted in choices for name in revisions)
     return Stored(complete, size)
 
 
@@ -127,8 +123,10 @@ def _delete_revisions(folder: Path, root: Path) -> None:
             scan_cache_dir(root).delete_revisions(*(one.commit_hash for one in repo.revisions)).execute()
 
 
-def _complete(folder: Path) -> bool:
+def _complete(folder: Path, wanted: Mapping[str, Any]) -> bool:
     """Whether configuration and all weights are there: other programs leave partial copies in the same cache."""
+    from huggingface_hub.utils import filter_repo_objects
+
     if not any((folder / name).is_file() for name in CONFIG_FILES):
         return False
     shards = [
@@ -136,4 +134,6 @@ def _complete(folder: Path) -> bool:
         for index in folder.rglob("*.safetensors.index.json")
         for file in set(json.loads(index.read_text())["weight_map"].values())
     ]
-    return all(shards) and any(folder.rglob("*.safetensors"))
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix not in _NO_WEIGHTS)
+    patterns = {name: wanted[name] for name in ("allow_patterns", "ignore_patterns")}
+    return all(shards) and any(filter_repo_objects(files, **patterns))

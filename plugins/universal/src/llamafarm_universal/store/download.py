@@ -18,9 +18,9 @@ from time import monotonic
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed, without_paths
-from llamafarm_universal.host.models.cache import cache_folder, copy_of, folder_of, lock_folder_of
-from llamafarm_universal.host.models.resume import MAX_BYTES, LargeFile, connection_errors, fetch
-from llamafarm_universal.host.models.safetensors import SAFETENSORS
+from llamafarm_universal.store.cache import cached, folder_of, lock_folder_of
+from llamafarm_universal.store.copy import Copy
+from llamafarm_universal.store.resume import MAX_BYTES, LargeFile, connection_errors, fetch
 
 log = logging.getLogger(__name__)
 
@@ -39,41 +39,28 @@ class Transfer:
 Progress = Callable[[Transfer], None]
 """Told of a download now and then; an exception that it raises ends the download."""
 
-_CODE = ("*.py",)
 _REPORT_SECONDS = 0.1
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def download(
-    model: str, revision: str | None, progress: Progress, *, code: bool, environ: Mapping[str, str] = os.environ
-) -> Path:
-    """The folder of a hub model's safetensors weights and configuration; its Python files only with `code`.
+def download(copy: Copy, progress: Progress, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of a copy, which is fetched where it is not whole.
 
     Raises RequestFailed: not found, gated, unreachable and not cached, or the disk is full.
     """
     from huggingface_hub import snapshot_download
 
-    wanted = wanted_files(revision, code=code, environ=environ)
-    cached = copy_of(model, wanted)
-    if cached is not None:
-        return cached
+    wanted = copy.arguments(environ)
+    folder = cached(copy.model, wanted)
+    if folder is not None:
+        return folder
     try:
-        rest = _fetch_weights(model, wanted, progress, environ)
-        return Path(snapshot_download(model, tqdm_class=_bar(rest), **wanted))
+        rest = _fetch_weights(copy.model, wanted, progress, environ)
+        return Path(snapshot_download(copy.model, tqdm_class=_bar(rest), **wanted))
     except RequestFailed:
         raise
     except Exception as error:
-        raise _explained(error, model, revision) from error
-
-
-def wanted_files(revision: str | None, *, code: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Which files of a model, and where: what `snapshot_download` takes beside the model."""
-    return {
-        "revision": revision,
-        "cache_dir": cache_folder(environ),
-        "allow_patterns": [*SAFETENSORS.take, *(_CODE if code else ())],
-        "ignore_patterns": list(SAFETENSORS.leave),
-    }
+        raise _explained(error, copy.model, copy.revision) from error
 
 
 def _fetch_weights(model: str, wanted: Mapping[str, Any], progress: Progress, environ: Mapping[str, str]) -> Progress:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.host.models.cache import PARTIAL
+from llamafarm_universal.store.cache import PARTIAL
 
 ATTEMPTS = 5
 """So often in a row a connection may break without a byte until the download fails."""

@@ -7,9 +7,9 @@ import math
 import struct
 from pathlib import Path
 
-from llamafarm_universal.device import BYTES
 from llamafarm_universal.engine import Candidate, FilePatterns
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.placement import BYTES
 from llamafarm_universal.safety import refuse_pickle
 
 SAFETENSORS = FilePatterns(

@@ -1,0 +1,116 @@
+"""The store's event loop: commands in, events out, each command a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from dataclasses import astuple
+from multiprocessing.connection import Connection
+
+from llamafarm_universal.failure import explained
+from llamafarm_universal.messages import (
+    Cancel,
+    Command,
+    Describe,
+    Described,
+    Event,
+    LoadProgress,
+    Locate,
+    Located,
+    Pull,
+    Pulled,
+    Ready,
+    Remove,
+    Removed,
+    StoreAnswer,
+    StoreRequest,
+)
+from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.pipe import Outbox, read_commands
+from llamafarm_universal.store.download import Transfer
+from llamafarm_universal.store.downloads import Downloads, Listen
+from llamafarm_universal.store.hub import on_disk, on_disk_of_all
+from llamafarm_universal.store.plan import make_plan
+from llamafarm_universal.store.threads import in_thread
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """limits: what engines may do at once, which plans carry to them."""
+
+    def __init__(self, connection: Connection, limits: Limits) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._outbox = Outbox(connection)
+        self._downloads = Downloads()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def serve(self) -> None:
+        """Until the connection closes or says Stop, which ends the process."""
+        loop = asyncio.get_running_loop()
+        self._send(Ready(""))
+
+        def take(command: Command) -> None:
+            loop.call_soon_threadsafe(self._take, command)
+
+        threading.Thread(target=read_commands, args=(self._connection, take), name="reader", daemon=True).start()
+        await loop.create_future()
+
+    def _take(self, command: Command) -> None:
+        match command:
+            case Cancel(request_id):
+                if task := self._tasks.pop(request_id, None):
+                    task.cancel()
+            case Locate() | Pull() | Describe() | Remove():
+                self._start(command)
+            case _:
+                raise AssertionError(f"{command} is nothing for a store")
+
+    def _start(self, command: StoreRequest) -> None:
+        if command.request_id in self._tasks:
+            log.error("Request id %s is in use: the second command is ignored.", command.request_id)
+            return
+        self._tasks[command.request_id] = asyncio.create_task(self._answer(command))
+
+    async def _answer(self, command: StoreRequest) -> None:
+        try:
+            answer = await self._do(command)
+        except Exception as error:  # noqa: BLE001 - a request that fails never ends the store
+            answer = explained(error, f"doing {command}").event(command.request_id)
+        self._tell(answer)
+        self._tasks.pop(command.request_id, None)
+
+    async def _do(self, command: StoreRequest) -> StoreAnswer:
+        request_id = command.request_id
+        match command:
+            case Locate(_, ref, machine):
+                fetched = await self._downloads.fetch(ref, self._listener(request_id, ref.id))
+                return Located(
+                    request_id, await in_thread(lambda: make_plan(ref, fetched.folder, machine, self._limits))
+                )
+            case Pull(_, ref):
+                fetched = await self._downloads.fetch(ref, self._listener(request_id, ref.id))
+                stored = await in_thread(lambda: on_disk(ref.id))
+                return Pulled(request_id, fetched.anew, stored.size_bytes if stored else 0)
+            case Describe(_, models):
+                return Described(request_id, await in_thread(lambda: on_disk_of_all(models)))
+            case Remove(_, model):
+                return Removed(request_id, await self._downloads.remove(model))
+
+    def _listener(self, request_id: str, model: str) -> Listen:
+        def listen(transfer: Transfer) -> None:
+            self._tell(LoadProgress(request_id, "downloading", f"Downloading {model}", *astuple(transfer)))
+
+        return listen
+
+    def _tell(self, answer: StoreAnswer) -> None:
+        """Tell an event of a request, unless it was cancelled."""
+        if answer.request_id in self._tasks:
+            self._send(answer)
+
+    def _send(self, event: Event) -> None:
+        """Keep an event until the end of this turn of the event loop."""
+        self._outbox.add(event)
+        asyncio.get_running_loop().call_soon(self._outbox.flush)

@@ -1,0 +1,96 @@
+"""What may be loaded, and why other things may not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
+from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.safetensors import count_parameters
+from llamafarm_universal.store.plan import make_plan
+
+
+def change_config(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def plan(folder: Path, **settings: Any) -> Any:
+    return make_plan(ModelRef(str(folder), LoadSettings(**settings)), folder, Machine(), Limits())
+
+
+def refusal(folder: Path, **settings: Any) -> RequestFailed:
+    with pytest.raises(RequestFailed) as caught:
+        plan(folder, **settings)
+    return caught.value
+
+
+def test_a_plan_weighs_the_model_without_reading_its_weights(llama_folder: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    count = AutoModelForCausalLM.from_pretrained(llama_folder).num_parameters()
+    made = plan(llama_folder)
+    assert (made.parameters, made.memory_bytes, made.dtype, made.task) == (count, 4 * count, "fp32", "text")
+    assert plan(llama_folder, dtype="bf16").memory_bytes == 2 * count
+
+
+def test_weights_that_could_execute_code_are_refused(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    failure = refusal(folder)
+    assert failure.kind == "not_supported"
+    assert "pytorch_model.bin" in failure.message
+
+
+def test_a_part_of_a_model_that_could_execute_code_is_refused_too(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    (folder / "2_Dense").mkdir()
+    (folder / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
+    assert "2_Dense" in refusal(folder).message
+
+
+def test_a_pickled_copy_beside_safetensors_is_left_alone(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    assert plan(folder).task == "text"
+
+
+def test_a_folder_without_weights_is_no_model(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    (folder / "model.safetensors").unlink()
+    assert refusal(folder).kind == "model_not_found"
+
+
+def test_code_of_the_models_own_needs_permission(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    change_config(folder, auto_map={"AutoModelForCausalLM": "modeling_mine.Mine"})
+    failure = refusal(folder)
+    assert (failure.kind, failure.param) == ("not_supported", "trust_remote_code")
+    assert "trust_remote_code: true" in (failure.hint or "")
+    assert plan(folder, trust_remote_code=True).task == "text"
+
+
+def test_kernels_of_another_repository_are_code_too(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    change_config(folder, _attn_implementation_internal="evil/kernels")
+    assert "_attn_implementation_internal" in refusal(folder).message
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", ""])
+def test_a_damaged_configuration_is_named(copy_of: Callable[..., Path], content: str) -> None:
+    folder = copy_of()
+    (folder / "config.json").write_text(content)
+    failure = refusal(folder)
+    assert failure.kind == "load_failed"
+    assert "config.json" in failure.message
+
+
+def test_a_damaged_weights_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
+    with pytest.raises(RequestFailed, match=r"model\.safetensors"):
+        count_parameters(tmp_path)
