@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,5 +80,36 @@ def make_llama(folder: Path, tokenizer: Any, **changes: Any) -> Path:
         "initializer_range": 0.4,  # far apart, so that the likeliest token is clear
     }
     LlamaForCausalLM(LlamaConfig(**{**settings, **changes})).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_reciting_model(folder: Path, pieces: list[str], special: set[str], template: str) -> Path:
+    """A causal model that answers everything with the same pieces, each a token of its own, and then ends.
+
+    pieces: no two alike. special: which tokens are special, among them or not. Attention and MLP add nothing to the
+    last token, which is one dimension of its own; the head maps each piece to the next, everything else to the first.
+    """
+    import torch
+    from tokenizers import AddedToken
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = make_tokenizer()
+    added = [*pieces, *sorted(special - set(pieces))]
+    tokenizer.add_tokens([AddedToken(name, special=name in special, normalized=False) for name in added])
+    tokenizer.chat_template = template
+    size = len(tokenizer) + -len(tokenizer) % 4
+    settings = {"vocab_size": size, "hidden_size": size, "intermediate_size": 4, "num_hidden_layers": 1}
+    ends = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id}
+    model = LlamaForCausalLM(LlamaConfig(**settings, num_attention_heads=2, max_position_embeddings=1024, **ends))
+    chain = [*tokenizer.convert_tokens_to_ids(pieces), tokenizer.eos_token_id]
+    with torch.no_grad():
+        model.model.layers[0].self_attn.o_proj.weight.zero_()
+        model.model.layers[0].mlp.down_proj.weight.zero_()
+        model.model.embed_tokens.weight.copy_(torch.eye(size))
+        model.lm_head.weight.zero_()[chain[0], :] = 1.0
+        for now, following in pairwise(chain):
+            model.lm_head.weight[following, now] = 4.0
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -144,7 +144,8 @@ class HostProcess:
     ) -> str:
         request_id = self.new_id()
         shaped = prompt if isinstance(prompt, ChatPrompt) else TextPrompt(prompt)
-        self.send(Run(request_id, ref, Generate(shaped, Sampling(**sampling), n)))
+        parallel = sampling.pop("parallel_tool_calls", True)
+        self.send(Run(request_id, ref, Generate(shaped, Sampling(**sampling), n, parallel_tool_calls=parallel)))
         return request_id
 
     def generate(

@@ -8,6 +8,8 @@ The model's id and the text of the last message say what happens:
     hang/load           progress and no end                        <fail>             Failed in the middle
                                                                    <show>             the command, as JSON
                                                                    <log>              all commands so far, as JSON
+                                                                   <thought>…         the piece is reasoning
+                                                                   <call>…            the piece is a call, as JSON
 """
 
 from __future__ import annotations
@@ -28,6 +30,15 @@ from llamafarm_universal.host.options import HostOptions
 def run(connection: Connection, options: HostOptions) -> None:
     connection.send((m.Ready("cpu", {"name": "scripted"}),))
     Host(connection).serve()
+
+
+def told_in(text: str) -> tuple[m.Channel, str]:
+    """The channel of a piece, and its text."""
+    if text.startswith("<thought>"):
+        return "reasoning", text.removeprefix("<thought>")
+    if text.startswith("<call>"):
+        return "tool_call", text.removeprefix("<call>")
+    return "text", text
 
 
 def run_and_exit(connection: Connection, options: HostOptions) -> None:
@@ -141,10 +152,11 @@ class Host:
             if text == "<fail>":
                 self.send(m.Failed(command.request_id, "out_of_memory", "Memory ran out.", hint="Use a smaller model."))
                 return
+            channel, text = told_in(text)
             token = text.encode()
             logprobs = (m.TokenLogprob(token, -0.5, ((token, -0.5), (b"x", -1.0), (b"\xf0\x9f", -2.0))),)
             told = () if work.sampling.logprobs is None else logprobs
-            self.send(m.Piece(command.request_id, index, text, logprobs=told))
+            self.send(m.Piece(command.request_id, index, text, channel, told))
         limit = work.sampling.max_tokens
         reason = "length" if limit is not None and limit < len(pieces) else "stop"
         self.send(m.Finished(command.request_id, index, reason, m.Usage(7, len(pieces))))

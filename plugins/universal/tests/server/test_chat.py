@@ -104,11 +104,11 @@ def test_advisory_fields_are_named_in_a_header(shared):
 
 
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
-CALL = '<tool_call>{"name": "weather", "arguments": {"city": "Köln"}}</tool_call>'
+CALL = '<call>{"name": "weather", "arguments": "{\\"city\\": \\"Köln\\"}"}'
 
 
-def test_tool_calls_are_read_out_of_the_text(shared):
-    choice = shared.chat(f"Let me see.\n|{CALL}", tools=TOOLS).json()["choices"][0]
+def test_tool_calls_are_told_apart(shared):
+    choice = shared.chat(f"Let me see.|{CALL}", tools=TOOLS).json()["choices"][0]
     assert choice["finish_reason"] == "tool_calls"
     assert choice["message"]["content"] == "Let me see."
     (call,) = choice["message"]["tool_calls"]
@@ -123,7 +123,7 @@ def test_a_message_of_calls_alone_has_no_content(shared):
 
 
 def test_tool_calls_stream_whole(shared):
-    response = shared.chat("Hm.|" + "|".join(CALL) + CALL, tools=TOOLS, stream=True)
+    response = shared.chat(f"Hm.|{CALL}|{CALL}", tools=TOOLS, stream=True)
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks(response)]
     calls = [delta["tool_calls"][0] for delta in deltas if "tool_calls" in delta]
     assert [call["index"] for call in calls] == [0, 1]
@@ -131,26 +131,18 @@ def test_tool_calls_stream_whole(shared):
     assert chunks(response)[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
-def test_without_tools_a_call_is_text(shared):
-    assert shared.chat(CALL).json()["choices"][0]["message"]["content"] == CALL
-    assert shared.chat(CALL, tools=TOOLS, tool_choice="none").json()["choices"][0]["message"]["content"] == CALL
-
-
 def test_tools_are_rendered_unless_they_may_not_be_called(shared):
     assert shown(shared.chat("<show>", tools=TOOLS))["prompt"]["tools"] == TOOLS
     assert shown(shared.chat("<show>", tools=TOOLS, tool_choice="none"))["prompt"]["tools"] == []
 
 
-def test_without_parallel_calls_the_answer_ends_at_the_first(shared):
-    sampling = shown(shared.chat("<show>", tools=TOOLS, parallel_tool_calls=False))["sampling"]
-    assert sampling["stop"] == ["</tool_call>"]
-    unclosed = CALL.removesuffix("</tool_call>")
-    choice = shared.chat(unclosed, tools=TOOLS, parallel_tool_calls=False).json()["choices"][0]
-    assert choice["finish_reason"] == "tool_calls"
+def test_the_engine_is_told_whether_calls_may_be_parallel(shared):
+    assert shown(shared.chat("<show>", tools=TOOLS, parallel_tool_calls=False))["parallel_tool_calls"] is False
+    assert shown(shared.chat("<show>", tools=TOOLS))["parallel_tool_calls"] is True
 
 
 def test_reasoning_is_told_apart(shared):
-    message = shared.chat("<think>\nSo|.</th|ink>\n\nYes").json()["choices"][0]["message"]
+    message = shared.chat("<thought>So|<thought>.|Yes").json()["choices"][0]["message"]
     assert message == {"role": "assistant", "content": "Yes", "reasoning": "So."}
 
 

@@ -102,7 +102,7 @@ Channel = Literal["text", "reasoning", "tool_call"]
 class Piece:
     """Text that the index-th answer went on with; it may be empty where only logprobs are reported.
 
-    channel: what the text is: said, thought, or a part of a call.
+    channel: what the text is: said, thought, or a whole call as a JSON object: `name`, and `arguments` as a JSON text.
     """
 
     is_last: ClassVar[bool] = False

@@ -12,7 +12,6 @@ from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runt
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.generation import generate
 from llamafarm_universal.server.sampling import chat_sampling, check_stream_options
-from llamafarm_universal.server.tool_calls import CLOSE
 
 
 async def chat(request: Request, parsed: Parsed) -> Response:
@@ -24,10 +23,11 @@ async def chat(request: Request, parsed: Parsed) -> Response:
         request_id,
         runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request)),
         (prompt,),
-        chat_sampling(parsed, stop=_after_one_call(parsed) if prompt.tools else ()),
+        chat_sampling(parsed),
         parsed.get("n", 1),
+        parallel_tool_calls=parsed.get("parallel_tool_calls", True),
     )
-    answer = Answer(generation, f"chatcmpl-{request_id}", parsed.values["model"], with_tools=bool(prompt.tools))
+    answer = Answer(generation, f"chatcmpl-{request_id}", parsed.values["model"])
     if not parsed.get("stream"):
         try:
             return json_answer(await whole(answer), headers=ignored_header(parsed))
@@ -61,8 +61,3 @@ def chat_prompt(parsed: Parsed) -> ChatPrompt:
     """What the chat template gets to see of a request."""
     tools = () if parsed.get("tool_choice") == "none" else parsed.get("tools", ())
     return ChatPrompt(parsed.values["messages"], tools, parsed.get("chat_template_kwargs", {}))
-
-
-def _after_one_call(parsed: Parsed) -> tuple[str, ...]:
-    """Without parallel calls an answer ends where its first call does."""
-    return () if parsed.get("parallel_tool_calls", True) else (CLOSE,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping
@@ -11,57 +12,31 @@ from llamafarm.wire import ChatChunk, ChatCompletion, Choice, Delta, FinishReaso
 
 from llamafarm_universal.messages import Finished, Piece, TokenLogprob
 from llamafarm_universal.server.generation import Generation
-from llamafarm_universal.server.parts import Call, Part, Reasoning, Text
-from llamafarm_universal.server.reasoning import ReasoningParser
-from llamafarm_universal.server.tool_calls import ToolCallParser
 
 Reason = Literal["stop", "length"]
 
 
 class Sequence:
-    """One choice of an answer: its text cut into reasoning, content and tool calls, as deltas of the wire."""
+    """One choice of an answer: its pieces as deltas of the wire."""
 
-    def __init__(self, *, with_tools: bool) -> None:
-        self._reasoning = ReasoningParser()
-        self._tools = ToolCallParser() if with_tools else None
+    def __init__(self) -> None:
         self._calls = 0
 
-    def feed(self, text: str) -> list[Delta]:
-        return self._deltas(self._look(self._reasoning.feed(text)))
-
-    def finish(self, reason: Reason) -> tuple[list[Delta], FinishReason]:
-        """Return what was held back, and the finish reason."""
-        parts = self._look(self._reasoning.finish())
-        if self._tools is not None:
-            parts += self._tools.finish()
-        deltas = self._deltas(parts)
-        return deltas, "tool_calls" if self._calls and reason == "stop" else reason
-
-    def _look(self, parts: list[Part]) -> list[Part]:
-        """Look for tool calls in what is said; what was thought is left alone."""
-        if self._tools is None:
-            return parts
-        found: list[Part] = []
-        for part in parts:
-            found += self._tools.feed(part.text) if isinstance(part, Text) else [part]
-        return found
-
-    def _deltas(self, parts: list[Part]) -> list[Delta]:
-        return [self._delta(part) for part in parts]
-
-    def _delta(self, part: Part) -> Delta:
-        match part:
-            case Text():
-                return {"content": part.text}
-            case Reasoning():
-                return {"reasoning": part.text}
-            case Call():
+    def delta(self, piece: Piece) -> Delta:
+        match piece.channel:
+            case "text":
+                return {"content": piece.text} if piece.text else {}
+            case "reasoning":
+                return {"reasoning": piece.text}
+            case "tool_call":
                 self._calls += 1
-                return {"tool_calls": [_call_delta(part, self._calls - 1)]}
+                return {"tool_calls": [_call_delta(json.loads(piece.text), self._calls - 1)]}
+
+    def finish_reason(self, reason: Reason) -> FinishReason:
+        return "tool_calls" if self._calls and reason == "stop" else reason
 
 
-def _call_delta(call: Call, index: int) -> ToolCallDelta:
-    function: Any = {"name": call.name, "arguments": call.arguments}
+def _call_delta(function: Any, index: int) -> ToolCallDelta:
     return {"index": index, "id": f"call_{uuid.uuid4().hex[:24]}", "type": "function", "function": function}
 
 
@@ -84,12 +59,12 @@ def shown(token: bytes) -> str:
 class Answer:
     """A generation that is told as a chat completion. model: the name that the request used."""
 
-    def __init__(self, generation: Generation, answer_id: str, model: str, *, with_tools: bool) -> None:
+    def __init__(self, generation: Generation, answer_id: str, model: str) -> None:
         self.generation = generation
         self.id = answer_id
         self.model = model
         self.created = int(time.time())
-        self.sequences = [Sequence(with_tools=with_tools) for _ in range(generation.choices)]
+        self.sequences = [Sequence() for _ in range(generation.choices)]
 
 
 async def whole(answer: Answer) -> ChatCompletion:
@@ -98,10 +73,9 @@ async def whole(answer: Answer) -> ChatCompletion:
     async for index, event in answer.generation.events():
         sequence, collected = answer.sequences[index], choices[index]
         if isinstance(event, Piece):
-            collected.add(sequence.feed(event.text), event.logprobs)
+            collected.add(sequence.delta(event), event.logprobs)
         else:
-            deltas, collected.finish_reason = sequence.finish(event.reason)
-            collected.add(deltas, ())
+            collected.finish_reason = sequence.finish_reason(event.reason)
     return {
         "id": answer.id,
         "object": "chat.completion",
@@ -123,11 +97,10 @@ class _Collected:
         self._logprobs: list[dict[str, Any]] = []
         self.finish_reason: FinishReason | None = None
 
-    def add(self, deltas: list[Delta], logprobs: tuple[TokenLogprob, ...]) -> None:
-        for delta in deltas:
-            self._content.append(delta.get("content") or "")
-            self._reasoning.append(delta.get("reasoning") or "")
-            self._calls += [{key: call[key] for key in call if key != "index"} for call in _as_dicts(delta)]
+    def add(self, delta: Delta, logprobs: tuple[TokenLogprob, ...]) -> None:
+        self._content.append(delta.get("content") or "")
+        self._reasoning.append(delta.get("reasoning") or "")
+        self._calls += [{key: call[key] for key in call if key != "index"} for call in _as_dicts(delta)]
         self._logprobs += [_logprob(token) for token in logprobs]
 
     def choice(self) -> Choice:
@@ -146,27 +119,17 @@ async def frames(answer: Answer, *, include_usage: bool) -> AsyncGenerator[bytes
     for index in range(len(answer.sequences)):
         yield _frame(answer, index, {"role": "assistant", "content": ""}, include_usage=include_usage)
     async for index, event in answer.generation.events():
-        for chunk in _event_chunks(answer, index, event, include_usage=include_usage):
-            yield chunk
+        yield _event_chunk(answer, index, event, include_usage=include_usage)
     if include_usage:
         yield sse.encode(_chunk(answer, [], usage=answer.generation.usage))
     yield sse.DONE
 
 
-def _event_chunks(answer: Answer, index: int, event: Piece | Finished, *, include_usage: bool) -> list[bytes]:
+def _event_chunk(answer: Answer, index: int, event: Piece | Finished, *, include_usage: bool) -> bytes:
     sequence = answer.sequences[index]
     if isinstance(event, Finished):
-        deltas, reason = sequence.finish(event.reason)
-        last = _frame(answer, index, {}, reason=reason, include_usage=include_usage)
-        return [*(_frame(answer, index, delta, include_usage=include_usage) for delta in deltas), last]
-    deltas = sequence.feed(event.text)
-    if event.logprobs and not deltas:
-        deltas = [{}]  # the text is held back, the probabilities need not be
-    logprobs = [event.logprobs, *[()] * len(deltas)]
-    return [
-        _frame(answer, index, delta, logprobs=logprobs[i], include_usage=include_usage)
-        for i, delta in enumerate(deltas)
-    ]
+        return _frame(answer, index, {}, reason=sequence.finish_reason(event.reason), include_usage=include_usage)
+    return _frame(answer, index, sequence.delta(event), logprobs=event.logprobs, include_usage=include_usage)
 
 
 def _frame(

@@ -85,6 +85,8 @@ async def generate(
     prompts: tuple[ChatPrompt | TextPrompt, ...],
     sampling: Sampling,
     n: int,
+    *,
+    parallel_tool_calls: bool = True,
 ) -> Generation:
     """Send the prompts and return when all are accepted. Raises LlamaFarmError where one is refused."""
     if n * len(prompts) > MAX_SEQUENCES:
@@ -92,7 +94,12 @@ async def generate(
             f"{len(prompts)} prompts with n={n} are more than {MAX_SEQUENCES} answers.", param="n", code="invalid_value"
         )
     commands = tuple(
-        Run(f"{request_id}-{i}", ref, Generate(prompt, _seeded(sampling, i * n), n)) for i, prompt in enumerate(prompts)
+        Run(
+            f"{request_id}-{i}",
+            ref,
+            Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls=parallel_tool_calls),
+        )
+        for i, prompt in enumerate(prompts)
     )
     ticket = await runtime.submit(commands, slots=n * len(prompts))
     generation = Generation(ticket, n)

@@ -9,14 +9,14 @@ from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.tables import COMPLETION_TOKENS
 
 
-def chat_sampling(request: Parsed, *, stop: tuple[str, ...] = ()) -> Sampling:
-    """stop: further texts that end the answer. Raises RequestError where two fields contradict each other."""
-    return _sampling(request, max_tokens=_max_tokens(request), logprobs=_chat_logprobs(request), stop=stop)
+def chat_sampling(request: Parsed) -> Sampling:
+    """Raises RequestError where two fields contradict each other."""
+    return _sampling(request, max_tokens=_max_tokens(request), logprobs=_chat_logprobs(request))
 
 
 def completion_sampling(request: Parsed) -> Sampling:
     max_tokens = request.get("max_tokens", COMPLETION_TOKENS)
-    return _sampling(request, max_tokens=max_tokens, logprobs=request.get("logprobs"), stop=())
+    return _sampling(request, max_tokens=max_tokens, logprobs=request.get("logprobs"))
 
 
 def check_stream_options(request: Parsed) -> None:
@@ -24,7 +24,7 @@ def check_stream_options(request: Parsed) -> None:
         raise RequestError("'stream_options' needs 'stream': true.", param="stream_options", code="invalid_value")
 
 
-def _sampling(request: Parsed, *, max_tokens: int | None, logprobs: int | None, stop: tuple[str, ...]) -> Sampling:
+def _sampling(request: Parsed, *, max_tokens: int | None, logprobs: int | None) -> Sampling:
     top_k = request.get("top_k")
     return Sampling(
         max_tokens=max_tokens,
@@ -36,7 +36,7 @@ def _sampling(request: Parsed, *, max_tokens: int | None, logprobs: int | None, 
         presence_penalty=request.get("presence_penalty"),
         frequency_penalty=request.get("frequency_penalty"),
         logit_bias=request.get("logit_bias", {}),
-        stop=request.get("stop", ()) + stop,
+        stop=request.get("stop", ()),
         seed=request.get("seed"),
         logprobs=logprobs,
     )

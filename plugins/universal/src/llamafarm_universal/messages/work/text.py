@@ -50,6 +50,7 @@ class Sampling:
 class Generate:
     """Continue a prompt. n: how many sequences; the i-th uses seed + i where a seed is given.
 
+    parallel_tool_calls: without them an answer ends with its first call. An answer to a chat is told in channels.
     Each sequence is told in pieces, and ends with a Finished whose usage counts its own tokens.
     """
 
@@ -58,6 +59,7 @@ class Generate:
     prompt: ChatPrompt | TextPrompt
     sampling: Sampling = field(default_factory=Sampling)
     n: int = 1
+    parallel_tool_calls: bool = True
 
     @property
     def answers(self) -> int:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
+from llamafarm_universal.host.engines.text.parse import Parser
 from llamafarm_universal.host.engines.text.sampling import Sampler, Settings
 from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
-from llamafarm_universal.host.engines.text.stop import StopMatcher
+from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
 
 
@@ -26,7 +27,7 @@ def sequences(tokenizer: Any) -> Any:
                 frozenset(),
                 Sampler(Settings(), (), "cpu"),
                 Detokenizer(Vocabulary(tokenizer)),
-                StopMatcher(()),
+                Parser([], StopStage()),
             )
             for index in range(count)
         ]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm_universal.host.engines.text.stop import StopMatcher
+from llamafarm_universal.host.engines.text.parse import Part
+from llamafarm_universal.host.engines.text.stop import StopStage
 
 
 def feed(stops: tuple[str, ...], *texts: str) -> tuple[str, bool]:
     """What comes out of these texts, and whether a stop text ended it."""
-    matcher = StopMatcher(stops)
-    out = ""
-    for text in texts:
-        safe, found = matcher.push(text)
-        out += safe
-        if found:
-            return out, True
-    return out + matcher.flush(), False
+    stage = StopStage(stops)
+    parts = [part for text in texts for part in stage.feed(Part("text", text, 0))]
+    return "".join(part.text for part in [*parts, *stage.finish()]), stage.found
 
 
 @pytest.mark.parametrize(
@@ -39,10 +35,14 @@ def test_text_before_a_stop_text_comes_out_and_nothing_of_it(
 
 
 def test_nothing_that_may_begin_a_stop_text_is_sent_early() -> None:
-    matcher = StopMatcher(("<END>",))
-    assert [matcher.push(text) for text in ("text <", "EN", "D", "> more")] == [
-        ("text ", False),
-        ("", False),
-        ("", False),
-        ("", True),
-    ]
+    stage = StopStage(("<END>",))
+    texts = [[part.text for part in stage.feed(Part("text", text, 0))] for text in ("text <", "EN", "D", "> more")]
+    assert texts == [["text "], [], [], []]
+    assert stage.found
+
+
+def test_what_was_held_back_comes_before_what_is_no_text() -> None:
+    stage = StopStage(("END",))
+    thought = Part("reasoning", "END", 9)
+    assert stage.feed(Part("text", "say E", 6)) == [Part("text", "say ", 5)]
+    assert stage.feed(thought) == [Part("text", "E", 6), thought]

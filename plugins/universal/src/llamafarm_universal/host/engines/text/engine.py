@@ -24,12 +24,13 @@ from llamafarm_universal.engine import (
 )
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.limits import ModelLimits
+from llamafarm_universal.host.engines.text.parse import Parser, format_of
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import Sampler, log_probabilities, settle
 from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
-from llamafarm_universal.host.engines.text.stop import StopMatcher
+from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
 from llamafarm_universal.host.models.loader import Weights, load_weights
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 
 
-_CONTINUED = 64  # tokens of a prompt, special ones among them, that the text of an answer may depend on
+_PROMPT_END = 64  # tokens of a prompt, special ones among them, that an answer's text and parts may depend on
 
 
 class TextEngine:
@@ -53,6 +54,7 @@ class TextEngine:
         self._limits = limits
         self._model_limits = ModelLimits.of(weights)
         self._vocabulary = Vocabulary(weights.tokenizer)
+        self._format = format_of(str(weights.tokenizer.chat_template), weights.tokenizer.get_added_vocab())
         self._runner = Runner(weights.module, weights.plan.device)
         self._scheduler = Scheduler(limits.max_sequences, limits.max_waiting)
         self._emits: dict[str, Emit] = {}
@@ -126,11 +128,26 @@ class TextEngine:
                 max_tokens,
                 self._model_limits.end_tokens,
                 Sampler(settings, prompt, self._weights.plan.device, offset=index),
-                Detokenizer(self._vocabulary, _continued(work.prompt, prompt)),
-                StopMatcher(sampling.stop),
+                self._detokenizer(work.prompt, prompt),
+                self._parser(work, prompt),
             )
             for index in range(work.n)
         ]
+
+    def _detokenizer(self, prompt: ChatPrompt | TextPrompt, tokens: list[int]) -> Detokenizer:
+        """A text goes on from its prompt; of a message, the special tokens that mark its parts go to the parser."""
+        if isinstance(prompt, TextPrompt):
+            return Detokenizer(self._vocabulary, tokens[-_PROMPT_END:])
+        begun = tokens[-_PROMPT_END:] if prompt.template_options.get("continue_final_message") else ()
+        marks = self._format.marks(with_tools=bool(prompt.tools))
+        return Detokenizer(self._vocabulary, begun, hidden=self._vocabulary.special_but(marks))
+
+    def _parser(self, work: Generate, tokens: list[int]) -> Parser:
+        stops = StopStage(work.sampling.stop, one_call=not work.parallel_tool_calls)
+        if isinstance(work.prompt, TextPrompt):
+            return Parser([], stops)
+        end = self._vocabulary.decode(tokens[-_PROMPT_END:])
+        return Parser.of_chat(self._format, end, stops, with_tools=bool(work.prompt.tools))
 
     def _advance(self, sequence: Sequence) -> None:
         """One chunk of the prompt, or one token. A failure ends the request it belongs to, and no other."""
@@ -154,8 +171,8 @@ class TextEngine:
         token = sequence.sampler.choose(logits)
         top = sequence.sampler.settings.logprobs
         output = sequence.push(token, None if top is None else log_probabilities(logits, token, top))
-        if output.text or output.logprobs:
-            emit(Piece(sequence.request_id, sequence.index, output.text, logprobs=output.logprobs))
+        for said in output.said:
+            emit(Piece(sequence.request_id, sequence.index, said.text, said.channel, said.logprobs))
         if output.reason:
             self._end(sequence)
             usage = Usage(len(sequence.prompt), sequence.count)
@@ -177,13 +194,6 @@ class TextEngine:
         if self._embedding is None:
             self._embedding = sharing(self._weights, self._limits)
         return self._embedding
-
-
-def _continued(prompt: ChatPrompt | TextPrompt, tokens: list[int]) -> list[int]:
-    """The tokens that an answer's text goes on from: none where it is a message of its own."""
-    if isinstance(prompt, ChatPrompt) and not prompt.template_options.get("continue_final_message"):
-        return []
-    return tokens[-_CONTINUED:]
 
 
 def _describe(weights: Weights, limits: ModelLimits) -> LoadedModel:

@@ -7,19 +7,27 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
+from llamafarm_universal.host.engines.text.parse import Parser, Part
 from llamafarm_universal.host.engines.text.sampling import Sampler, Scores
-from llamafarm_universal.host.engines.text.stop import StopMatcher
-from llamafarm_universal.messages import TokenLogprob
+from llamafarm_universal.messages import Channel, TokenLogprob
 
 Reason = Literal["stop", "length"]
 
 
-@dataclass
+@dataclass(frozen=True)
+class Said:
+    """A part of an answer, with the log probabilities of the tokens that it begins with."""
+
+    channel: Channel
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True)
 class Output:
     """What one token added. reason: set when the sequence has ended with it."""
 
-    text: str = ""
-    logprobs: tuple[TokenLogprob, ...] = ()
+    said: tuple[Said, ...] = ()
     reason: Reason | None = None
 
 
@@ -38,7 +46,7 @@ class Sequence:
         end_tokens: frozenset[int],
         sampler: Sampler,
         detokenizer: Detokenizer,
-        stops: StopMatcher,
+        parser: Parser,
     ) -> None:
         self.request_id = request_id
         self.index = index
@@ -51,9 +59,8 @@ class Sequence:
         self._max_tokens = max_tokens
         self._end_tokens = end_tokens
         self._detokenizer = detokenizer
-        self._stops = stops
+        self._parser = parser
         self._decoded = 0  # characters
-        self._sent = 0  # characters
         self._logprobs: deque[tuple[int, TokenLogprob]] = deque()  # with where each token's text begins
 
     @property
@@ -74,8 +81,7 @@ class Sequence:
             self._logprobs.append((self._decoded + max(0, len(text) - own), logprob))
         if self.count >= self._max_tokens:
             return self._ended("length", text + self._detokenizer.flush())
-        safe, found = self._advance(text)
-        return self._output(safe, "stop" if found else None)
+        return self._output(self._parse(text), None)
 
     def _logprob(self, token: int, scores: Scores) -> TokenLogprob:
         logprob, alternatives = scores
@@ -83,21 +89,23 @@ class Sequence:
         return TokenLogprob(spelled(token), logprob, tuple((spelled(other), value) for other, value in alternatives))
 
     def _ended(self, reason: Reason, text: str) -> Output:
-        safe, found = self._advance(text)
-        if found:
-            return self._output(safe, "stop")
-        output = self._output(safe + self._stops.flush(), reason)
-        output.logprobs += tuple(logprob for _, logprob in self._logprobs)  # tokens without text of their own
-        return output
+        output = self._output([*self._parse(text), *self._parser.finish()], reason)
+        if self._parser.stopped or not self._logprobs:
+            return output
+        rest = Said("text", "", tuple(logprob for _, logprob in self._logprobs))  # tokens without text of their own
+        return Output((*output.said, rest), reason)
 
-    def _advance(self, text: str) -> tuple[str, bool]:
+    def _parse(self, text: str) -> list[Part]:
         self._decoded += len(text)
-        return self._stops.push(text)
+        return self._parser.feed(text)
 
-    def _output(self, text: str, reason: Reason | None) -> Output:
-        """Text together with the log probabilities of the tokens that it begins with, so that the two never part."""
-        self._sent += len(text)
+    def _output(self, parts: list[Part], reason: Reason | None) -> Output:
+        said = tuple(Said(part.channel, part.text, self._logprobs_before(part.end)) for part in parts)
+        return Output(said, "stop" if self._parser.stopped else reason)
+
+    def _logprobs_before(self, end: int) -> tuple[TokenLogprob, ...]:
+        """Those of the tokens that begin before that character: they go with its text, so that the two never part."""
         logprobs = []
-        while self._logprobs and self._logprobs[0][0] < self._sent:
+        while self._logprobs and self._logprobs[0][0] < end:
             logprobs.append(self._logprobs.popleft()[1])
-        return Output(text, tuple(logprobs), reason)
+        return tuple(logprobs)

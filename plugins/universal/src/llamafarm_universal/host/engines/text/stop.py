@@ -1,34 +1,38 @@
-"""Stop texts: found across token boundaries, and never part of the answer."""
+"""What ends an answer before the model does: stop texts, and the first call where only one is wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llamafarm_universal.host.engines.text.parse.part import Held, Part, first_of, held_back
 
-class StopMatcher:
-    """Holds back text that may be the beginning of a stop text, until it is clear whether it is."""
 
-    def __init__(self, stops: Sequence[str]) -> None:
+class StopStage:
+    """The last stage of a parser: finds stop texts in what is said, across pieces; they are no part of the answer.
+
+    What is thought, and the arguments of calls, may have them. one_call: whether the answer ends with its first call.
+    found: whether the answer has ended.
+    """
+
+    def __init__(self, stops: Sequence[str] = (), *, one_call: bool = False) -> None:
         self._stops = tuple(stops)
-        self._held = ""
+        self._one_call = one_call
+        self._held = Held()
+        self.found = False
 
-    def push(self, text: str) -> tuple[str, bool]:
-        """Returns the text that is safe to send, and whether a stop text has been found right behind it."""
-        text = self._held + text
-        found = [position for stop in self._stops if (position := text.find(stop)) >= 0]
-        if found:
-            self._held = ""
-            return text[: min(found)], True
-        safe = len(text) - max((_overlap(text, stop) for stop in self._stops), default=0)
-        self._held = text[safe:]
-        return text[:safe], False
+    def feed(self, part: Part) -> list[Part]:
+        if self.found:
+            return []
+        if part.channel != "text":
+            self.found = self._one_call and part.channel == "tool_call"
+            return [*self._held.take(len(self._held.text)), part]
+        self._held.add(part)
+        text = self._held.text
+        if place := first_of(text, self._stops):
+            self.found = True
+            return self._held.take(place[0])
+        return self._held.take(len(text) - held_back(text, self._stops))
 
-    def flush(self) -> str:
-        """What was held back and turned out to be no stop text, at the end."""
-        held, self._held = self._held, ""
-        return held
-
-
-def _overlap(text: str, stop: str) -> int:
-    """The length of the longest end of `text` that is a beginning of `stop`."""
-    return next((size for size in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:size])), 0)
+    def finish(self) -> list[Part]:
+        """What was held back and turned out to be no stop text."""
+        return [] if self.found else self._held.take(len(self._held.text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
@@ -36,9 +37,14 @@ class Vocabulary:
         self.special: frozenset[int] = frozenset(tokenizer.all_special_ids) | {
             token for token, content in added.items() if content.special
         }
+        self._special_names = {token: tokenizer.convert_ids_to_tokens(token) for token in self.special}
         self.byte_level = self._is_byte_level()
         self.byte_fallback = not self.byte_level and self._falls_back_to_bytes()
         self._known: dict[int, bytes | None] = {}
+
+    def special_but(self, names: Collection[str]) -> frozenset[int]:
+        """The special tokens, without those of these names."""
+        return frozenset(token for token, name in self._special_names.items() if name not in names)
 
     def decode(self, tokens: list[int]) -> str:
         """The text of tokens, special ones included."""

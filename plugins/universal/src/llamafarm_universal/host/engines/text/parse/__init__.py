@@ -1,0 +1,9 @@
+"""What an answer is made of: text, reasoning and tool calls, told apart while it is generated."""
+
+from __future__ import annotations
+
+from llamafarm_universal.host.engines.text.parse.formats import Format, format_of
+from llamafarm_universal.host.engines.text.parse.parser import Parser
+from llamafarm_universal.host.engines.text.parse.part import Part
+
+__all__ = ["Format", "Parser", "Part", "format_of"]

@@ -1,0 +1,121 @@
+"""How models write their calls: by families, chosen by what a model's template and special tokens contain."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from llamafarm_universal.host.engines.text.parse.calls import Call, CallMarks, call_of, parsed
+from llamafarm_universal.host.engines.text.parse.harmony import MARKS as HARMONY_MARKS
+from llamafarm_universal.host.engines.text.parse.thinking import ThinkingMarks
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a model writes reasoning and calls. calls: None where it has channels instead (harmony)."""
+
+    thinking: ThinkingMarks
+    calls: CallMarks | None
+
+    def marks(self, *, with_tools: bool) -> frozenset[str]:
+        """The texts that a parser must see: where they are special tokens, these are shown to it."""
+        if self.calls is None:
+            return HARMONY_MARKS
+        marks = {self.thinking.open, self.thinking.close}
+        return frozenset(marks | {self.calls.open, *self.calls.ends, *self.calls.inner} if with_tools else marks)
+
+
+def format_of(template: str, tokens: Collection[str]) -> Format:
+    """The format of a model. template: its chat template; tokens: those that were added to its vocabulary by name."""
+    if {"<|channel|>", "<|message|>"} <= set(tokens):
+        return Format(THINK, None)
+    mistral = MISTRAL_THINK.open in tokens or MISTRAL_THINK.open in template
+    return Format(MISTRAL_THINK if mistral else THINK, _calls(template, tokens))
+
+
+def _calls(template: str, tokens: Collection[str]) -> CallMarks:
+    for calls in (MISTRAL, DEEPSEEK):
+        if calls.open in tokens or calls.open in template:
+            return calls
+    if HERMES.open not in template and LLAMA.open in tokens:
+        return LLAMA
+    return HERMES
+
+
+def _read_hermes(text: str) -> list[Call]:
+    """`{"name": …, "arguments": {…}}`, or Qwen's `<function=NAME><parameter=KEY>VALUE</parameter></function>`."""
+    if function := _FUNCTION.fullmatch(text.strip()):
+        values = {item["key"]: _value(item["value"]) for item in _PARAMETER.finditer(function["parameters"])}
+        return [Call(function["name"], json.dumps(values, ensure_ascii=False))]
+    return _listed(call_of(parsed(text)))
+
+
+def _value(text: str) -> Any:
+    """Values stand there without quotes: what is JSON is taken as such, and everything else as text."""
+    value = parsed(text)
+    return text if value is None and text.strip() != "null" else value
+
+
+def _read_mistral(text: str) -> list[Call]:
+    """`[{"name": …, "arguments": {…}}, …]`, or the newer `NAME[ARGS]{…}` (with `[CALL_ID]…` before `[ARGS]`)."""
+    name, mark, arguments = text.partition("[ARGS]")
+    if mark:
+        return _listed(call_of({"name": name.partition("[CALL_ID]")[0].strip(), "arguments": arguments}))
+    values = parsed(text)
+    calls = [call_of(value) for value in values] if isinstance(values, list) else [call_of(values)]
+    return [] if None in calls else [call for call in calls if call]
+
+
+def _read_llama(text: str) -> list[Call]:
+    """`{"name": …, "parameters": {…}}`; several have a semicolon between them."""
+    calls: list[Call] = []
+    rest = text.strip()
+    while rest:
+        try:
+            value, end = json.JSONDecoder().raw_decode(rest)
+        except (ValueError, RecursionError):
+            return []
+        call = call_of(value)
+        if call is None:
+            return []
+        calls.append(call)
+        rest = rest[end:].lstrip("; \n\t")
+    return calls
+
+
+def _read_deepseek(text: str) -> list[Call]:
+    """`<｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{…}<｜tool▁call▁end｜>`.
+
+    Before V3.1 it is `function<｜tool▁sep｜>NAME` and the arguments in a fence.
+    """
+    calls = [
+        call_of({"name": match["old_name"] or match["name"], "arguments": match["old"] or match["arguments"]})
+        for match in _DEEPSEEK_CALL.finditer(text)
+    ]
+    return [] if None in calls else [call for call in calls if call]
+
+
+def _listed(call: Call | None) -> list[Call]:
+    return [] if call is None else [call]
+
+
+_FUNCTION = re.compile(r"<function=(?P<name>[^>\n]+)>(?P<parameters>.*?)(?:</function>)?", re.DOTALL)
+_PARAMETER = re.compile(r"<parameter=(?P<key>[^>\n]+)>\n?(?P<value>.*?)\n?</parameter>", re.DOTALL)
+_DEEPSEEK_INNER = ("<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>")
+_DEEPSEEK_CALL = re.compile(
+    r"<｜tool▁call▁begin｜>(?:"
+    r"function<｜tool▁sep｜>(?P<old_name>[^\n]+)\n```json\n(?P<old>.*?)\n```"
+    r"|(?P<name>.*?)<｜tool▁sep｜>(?P<arguments>.*?)"
+    r")\s*(?:<｜tool▁call▁end｜>|$)",
+    re.DOTALL,
+)
+
+THINK = ThinkingMarks("<think>", "</think>")
+MISTRAL_THINK = ThinkingMarks("[THINK]", "[/THINK]")
+HERMES = CallMarks("<tool_call>", "</tool_call>", _read_hermes)
+MISTRAL = CallMarks("[TOOL_CALLS]", None, _read_mistral, inner=("[ARGS]", "[CALL_ID]"))
+LLAMA = CallMarks("<|python_tag|>", None, _read_llama, bare=True)
+DEEPSEEK = CallMarks("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", _read_deepseek, inner=_DEEPSEEK_INNER)

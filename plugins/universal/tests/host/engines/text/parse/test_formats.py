@@ -1,0 +1,34 @@
+"""Which format a model writes: told by its chat template and the tokens that were added to its vocabulary."""
+
+from __future__ import annotations
+
+import pytest
+from llamafarm_universal.host.engines.text.parse import format_of
+from llamafarm_universal.host.engines.text.parse.formats import DEEPSEEK, HERMES, LLAMA, MISTRAL, MISTRAL_THINK, THINK
+
+HARMONY_TOKENS = {"<|channel|>", "<|message|>", "<|start|>", "<|end|>"}
+
+
+@pytest.mark.parametrize(
+    ("template", "tokens", "thinking", "calls"),
+    [
+        ("… <tool_call> …", {"<|im_start|>"}, THINK, HERMES),
+        ("…", {"<|im_start|>"}, THINK, HERMES),
+        ("… [TOOL_CALLS] …", {"[INST]", "[TOOL_CALLS]"}, THINK, MISTRAL),
+        ("…", {"[TOOL_CALLS]", "[ARGS]", "[THINK]"}, MISTRAL_THINK, MISTRAL),
+        ("… <|python_tag|> …", {"<|python_tag|>", "<|eot_id|>"}, THINK, LLAMA),
+        ("… <tool_call> …", {"<|python_tag|>", "<|eot_id|>"}, THINK, HERMES),  # Hermes, trained on Llama 3
+        ("…", {"<｜tool▁calls▁begin｜>"}, THINK, DEEPSEEK),
+        ("…", HARMONY_TOKENS, THINK, None),
+    ],
+)
+def test_the_format_of_a_model(template: str, tokens: set[str], thinking: object, calls: object) -> None:
+    made = format_of(template, tokens)
+    assert (made.thinking, made.calls) == (thinking, calls)
+
+
+def test_marks_are_those_that_the_parser_needs() -> None:
+    mistral = format_of("", {"[TOOL_CALLS]"})
+    assert mistral.marks(with_tools=True) >= {"[TOOL_CALLS]", "[ARGS]", "[CALL_ID]", "<think>"}
+    assert mistral.marks(with_tools=False) == {"<think>", "</think>"}
+    assert format_of("", HARMONY_TOKENS).marks(with_tools=False) >= HARMONY_TOKENS
