@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
-
-Outcomes = dict[str, dict[str, str]]
-SETTINGS = "[pytest]\nfilterwarnings = error\naddopts = --import-mode=importlib -p no:cacheprovider\n"
-ALONE = {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "anyio.pytest_plugin"}
-"""What an author has for sure: pytest, and what `llamafarm-kit` brings."""
-
-BOUND = 500
-"""Seconds that one run may take: a thousand tests, on a machine that has other things to do."""
+from llamafarm_kit.testing.outcomes import BOUND, Outcomes, outcomes_of
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,48 +18,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def run_contracts(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcomes]:
-    """run_contracts(file, *import_path) runs the tests in `file`; returns class -> test -> passed, failed or xfailed.
-
-    The name of a test is without its parameters: it has failed where one of its cases has. select: as pytest's `-k`.
-    """
+    """run_contracts(file, *import_path, select=…): see `outcomes_of`."""
 
     def run(file: Path, *import_path: Path, select: str = "") -> Outcomes:
-        folder = tmp_path_factory.mktemp("contracts")
-        (folder / "pytest.ini").write_text(SETTINGS)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            str(file),
-            "--rootdir",
-            str(folder),
-            "-c",
-            str(folder / "pytest.ini"),
-        ]
-        done = subprocess.run(
-            [*command, "-q", "-k", select, f"--junitxml={folder / 'outcomes.xml'}"],
-            env={**os.environ, **ALONE, "PYTHONPATH": os.pathsep.join(map(str, import_path))},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=BOUND,
-        )
-        assert done.returncode in (0, 1), done.stdout + done.stderr
-        return read(folder / "outcomes.xml")
+        return outcomes_of(file, tmp_path_factory.mktemp("contracts"), *import_path, select=select)
 
     return run
-
-
-def read(report: Path) -> Outcomes:
-    found: Outcomes = defaultdict(dict)
-    for case in ElementTree.parse(report).iter("testcase"):
-        test, home = case.attrib["name"].partition("[")[0], case.attrib["classname"].rpartition(".")[2]
-        if found[home].get(test) != "failed":
-            found[home][test] = outcome(case)
-    return found
-
-
-def outcome(case: ElementTree.Element) -> str:
-    if case.find("failure") is not None or case.find("error") is not None:
-        return "failed"
-    return "xfailed" if case.find("skipped") is not None else "passed"

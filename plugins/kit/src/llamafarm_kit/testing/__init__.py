@@ -1,5 +1,6 @@
 """For the tests of plugins: contract tests to subclass, and fakes to try providers and agent handlers against."""
 
+from llamafarm_kit.testing.contract import Contract
 from llamafarm_kit.testing.handler_contract import AgentHandlerContract
 from llamafarm_kit.testing.openai_scenes import OpenAIScenes
 from llamafarm_kit.testing.plugin_contract import PluginContract
@@ -12,6 +13,7 @@ from llamafarm_kit.testing.upstream import Asked, Peer, Script, ScriptedUpstream
 __all__ = [
     "AgentHandlerContract",
     "Asked",
+    "Contract",
     "Exchange",
     "OpenAIScenes",
     "Peer",

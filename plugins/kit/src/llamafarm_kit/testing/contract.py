@@ -21,10 +21,12 @@ class Contract:
     """The base of every contract.
 
     xfail: the tests that are known to fail, each with the reason. Nothing else excuses one: a test that is replaced in
-    a subclass, or marked to be skipped, fails `test_no_contract_test_is_replaced_or_skipped`.
+    a subclass, or marked to be skipped, fails `test_no_contract_test_is_replaced_or_skipped`. packages: those whose
+    classes are the contract itself and no author's; who writes a contract of another kind adds the one that it is in.
     """
 
     xfail: ClassVar[Mapping[str, str]] = {}
+    packages: ClassVar[frozenset[str]] = frozenset({__name__.rpartition(".")[0]})
 
     @pytest.fixture
     def anyio_backend(self) -> str:
@@ -48,16 +50,15 @@ class Contract:
 
 
 def contract_tests(cls: type[Contract]) -> Mapping[str, type]:
-    """The contract tests of a class by their name, each with the class of this package that defines it."""
-    return {
-        name: home for home in reversed(cls.__mro__) if _is_ours(home) for name in vars(home) if name.startswith("test")
-    }
+    """The contract tests of a class by their name, each with the class of the contract that defines it."""
+    homes = [home for home in reversed(cls.__mro__) if _is_contract(home, cls)]
+    return {name: home for home in homes for name in vars(home) if name.startswith("test")}
 
 
 def replaced(cls: type[Contract]) -> Iterator[str]:
     """The contract tests that a subclass defines anew."""
     known = contract_tests(cls)
-    return (name for home in cls.__mro__ if not _is_ours(home) for name in vars(home) if name in known)
+    return (name for home in cls.__mro__ if not _is_contract(home, cls) for name in vars(home) if name in known)
 
 
 def skipped(cls: type[Contract]) -> Iterator[str]:
@@ -79,6 +80,6 @@ def unknown(cls: type[Contract]) -> Iterator[str]:
     return (name for name in cls.xfail if name.partition("[")[0] not in known.keys() - {GUARD})
 
 
-def _is_ours(home: type) -> bool:
-    """Whether a class is part of a contract: written in this package, not by an author."""
-    return home.__module__.rpartition(".")[0] == __package__
+def _is_contract(home: type, cls: type[Contract]) -> bool:
+    """Whether a class is part of the contract that `cls` subclasses, and not an author's."""
+    return home.__module__.rpartition(".")[0] in cls.packages
