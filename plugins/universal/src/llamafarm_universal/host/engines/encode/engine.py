@@ -74,7 +74,7 @@ class EncodeEngine:
         try:
             self._read(batch)
         except Exception as error:  # noqa: BLE001 - a batch that fails never ends the host
-            self._fail({job.request_id: job for job, _ in batch}, error)
+            self._read_apart(batch, error)
         self._jobs.rotate(-1)
         return bool(self._jobs)
 
@@ -102,15 +102,32 @@ class EncodeEngine:
         encoded = self._encoder.encode([job.rows.distinct[number] for job, number in batch])
         for (job, number), numbers in zip(batch, encoded, strict=True):
             job.kept[number] = job.head.read(job.work, job.rows, number, numbers)
-        for job in [job for job in self._jobs if len(job.kept) == len(job.rows.distinct)]:
-            self._finish(job)
+        for job in _jobs_of(batch):
+            if len(job.kept) == len(job.rows.distinct):
+                self._finish(job)
+
+    def _read_apart(self, batch: list[tuple[_Job, int]], error: Exception) -> None:
+        """What has failed together is read again by request: no request ends for another one's rows."""
+        jobs = [job for job in _jobs_of(batch) if job in self._jobs]
+        if len(jobs) == 1:
+            self._fail(jobs[0], error)
+            return
+        for job in jobs:
+            own = [(owner, number) for owner, number in batch if owner is job]
+            try:
+                self._read(own)
+            except Exception as failure:  # noqa: BLE001 - as in `step`
+                self._fail(job, failure)
 
     def _finish(self, job: _Job) -> None:
-        self._jobs.remove(job)
         value = job.head.value(job.work, job.rows, [job.kept[number] for number in range(len(job.kept))])
+        self._jobs.remove(job)
         job.emit(Finished(job.request_id, usage=Usage(prompt_tokens=job.rows.tokens), value=value))
 
-    def _fail(self, jobs: dict[str, _Job], error: Exception) -> None:
-        for request_id, job in jobs.items():
-            self.cancel(request_id)
-            job.emit(explained(error, "reading texts").event(request_id))
+    def _fail(self, job: _Job, error: Exception) -> None:
+        self.cancel(job.request_id)
+        job.emit(explained(error, "reading texts").event(job.request_id))
+
+
+def _jobs_of(batch: list[tuple[_Job, int]]) -> list[_Job]:
+    return [*dict.fromkeys(job for job, _ in batch)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from llamafarm_universal.engine import (
@@ -59,6 +60,7 @@ class TextEngine:
         self._scheduler = Scheduler(limits.max_sequences, limits.max_waiting)
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None
+        self._sharing = threading.Lock()
         self.model = _describe(weights, self._model_limits)
 
     @classmethod
@@ -191,9 +193,11 @@ class TextEngine:
     def _embedder(self) -> EncodeEngine:
         from llamafarm_universal.host.engines.encode.load import sharing
 
-        if self._embedding is None:
-            self._embedding = sharing(self._weights, self._limits)
-        return self._embedding
+        with self._sharing:  # requests are prepared in several threads
+            if self._embedding is None:
+                self._embedding = sharing(self._weights, self._limits)
+                self._embedding.model = self.model
+            return self._embedding
 
 
 def _describe(weights: Weights, limits: ModelLimits) -> LoadedModel:
