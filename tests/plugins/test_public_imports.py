@@ -18,7 +18,10 @@ PLUGINS = {
     "universal": ROOT / "plugins" / "universal" / "src",
     **{example.name: example / "src" for example in (ROOT / "examples").iterdir() if (example / "src").is_dir()},
 }
-PUBLISHED = {name: {"llamafarm_openai_compat"} for name in ("lemonade", "universal")}
+PUBLISHED = {
+    "lemonade": {"llamafarm_openai_compat"},
+    "universal": {"llamafarm_openai_compat", "llamafarm_kit.testing"},
+}
 """The modules of other distributions that a plugin may build on."""
 PUBLIC = {"llamafarm": llamafarm} | {
     f"llamafarm.{name}": import_module(f"llamafarm.{name}") for name in ("errors", "http", "services", "web", "wire")

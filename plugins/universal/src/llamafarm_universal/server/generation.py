@@ -16,6 +16,7 @@ from llamafarm_universal.messages import (
     Generate,
     ModelRef,
     Piece,
+    Run,
     Sampling,
     TextPrompt,
 )
@@ -92,11 +93,15 @@ async def generate(
         raise RequestError(
             f"{len(prompts)} prompts with n={n} are more than {MAX_SEQUENCES} answers.", param="n", code="invalid_value"
         )
-    works = tuple(
-        Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls=parallel_tool_calls)
+    commands = tuple(
+        Run(
+            f"{request_id}-{i}",
+            ref,
+            Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls=parallel_tool_calls),
+        )
         for i, prompt in enumerate(prompts)
     )
-    ticket = await runtime.submit(ref, works, request_id=request_id)
+    ticket = await runtime.submit(commands, slots=n * len(prompts))
     generation = Generation(ticket, n)
     try:
         await generation.accept()
