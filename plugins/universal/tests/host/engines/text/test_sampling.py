@@ -51,6 +51,31 @@ def test_unlikely_tokens_are_cut_off(settings: dict[str, Any], left: set[int]) -
     assert set(draws(3000, temperature=1.0, **settings)) == left
 
 
+@pytest.mark.parametrize("scale", [0.01, 1.0, 4.0], ids=["flat", "usual", "steep"])
+def test_top_p_of_a_large_vocabulary_leaves_the_fewest_tokens_that_have_that_share(scale: float) -> None:
+    logits = torch.randn(5000, generator=torch.Generator().manual_seed(0)) * scale
+    shares, tokens = logits.softmax(-1).sort(descending=True)
+    left = set(tokens[: int((shares.cumsum(-1) < 0.5).sum()) + 1].tolist())
+    sampler = Sampler(Settings(top_p=0.5, seed=1), (), "cpu")
+    drawn = {sampler.choose(logits) for _ in range(2000)}
+    assert drawn <= left
+    assert len(drawn) > min(len(left), 1000) / 2
+
+
+def test_a_token_without_a_chance_is_never_drawn() -> None:
+    logits = torch.full((1000,), -math.inf)
+    logits[500] = 0.0
+    sampler = Sampler(Settings(seed=1), (), "cpu")
+    assert {sampler.choose(logits) for _ in range(500)} == {500}
+
+
+@pytest.mark.parametrize(("value", "shown"), [(math.nan, "NaN"), (math.inf, "infinity")])
+def test_what_is_no_number_is_an_error_that_says_what_helps(value: float, shown: str) -> None:
+    with pytest.raises(RequestFailed, match=f"computed {shown} instead") as caught:
+        Sampler(Settings(), (), "cpu").choose(torch.tensor([1.0, value, 2.0]))
+    assert "bf16" in (caught.value.hint or "")
+
+
 def test_a_bias_forbids_and_forces() -> None:
     assert 1 not in draws(logit_bias={1: -100.0})
     assert set(draws(logit_bias={3: 100.0})) == {3}
