@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
 
 from llamafarm_universal import messages as m
 from llamafarm_universal.failure import RequestFailed
@@ -20,14 +19,14 @@ def run(connection: Connection, options: HostOptions) -> None:
 class SpeakingHost(Host):
     """refuse/context_length, and a folder of a package that is not there; all else as the scripted one."""
 
-    def refused(self, command: Any) -> bool:
-        refuse = REFUSALS.get(command.ref.id, _find if command.ref.id.startswith("package:") else None)
+    def refused(self, request_id: str, ref: m.ModelRef) -> bool:
+        refuse = REFUSALS.get(ref.id, _find if ref.id.startswith("package:") else None)
         if refuse is None:
-            return super().refused(command)
+            return super().refused(request_id, ref)
         try:
-            refuse(command.ref)
+            refuse(ref)
         except RequestFailed as failed:
-            self.send(failed.event(command.request_id))
+            self.send(failed.event(request_id))
         return True
 
 

@@ -49,13 +49,28 @@ class Transformers(BaseModel):
     )
     revision: str | None = Field(default=None, description="Branch, tag or commit of the model's repository.")
 
+    engine: str | None = Field(
+        default=None, pattern=r"^[a-z][a-z0-9_-]*$", description="What executes it, where several engines can."
+    )
+    isolated: bool = Field(default=False, description="Give it a process of its own, which holds up no other model.")
+
+    keep_alive: float | None = Field(
+        default=None, ge=-1, description="Seconds that it stays in memory after its last request; -1 for ever."
+    )
+    group: str | None = Field(
+        default=None, min_length=1, description="Models of one group are never in memory together."
+    )
     batch_size: int | None = Field(
         default=None, ge=1, description="Most texts embedded at once; fewer take less memory. None: as many as come."
     )
 
     def settings(self) -> dict[str, Any]:
         """The settings as the runtime's `load` takes them: those that change the load and are not the default."""
-        return self.model_dump(exclude_defaults=True, exclude={"batch_size"})
+        return self.model_dump(exclude_defaults=True, exclude={"batch_size", "keep_alive", "group"})
+
+    def residency(self) -> dict[str, Any]:
+        """How long the model stays in memory, as the runtime's `load` takes it."""
+        return self.model_dump(exclude_none=True, include={"keep_alive", "group"})
 
 
 class Diffusion(BaseModel):

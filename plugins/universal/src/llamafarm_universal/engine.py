@@ -147,7 +147,8 @@ class EngineSpec:
     name: what users write as `engine`; there may be several of one name, for different tasks. tasks: what its models
     do, as users write it in `model_type`. wants: the files that it needs of a model. fit: what a model needs of memory,
     None where it is not for this engine; it reads files, and imports nothing heavy. load: reads the weights, in a
-    thread; the grant is how many bytes it may use beside them. Both raise RequestFailed.
+    thread; the grant is how many bytes it may use beside them. Both raise RequestFailed. isolated: its steps are long,
+    so that each of its models gets a host of its own and holds up no other.
     """
 
     name: str
@@ -155,3 +156,4 @@ class EngineSpec:
     wants: FilePatterns
     fit: Callable[[Candidate], Fit | None]
     load: Callable[[LoadPlan, int], Engine]
+    isolated: bool = False

@@ -58,6 +58,13 @@ def without_paths(text: str) -> str:
     return _PATH.sub(lambda path: path["quoted"] or path["bare"] or "", text)
 
 
+def is_beyond_repair(error: BaseException) -> bool:
+    """Whether an error stays with the process: after one of CUDA every further call fails, other than out of memory."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    sticky = "AcceleratorError" in names or "CUDA error" in str(error)
+    return sticky and not is_out_of_memory(error)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception of Python, or of torch for any device, says that memory ran out."""
     text = str(error)

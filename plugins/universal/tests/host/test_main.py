@@ -18,7 +18,6 @@ from llamafarm_universal.messages import (
     Finished,
     Generate,
     Load,
-    LoadProgress,
     LoadSettings,
     ModelRef,
     Piece,
@@ -26,7 +25,6 @@ from llamafarm_universal.messages import (
     Sampling,
     Stop,
     TextPrompt,
-    Unload,
     Unloaded,
 )
 
@@ -69,22 +67,12 @@ def test_loading_reports_what_was_loaded(host: Any, llama: ModelRef) -> None:
     assert 0 <= model.memory_bytes - 4 * model.parameters < 1000, "fp32 weights and a few buffers"
 
 
-def test_two_requests_for_one_model_share_one_load(start_host: Callable[..., Any], llama: ModelRef) -> None:
-    with start_host() as host:
-        host.send(Load("a", llama))
-        host.send(Load("b", llama))
-        first, second = host.answer("a"), host.answer("b")
-        assert first.last.model == second.last.model
-        host.load(llama)
-        assert len(host.models) == 1
-
-
 def test_copies_are_told_apart_by_their_load_settings_alone(host: Any, llama: ModelRef) -> None:
     other = ModelRef(llama.id, LoadSettings(dtype="bf16"))
     host.generate(llama, max_tokens=1, temperature=0)
     host.generate(llama, max_tokens=2, temperature=1.5, seed=3)
     host.load(other)
-    assert [model.dtype for model in host.models if model.ref.id == llama.id] == ["fp32", "bf16"]
+    assert [model.dtype for ref, model in host.models.items() if ref.id == llama.id] == ["fp32", "bf16"]
     host.unload(other)
 
 
@@ -127,13 +115,12 @@ def test_a_cancelled_request_says_nothing_more_and_leaves_its_slot_at_once(
         assert not any(isinstance(event, Finished) for event in events if event.request_id == first)
 
 
-def test_a_request_can_be_cancelled_while_its_model_loads(start_host: Callable[..., Any], llama: ModelRef) -> None:
-    with start_host() as host:
-        cancelled = host.start(llama, max_tokens=5)
-        host.cancel(cancelled)
-        answer = host.generate(llama, max_tokens=5, temperature=0, logit_bias=NO_END)
-        assert answer.finished.usage.completion_tokens == 5
-        assert not any(isinstance(event, Piece) for event in host.others if event.request_id == cancelled)
+def test_a_load_that_nobody_wants_any_more_leaves_no_model(host: Any, copy_of: Callable[..., Path]) -> None:
+    ref = ModelRef(str(copy_of()))
+    host.send(Load("load", host.plan(ref), 0))
+    host.cancel("load")
+    host.load(ModelRef(str(copy_of("other"))))  # loads come one after the other: the first has ended too
+    assert host.unload(ref).failed.kind == "model_not_found"
 
 
 def test_a_running_answer_goes_on_while_another_model_loads(host: Any, llama: ModelRef, copy_of: Any) -> None:
@@ -141,10 +128,8 @@ def test_a_running_answer_goes_on_while_another_model_loads(host: Any, llama: Mo
     running = host.start(llama, max_tokens=600, temperature=0, logit_bias=NO_END)
     while not isinstance(host.next(), Piece):
         pass
-    host.send(Load("load", other))
-    seen = host.drain_until("load")
-    loading = next(i for i, event in enumerate(seen) if isinstance(event, LoadProgress))
-    assert any(isinstance(event, Piece) and event.request_id == running for event in seen[loading:])
+    host.send(Load("load", host.plan(other), 0))
+    assert any(isinstance(event, Piece) and event.request_id == running for event in host.drain_until("load"))
     host.answer(running)
     host.unload(other)
 
@@ -160,22 +145,18 @@ def test_a_model_that_does_not_load_fails_its_request_and_nothing_else(
     assert host.generate(llama, max_tokens=1).finished.usage.completion_tokens == 1
 
 
-def test_all_who_wait_for_a_load_hear_of_its_failure(host: Any, tmp_path: Path) -> None:
-    missing = ModelRef(str(tmp_path / "nothing"))
-    host.send(Load("x", missing))
-    host.send(Run("y", missing, Generate(TextPrompt("hello"), Sampling())))
-    kinds = {host.answer("x").failed.kind, host.answer("y").failed.kind}
-    assert kinds == {"model_not_found"}
+def test_a_model_that_is_not_loaded_is_a_failure(host: Any, tmp_path: Path) -> None:
+    host.send(Run("y", ModelRef(str(tmp_path)), Generate(TextPrompt("hello"), Sampling())))
+    assert host.answer("y").failed.kind == "model_not_found"
 
 
-def test_a_model_is_unloaded_once_its_answers_have_ended(host: Any, copy_of: Callable[..., Path]) -> None:
+def test_unloading_a_model_ends_its_requests(host: Any, copy_of: Callable[..., Path]) -> None:
     ref = ModelRef(str(copy_of()))
-    host.load(ref)
-    request_id = host.start(ref, max_tokens=50, temperature=0, logit_bias=NO_END)
-    host.send(Unload("u", ref))
-    assert host.answer(request_id).finished.usage.completion_tokens == 50
-    assert isinstance(host.answer("u").last, Unloaded)
-    assert ref not in [model.ref for model in host.models]
+    running = host.start(ref, max_tokens=900, temperature=0, logit_bias=NO_END)
+    while not isinstance(host.next(), Piece):
+        pass
+    assert isinstance(host.unload(ref).last, Unloaded)
+    assert host.answer(running).failed.kind == "in_use"
     assert host.unload(ref).failed.kind == "model_not_found"
 
 

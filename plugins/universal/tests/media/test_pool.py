@@ -55,13 +55,13 @@ def pids() -> set[int]:
 def test_nothing_is_started_before_it_is_needed_and_one_serves_again(own, decodes):
     before = pids()
     decoder = own()
-    assert pids() == before
+    assert not pids() - before
     assert decodes(decoder)
     first = new_worker(before)
     assert decodes(decoder)
     assert new_worker(before) == first
     decoder.close()
-    assert pids() == before
+    assert not pids() - before
 
 
 def test_as_many_work_at_once_as_may(own, decodes):
@@ -123,7 +123,7 @@ def test_a_decoder_is_replaced_after_so_many_files(own, decodes, monkeypatch):
     assert decodes(decoder)
     first = new_worker(before)
     assert decodes(decoder)
-    assert pids() == before
+    assert not pids() - before
     assert decodes(decoder)
     assert new_worker(before) != first
 
@@ -140,7 +140,7 @@ def test_a_decoder_that_is_not_needed_ends_and_comes_back(folder):
     try:
         assert decode()["width"] == 4
         psutil.wait_procs([worker for worker in workers() if worker.pid not in before], timeout=30)
-        assert pids() == before
+        assert not pids() - before
         assert decode()["width"] == 4
     finally:
         pool.close()
@@ -159,7 +159,7 @@ def test_a_closed_decoder_decodes_nothing_and_what_is_under_way_fails(own, decod
             under_way.result(30)
     with pytest.raises(RequestFailed, match="stopping"):
         decodes(decoder)
-    assert pids() == before
+    assert not pids() - before
 
 
 def test_a_decoder_has_no_keys_and_limited_memory(own, decodes, monkeypatch):

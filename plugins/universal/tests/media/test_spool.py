@@ -65,6 +65,20 @@ def test_the_files_of_a_request_go_with_it(spool):
     assert list(spool.path.iterdir()) == []
 
 
+def test_what_a_host_puts_there_at_the_last_moment_goes_too(spool, monkeypatch):
+    folder, rmtree = spool.create("req_1"), shutil.rmtree
+
+    def beaten(path, **options):
+        monkeypatch.undo()
+        rmtree(path, **options)
+        folder.path.mkdir()
+        (folder.path / "late").write_bytes(b"x")
+
+    monkeypatch.setattr(shutil, "rmtree", beaten)
+    spool.remove("req_1")
+    assert list(spool.path.iterdir()) == []
+
+
 def test_a_folder_that_somebody_has_cleaned_away_is_made_again(spool):
     with spool.request("req_1"):
         shutil.rmtree(spool.path.parent)

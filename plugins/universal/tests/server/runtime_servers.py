@@ -49,7 +49,7 @@ class Running:
         return self.http.post("/v1/chat/completions", json=body)
 
     def host_is(self, state: str) -> None:
-        wait_until(lambda: self.runtime.supervisor.state == state, f"the host is {state}")
+        wait_until(lambda: self.runtime.fleet.main.state == state, f"the host is {state}")
 
 
 @contextmanager

@@ -5,8 +5,8 @@ The model's id and the text of the last message say what happens:
     refuse/KIND         Failed of that kind before Accepted        text|in|pieces     one Piece for each
     never/accepts       nothing at all                             <hang>             no more events after the pieces
     die/before          the process kills itself before Accepted   <die>              the process kills itself
-    hang/load           progress and no end                        <fail>             Failed in the middle
-                                                                   <show>             the command, as JSON
+    die/load            the process kills itself while it loads    <fail>             Failed in the middle
+    fail/late           Failed after some progress                 <show>             the command, as JSON
                                                                    <log>              all commands so far, as JSON
                                                                    <thought>…         the piece is reasoning
                                                                    <call>…            the piece is a call, as JSON
@@ -25,6 +25,9 @@ from typing import Any
 
 from llamafarm_universal import messages as m
 from llamafarm_universal.host.options import HostOptions
+
+ONLY_WHEN_ASKED = ("never/accepts", "die/before")
+"""Models that load."""
 
 
 def run(connection: Connection, options: HostOptions) -> None:
@@ -71,37 +74,28 @@ class Host:
     def send(self, event: m.Event) -> None:
         self.connection.send((event,))
 
-    def model(self, ref: m.ModelRef) -> m.LoadedModel:
-        if ref not in self.loaded:
-            features = frozenset({"chat"})
-            self.loaded[ref] = m.LoadedModel(
-                ref, "text", "torch", "cpu", "fp32", 10, 40, context_length=128, features=features
-            )
-            self.send(m.Models(tuple(self.loaded.values())))
-        return self.loaded[ref]
-
     def load(self, command: m.Load) -> None:
-        if self.refused(command):
+        ref, request_id = command.plan.ref, command.request_id
+        if ref.id not in ONLY_WHEN_ASKED and self.refused(request_id, ref):
             return
-        self.send(m.LoadProgress(command.request_id, "downloading", "Downloading", 1, 2))
-        self.send(m.LoadProgress(command.request_id, "loading", "Loading"))
-        if command.ref.id == "fail/late":
-            self.send(m.Failed(command.request_id, "load_failed", "The weights are broken."))
-        elif command.ref.id != "hang/load":
-            self.send(m.Loaded(command.request_id, self.model(command.ref)))
+        if ref.id == "fail/late":
+            self.send(m.Failed(request_id, "load_failed", "The weights are broken."))
+            return
+        facts: Any = {"context_length": 128, "features": frozenset({"chat"})}
+        self.loaded[ref] = m.LoadedModel(ref, "text", "torch", "cpu", "fp32", 10, command.plan.weight_bytes, **facts)
+        self.send(m.Loaded(request_id, self.loaded[ref]))
 
     def unload(self, command: m.Unload) -> None:
         if self.loaded.pop(command.ref, None) is None:
             self.send(m.Failed(command.request_id, "model_not_found", f"{command.ref.id} is not loaded."))
             return
-        self.send(m.Models(tuple(self.loaded.values())))
         self.send(m.Unloaded(command.request_id))
 
     def cancel(self, command: m.Cancel) -> None:
         pass
 
     def embed(self, command: m.Run) -> None:
-        if not self.refused(command):
+        if not self.refused(command.request_id, command.ref):
             work: Any = command.work
             vectors = [
                 array.array("f", [float(i), 0.5, -1.0][: work.dimensions]).tobytes() for i, _ in enumerate(work.inputs)
@@ -127,17 +121,17 @@ class Host:
         self.end(command, tuple((m.Entity(work.strategy, 0, 3, 0.5),) for _ in work.inputs))
 
     def end(self, command: m.Run, value: Any) -> None:
-        if not self.refused(command):
+        if not self.refused(command.request_id, command.ref):
             self.send(m.Finished(command.request_id, usage=m.Usage(prompt_tokens=9), value=value))
 
     def count(self, command: m.Run) -> None:
-        if not self.refused(command):
+        if not self.refused(command.request_id, command.ref):
             self.send(m.Finished(command.request_id, usage=m.Usage(prompt_tokens=7)))
 
     def generate(self, command: m.Run) -> None:
-        if self.refused(command):
+        if self.refused(command.request_id, command.ref):
             return
-        self.send(m.Accepted(command.request_id, 7, self.model(command.ref)))
+        self.send(m.Accepted(command.request_id, 7, self.loaded[command.ref]))
         for index in range(command.work.answers):
             self.answer(command, index)
 
@@ -169,10 +163,10 @@ class Host:
             return json.dumps(dataclasses.asdict(command) | dataclasses.asdict(work))
         return json.dumps(self.log) if text == "<log>" else text
 
-    def refused(self, command: m.Load | m.Run) -> bool:
-        owner, _, name = command.ref.id.partition("/")
+    def refused(self, request_id: str, ref: m.ModelRef) -> bool:
+        owner, _, name = ref.id.partition("/")
         if owner == "refuse":
-            self.send(m.Failed(command.request_id, name, f"Refused as {name}.", hint="Do this next.", param="messages"))
+            self.send(m.Failed(request_id, name, f"Refused as {name}.", hint="Do this next.", param="messages"))
         elif owner == "die":
             die()
         return owner in ("refuse", "never")

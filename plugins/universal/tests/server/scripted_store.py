@@ -1,7 +1,9 @@
 """A store without files: a real process that speaks the real messages and does what the model's id says.
 
-    refuse/KIND     Failed of that kind         hang/pull       progress and no end
+    refuse/KIND     Failed of that kind, of a pull; missing/KIND of a load
+                                                hang/pull       progress and no end
     die/always      the process kills itself    die/once        the same, unless it has done so before
+    hang/load       progress and no end         else            a plan
     echo/missing    is not there to be removed  echo/used       is being fetched
 
 Folders of packages are described as the real store describes them; `log/cancelled` has a byte for each Cancel so far.
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm_universal import messages as m
-from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.messages.plan import Limits, LoadPlan
 from llamafarm_universal.store.hub import on_disk_of_all
 
 MARK = "SCRIPTED_STORE_MARK"
@@ -51,6 +53,17 @@ class Store:
 
     def send(self, event: m.Event) -> None:
         self.connection.send((event,))
+
+    def locate(self, command: m.Locate) -> None:
+        ref = command.ref
+        owner, _, name = ref.id.partition("/")
+        if owner == "missing":
+            self.send(m.Failed(command.request_id, name, f"Refused as {name}.", hint="Do this next."))
+            return
+        self.send(m.LoadProgress(command.request_id, "downloading", "Downloading", 1, 2))
+        if ref.id != "hang/load":
+            plan = LoadPlan(ref, Path(), {}, "text", "cpu", "fp32", 10, weight_bytes=40)
+            self.send(m.Located(command.request_id, plan))
 
     def pull(self, command: m.Pull) -> None:
         owner, _, name = command.ref.id.partition("/")

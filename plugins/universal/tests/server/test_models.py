@@ -41,12 +41,13 @@ def test_a_model_with_settings_gets_a_handle_that_requests_name(own):
 
 
 def test_loading_streams_its_progress(shared):
-    response = load(shared, "echo/model", stream=True)
+    response = load(shared, "echo/streamed", stream=True)
     assert response.headers["content-type"].startswith("text/event-stream")
     first, second, (name, model) = events(response)
     assert first == ("progress", {"stage": "downloading", "text": "Downloading", "done": 1, "total": 2})
-    assert second == ("progress", {"stage": "loading", "text": "Loading", "done": None, "total": None})
-    assert (name, model["model"]) == ("loaded", "echo/model")
+    loading = {"stage": "loading", "text": "Loading echo/streamed", "done": None, "total": None}
+    assert second == ("progress", loading)
+    assert (name, model["model"]) == ("loaded", "echo/streamed")
 
 
 def test_a_load_that_fails_late_is_an_error_event(shared):
@@ -57,7 +58,7 @@ def test_a_load_that_fails_late_is_an_error_event(shared):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_load_that_is_refused_is_a_status(shared, stream):
-    assert load(shared, "refuse/model_not_found", stream=stream).status_code == 404
+    assert load(shared, "missing/model_not_found", stream=stream).status_code == 404
 
 
 def test_models_are_listed_while_they_are_loaded(own):

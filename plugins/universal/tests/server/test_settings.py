@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from llamafarm.errors import ConfigError
 from llamafarm_universal.messages import LoadSettings
+from llamafarm_universal.server.keep import Keep
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.settings import read_settings
 
@@ -12,7 +13,7 @@ from llamafarm_universal.server.settings import read_settings
 def test_the_defaults_are_this_machine_and_the_known_port():
     settings = read_settings([], {})
     assert (settings.host, settings.port, settings.idle_timeout) == ("127.0.0.1", 11540, 0.0)
-    assert settings.options.idle_unload_seconds == 300.0
+    assert (settings.keep, settings.max_memory) == (Keep(300.0), 0.8)
 
 
 @pytest.mark.parametrize(("arguments", "environ", "port"), [
@@ -32,12 +33,19 @@ def test_hosts_device_and_unload_time_are_taken():
     )
     assert (settings.host, settings.idle_timeout) == ("::1", 1800.0)
     options = settings.options
-    assert (options.device, options.dtype, options.idle_unload_seconds) == ("cpu", "bf16", 0.0)
+    assert (options.device, options.dtype) == ("cpu", "bf16")
+    assert settings.keep == Keep(None), "0 keeps models for ever"
+
+
+@pytest.mark.parametrize(("value", "limit"), [("12GB", 12 * 10**9), ("500 mb", 5 * 10**8), ("75%", 0.75)])
+def test_memory_is_limited_in_bytes_or_to_a_share_of_what_is_free(value, limit):
+    assert read_settings([], {"UNIVERSAL_RUNTIME_MAX_MEMORY": value}).max_memory == limit
 
 
 @pytest.mark.parametrize(("name", "value"), [
     ("UNIVERSAL_RUNTIME_PORT", "http"), ("LF_RUNTIME_PORT", "70000"), ("MODEL_UNLOAD_TIMEOUT", "-1"),
     ("MODEL_UNLOAD_TIMEOUT", "nan"), ("UNIVERSAL_RUNTIME_MAX_REQUESTS", "many"),
+    ("UNIVERSAL_RUNTIME_MAX_MEMORY", "much"), ("UNIVERSAL_RUNTIME_MAX_MEMORY", "120%"),
 ])  # fmt: skip
 def test_a_variable_that_makes_no_sense_is_named(name, value):
     with pytest.raises(ConfigError, match=f"{name} must be .* not '{value}'"):
@@ -45,11 +53,15 @@ def test_a_variable_that_makes_no_sense_is_named(name, value):
 
 
 def test_the_servers_own_file_admits_models(tmp_path):
-    (tmp_path / "runtime.yaml").write_text("models:\n  - id: ./mine\n    dtype: bf16\n  - {id: org/name, keep: true}\n")
+    entries = ["{id: ./mine, dtype: bf16}", "{id: org/name, keep: true}", "{id: org/other, keep_alive: 5, group: big}"]
+    (tmp_path / "runtime.yaml").write_text("models:\n" + "".join(f"  - {entry}\n" for entry in entries))
     settings = read_settings([], {"UNIVERSAL_RUNTIME_CONFIG": str(tmp_path / "runtime.yaml")})
     models = settings.operator.models
-    assert settings.options.keep == {"org/name"}
-    assert set(models) == {str(tmp_path / "mine"), "org/name"}
+    assert settings.operator.keeps == {
+        models["org/name"]: Keep(None, pinned=True),
+        models["org/other"]: Keep(5.0, group="big"),
+    }
+    assert set(models) == {str(tmp_path / "mine"), "org/name", "org/other"}
     assert models[str(tmp_path / "mine")].settings == LoadSettings(dtype="bf16")
 
 

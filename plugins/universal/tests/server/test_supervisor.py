@@ -10,7 +10,7 @@ from runtime_servers import serving
 
 
 def kill_host(server):
-    pid = server.runtime.supervisor.pid
+    pid = server.runtime.fleet.main.pid
     os.kill(pid, signal.SIGKILL)
     return pid
 
@@ -20,7 +20,7 @@ def test_a_host_killed_while_idle_is_not_noticed_by_the_next_request(own):
     for _ in range(3):
         pid = kill_host(own)
         assert own.chat("still here").json()["choices"][0]["message"]["content"] == "still here"
-        assert own.runtime.supervisor.pid != pid
+        assert own.runtime.fleet.main.pid != pid
 
 
 def test_a_host_that_dies_before_the_answer_begins_is_a_503(own):
@@ -82,7 +82,7 @@ def test_a_handle_outlives_the_host(own):
 def test_the_host_ends_with_the_server():
     with serving() as server:
         server.host_is("ready")
-        pid = server.runtime.supervisor.pid
+        pid = server.runtime.fleet.main.pid
     assert not running(pid)
 
 

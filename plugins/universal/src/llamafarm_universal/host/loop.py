@@ -6,60 +6,78 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from llamafarm_universal.device import details, this_machine, use_threads
-from llamafarm_universal.failure import RequestFailed, explained
-from llamafarm_universal.host.models.registry import Registry, Resident, Stage
+from llamafarm_universal.device import details, release_memory, this_machine, use_threads
+from llamafarm_universal.engine import Engine
+from llamafarm_universal.failure import RequestFailed, explained, is_beyond_repair
+from llamafarm_universal.host.builder import Builder
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.host.prepare import Preparer
+from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.messages import (
     Answer,
+    Blob,
     Cancel,
     Command,
+    DeviceName,
     Failed,
+    Finished,
     HostRequest,
     Load,
     Loaded,
     LoadedModel,
-    LoadProgress,
-    Models,
+    ModelRef,
     Ready,
     Run,
     Unload,
     Unloaded,
     Work,
 )
+from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
 from llamafarm_universal.pipe import Outbox, read_commands
-from llamafarm_universal.store.download import Transfer
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
+class Resident:
+    """A loaded model."""
+
+    ref: ModelRef
+    device: DeviceName
+    engine: Engine
+
+
 @dataclass
 class _Request:
-    """A command under way. remaining: how many last events it will still have. resident: the model that works on it."""
+    """A command under way.
 
-    command: HostRequest
+    remaining: how many last events it will still have. folder: where its large results go. resident: the model that
+    works on it.
+    """
+
     remaining: int
+    folder: SpoolFolder | None = None
     resident: Resident | None = None
 
 
 class Host:
-    """Everything of it runs on one thread, but the reader of the connection and the registry's own."""
+    """Everything of it runs on one thread, but reading the connection, building models and preparing requests."""
 
     def __init__(self, connection: Connection, options: HostOptions) -> None:
         self._connection = connection
         self._outbox = Outbox(connection)
         self._inbox: SimpleQueue[Command | Callable[[], None]] = SimpleQueue()
         self._preparer = Preparer(self._inbox.put, options.prepare_seconds)
+        self._builder = Builder(self._inbox.put)
         self._requests: dict[str, _Request] = {}
-        self._working: dict[int, Resident] = {}
-        self._registry = Registry(options, self._inbox.put, self._report_models)
+        self._residents: dict[ModelRef, Resident] = {}
+        self._working: set[Resident] = set()
         self._options = options
 
     def serve(self) -> None:
@@ -72,19 +90,18 @@ class Host:
         ).start()
         while True:
             self._take(wait=not self._working)
-            for resident in list(self._working.values()):
+            for resident in list(self._working):
                 self._step(resident)
                 self._take(wait=False)
                 self._outbox.flush()
 
     def _take(self, *, wait: bool) -> None:
-        """Do everything in the inbox; wait for something where there is nothing else to do, until something is due."""
-        alarms = (self._registry.unload_idle(), self._preparer.give_up_late())
-        due = [seconds for seconds in alarms if seconds is not None]
+        """Do everything in the inbox; wait for something where there is nothing else to do."""
+        due = self._preparer.give_up_late()
         if wait:
             self._outbox.flush()
         try:
-            item = self._inbox.get(wait, max(min(due), 0.01) if due else None)
+            item = self._inbox.get(wait, None if due is None else max(due, 0.01))
             while True:
                 self._do(item)
                 item = self._inbox.get_nowait()
@@ -107,97 +124,110 @@ class Host:
         if request_id in self._requests:
             log.error("Request id %s is in use: the second command is ignored.", request_id)
             return
-        self._requests[request_id] = _Request(command, command.work.answers if isinstance(command, Run) else 1)
-        try:
-            self._begin(command, _Asker(self, request_id))
-        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
-            self.emit(explained(error, "starting a request").event(request_id))
-
-    def _begin(self, command: HostRequest, asker: _Asker) -> None:
+        self._requests[request_id] = (
+            _Request(command.work.answers, command.folder) if isinstance(command, Run) else _Request(1)
+        )
         match command:
+            case Load():
+                self._load(command)
             case Unload():
-                self._registry.unload(command.ref, lambda: self.emit(Unloaded(asker.request_id)))
-            case _:
-                self._registry.request(command.ref, asker)
+                self._unload(command)
+            case Run():
+                self._prepare(command)
+
+    def _load(self, command: Load) -> None:
+        plan = command.plan
+
+        def built(engine: Engine) -> None:
+            if command.request_id not in self._requests:  # nobody wants it any more
+                _close(Resident(plan.ref, plan.device, engine))
+                return
+            self._residents[plan.ref] = Resident(plan.ref, plan.device, engine)
+            self.emit(Loaded(command.request_id, engine.model))
+
+        self._builder.build(command, built, partial(self._fail, command.request_id))
+
+    def _unload(self, command: Unload) -> None:
+        resident = self._residents.pop(command.ref, None)
+        if resident is None:
+            self._fail(command.request_id, _not_loaded(command.ref))
+            return
+        self._fail_all(resident, RequestFailed("in_use", f"`{command.ref.id}` has been unloaded."))
+        self._working.discard(resident)
+        _close(resident)
+        self.emit(Unloaded(command.request_id))
 
     def _cancel(self, request_id: str) -> None:
-        request = self._requests.get(request_id)
-        if request is None:
-            return
-        self._registry.forget(request_id)
-        if request.resident:
+        request = self._requests.pop(request_id, None)
+        if request is not None and request.resident is not None:
             request.resident.engine.cancel(request_id)
-        self._close(request_id)
 
-    def ready(self, request_id: str, resident: Resident) -> None:
-        """The model that a request needs is loaded."""
-        request = self._requests[request_id]
-        if isinstance(request.command, Load):
-            self.emit(Loaded(request_id, resident.engine.model))
-            return
-        assert isinstance(request.command, Run)
-        request.resident = resident
-        self._registry.begin(resident)
-        self._prepare(request.command, resident)
-
-    def _prepare(self, command: Run, resident: Resident) -> None:
+    def _prepare(self, command: Run) -> None:
         """Have the work prepared in a thread, and given to the engine after that."""
         request_id, work = command.request_id, command.work
-        if refusal := _refusal(work, resident.engine.model):
+        resident = self._residents.get(command.ref)
+        if resident is None:
+            self._fail(request_id, _not_loaded(command.ref))
+        elif refusal := _refusal(work, resident.engine.model):
             self._fail(request_id, refusal)
-            return
-        self._preparer.start(
-            partial(resident.engine.prepare, work),
-            lambda prepared: self._submit(request_id, work, resident, prepared),
-            lambda error: self._fail(request_id, error),
-        )
+        else:
+            self._requests[request_id].resident = resident
+            self._preparer.start(
+                partial(resident.engine.prepare, work),
+                lambda prepared: self._submit(request_id, work, resident, prepared),
+                lambda error: self._fail(request_id, error),
+            )
 
     def _submit(self, request_id: str, work: Work, resident: Resident, prepared: Any) -> None:
-        if request_id not in self._requests:  # cancelled in the meantime
+        if request_id not in self._requests:  # cancelled in the meantime, or its model is gone
             return
-        self._working[id(resident)] = resident
+        self._working.add(resident)
         try:
             resident.engine.submit(request_id, work, prepared, self.emit)
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
             self._fail(request_id, error)
 
-    def _fail(self, request_id: str, error: BaseException) -> None:
-        self.emit(explained(error, "reading the request").event(request_id))
-
     def _step(self, resident: Resident) -> None:
+        if resident not in self._working:  # unloaded in this very turn
+            return
         try:
             more = resident.engine.step()
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
             more = False
-            self._fail_all(resident, explained(error, f"running `{resident.ref.id}`"))
+            self._fail_all(resident, error)
         if not more:
-            self._working.pop(id(resident), None)
+            self._working.discard(resident)
 
-    def _fail_all(self, resident: Resident, failure: RequestFailed) -> None:
-        """An engine broke its promise and raised: end what it was working on, since nobody knows its state."""
+    def _fail_all(self, resident: Resident, error: Exception) -> None:
+        """End what a model was working on: it is being unloaded, or its engine has raised what it should not."""
+        failure = explained(error, f"running `{resident.ref.id}`")
         for request_id in [key for key, request in self._requests.items() if request.resident is resident]:
             resident.engine.cancel(request_id)
             self.emit(failure.event(request_id))
+        self._end_if_beyond_repair(error)
+
+    def _fail(self, request_id: str, error: BaseException) -> None:
+        self.emit(explained(error, "reading the request").event(request_id))
+        self._end_if_beyond_repair(error)
+
+    def _end_if_beyond_repair(self, error: BaseException) -> None:
+        """An error of a device that stays makes this process useless: whoever watches it starts another one."""
+        if is_beyond_repair(error):
+            self._outbox.flush()
+            os._exit(1)
 
     def emit(self, event: Answer) -> None:
         """Tell an event of a request, unless it was cancelled or has ended."""
         request = self._requests.get(event.request_id)
         if request is None:
             return
+        if isinstance(event, Finished) and isinstance(event.value, Blob):
+            event = _spooled(event, event.value, request.folder)
         self._outbox.add(event)
-        if not event.is_last:
-            return
-        request.remaining -= 1
-        if request.remaining <= 0 or isinstance(event, Failed):
-            self._close(event.request_id)
-
-    def _close(self, request_id: str) -> None:
-        request = self._requests.pop(request_id)
-        if request.resident:
-            self._registry.end(request.resident)
-
-    def _report_models(self) -> None:
-        self._outbox.add(Models(self._registry.loaded))
+        if event.is_last:
+            request.remaining -= 1
+            if request.remaining <= 0 or isinstance(event, Failed):
+                del self._requests[event.request_id]
 
     def _ready(self) -> Ready:
         try:
@@ -210,22 +240,25 @@ class Host:
         return Ready(device, details(device), machine)
 
 
-class _Asker:
-    """A request that waits for its model, or for what becomes of its files."""
+def _spooled(event: Finished, blob: Blob, folder: SpoolFolder | None) -> Answer:
+    """The same end, with a large result as a file: engines need not know where such files lie."""
+    if blob.data is None or blob.size <= MAX_INLINE_BYTES:
+        return event
+    try:
+        if folder is None:
+            raise RequestFailed("internal", f"A result of {blob.size:,} bytes has no folder to go to.")
+        return replace(event, value=folder.keep(blob.data, blob.media_type))
+    except RequestFailed as failure:
+        return failure.event(event.request_id)
 
-    def __init__(self, host: Host, request_id: str) -> None:
-        self._host = host
-        self.request_id = request_id
 
-    def progress(self, stage: Stage, text: str, transfer: Transfer | None = None) -> None:
-        numbers = astuple(transfer) if transfer else ()
-        self._host.emit(LoadProgress(self.request_id, stage, text, *numbers))
+def _close(resident: Resident) -> None:
+    resident.engine.close()
+    release_memory(resident.device)
 
-    def ready(self, resident: Resident) -> None:
-        self._host.ready(self.request_id, resident)
 
-    def failed(self, failure: RequestFailed) -> None:
-        self._host.emit(failure.event(self.request_id))
+def _not_loaded(ref: ModelRef) -> RequestFailed:
+    return RequestFailed("model_not_found", f"`{ref.id}` is not loaded.", param="model")
 
 
 def _refusal(work: Work, model: LoadedModel) -> RequestFailed | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import logging
 import os
 import signal
 from multiprocessing.connection import Connection
@@ -11,12 +13,15 @@ from llamafarm_universal.messages import Failed
 
 __all__ = ["HostOptions", "run"]
 
+log = logging.getLogger(__name__)
+
 
 def run(connection: Connection, options: HostOptions) -> None:
     """Serve commands from the connection until it closes or says Stop. Ends the process, and so never returns.
 
     Sends Ready once the libraries are there, or Failed without a request id where the host cannot run.
     """
+    faulthandler.enable()  # a crash below Python leaves its traceback in the server's log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the server decides what it means
     code = 1
     try:
@@ -29,6 +34,8 @@ def run(connection: Connection, options: HostOptions) -> None:
 
         hint = f"Its libraries are missing: {pip_command('llamafarm-universal[server]')}"
         connection.send((Failed("", "not_supported", f"The engine host cannot start: {error}.", hint=hint),))
+    except Exception:
+        log.exception("The engine host ends")
     finally:
         # Not sys.exit: that waits for the threads of downloads and loads that nobody needs any more.
         os._exit(code)

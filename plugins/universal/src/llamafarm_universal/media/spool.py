@@ -25,6 +25,8 @@ from llamafarm_universal.media.folder import SpoolFolder, writing
 from llamafarm_universal.media.settings import MediaSettings
 
 LOCK_SECONDS = 10.0
+REMOVALS = 3
+"""How often a folder is emptied: a host that has not heard of the end yet may have put something there meanwhile."""
 _NAME = re.compile(r"spool-\d+-\d+")
 _REQUEST = re.compile(r"[A-Za-z0-9_-]{1,100}")
 log = logging.getLogger(__name__)
@@ -60,7 +62,11 @@ class Spool:
 
     def remove(self, request_id: str) -> None:
         """Remove the folder of a request with all that is in it; calling twice does nothing."""
-        shutil.rmtree(self._path_of(request_id), ignore_errors=True)
+        path = self._path_of(request_id)
+        for _ in range(REMOVALS):
+            shutil.rmtree(path, ignore_errors=True)
+            if not path.exists():
+                return
 
     @contextmanager
     def request(self, request_id: str) -> Iterator[SpoolFolder]:

@@ -2,8 +2,8 @@
 
 The server sends commands, a child answers each with events that carry the command's `request_id`. An engine host:
 
-    Load      -> LoadProgress*, Loaded | Failed
-    Run       -> LoadProgress*, Accepted, (Piece | Progress)*, Finished (one for each answer of the work) | Failed,
+    Load      -> Loaded | Failed
+    Run       -> Accepted, (Piece | Progress)*, Finished (one for each answer of the work) | Failed,
                  at any point
     Unload    -> Unloaded | Failed
 
@@ -21,8 +21,7 @@ Both:
 
 Events travel in tuples: what one turn of a child brought leaves in one send. An event knows whether it `is_last`: a
 request ends with a Failed, or when it has had as many other last events as its work has answers. `Ready` is sent once,
-at the start, and `Models` whenever a model has been loaded or has gone, for whatever reason. A `Failed` with an empty
-request id in place of `Ready` says why the child cannot start.
+at the start; a `Failed` with an empty request id in its place says why the child cannot start.
 """
 
 from __future__ import annotations
@@ -56,7 +55,6 @@ from llamafarm_universal.messages.events import (
     LoadedModel,
     LoadProgress,
     Located,
-    Models,
     Piece,
     Progress,
     Pulled,
@@ -125,7 +123,6 @@ __all__ = [
     "Located",
     "Machine",
     "ModelRef",
-    "Models",
     "Piece",
     "Progress",
     "Pull",

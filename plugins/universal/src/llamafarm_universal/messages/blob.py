@@ -11,7 +11,10 @@ MAX_INLINE_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class Blob:
-    """size: in bytes. Exactly one of `data`, for small ones, and `path`, a file of the spool, holds them."""
+    """size: in bytes. Exactly one of `data` and `path`, a file of the spool, holds them.
+
+    An engine tells a result as data, however large; the host makes a file of it where it is too large to travel.
+    """
 
     media_type: str
     size: int
@@ -22,24 +25,9 @@ class Blob:
         if (self.data is None) == (self.path is None):
             raise ValueError("a blob has either data or a path")
 
-    @classmethod
-    def of(cls, content: bytes, media_type: str, folder: Path) -> Blob:
-        """A blob of these bytes. folder: where a file is written if they are too many to travel inline."""
-        if len(content) <= MAX_INLINE_BYTES:
-            return cls(media_type, len(content), data=content)
-        return cls(media_type, len(content), path=_written(content, folder))
-
     def read(self) -> bytes:
         """All its bytes; those of a file are read now."""
         if self.data is not None:
             return self.data
         assert self.path is not None
         return self.path.read_bytes()
-
-
-def _written(content: bytes, folder: Path) -> Path:
-    from uuid import uuid4
-
-    path = folder / uuid4().hex
-    path.write_bytes(content)
-    return path

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llamafarm_universal.messages.machine import Machine
 from llamafarm_universal.messages.model import ModelRef
+from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.messages.work.base import Work
+
+if TYPE_CHECKING:
+    from llamafarm_universal.media.folder import SpoolFolder  # which is built on messages itself
 
 
 @dataclass(frozen=True)
 class Load:
+    """Read a model's weights. grant: how many bytes its engine may use beside them."""
+
     request_id: str
-    ref: ModelRef
+    plan: LoadPlan
+    grant: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """Have a model do a work; it is loaded first where it is not.
+    """Have a model do a work; one that is not loaded is a failure.
 
     deadline: until when somebody waits for the answer, in seconds of `time.monotonic()`, which the processes of a
-    machine share. tenant: on whose behalf; the host makes no difference between them.
+    machine share. tenant: on whose behalf; the host makes no difference between them. folder: where large results are
+    written, of a work that has some.
     """
 
     request_id: str
@@ -28,11 +37,12 @@ class Run:
     work: Work
     deadline: float | None = None
     tenant: str = ""
+    folder: SpoolFolder | None = None
 
 
 @dataclass(frozen=True)
 class Unload:
-    """The model goes once its running requests have ended; a model that is not loaded is a failure."""
+    """Let a model go, whatever it is doing; one that is not loaded is a failure."""
 
     request_id: str
     ref: ModelRef

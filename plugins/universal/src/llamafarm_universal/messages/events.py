@@ -66,13 +66,6 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Models:
-    """All models that are loaded now."""
-
-    loaded: tuple[LoadedModel, ...]
-
-
-@dataclass(frozen=True)
 class Accepted:
     """The prompt fits and is queued: from here on the answer is a stream. prompt_tokens: of all inputs together."""
 
@@ -235,4 +228,4 @@ HostAnswer = LoadProgress | Loaded | Accepted | Progress | Piece | Finished | Un
 StoreAnswer = LoadProgress | Located | Pulled | Described | Removed | Failed
 Answer = HostAnswer | StoreAnswer
 """What belongs to a request. `is_last`: whether the request, or the answer of that index, ends with it."""
-Event = Ready | Models | Answer
+Event = Ready | Answer

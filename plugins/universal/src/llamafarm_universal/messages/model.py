@@ -17,6 +17,7 @@ class LoadSettings:
 
     model_type: the task, where the model's own configuration misleads (`text`, `embedding`, …). engine: who executes
     it, where several can. options: of the engine's own block, as pairs, so that settings can be compared and hashed.
+    isolated: it gets an engine host of its own.
     """
 
     device: Device = "auto"
@@ -26,6 +27,7 @@ class LoadSettings:
     revision: str | None = None
     engine: str | None = None
     options: tuple[tuple[str, str | int | float | bool], ...] = ()
+    isolated: bool = False
 
 
 @dataclass(frozen=True)

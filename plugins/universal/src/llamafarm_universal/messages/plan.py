@@ -68,21 +68,25 @@ class Candidate:
 
 @dataclass(frozen=True)
 class LoadPlan(Candidate):
-    """A candidate that an engine takes. engine: its name. weight_bytes, working_bytes: what it needs of memory."""
+    """A candidate that an engine takes.
+
+    engine: its name. weight_bytes, working_bytes: what it needs of memory. isolated: it gets a host of its own.
+    """
 
     task: str
     engine: str = "torch"
     weight_bytes: int = 0
     working_bytes: int = 0
+    isolated: bool = False
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
-    def of(cls, candidate: Candidate, engine: str, fit: Fit, limits: Limits) -> LoadPlan:
+    def of(cls, candidate: Candidate, engine: str, fit: Fit, limits: Limits, *, isolated: bool = False) -> LoadPlan:
         """The plan to load a candidate as an engine says that it fits."""
         known = {item.name: getattr(candidate, item.name) for item in fields(candidate)}
         known["task"] = fit.task
         known |= {"weight_bytes": fit.weight_bytes, "working_bytes": fit.working_bytes}
-        return cls(**known, engine=engine, limits=limits)
+        return cls(**known, engine=engine, limits=limits, isolated=isolated or candidate.ref.settings.isolated)
 
     @property
     def memory_bytes(self) -> int:

@@ -6,7 +6,7 @@ from llamafarm.web import EventStream, json_answer, request_id_of
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.messages import ChatPrompt, Count, Finished, Run
+from llamafarm_universal.messages import ChatPrompt, Count, Finished
 from llamafarm_universal.server.chat_answer import Answer, frames, whole
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
@@ -48,12 +48,12 @@ async def count(request: Request, parsed: Parsed) -> Response:
     """
     runtime = runtime_of(request)
     ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
-    ticket = await runtime.submit((Run(request_id_of(request), ref, Count(chat_prompt(parsed))),), slots=1)
+    ticket = await runtime.submit(ref, (Count(chat_prompt(parsed)),), request_id=request_id_of(request))
     try:
-        while not isinstance(event := await ticket.events.next(), Finished):
-            pass  # the model is loaded first
+        event = await ticket.events.next()
     finally:
         ticket.close()
+    assert isinstance(event, Finished)
     return json_answer({"object": "chat.completion.input_tokens", "input_tokens": event.usage.prompt_tokens})
 
 

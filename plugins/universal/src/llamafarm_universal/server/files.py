@@ -6,17 +6,18 @@ The store does both; whoever waits for a pull and goes away ends it, and what ha
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from llamafarm.errors import ModelNotFound, RequestError
-from llamafarm.web import EventStream, json_answer, request_id_of
+from llamafarm.web import EventStream, json_answer
 from llamafarm.wire import sse
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.failure import RequestFailed, refused
-from llamafarm_universal.messages import LoadProgress, LoadSettings, ModelRef, Pulled, Unload
+from llamafarm_universal.messages import LoadProgress, LoadSettings, ModelRef, Pulled
 from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.errors import failure
@@ -55,22 +56,17 @@ async def remove(request: Request) -> Response:
             code="privileged_setting",
         )
     _check(name)
-    await _unload(runtime, request_id_of(request), name)
+    await _unload(runtime, name)
     freed = await runtime.store.remove(name)
     return json_answer({"id": name, "object": "model", "deleted": True, "freed_bytes": freed})
 
 
-async def _unload(runtime: Runtime, request_id: str, name: str) -> None:
+async def _unload(runtime: Runtime, name: str) -> None:
     """Unload all copies of a model, each once its running answers have ended."""
-    for model in runtime.supervisor.loaded:
+    for model in runtime.residency.loaded:
         if model.ref.id == name:
-            ticket = await runtime.submit((Unload(request_id, model.ref),), slots=0)
-            try:
-                await ticket.events.next()
-            except ModelNotFound:  # somebody else has unloaded it meanwhile
-                pass
-            finally:
-                ticket.close()
+            with suppress(ModelNotFound):  # somebody else has unloaded it meanwhile
+                await runtime.residency.unload(model.ref)
 
 
 def _check(name: str) -> None:

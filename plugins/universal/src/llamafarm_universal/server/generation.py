@@ -16,7 +16,6 @@ from llamafarm_universal.messages import (
     Generate,
     ModelRef,
     Piece,
-    Run,
     Sampling,
     TextPrompt,
 )
@@ -93,15 +92,11 @@ async def generate(
         raise RequestError(
             f"{len(prompts)} prompts with n={n} are more than {MAX_SEQUENCES} answers.", param="n", code="invalid_value"
         )
-    commands = tuple(
-        Run(
-            f"{request_id}-{i}",
-            ref,
-            Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls=parallel_tool_calls),
-        )
+    works = tuple(
+        Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls=parallel_tool_calls)
         for i, prompt in enumerate(prompts)
     )
-    ticket = await runtime.submit(commands, slots=n * len(prompts))
+    ticket = await runtime.submit(ref, works, request_id=request_id)
     generation = Generation(ticket, n)
     try:
         await generation.accept()

@@ -17,14 +17,14 @@ VERSION = version("llamafarm-universal")
 
 async def health(request: Request) -> Response:
     runtime = runtime_of(request)
-    host = runtime.supervisor
+    host = runtime.fleet.main
     answer: dict[str, Any] = {
         "status": "ok",
         "version": VERSION,
         "pid": os.getpid(),
         "device": {"type": host.ready.device, **host.ready.details} if host.ready else None,
         "host": host.state,
-        "models": [runtime.handles.name(model.ref) for model in host.loaded],
+        "models": [runtime.handles.name(model.ref) for model in runtime.residency.loaded],
     }
     if host.state == "failed":
         answer["cause"] = host.cause

@@ -5,31 +5,24 @@ Fetching and deleting their files is in `files.py`.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from llamafarm.errors import LlamaFarmError, RequestError
-from llamafarm.web import EventStream, json_answer, request_id_of
+from llamafarm.web import EventStream, json_answer
 from llamafarm.wire import error_envelope, sse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.messages import (
-    Answer,
-    Load,
-    Loaded,
-    LoadedModel,
-    LoadProgress,
-    LoadSettings,
-    ModelRef,
-    Stored,
-    Unload,
-)
+from llamafarm_universal.messages import LoadedModel, LoadProgress, LoadSettings, ModelRef, Stored
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
-from llamafarm_universal.server.runtime import Runtime, Ticket
+from llamafarm_universal.server.runtime import Runtime
+from llamafarm_universal.server.steps import steps_of
 
 STARTED = int(time.time())
 
@@ -63,55 +56,33 @@ async def load(request: Request, parsed: Parsed) -> Response:
     runtime = runtime_of(request)
     settings = LoadSettings(**parsed.get("settings", {}))
     ref = runtime.handles.allow(parsed.values["id"], settings, trusted=is_trusted(request))
-    ticket = await runtime.submit((Load(request_id_of(request), ref),), slots=1)
+    runtime.keep(ref, parsed.get("keep_alive"), parsed.get("group"))
     if not parsed.get("stream"):
-        try:
-            return json_answer(_loaded(runtime, await _until_loaded(ticket)))
-        finally:
-            ticket.close()
-    return await _stream(runtime, ticket)
-
-
-async def unload(request: Request, parsed: Parsed) -> Response:
-    name = parsed.values["model"]
-    runtime = runtime_of(request)
-    ref = runtime.handles.resolve(name, trusted=is_trusted(request))
-    ticket = await runtime.submit((Unload(request_id_of(request), ref),), slots=0)
-    try:
-        await ticket.events.next()
-    finally:
-        ticket.close()
-    return json_answer({"model": name, "unloaded": True})
-
-
-async def _until_loaded(ticket: Ticket) -> LoadedModel:
-    while True:
-        event = await ticket.events.next()
-        if isinstance(event, Loaded):
-            return event.model
-
-
-async def _stream(runtime: Runtime, ticket: Ticket) -> EventStream:
-    """A stream from the first thing that the host says: what it refuses at once is a status."""
-    try:
-        first = await ticket.events.next()
-    except BaseException:
-        ticket.close()
-        raise
+        return json_answer(_loaded(runtime, await runtime.load(ref, lambda _: None)))
+    steps = steps_of(partial(runtime.load, ref))
+    step = await anext(steps)  # what is refused at once is a status
     return EventStream(
-        _frames(runtime, ticket, first),
-        close=ticket.close,
+        _frames(runtime, steps, step),
+        close=steps.aclose,
         keep_alive=runtime.settings.keep_alive_seconds,
         error_frame=error_frame,
     )
 
 
-async def _frames(runtime: Runtime, ticket: Ticket, event: Answer) -> AsyncGenerator[bytes, None]:
-    while not isinstance(event, Loaded):
-        if isinstance(event, LoadProgress):
-            yield progress_frame(event)
-        event = await ticket.events.next()
-    yield sse.encode(_loaded(runtime, event.model), event="loaded")
+async def unload(request: Request, parsed: Parsed) -> Response:
+    name = parsed.values["model"]
+    runtime = runtime_of(request)
+    await runtime.residency.unload(runtime.handles.resolve(name, trusted=is_trusted(request)))
+    return json_answer({"model": name, "unloaded": True})
+
+
+async def _frames(
+    runtime: Runtime, steps: AsyncGenerator[LoadProgress | LoadedModel, None], step: LoadProgress | LoadedModel
+) -> AsyncGenerator[bytes, None]:
+    while isinstance(step, LoadProgress):
+        yield progress_frame(step)
+        step = await anext(steps)
+    yield sse.encode(_loaded(runtime, step), event="loaded")
 
 
 def progress_frame(event: LoadProgress) -> bytes:
@@ -144,12 +115,9 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
 
 
 def _known(runtime: Runtime) -> dict[str, dict[str, Any]]:
-    """What is loaded, and what the operator's file names, by name."""
-    loaded = {
-        model.ref: {**_row(runtime, model.ref), **_facts(model), "loaded": True} for model in runtime.supervisor.loaded
-    }
-    named = {ref: _row(runtime, ref) for ref in runtime.settings.operator.models.values()}
-    return {row["id"]: row for row in (named | loaded).values()}
+    """What is in memory or on its way there, and what the operator's file names, by name."""
+    refs = [*(resident.ref for resident in runtime.residency.residents), *runtime.settings.operator.models.values()]
+    return {row["id"]: row for row in (_row(runtime, ref) for ref in dict.fromkeys(refs))}
 
 
 def _named(runtime: Runtime, name: str, *, trusted: bool) -> ModelRef | None:
@@ -175,5 +143,18 @@ def _row(runtime: Runtime, ref: ModelRef) -> dict[str, Any]:
         "owned_by": owner if is_hub_id else "local",
         "model": ref.id,
         "settings": asdict(ref.settings),
-        "loaded": False,
+        **_state(runtime, ref),
     }
+
+
+def _state(runtime: Runtime, ref: ModelRef) -> dict[str, Any]:
+    """How a model is. idle_seconds: how long it has had no request, None while it has some."""
+    resident = runtime.residency.find(ref)
+    if resident is None:
+        cause = runtime.residency.quarantine.cause(ref)
+        return {"loaded": False, "state": "quarantined" if cause else "absent", **({"cause": cause} if cause else {})}
+    if resident.model is None:
+        return {"loaded": False, "state": resident.state}
+    idle = None if resident.is_busy else round(asyncio.get_running_loop().time() - resident.idle_since, 3)
+    now = {"loaded": True, "state": resident.state, "running": resident.active, "idle_seconds": idle}
+    return {**now, **_facts(resident.model)}

@@ -14,8 +14,9 @@ from llamafarm.errors import ConfigError, RequestError
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.safety import LocalFolder, parse_model_id
-from llamafarm_universal.server.fields import Done, Table, boolean, parse, text
-from llamafarm_universal.server.tables import SETTINGS
+from llamafarm_universal.server.fields import Done, Table, boolean, number, parse, text
+from llamafarm_universal.server.keep import FOREVER, Keep
+from llamafarm_universal.server.tables import MAX_KEEP_ALIVE, SETTINGS
 
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 CONFIG_VARIABLE = "UNIVERSAL_RUNTIME_CONFIG"
@@ -23,6 +24,8 @@ SIGNATURE_DIGITS = 32
 MODEL: Table = {
     "id": Done(text, required=True),
     "keep": Done(boolean),
+    "keep_alive": Done(number(FOREVER, MAX_KEEP_ALIVE)),
+    "group": Done(text),
     **{name: Done(parser) for name, parser in SETTINGS.items()},
 }
 
@@ -31,12 +34,12 @@ MODEL: Table = {
 class Operator:
     """token: shown by LlamaFarm, which started this server.
 
-    models: by id, those of the server's own file. keep: ids of those that stay loaded once they are.
+    models: by id, those of the server's own file. keeps: how long they stay, where the file says so.
     """
 
     token: str | None = field(default=None, repr=False)
     models: Mapping[str, ModelRef] = field(default_factory=dict)
-    keep: frozenset[str] = frozenset()
+    keeps: Mapping[ModelRef, Keep] = field(default_factory=dict)
 
     def trusts(self, shown: str | None) -> bool:
         """Whether a request shows the token; the comparison takes the same time wherever they differ."""
@@ -94,8 +97,8 @@ def checked_id(model_id: str, folder: Path | None = None) -> str:
 def read_operator(token_file: Path | None, config_file: Path | None) -> Operator:
     """Read what the environment names. Raises ConfigError."""
     entries = _read_entries(config_file) if config_file else []
-    keep = frozenset(ref.id for ref, kept in entries if kept)
-    return Operator(_read_token(token_file), {ref.id: ref for ref, _ in entries}, keep)
+    keeps = {ref: keep for ref, keep in entries if keep is not None}
+    return Operator(_read_token(token_file), {ref.id: ref for ref, _ in entries}, keeps)
 
 
 def _read_token(path: Path | None) -> str | None:
@@ -110,8 +113,8 @@ def _read_token(path: Path | None) -> str | None:
     return token
 
 
-def _read_entries(path: Path) -> list[tuple[ModelRef, bool]]:
-    """The models of a file, each with whether it is to be kept."""
+def _read_entries(path: Path) -> list[tuple[ModelRef, Keep | None]]:
+    """The models of a file, each with how long it is to stay, where the file says so."""
     try:
         document = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -125,14 +128,20 @@ def _read_entries(path: Path) -> list[tuple[ModelRef, bool]]:
     return read
 
 
-def _read_entry(entry: Any, where: str, folder: Path) -> tuple[ModelRef, bool]:
+def _read_entry(entry: Any, where: str, folder: Path) -> tuple[ModelRef, Keep | None]:
     if not isinstance(entry, dict) or not all(isinstance(name, str) for name in entry):
         raise ConfigError(f"{where} must be a mapping with `id` and settings.")
     try:
         values = dict(parse(entry, MODEL).values)
-        keep = values.pop("keep", False)
+        keep = _keep(values.pop("keep", False), values.pop("keep_alive", None), values.pop("group", None))
         return ModelRef(checked_id(values.pop("id"), folder), LoadSettings(**values)), keep
     except RequestError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
     except RequestFailed as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
+
+
+def _keep(pinned: bool, keep_alive: float | None, group: str | None) -> Keep | None:
+    if not pinned and keep_alive is None and group is None:
+        return None
+    return Keep.of(keep_alive, group, default=Keep(None, pinned=True) if pinned else Keep())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +12,25 @@ from llamafarm.errors import ConfigError
 
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.media.settings import MediaSettings, read_media_settings
+from llamafarm_universal.server.keep import Keep
+from llamafarm_universal.server.memory import SHARE
 from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, read_operator
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11540
 API_KEY = "UNIVERSAL_RUNTIME_API_KEY"
 MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_MEMORY = "UNIVERSAL_RUNTIME_MAX_MEMORY"
+_MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(%|[KMGT]?B)")
+_BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 
 
 @dataclass(frozen=True)
 class Settings:
     """idle_timeout: seconds without a request after which the server stops by itself; 0: never.
 
+    keep: how long models stay for which nothing else is said. max_memory: what the models of a device may take
+    together, in bytes, or a share (at most 1.0) of what is free when the first one is loaded.
     max_requests: how many sequences may be running or waiting before further requests get a 429. grace_seconds: how
     long running answers may go on once the server is asked to stop. keep_alive_seconds: how long a stream may be
     silent.
@@ -33,6 +41,8 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     operator: Operator = field(default_factory=Operator)
     options: HostOptions = field(default_factory=HostOptions)
+    keep: Keep = field(default_factory=Keep)
+    max_memory: int | float = SHARE
     media: MediaSettings = field(default_factory=MediaSettings)
     idle_timeout: float = 0.0
     max_requests: int = 256
@@ -53,9 +63,9 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         options=HostOptions(
             device=flags.device,
             dtype=flags.dtype,
-            idle_unload_seconds=_number(environ, "MODEL_UNLOAD_TIMEOUT", 300.0),
-            keep=operator.keep,
         ),
+        keep=Keep(_number(environ, "MODEL_UNLOAD_TIMEOUT", 300.0) or None),
+        max_memory=_memory(environ),
         media=read_media_settings(environ),
         idle_timeout=flags.idle_timeout,
         max_requests=max(1, int(_number(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", 256.0))),
@@ -111,6 +121,18 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
     if not 0 <= number < float("inf"):
         raise ConfigError(f"{name} must be a number of 0 or more, not {value!r}.")
     return number
+
+
+def _memory(environ: Mapping[str, str]) -> int | float:
+    """Bytes, as `12GB` or `500MB`, or a share, as `80%`."""
+    value = environ.get(MAX_MEMORY, "").strip().upper()
+    if not value:
+        return SHARE
+    match = _MEMORY.fullmatch(value)
+    number = float(match[1]) if match else 0.0
+    if match is None or number == 0 or (match[2] == "%" and number > 100):
+        raise ConfigError(f"{MAX_MEMORY} must be like 12GB, 500MB or 80%, not {environ[MAX_MEMORY]!r}.")
+    return number / 100 if match[2] == "%" else int(number * _BYTES[match[2]])
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

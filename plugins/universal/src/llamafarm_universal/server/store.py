@@ -26,8 +26,8 @@ from llamafarm_universal.messages import (
 )
 from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.server.errors import RETRY_SECONDS, ChildEnded, store_ended, store_failed
-from llamafarm_universal.server.running import Running
-from llamafarm_universal.server.supervisor import Supervisor
+from llamafarm_universal.server.hosts.running import Running
+from llamafarm_universal.server.hosts.supervisor import Supervisor
 
 STORE = "llamafarm_universal.store.main:run"
 ATTEMPTS = 3

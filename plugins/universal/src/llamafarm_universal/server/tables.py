@@ -25,6 +25,7 @@ from llamafarm_universal.server.fields import (
     text,
     wrong,
 )
+from llamafarm_universal.server.keep import FOREVER
 from llamafarm_universal.server.prompts import messages, tools
 
 MAX_CHOICES = 16
@@ -39,6 +40,8 @@ MAX_TOKENS = 1_000_000
 MAX_TOKEN_ID = 2**31 - 1
 TEXT_OR_IDS = "a text or a list of token ids, and not empty"
 SEED_LIMIT = 2**63 - 1
+MAX_KEEP_ALIVE = 10**9
+"""Seconds: 30 years."""
 COMPLETION_TOKENS = 16
 """What `max_tokens` of a text completion is by default: OpenAI's, and every common server's."""
 
@@ -248,11 +251,17 @@ SETTINGS = {
     "trust_remote_code": boolean,
     "model_type": text,
     "revision": text,
+    "engine": text,
+    "isolated": boolean,
 }
 
 LOAD: Table = {
     "id": Done(text, required=True),
     "settings": Done(record(**SETTINGS)),
+    "keep_alive": Done(
+        number(FOREVER, MAX_KEEP_ALIVE), note="seconds; 0: until its last request has ended, -1: for ever"
+    ),
+    "group": Done(text, note="models of one group are never in memory together"),
     "stream": Done(boolean),
 }
 

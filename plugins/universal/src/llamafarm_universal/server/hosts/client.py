@@ -10,10 +10,9 @@ import threading
 from collections.abc import Callable
 
 from llamafarm_universal.host.options import HostOptions
-from llamafarm_universal.messages import Command, Event, Failed, Models, Ready, Stop
-from llamafarm_universal.server.errors import host_ended
-from llamafarm_universal.server.host_entry import ENGINE_HOST, run_host
-from llamafarm_universal.server.running import Running
+from llamafarm_universal.messages import Command, Event, Failed, Ready, Stop
+from llamafarm_universal.server.hosts.entry import ENGINE_HOST, run_host
+from llamafarm_universal.server.hosts.running import Running
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ EXIT_SECONDS = 5.0
 class HostClient:
     """A host and the requests that it is working on. Everything but the two threads runs on the event loop.
 
-    on_event: told of what belongs to no request (Ready, Models, and Failed with an empty request id).
+    on_event: told of what belongs to no request (Ready, and Failed with an empty request id).
     on_end: told once, when the process is gone; the running requests have been told before.
     """
 
@@ -49,8 +48,8 @@ class HostClient:
         self.ended = asyncio.Event()
         self.died_busy = False
         """Whether requests were running when the process ended."""
-        self.unheard: list[Running] = []
-        """Those that were sent so late that the host may never have seen them."""
+        self.was_useful = False
+        """Whether it has ever done what it was asked."""
 
     def start(self) -> None:
         self._process.start()
@@ -77,9 +76,12 @@ class HostClient:
 
     def forget(self, running: Running) -> None:
         """Cancel what has not ended and drop whatever the host still says about it."""
+        self._drop(running)
+        running.cancel()
+
+    def _drop(self, running: Running) -> None:
         for request in running.requests:
             self._running.pop(request.request_id, None)
-        running.cancel()
 
     async def stop(self) -> None:
         """Ask the host to end; kill it where it does not within EXIT_SECONDS."""
@@ -131,22 +133,24 @@ class HostClient:
             self._take(event)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Ready | Models) or (isinstance(event, Failed) and not event.request_id):
+        if isinstance(event, Ready) or (isinstance(event, Failed) and not event.request_id):
             self._on_event(event)
             return
+        self.was_useful = self.was_useful or (event.is_last and not isinstance(event, Failed))
         running = self._running.get(event.request_id)
-        if running is not None:  # else cancelled, and this was on its way
-            running.deliver(event)
+        if running is None:  # cancelled, and this was on its way
+            return
+        running.deliver(event)
+        if running.is_done:
+            self._drop(running)
 
     def _end(self) -> None:
         self.ended.set()
         self._outbox.put(None)
         self._connection.close()
-        orphans = [running for running in set(self._running.values()) if not running.ended]
+        orphans = [running for running in set(self._running.values()) if not running.is_done]
         self.died_busy = bool(orphans)
-        self.unheard = [running for running in orphans if running.may_repeat]
-        for running in orphans:
-            if running not in self.unheard:
-                running.deliver(host_ended(self.exit_code))
         self._running.clear()
         self._on_end(self)
+        for running in orphans:
+            running.lose(self.exit_code)

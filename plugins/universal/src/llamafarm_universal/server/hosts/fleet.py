@@ -1,0 +1,87 @@
+"""The engine hosts of one server: one for each device, and one for each model that asks to be alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+import psutil
+
+from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.messages import DeviceName, Ready
+from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.server.hosts.entry import ENGINE_HOST
+from llamafarm_universal.server.hosts.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+KEPT_BYTES = 64 * 1024 * 1024
+"""A host that has been emptied may hold so much more than at its start before it is exchanged for a new one."""
+Died = Callable[[Supervisor, str], None]
+
+
+class Fleet:
+    """died: told of each host that has died, with how it ended."""
+
+    def __init__(self, options: HostOptions, *, target: str = ENGINE_HOST, died: Died) -> None:
+        self._options = options
+        self._target = target
+        self._died = died
+        self._hosts: dict[str, Supervisor] = {}
+        self._resting: dict[Supervisor, int] = {}
+        """How much memory each had when it was ready for the first time."""
+        self.main = self._supervised(options)
+        """The one of the default device, which is there from the start."""
+
+    def start(self) -> None:
+        """Start the main host."""
+        self.main.start()
+
+    async def close(self) -> None:
+        """End all hosts."""
+        await asyncio.gather(*(host.close() for host in (self.main, *self._hosts.values())))
+
+    async def host_of(self, plan: LoadPlan) -> Supervisor:
+        """The host that a model goes to, started where it is not there. Raises ServiceError."""
+        ready = await self.main.wait_ready()
+        host = self.main
+        if plan.isolated or plan.device != ready.device:
+            host = self._other(plan)
+            ready = await host.wait_ready()
+        self._resting.setdefault(host, _resident_bytes(host))
+        return host
+
+    async def give_back(self, host: Supervisor) -> None:
+        """Exchange a host that holds no model any more where it has not given their memory back."""
+        kept = _resident_bytes(host) - self._resting.get(host, 0)
+        if kept <= KEPT_BYTES:
+            return
+        log.info("An emptied engine host still holds %d MB: it is exchanged for a new one.", kept / 1e6)
+        await host.recycle()
+
+    def _other(self, plan: LoadPlan) -> Supervisor:
+        name = f"{plan.device} {plan.ref}" if plan.isolated else plan.device
+        if name not in self._hosts:
+            self._hosts[name] = self._supervised(replace(self._options, device=plan.device))
+            self._hosts[name].start()
+        return self._hosts[name]
+
+    def _supervised(self, options: HostOptions) -> Supervisor:
+        host = Supervisor(options, target=self._target, died=lambda how: self._died(host, how))
+        return host
+
+
+def free_bytes(ready: Ready, device: DeviceName) -> int:
+    """What is free on a device: as the host said at its start; of the processor's memory, as it is now."""
+    if device == ready.device and device != "cpu":
+        return int(ready.details.get("free_bytes", 0))
+    return int(psutil.virtual_memory().available)
+
+
+def _resident_bytes(host: Supervisor) -> int:
+    try:
+        return int(psutil.Process(host.pid).memory_info().rss) if host.pid else 0
+    except psutil.Error:
+        return 0

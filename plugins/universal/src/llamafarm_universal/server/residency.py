@@ -1,0 +1,343 @@
+"""Which models are in memory: loaded once however many ask, kept while used, and gone when others need their room.
+
+A load goes through these states: `locating` (its files are found or fetched), `waiting` (for room), `loading`, `ready`.
+A model that others wait for too long is `draining`: it finishes what it has, takes nothing new, and makes room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Protocol
+
+from llamafarm.errors import LlamaFarmError, ModelNotFound
+
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.messages import DeviceName, Load, Loaded, LoadedModel, LoadProgress, ModelRef, Unload
+from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.server.errors import ChildEnded, failure
+from llamafarm_universal.server.hosts.fleet import Fleet
+from llamafarm_universal.server.hosts.supervisor import Supervisor
+from llamafarm_universal.server.keep import Keep
+from llamafarm_universal.server.memory import Budget
+from llamafarm_universal.server.quarantine import Quarantine
+from llamafarm_universal.server.resident import Listener, Resident
+
+log = logging.getLogger(__name__)
+
+REST_SECONDS = 5.0
+"""How long a host stays empty before its memory is looked at."""
+
+
+class Store(Protocol):
+    """Where models' files are found."""
+
+    async def locate(self, ref: ModelRef, listen: Listener) -> LoadPlan:
+        """How a model is to be loaded, its files being here by then. Raises LlamaFarmError."""
+        ...
+
+
+class Lease:
+    """The right to ask a loaded model. Whoever holds it gives it back; giving it back twice does nothing."""
+
+    def __init__(self, residency: Residency, resident: Resident) -> None:
+        assert resident.model is not None
+        assert resident.host is not None
+        self.model = resident.model
+        self.host = resident.host
+        self._residency: Residency | None = residency
+        self._resident = resident
+
+    def release(self) -> None:
+        """The request has ended."""
+        residency, self._residency = self._residency, None
+        if residency is not None:
+            residency.end(self._resident)
+
+
+class Residency:
+    """limits: how many bytes the models of a device may take, in all hosts. max_wait: seconds that a load waits for
+    models that are busy before they are drained. keep: how long models stay for which nothing else is said.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        *,
+        limit: Callable[[DeviceName], Awaitable[int]],
+        keep: Keep,
+        keeps: Callable[[ModelRef], Keep | None] = lambda _: None,
+        max_wait: float = 10.0,
+    ) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._limit = limit
+        self._keep = keep
+        self._keeps = keeps
+        self._max_wait = max_wait
+        self._residents: dict[ModelRef, Resident] = {}
+        self._budgets: dict[DeviceName, Budget] = {}
+        self._turns: dict[DeviceName, asyncio.Lock] = {}
+        self._changed = asyncio.Event()
+        self._asked: dict[ModelRef, Keep] = {}
+        self.quarantine = Quarantine()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def residents(self) -> tuple[Resident, ...]:
+        """All models that are in memory or on their way there."""
+        return tuple(self._residents.values())
+
+    @property
+    def loaded(self) -> tuple[LoadedModel, ...]:
+        """What is known of the models in memory."""
+        return tuple(resident.model for resident in self._residents.values() if resident.model is not None)
+
+    def find(self, ref: ModelRef) -> Resident | None:
+        """What has become of one model."""
+        return self._residents.get(ref)
+
+    def ask_to_keep(self, ref: ModelRef, keep: Keep) -> None:
+        """Say how long one model stays. A new load of it is tried, whatever has happened before."""
+        self._asked[ref] = keep
+        self.quarantine.pardon(ref)
+        if resident := self._residents.get(ref):
+            resident.keep = keep
+            self._watch(resident)
+
+    async def lease(self, ref: ModelRef, listen: Listener = lambda _: None) -> Lease:
+        """Wait until a model is loaded, and hold it. listen: told how the load goes on. Raises LlamaFarmError."""
+        while True:
+            resident = self._residents.get(ref) or self._begin(ref)
+            if resident.state == "ready":
+                resident.active += 1
+                self._watch(resident)
+                return Lease(self, resident)
+            if resident.state == "draining":
+                await self._changed.wait()
+                continue
+            await self._wait_for(resident, listen)
+
+    def end(self, resident: Resident) -> None:
+        """A request of a model has ended: its idle time begins when it was the last."""
+        resident.active -= 1
+        self.quarantine.clear(resident.ref)
+        if resident.active == 0:
+            resident.idle_since = _now()
+            self._watch(resident)
+            self._notify()
+
+    async def unload(self, ref: ModelRef) -> None:
+        """Unload a model once its running requests have ended. Raises ModelNotFound where it is not loaded."""
+        resident = self._residents.get(ref)
+        if resident is None or resident.model is None:
+            raise ModelNotFound(f"`{ref.id}` is not loaded.", status=404, code="model_not_found", param="model")
+        await self._drain(resident)
+
+    def lost(self, host: Supervisor, how: str) -> None:
+        """A host has died, and its models with it; those that it was loading find out by themselves."""
+        for resident in self.residents:
+            if resident.host is host and resident.model is not None:
+                if resident.active:
+                    self.quarantine.strike(resident.ref, how)
+                self._forget(resident)
+
+    async def close(self) -> None:
+        """End all loads that are under way."""
+        for resident in self.residents:
+            if resident.reaper is not None:
+                resident.reaper.cancel()
+            if resident.loading is not None:
+                self._tasks.add(resident.loading)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, ref: ModelRef) -> Resident:
+        self.quarantine.check(ref)
+        keep = self._asked.get(ref) or self._keeps(ref) or self._keep
+        resident = self._residents[ref] = Resident(ref, keep)
+        resident.loading = asyncio.create_task(self._load(resident))
+        resident.loading.add_done_callback(_retrieve)
+        return resident
+
+    async def _wait_for(self, resident: Resident, listen: Listener) -> None:
+        """Wait for a load. Where the last who waits goes away while files are fetched, that ends."""
+        assert resident.loading is not None
+        resident.listeners.append(listen)
+        try:
+            await asyncio.shield(resident.loading)
+        except LlamaFarmError as error:
+            raise error.with_traceback(None) from None
+        finally:
+            resident.listeners.remove(listen)
+            if not resident.listeners and resident.state in ("locating", "waiting"):
+                resident.loading.cancel()
+            self._watch(resident)
+
+    async def _load(self, resident: Resident) -> None:
+        try:
+            resident.plan = plan = await self._store.locate(resident.ref, resident.tell)
+            await self._make_room(resident, plan)
+            resident.state = "loading"
+            resident.tell(LoadProgress("", "loading", f"Loading {resident.ref.id}"))
+            resident.host = await self._fleet.host_of(plan)
+            model = await _loaded_by(resident.host, plan)
+        except BaseException as error:
+            if isinstance(error, ChildEnded) and resident.state == "loading":
+                self.quarantine.strike(resident.ref, error.how)
+            self._forget(resident)
+            raise
+        self._budgets[plan.device].reserve(resident.ref, model.memory_bytes + plan.working_bytes)
+        resident.model = model
+        resident.state = "ready"
+        resident.idle_since = _now()
+        self._watch(resident)
+        self._notify()
+
+    async def _make_room(self, resident: Resident, plan: LoadPlan) -> None:
+        """Wait for this load's turn, and then for room: loads of one device get it in the order of their coming."""
+        budget = await self._budget(plan.device)
+        try:
+            budget.check(plan)
+        except RequestFailed as error:
+            raise failure(error.event("")) from None
+        resident.state = "waiting"
+        async with self._turns.setdefault(plan.device, asyncio.Lock()):
+            began = _now()
+            while (victims := self._in_the_way(resident, plan, budget)) is not None:
+                await self._clear_one(resident, victims, patience=began + self._max_wait - _now(), budget=budget)
+            budget.reserve(resident.ref, plan.memory_bytes)
+
+    def _in_the_way(self, resident: Resident, plan: LoadPlan, budget: Budget) -> list[Resident] | None:
+        """The models that must go before this one can come, the first to go first; None where there is room."""
+        group = resident.keep.group
+        others = [other for other in self.residents if other is not resident and other.plan is not None]
+        rivals = [other for other in others if group is not None and other.keep.group == group and other.host]
+        if not rivals and budget.fits(plan):
+            return None
+        holders = rivals or [other for other in others if other.plan and other.plan.device == plan.device]
+        victims = [other for other in holders if other.may_go]
+        return sorted(victims, key=lambda other: (other.is_busy, other.idle_since))
+
+    async def _clear_one(self, waiting: Resident, victims: list[Resident], *, patience: float, budget: Budget) -> None:
+        """Unload the first of the victims, if it is idle; else wait, and drain it when patience ends."""
+        assert waiting.plan is not None
+        if not victims:
+            if not any(other.state == "loading" for other in self.residents):
+                raise failure(budget.too_full(waiting.plan).event(""))
+            await self._changed.wait()
+        elif not victims[0].is_busy or patience <= 0:
+            await self._drain(victims[0])
+        else:
+            text = f"{waiting.ref.id} waits for memory that busy models hold"
+            waiting.tell(LoadProgress("", "loading", text))
+            try:
+                async with asyncio.timeout(patience):
+                    await self._changed.wait()
+            except TimeoutError:
+                log.info("%s has waited long enough: %s makes room.", waiting.ref.id, victims[0].ref.id)
+
+    async def _drain(self, resident: Resident) -> None:
+        """Unload a model once its requests have ended; nothing new comes to it."""
+        resident.state = "draining"
+        if resident.draining is None:
+            resident.draining = self._spawn(self._unload(resident))
+        await asyncio.shield(resident.draining)
+
+    async def _unload(self, resident: Resident) -> None:
+        while resident.is_busy and self._is_here(resident):
+            await self._changed.wait()
+        if not self._is_here(resident):
+            return
+        host = resident.host
+        assert host is not None
+        try:
+            await _unloaded_by(host, resident.ref)
+        except LlamaFarmError as error:
+            log.warning("%s could not be unloaded: %s", resident.ref.id, error)
+        self._forget(resident)
+        self._rest(host)
+
+    def _is_here(self, resident: Resident) -> bool:
+        return self._residents.get(resident.ref) is resident
+
+    def _watch(self, resident: Resident) -> None:
+        """See to it that an idle model is unloaded in time."""
+        if resident.reaper is not None:
+            resident.reaper.cancel()
+            resident.reaper = None
+        seconds = resident.keep.seconds
+        if resident.is_busy or resident.state != "ready" or resident.keep.pinned or seconds is None:
+            return
+        loop = asyncio.get_running_loop()
+        resident.reaper = loop.call_later(max(resident.idle_since + seconds - _now(), 0), self._reap, resident)
+
+    def _reap(self, resident: Resident) -> None:
+        if resident.state == "ready" and not resident.is_busy:
+            self._spawn(self._drain(resident))
+
+    def _rest(self, host: Supervisor) -> None:
+        """Look after a while whether a host that was emptied has given its memory back."""
+        asyncio.get_running_loop().call_later(REST_SECONDS, self._look_at, host)
+
+    def _look_at(self, host: Supervisor) -> None:
+        if not any(resident.host is host for resident in self.residents):
+            self._spawn(self._fleet.give_back(host))
+
+    def _forget(self, resident: Resident) -> None:
+        if not self._is_here(resident):
+            return
+        del self._residents[resident.ref]
+        for budget in self._budgets.values():
+            budget.release(resident.ref)
+        if resident.reaper is not None:
+            resident.reaper.cancel()
+        self._notify()
+
+    async def _budget(self, device: DeviceName) -> Budget:
+        if device not in self._budgets:
+            limit = await self._limit(device)
+            self._budgets.setdefault(device, Budget(limit))
+        return self._budgets[device]
+
+    def _notify(self) -> None:
+        """Wake everybody who waits for a change; each looks for itself what it is."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _loaded_by(host: Supervisor, plan: LoadPlan) -> LoadedModel:
+    running = await host.submit(Load(f"load {id(plan)}", plan, plan.working_bytes))
+    try:
+        while not isinstance(event := await running.next(), Loaded):
+            pass
+    finally:
+        host.forget(running)
+    return event.model
+
+
+async def _unloaded_by(host: Supervisor, ref: ModelRef) -> None:
+    running = await host.submit(Unload(f"unload {id(ref)}", ref))
+    try:
+        await running.next()
+    finally:
+        host.forget(running)
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """A load that nobody waits for any more may fail without a word."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

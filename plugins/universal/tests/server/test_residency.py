@@ -1,0 +1,296 @@
+"""Which models are in memory, who makes room for whom, and what is left of a model whose host dies.
+
+The hosts are real processes that play a script; the store is played here, so that a test decides what a model weighs
+and how long its files take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llamafarm.errors import LlamaFarmError, ModelNotFound, ServiceError
+from llamafarm_universal.host.options import HostOptions
+from llamafarm_universal.messages import LoadProgress, ModelRef
+from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.server.hosts.fleet import Fleet
+from llamafarm_universal.server.keep import Keep
+from llamafarm_universal.server.residency import Lease, Residency
+
+pytestmark = pytest.mark.anyio
+
+LIMIT = 100
+BOUND = 20.0
+FOREVER = Keep(None)
+
+
+@dataclass
+class PlayedStore:
+    """sizes: bytes of models' weights, else 40. held: models whose files come only once they are let go."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    ended: list[str] = field(default_factory=list)
+
+    async def locate(self, ref: ModelRef, listen: Callable[[LoadProgress], None]) -> LoadPlan:
+        listen(LoadProgress("", "downloading", f"Downloading {ref.id}", 1, 2))
+        try:
+            if ref.id in self.held:
+                await self.held[ref.id].wait()
+        finally:
+            self.ended.append(ref.id)
+        if ref.id in self.missing:
+            raise ModelNotFound(f"There is no model {ref.id}.")
+        return LoadPlan(ref, Path(), {}, "text", "cpu", "fp32", 10, weight_bytes=self.sizes.get(ref.id, 40))
+
+
+@dataclass
+class House:
+    """A residency with its hosts and its store."""
+
+    residency: Residency
+    fleet: Fleet
+    store: PlayedStore
+
+    async def lease(self, name: str, **given: Any) -> Lease:
+        async with asyncio.timeout(BOUND):
+            return await self.residency.lease(ModelRef(name), **given)
+
+    async def use(self, name: str) -> None:
+        """One request that ends at once."""
+        (await self.lease(name)).release()
+
+    def state(self, name: str) -> str | None:
+        resident = self.residency.find(ModelRef(name))
+        return resident.state if resident else None
+
+    def loaded(self) -> list[str]:
+        return sorted(model.ref.id for model in self.residency.loaded)
+
+
+@asynccontextmanager
+async def house(*, limit: int = LIMIT, keep: Keep = FOREVER, **given: Any) -> AsyncIterator[House]:
+    store = PlayedStore()
+    made: list[Residency] = []
+    fleet = Fleet(HostOptions(), target="scripted_host:run", died=lambda host, how: made[0].lost(host, how))
+
+    async def limit_of(_: object) -> int:
+        return limit
+
+    made.append(Residency(store, fleet, limit=limit_of, keep=keep, **given))
+    fleet.start()
+    try:
+        yield House(made[0], fleet, store)
+    finally:
+        await made[0].close()
+        await fleet.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(BOUND):
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_all_who_ask_share_one_load_and_hear_of_it():
+    async with house() as home:
+        home.store.held["a"] = asyncio.Event()
+        steps: list[list[str]] = [[], []]
+        waiting = [
+            asyncio.create_task(home.lease("a", listen=lambda step, heard=heard: heard.append(step.stage)))
+            for heard in steps
+        ]
+        await until(lambda: home.state("a") == "locating")
+        home.store.held["a"].set()
+        for lease in await asyncio.gather(*waiting):
+            lease.release()
+        assert home.store.ended == ["a"]
+        assert all("loading" in heard for heard in steps)
+
+
+async def test_a_model_that_is_not_there_is_told_to_all_and_tried_anew_by_the_next():
+    async with house() as home:
+        home.store.missing.add("a")
+        told = await asyncio.gather(home.lease("a"), home.lease("a"), return_exceptions=True)
+        assert all(isinstance(error, ModelNotFound) for error in told)
+        home.store.missing.clear()
+        await home.use("a")
+
+
+async def test_files_that_nobody_waits_for_any_more_are_given_up():
+    async with house() as home:
+        home.store.held["a"] = asyncio.Event()
+        waiting = asyncio.create_task(home.lease("a"))
+        await until(lambda: home.state("a") == "locating")
+        waiting.cancel()
+        await until(lambda: home.state("a") is None)
+        assert home.store.ended == ["a"]
+
+
+async def test_the_least_recently_used_idle_model_makes_room_before_the_budget_is_passed():
+    async with house() as home:
+        for name in ("old", "new", "old"):
+            await home.use(name)
+        await home.use("third")
+        assert home.loaded() == ["old", "third"]
+
+
+async def test_what_a_model_works_with_counts_beside_its_weights():
+    async with house() as home:
+        home.store.sizes = {"a": 60, "b": 60}
+        await home.use("a")
+        await home.use("b")
+        assert home.loaded() == ["b"]
+
+
+async def test_a_model_that_would_not_fit_alone_says_what_it_needs_and_may_have():
+    async with house() as home:
+        home.store.sizes["huge"] = 200_000
+        with pytest.raises(LlamaFarmError, match="needs 200 KB as fp32; models on cpu may take 0 KB") as caught:
+            await home.lease("huge")
+        assert (caught.value.status, caught.value.code) == (503, "out_of_memory")
+
+
+async def test_a_pinned_model_makes_no_room():
+    async with house(keeps=lambda ref: Keep(None, pinned=True) if ref.id == "pinned" else None) as home:
+        home.store.sizes = {"pinned": 70, "b": 70}
+        await home.use("pinned")
+        with pytest.raises(LlamaFarmError, match="no model that may go holds more"):
+            await home.lease("b")
+        assert home.loaded() == ["pinned"]
+
+
+async def test_a_busy_model_is_waited_for():
+    async with house() as home:
+        home.store.sizes = {"busy": 70, "b": 70}
+        busy = await home.lease("busy")
+        waiting = asyncio.create_task(home.lease("b"))
+        await until(lambda: home.state("b") == "waiting")
+        assert home.loaded() == ["busy"]
+        busy.release()
+        (await waiting).release()
+        assert home.loaded() == ["b"]
+
+
+async def test_after_a_while_a_busy_model_takes_nothing_new_so_that_who_waits_gets_its_turn():
+    async with house(max_wait=0.05) as home:
+        home.store.sizes = {"busy": 70, "b": 70}
+        first = await home.lease("busy")
+        waiting = asyncio.create_task(home.lease("b"))
+        await until(lambda: home.state("busy") == "draining")
+        later = asyncio.create_task(home.lease("busy"))
+        first.release()
+        b = await waiting
+        assert home.loaded() == ["b"]
+        assert not later.done()
+        b.release()
+        (await later).release()
+        assert home.loaded() == ["busy"]
+
+
+async def test_models_of_one_group_are_never_in_memory_together():
+    group = Keep(None, group="pictures")
+    async with house(keeps=lambda ref: group if ref.id in ("a", "b") else None) as home:
+        home.store.sizes = {"a": 10, "b": 10, "c": 10}
+        for name in ("a", "c", "b"):
+            await home.use(name)
+        assert home.loaded() == ["b", "c"]
+
+
+@pytest.mark.parametrize(("seconds", "goes"), [(0.0, True), (0.05, True), (None, False)])
+async def test_an_idle_model_goes_when_its_time_is_over(seconds: float | None, goes: bool):
+    async with house(keep=Keep(seconds)) as home:
+        lease = await home.lease("a")
+        assert home.state("a") == "ready", "time counts from the end of its last request"
+        lease.release()
+        if goes:
+            await until(lambda: home.state("a") is None)
+        else:
+            assert home.state("a") == "ready"
+
+
+async def test_how_long_a_model_stays_can_be_said_of_one_that_is_loaded():
+    async with house() as home:
+        await home.use("a")
+        home.residency.ask_to_keep(ModelRef("a"), Keep(0.0))
+        await until(lambda: home.state("a") is None)
+
+
+async def test_unloading_waits_for_the_requests_that_run():
+    async with house() as home:
+        lease = await home.lease("a")
+        gone = asyncio.create_task(home.residency.unload(ModelRef("a")))
+        await until(lambda: home.state("a") == "draining")
+        lease.release()
+        await gone
+        assert home.loaded() == []
+        with pytest.raises(ModelNotFound):
+            await home.residency.unload(ModelRef("a"))
+
+
+async def test_the_models_of_a_host_that_died_are_gone_and_come_back_when_they_are_asked():
+    async with house() as home:
+        await home.use("a")
+        await _kill(home)
+        await until(lambda: home.loaded() == [])
+        await home.use("a")
+        assert home.loaded() == ["a"]
+
+
+async def test_a_model_that_ends_its_host_twice_is_left_alone_and_says_why():
+    async with house() as home:
+        for _ in range(2):
+            with pytest.raises(ServiceError, match="ended while"):
+                await home.lease("die/load")
+        with pytest.raises(ServiceError, match="its engine host ended 2 times") as caught:
+            await home.lease("die/load")
+        assert caught.value.code == "model_quarantined"
+        await home.use("a")
+        home.residency.ask_to_keep(ModelRef("die/load"), Keep())
+        with pytest.raises(ServiceError, match="ended while"):
+            await home.lease("die/load")
+
+
+async def test_a_request_that_ends_well_clears_a_model_of_suspicion():
+    async with house() as home:
+        for _ in range(3):
+            lease = await home.lease("a")
+            await _kill(home)
+            lease.release()
+        await home.use("a")
+
+
+async def test_a_model_that_asks_for_it_gets_a_host_of_its_own():
+    async with house() as home:
+        plain = await home.lease("a")
+        locate = home.store.locate
+
+        async def alone(ref: ModelRef, listen: Callable[[LoadProgress], None]) -> LoadPlan:
+            plan = await locate(ref, listen)
+            return LoadPlan(**{**vars(plan), "isolated": True})
+
+        home.store.locate = alone  # type: ignore[method-assign]
+        other = await home.lease("b")
+        assert plain.host is home.fleet.main
+        assert other.host is not plain.host
+        await _kill(home)
+        assert home.loaded() == ["b"]
+        for lease in (plain, other):
+            lease.release()
+
+
+async def _kill(home: House) -> None:
+    import os
+    import signal
+
+    pid = home.fleet.main.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: home.fleet.main.pid != pid)
+    await home.fleet.main.wait_ready()
