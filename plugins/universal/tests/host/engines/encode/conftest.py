@@ -31,7 +31,6 @@ WORDS = [
     "london",
     "ada",
 ]
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
 class Encoding:

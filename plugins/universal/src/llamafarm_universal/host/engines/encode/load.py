@@ -11,9 +11,16 @@ from llamafarm_universal.engine import Limits, LoadedModel, LoadPlan, RequestFai
 from llamafarm_universal.host.engines.encode.base import Encoder, Head
 from llamafarm_universal.host.engines.encode.classify import Activation, ClassifyHead, PairScoreHead
 from llamafarm_universal.host.engines.encode.embed import EmbedHead, Texts, VectorScoreHead
-from llamafarm_universal.host.engines.encode.encoders import LogitsEncoder, PooledEncoder, SentenceEncoder, reads_types
+from llamafarm_universal.host.engines.encode.encoders import (
+    LogitsEncoder,
+    PooledEncoder,
+    SentenceEncoder,
+    TextTower,
+    reads_types,
+)
 from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 from llamafarm_universal.host.engines.encode.entities import EntitiesHead
+from llamafarm_universal.host.engines.encode.rows import Row
 from llamafarm_universal.host.engines.encode.sentence import PlainTexts, SentenceTexts
 from llamafarm_universal.host.engines.encode.tokens import Tokens
 from llamafarm_universal.host.engines.text.limits import context_length
@@ -95,7 +102,20 @@ def _embedder(plan: LoadPlan) -> EncodeEngine:
     if (plan.folder / "modules.json").is_file():
         return _sentence(plan)
     half = plan.config.get("is_encoder_decoder") or _architecture(plan).endswith("EncoderModel")
-    return _pooled(load_weights(plan, AutoModelForTextEncoding if half else AutoModel), plan.limits)
+    weights = load_weights(plan, AutoModelForTextEncoding if half else AutoModel)
+    return _tower(weights) if hasattr(weights.module, "get_text_features") else _pooled(weights, plan.limits)
+
+
+def _tower(weights: Weights) -> EncodeEngine:
+    """The texts of CLIP and its kin. SigLIP reads texts that are padded to all its positions."""
+    module = weights.module
+    config = module.config.get_text_config()
+    length = int(config.max_position_embeddings) if module.config.model_type.startswith("siglip") else None
+    encoder = TextTower(module, _filler(weights), length)
+    tokens = Tokens(weights.tokenizer, context_length(config), config.vocab_size)
+    [vector] = encoder.encode([Row((_filler(weights),))])
+    heads = _vector_heads(PlainTexts(tokens), len(vector))
+    return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits, len(vector))
 
 
 def _pooled(weights: Weights, limits: Limits) -> EncodeEngine:
