@@ -182,6 +182,7 @@ def test_queries_and_documents_have_the_authors_prompts(host: Any, tmp_path: Pat
         "document": library.encode_document("hello"),
         None: library.encode("hello"),
     }
+    host.load(ModelRef(str(folder)))
     running = {
         kind: host.start_work(ModelRef(str(folder)), Embed(("hello", "hello world"), input_type=kind))
         for kind in wanted
