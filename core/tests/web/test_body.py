@@ -67,6 +67,13 @@ def test_only_application_json_is_read(echo, kind):
     assert error(answer)["code"] == "unsupported_media_type"
 
 
+@pytest.mark.parametrize("header", ["content-type", "content-encoding"])
+def test_a_long_type_is_repeated_in_part(echo, header):
+    answer = echo().post("/", content=b"{}", headers={**JSON, header: "x" * 5000})
+    assert answer.status_code == 415
+    assert len(error(answer)["message"]) < 250
+
+
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON ; charset=utf-8"])
 def test_a_charset_may_follow_the_content_type(echo, kind):
     assert echo().post("/", content=b"{}", headers={"content-type": kind}).status_code == 200

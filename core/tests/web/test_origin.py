@@ -69,6 +69,13 @@ def test_a_foreign_web_page_is_refused(guarded, origin):
     assert answer.json()["error"]["message"] == f"Web pages from {origin} may not use this server.\nAllow it."
 
 
+@pytest.mark.parametrize("header", ["host", "origin"])
+def test_a_long_name_is_repeated_in_part(guarded, header):
+    answer = guarded().get("/whoami", headers={header: "http://" * (header == "origin") + "x" * 5000})
+    assert answer.status_code == 403
+    assert len(answer.json()["error"]["message"]) < 200
+
+
 def test_an_allowed_page_and_the_servers_own_may_ask(guarded):
     client = guarded()
     for origin in (PAGE, PAGE.upper(), str(client.base_url).rstrip("/")):

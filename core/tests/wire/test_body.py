@@ -48,6 +48,7 @@ def test_what_is_dumped_is_read_back(value):
         (b'{"a": NaN}', "NaN is not JSON"),
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": -1e999}', "The number -1e999 is too large"),
+        (b'{"a": ' + b"1" * 5000 + b".5}", f"The number {'1' * 40} is too large"),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b'{"a":' * 201 + b"1" + b"}" * 201, "nested too deeply: more than 200 objects and lists"),
         (b'{"a":' + b"[" * 980 + b"]" * 980 + b"}", "nested too deeply"),
@@ -112,6 +113,15 @@ def test_numbers_that_are_wrong_are_refused_with_the_reason(numbers):
 
 def test_a_million_numbers_are_read():
     assert parse_object(f'{{"a": {json.dumps(list(range(1_000_000)))}}}') == {"a": list(range(1_000_000))}
+
+
+@pytest.mark.parametrize("part", ["[1]", '{"b": 1}', "[]", "[{}]"])
+def test_a_large_text_of_very_many_parts_is_refused(part, monkeypatch):
+    monkeypatch.setattr(body, "LARGE", 0)
+    monkeypatch.setattr(body, "MAX_PARTS", 1000)
+    with pytest.raises(BodyError, match="holds more than 1,000 objects and lists"):
+        parse_object(f'{{"a": [{part}{f", {part}" * 1000}]}}')
+    assert len(parse_object(f'{{"a": [{part}{f", {part}" * 498}], "c": "{"[" * 2000}"}}')["a"]) == 499
 
 
 def turns_of_another_thread(text):

@@ -43,11 +43,11 @@ def check_type(request: Request, wanted: str, hint: str) -> None:
     """Raise RequestError (415) for a body of another media type, which `hint` helps with, and for a compressed one."""
     kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() != wanted:
-        message = f"The content type is {kind!r}." if kind else "The body has no content type."
+        message = f"The content type is {kind[:100]!r}." if kind else "The body has no content type."
         raise RequestError(message, hint=hint, status=415, code="unsupported_media_type")
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        message = f"The body is encoded as {encoding!r}."
+        message = f"The body is encoded as {encoding[:100]!r}."
         raise RequestError(message, hint="Send it as it is.", status=415, code="unsupported_media_type")
 
 

@@ -34,12 +34,12 @@ class Names:
             return RequestError("The request needs one Host header.", code="host_not_allowed")
         host = hosts[0].lower()
         if not self.hosts(_name(host)):
-            message = f"This server does not answer to the name {host!r}."
+            message = f"This server does not answer to the name {host[:100]!r}."
             return RequestError(message, hint=self.host_hint, status=403, code="host_not_allowed")
         page = (origin or "").lower()
         if origin is None or page in (f"http://{host}", f"https://{host}") or self.origins(page):
             return None
-        message = f"Web pages from {origin} may not use this server."
+        message = f"Web pages from {origin[:100]} may not use this server."
         return RequestError(message, hint=self.origin_hint, status=403, code="origin_not_allowed")
 
 

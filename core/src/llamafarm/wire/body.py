@@ -7,7 +7,9 @@ import json.decoder
 import json.scanner
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NoReturn
 
 
@@ -19,6 +21,8 @@ LARGE = 64 * 1024
 """Texts of so many characters are read patiently, since that is done beside an event loop."""
 MAX_DEPTH = 200
 """How deeply objects and lists may lie in one another; more is never meant, and who writes it again would stumble."""
+MAX_PARTS = 100_000
+"""How many objects and lists a large text may hold: each takes microseconds, and millions of them a long time."""
 TOO_DEEP = f"The body is nested too deeply: more than {MAX_DEPTH} objects and lists in one another."
 
 
@@ -29,7 +33,7 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
     """
     try:
         characters = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
-        value = (_DECODER if len(characters) < LARGE else _PATIENT_DECODER).decode(characters)
+        value = (_DECODER if len(characters) < LARGE else _PatientDecoder()).decode(characters)
     except UnicodeDecodeError as error:
         raise BodyError(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
     except json.JSONDecodeError as error:
@@ -83,20 +87,29 @@ def _refuse_constant(name: str) -> NoReturn:
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise BodyError(f"The number {text} is too large.")
+        raise BodyError(f"The number {text[:40]} is too large.")
     return value
 
 
 class _PatientDecoder(json.JSONDecoder):
     """Lets other threads run while it reads, which the decoder in C does not: millions of numbers take it a second.
 
-    It is the one in Python of the standard library, except that numbers in a row are read some thousand at a time.
+    It is the one in Python of the standard library, except that numbers in a row are read some thousand at a time, and
+    that it reads one text of at most MAX_PARTS objects and lists.
     """
 
-    def __init__(self, **hooks: Any) -> None:
-        super().__init__(**hooks)
-        self.parse_array = _read_array
+    def __init__(self) -> None:
+        super().__init__(**_HOOKS)
+        self._parts = 0
+        self.parse_array = partial(self._read, _read_array)
+        self.parse_object = partial(self._read, self.parse_object)  # type: ignore[has-type]
         self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined]
+
+    def _read(self, read: Callable[..., Any], *arguments: Any) -> Any:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise BodyError(f"The body holds more than {MAX_PARTS:,} objects and lists.")
+        return read(*arguments)
 
 
 _NUMBERS = re.compile(r"(?:-?(?:0|[1-9][0-9]{0,17})[ \t\r\n]*,[ \t\r\n]*){1,4096}(?![ \t\r\n\]])")
@@ -115,7 +128,6 @@ def _read_array(place: tuple[str, int], *arguments: Any) -> tuple[list[Any], int
 
 _HOOKS: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _refuse_constant, "parse_float": _finite}
 _DECODER = json.JSONDecoder(**_HOOKS)
-_PATIENT_DECODER = _PatientDecoder(**_HOOKS)
 
 
 def _kind(value: Any) -> str:
