@@ -24,6 +24,7 @@ def test_folders_and_packages() -> None:
     assert parse_model_id("./mine") == LocalFolder(Path("mine"))
     assert parse_model_id("/models/mine") == LocalFolder(Path("/models/mine"))
     assert parse_model_id("~/mine") == LocalFolder(Path("~/mine").expanduser())
+    assert parse_model_id("~no-such-user/mine") == LocalFolder(Path("~no-such-user/mine"))
     assert parse_model_id(r"C:\models\mine") == LocalFolder(Path(r"C:\models\mine"))
 
 
@@ -31,7 +32,7 @@ def test_folders_and_packages() -> None:
     "text",
     ["", " ", "a/b/c", "a/../b", "..", ".", "a/", "/".join("ab") + "/", "org/na me", "org/name\n", "http://host/x",
      "org/name@main", "-org/name", "org--name/x", "a..b", "x" * 300, "package:", "package:a", "package:a/.hidden",
-     "package:a//b", "package:a/b/../c", "file:///etc", "org\\name", "org/name\0"],
+     "package:a//b", "package:a/b/../c", "file:///etc", "org\\name", "org/name\0", "/\0", "~\0"],
 )  # fmt: skip
 def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(RequestFailed) as caught:

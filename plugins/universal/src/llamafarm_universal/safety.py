@@ -44,8 +44,8 @@ def parse_model_id(text: str) -> HubId | PackagedFolder | LocalFolder:
     """
     if match := _PACKAGE_ID.fullmatch(text):
         return PackagedFolder(match[1], match[2].lstrip("/"))
-    if text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", text):
-        return LocalFolder(Path(text).expanduser())
+    if "\0" not in text and (text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", text)):
+        return LocalFolder(_expanded(Path(text)))
     if _HUB_ID.fullmatch(text) and ".." not in text and "--" not in text and len(text) <= 200:
         return HubId(text)
     raise refused(
@@ -53,6 +53,14 @@ def parse_model_id(text: str) -> HubId | PackagedFolder | LocalFolder:
         "model",
         hint="Use a Hugging Face id (`org/name`), a folder (`./models/mine`) or `package:NAME/FOLDER`.",
     )
+
+
+def _expanded(path: Path) -> Path:
+    """A path whose `~` is the home of its user; as it is where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def check_revision(revision: str | None) -> None:
