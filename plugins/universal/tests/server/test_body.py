@@ -16,6 +16,9 @@ JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize(("content", "says"), [
     (b"{", "The body is not JSON"),
     (b'{"model": "\\uD800"}', "half of a surrogate pair"),
+    (b'{"model": "\xed\xa0\x80"}', "half of a surrogate pair"),
+    ('{"model": "\\uD800"}'.encode("utf-16"), "half of a surrogate pair"),
+    ('{"model": "\ud800"}'.encode("utf-32-be", "surrogatepass"), "half of a surrogate pair"),
 ])  # fmt: skip
 def test_a_body_that_cannot_be_read_says_why(shared, content, says):
     response = shared.http.post("/v1/chat/completions", content=content, headers=JSON)
@@ -40,6 +43,14 @@ def test_a_whole_surrogate_pair_is_a_character(shared):
     content = b'{"model": "echo/model", "messages": [{"role": "user", "content": "\\ud83d\\ude00"}]}'
     response = shared.http.post("/v1/chat/completions", content=content, headers=JSON)
     assert response.json()["choices"][0]["message"]["content"] == "😀"
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_every_character_is_one_in_every_coding_of_json(shared, coding):
+    text = "\ud7ff\ue000😀한"
+    content = f'{{"model": "echo/model", "messages": [{{"role": "user", "content": "{text}"}}]}}'.encode(coding)
+    response = shared.http.post("/v1/chat/completions", content=content, headers=JSON)
+    assert response.json()["choices"][0]["message"]["content"] == text
 
 
 def test_a_large_body_is_read(shared):

@@ -216,6 +216,7 @@ WRONG = [
     ({"temperature": True}, "temperature", "not true"),
     ({"temperature": "hot"}, "temperature", "not 'hot'"),
     ({"max_tokens": -5}, "max_tokens", "at least 1, not -5"),
+    ({"max_tokens": 10**400}, "max_tokens", f"below 2**64, not 1{'0' * 39}."),
     ({"max_tokens": 1.5}, "max_tokens", "whole number"),
     ({"max_tokens": 5, "max_completion_tokens": 6}, "max_completion_tokens", "mean the same"),
     ({"n": 17}, "n", "from 1 to 16"),

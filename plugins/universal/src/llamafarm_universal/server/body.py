@@ -32,7 +32,7 @@ def parse_text(body: bytes) -> dict[str, Any]:
     takes them.
     """
     value = parse_object(body)
-    if b"\\ud" in body.lower():
+    if _may_hold_halves(body):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
@@ -40,3 +40,8 @@ def parse_text(body: bytes) -> dict[str, Any]:
                 "The body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character."
             ) from None
     return value
+
+
+def _may_hold_halves(body: bytes) -> bool:
+    """Whether halves of pairs could be in it: as escapes, as the three bytes that UTF-8 refuses, or as UTF-16."""
+    return b"\\ud" in body.lower() or b"\xed" in body or json.detect_encoding(body) != "utf-8"

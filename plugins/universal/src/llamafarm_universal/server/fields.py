@@ -41,6 +41,8 @@ class Refused:
 Rule = Done | Advisory | Refused
 Table = Mapping[str, Rule]
 
+TOO_LARGE = 2**64
+"""A whole number that no program means: JSON can write thousands of digits, and each message would repeat them."""
 MAX_LISTED = 8
 """So many known fields are listed where none is near the unknown one."""
 
@@ -121,6 +123,8 @@ def integer(low: int, high: int | None = None) -> Parser:
     def parse_integer(value: Any, path: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
             wrong(path, allowed, value)
+        if value >= TOO_LARGE:
+            wrong(path, "a whole number below 2**64", value)
         return value
 
     return parse_integer
