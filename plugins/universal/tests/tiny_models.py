@@ -84,6 +84,27 @@ def make_llama(folder: Path, tokenizer: Any, **changes: Any) -> Path:
     return folder
 
 
+def make_bert(folder: Path, tokenizer: Any, head: str, *labels: str) -> Path:
+    """A model that names texts of 64 tokens, or their tokens. head: `SequenceClassification`, `TokenClassification`."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        id2label=dict(enumerate(labels)),
+        label2id={label: number for number, label in enumerate(labels)},
+    )
+    getattr(transformers, f"BertFor{head}")(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def make_reciting_model(folder: Path, pieces: list[str], special: set[str], template: str) -> Path:
     """A causal model that answers everything with the same pieces, each a token of its own, and then ends.
 

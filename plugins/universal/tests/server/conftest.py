@@ -12,20 +12,33 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # the spawned host imports scripted_host by its name
 
 from runtime_servers import Running, ServerProcess, running_process, serving  # noqa: E402
-from tiny_models import make_llama, make_tokenizer  # noqa: E402
+from tiny_models import make_bert, make_llama, make_tokenizer  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a causal model with random weights."""
-    return make_llama(tmp_path_factory.mktemp("models") / "llama", make_tokenizer())
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of models with random weights: one that generates text, one that classifies texts, one their tokens."""
+    folder, tokenizer = tmp_path_factory.mktemp("models"), make_tokenizer()
+    return {
+        "llama": make_llama(folder / "llama", tokenizer),
+        "classifier": make_bert(
+            folder / "classifier", tokenizer, "SequenceClassification", "contradiction", "entailment"
+        ),
+        "tagger": make_bert(folder / "tagger", tokenizer, "TokenClassification", "O", "B-PER", "I-PER"),
+    }
 
 
 @pytest.fixture(scope="session")
-def real(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A real server with a real engine host, whose own file admits the model `llama`."""
+def llama(models: dict[str, Path]) -> Path:
+    """The folder of a causal model."""
+    return models["llama"]
+
+
+@pytest.fixture(scope="session")
+def real(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A real server with a real engine host, whose own file admits the `models`."""
     config = tmp_path_factory.mktemp("config") / "runtime.yaml"
-    config.write_text(f"models:\n  - id: {llama}\n")
+    config.write_text("\n".join(["models:", *(f"  - id: {folder}" for folder in models.values())]))
     with running_process(UNIVERSAL_RUNTIME_CONFIG=str(config)) as server:
         yield server
 

@@ -51,13 +51,16 @@ def create_app(runtime: Runtime) -> Guard:
             yield {"runtime": runtime}
 
     activity = Middleware(ActivityMiddleware, activity=runtime.activity)
-    routes = _routes(runtime.settings.max_body_bytes)
     # A redirect to the path with a slash would be built from the Host header.
-    inside = Router(routes, redirect_slashes=False, lifespan=lifespan, middleware=[activity])
+    inside = Router(
+        routes(runtime.settings.max_body_bytes), redirect_slashes=False, lifespan=lifespan, middleware=[activity]
+    )
     return Guard(inside, key=runtime.settings.api_key, names=_names(runtime.settings))
 
 
-def _routes(limit: int) -> list[Route]:
+def routes(limit: int) -> list[Route]:
+    """All routes. limit: how many bytes of JSON they take."""
+
     def takes(handler: Handler, table: Table) -> BodyEndpoint[Parsed]:
         return BodyEndpoint(handler, partial(read_object, limit=limit, parse=partial(parse_fields, table=table)))
 
