@@ -35,8 +35,8 @@ def test_a_plan_weighs_the_model_without_reading_its_weights(llama_folder: Path)
 
     count = AutoModelForCausalLM.from_pretrained(llama_folder).num_parameters()
     made = plan(llama_folder)
-    assert (made.parameters, made.memory_bytes, made.dtype, made.task) == (count, 4 * count, "fp32", "text")
-    assert plan(llama_folder, dtype="bf16").memory_bytes == 2 * count
+    assert (made.parameters, made.weight_bytes, made.dtype, made.task) == (count, 4 * count, "fp32", "text")
+    assert plan(llama_folder, dtype="bf16").weight_bytes == 2 * count
 
 
 def test_weights_that_could_execute_code_are_refused(copy_of: Callable[..., Path]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.host.engines.working import batch_bytes
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
 
 TASKS = ("embedding", "reranking", "classification", "ner")
 
 
 def _fit(candidate: Candidate) -> Fit | None:
-    return Fit(candidate.task, weigh(candidate)) if candidate.task in TASKS else None
+    return Fit(candidate.task, weigh(candidate), batch_bytes(candidate)) if candidate.task in TASKS else None
 
 
 def _load(plan: LoadPlan, _grant: int) -> Engine:

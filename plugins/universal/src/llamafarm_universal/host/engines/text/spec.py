@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.host.engines.working import cache_bytes
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
 
 
 def _fit(candidate: Candidate) -> Fit | None:
-    return Fit("text", weigh(candidate)) if candidate.task == "text" else None
+    return Fit("text", weigh(candidate), cache_bytes(candidate)) if candidate.task == "text" else None
 
 
 def _load(plan: LoadPlan, _grant: int) -> Engine:

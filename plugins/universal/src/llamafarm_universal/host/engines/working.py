@@ -1,0 +1,65 @@
+"""What torch's engines work with beside a model's weights, estimated from its configuration alone.
+
+Where a configuration does not name its shapes, as models without attention do not, the estimate is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from llamafarm_universal.engine import Candidate, Limits
+from llamafarm_universal.placement import BYTES
+
+CACHED_TOKENS = 8192
+"""Of all running sequences together: so many fit into what a text model is expected to use."""
+LIVE_STATES = 8
+"""So many copies of a batch's hidden states are counted as alive at once in one layer."""
+
+
+def cache_bytes(candidate: Candidate) -> int:
+    """The KV cache of CACHED_TOKENS: a key and a value for each layer and each of its heads.
+
+    Source: the shapes of transformers' DynamicCache.
+    """
+    shapes = _shapes(candidate.config)
+    if shapes is None:
+        return 0
+    return 2 * shapes.layers * shapes.heads * shapes.head_size * CACHED_TOKENS * BYTES[candidate.dtype]
+
+
+def batch_bytes(candidate: Candidate) -> int:
+    """The activations of one batch: its hidden states, the inside of a feed-forward layer, and attention scores."""
+    shapes = _shapes(candidate.config)
+    if shapes is None:
+        return 0
+    tokens = Limits().batch_step(candidate.device)
+    longest = min(int(candidate.config.get("max_position_embeddings") or 512), tokens)
+    return tokens * (LIVE_STATES * shapes.hidden + 2 * shapes.inner + shapes.heads * longest) * 4
+
+
+class _Shapes(NamedTuple):
+    """layers. heads: of keys and values. The rest: numbers of one head, of a hidden state, inside a feed-forward."""
+
+    layers: int
+    heads: int
+    head_size: int
+    hidden: int
+    inner: int
+
+
+def _shapes(config: Mapping[str, Any]) -> _Shapes | None:
+    config = config.get("text_config") or config
+    hidden = _first(config, "hidden_size", "n_embd", "d_model", "dim")
+    layers = _first(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers")
+    heads = _first(config, "num_attention_heads", "n_head", "num_heads", "n_heads")
+    if not (hidden and layers and heads):
+        return None
+    head_size = _first(config, "head_dim", "d_kv") or hidden // heads
+    inner = _first(config, "intermediate_size", "n_inner", "d_ff", "hidden_dim") or 4 * hidden
+    return _Shapes(layers, _first(config, "num_key_value_heads") or heads, head_size, hidden, inner)
+
+
+def _first(config: Mapping[str, Any], *names: str) -> int:
+    values = (config.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int) and value > 0), 0)

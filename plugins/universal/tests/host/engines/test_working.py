@@ -1,0 +1,47 @@
+"""What engines work with is estimated from the configuration, and near what they use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llamafarm_universal.host.engines.working import CACHED_TOKENS, batch_bytes, cache_bytes
+from llamafarm_universal.messages import ModelRef
+from llamafarm_universal.messages.plan import Candidate
+
+
+def candidate(config: Any) -> Candidate:
+    return Candidate(ModelRef("org/model"), Path(), config, "text", "cpu", "fp32", 10)
+
+
+@pytest.mark.parametrize("family", ["Llama", "GPT2", "Qwen3", "Gemma3Text"])
+def test_a_cache_of_so_many_tokens_takes_what_is_expected(family: str) -> None:
+    import torch
+    import transformers
+
+    sizes: dict[str, Any] = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    if family != "GPT2":
+        sizes |= {"num_key_value_heads": 2, "intermediate_size": 64, "head_dim": 8}
+    config = getattr(transformers, f"{family}Config")(**sizes)
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    tokens = 16
+    with torch.inference_mode():
+        cache = model(torch.ones(1, tokens, dtype=torch.long), use_cache=True).past_key_values
+    taken = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
+    assert cache_bytes(candidate(config.to_dict())) == taken // tokens * CACHED_TOKENS
+
+
+def test_the_shapes_of_a_nested_configuration_count() -> None:
+    inner = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    assert cache_bytes(candidate({"text_config": inner})) == cache_bytes(candidate(inner)) > 0
+
+
+def test_a_model_without_attention_is_not_guessed_at() -> None:
+    config = {"model_type": "mamba", "hidden_size": 32, "num_hidden_layers": 2}
+    assert cache_bytes(candidate(config)) == batch_bytes(candidate(config)) == 0
+
+
+def test_a_batch_takes_more_the_wider_the_model_is() -> None:
+    small, large = ({"hidden_size": size, "num_hidden_layers": 2, "num_attention_heads": 4} for size in (64, 640))
+    assert 0 < batch_bytes(candidate(small)) < batch_bytes(candidate(large))
