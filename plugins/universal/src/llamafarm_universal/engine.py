@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llamafarm_universal.failure import RequestFailed, explained, refused
+from llamafarm_universal.media.decoder import Decoder, Picture, Sound, decoder_of
+from llamafarm_universal.media.folder import SpoolFolder
+from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.messages import (
     Accepted,
     Blob,
@@ -59,6 +62,7 @@ __all__ = [
     "Classes",
     "Classify",
     "Count",
+    "Decoder",
     "Embed",
     "Emit",
     "Engine",
@@ -75,7 +79,9 @@ __all__ = [
     "LoadPlan",
     "LoadSettings",
     "LoadedModel",
+    "MediaSettings",
     "ModelRef",
+    "Picture",
     "Piece",
     "Progress",
     "RequestFailed",
@@ -83,11 +89,14 @@ __all__ = [
     "Sampling",
     "Score",
     "Scores",
+    "Sound",
+    "SpoolFolder",
     "Strategy",
     "TextPrompt",
     "TokenLogprob",
     "Usage",
     "Work",
+    "decoder_of",
     "explained",
     "refused",
 ]

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -116,6 +117,26 @@ def test_a_file_over_which_decoders_crash_fails_and_the_next_is_decoded(own, dec
     assert decodes(decoder)
 
 
+def job(path: Path, into: Path) -> PictureJob:
+    return PictureJob(str(path), str(into), "PNG", "RGB", 1000, 1, 1000)
+
+
+def test_a_file_that_finds_no_free_decoder_in_time_is_told_to_come_again(folder, monkeypatch):
+    monkeypatch.setattr(pools, "WAIT_SECONDS", 0.1)
+    pool = pools.WorkerPool(1, 60, 2**31)
+    slow, picture = folder.new_path(), folder.path_of(samples.blob(samples.picture()))
+    os.mkfifo(slow)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(pool.do, job(slow, folder.new_path()))
+        with slow.open("wb"), pytest.raises(RequestFailed, match="busy decoding other files") as failed:
+            pool.do(job(picture, folder.new_path()))  # the decoder is reading the first one
+        assert failed.value.kind == "busy"
+        with pytest.raises(RequestFailed, match="is broken"):
+            first.result(30)
+    assert pool.do(job(picture, folder.new_path()))["width"] == 4
+    pool.close()
+
+
 def test_a_decoder_is_replaced_after_so_many_files(own, decodes, monkeypatch):
     monkeypatch.setattr(pools, "MAX_JOBS", 2)
     before = pids()
@@ -131,17 +152,12 @@ def test_a_decoder_is_replaced_after_so_many_files(own, decodes, monkeypatch):
 def test_a_decoder_that_is_not_needed_ends_and_comes_back(folder):
     before = pids()
     pool = pools.WorkerPool(1, 60, 2**31, idle=0.1)
-    source = folder.keep(samples.picture(), "image/png")
-
-    def decode() -> dict[str, int]:
-        into = folder.new_path()
-        return pool.do(PictureJob(str(folder.path_of(source)), str(into), "PNG", "RGB", 1000, 1, 1000))
-
+    picture = folder.path_of(samples.blob(samples.picture()))
     try:
-        assert decode()["width"] == 4
+        assert pool.do(job(picture, folder.new_path()))["width"] == 4
         psutil.wait_procs([worker for worker in workers() if worker.pid not in before], timeout=30)
         assert not pids() - before
-        assert decode()["width"] == 4
+        assert pool.do(job(picture, folder.new_path()))["width"] == 4
     finally:
         pool.close()
 

@@ -105,7 +105,7 @@ def test_limits_of_media_are_read_and_the_next_server_removes_what_a_killed_one_
     dead.mkdir()
     (tmp_path / "spool-1-1.lock").touch()
     settings = read_settings([], {"UNIVERSAL_RUNTIME_SPOOL": str(tmp_path), "UNIVERSAL_RUNTIME_MAX_SOUND_MB": "1"})
-    assert settings.media.sound_bytes == 2**20
+    assert settings.options.media.sound_bytes == 2**20
     runtime = Runtime(settings)
     assert not dead.exists()
     assert runtime.spool.path.parent == tmp_path

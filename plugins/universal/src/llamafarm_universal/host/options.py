@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from llamafarm_universal.messages import Device, Dtype
 from llamafarm_universal.messages.plan import Limits
 
+PREPARE_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class HostOptions(Limits):
@@ -18,4 +20,4 @@ class HostOptions(Limits):
 
     device: Device = "auto"
     dtype: Dtype = "auto"
-    prepare_seconds: float = 60.0
+    prepare_seconds: float = PREPARE_SECONDS

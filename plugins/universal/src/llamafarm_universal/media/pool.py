@@ -13,9 +13,11 @@ from typing import Self
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.media.jobs import MAX_LINE_BYTES, Job, dump_job, read_answer
-from llamafarm_universal.media.settings import DECODE_SECONDS
+from llamafarm_universal.media.settings import DECODE_SECONDS, DECODERS
 
 IDLE_SECONDS = 120.0
+WAIT_SECONDS = 20.0
+"""How long a file may wait for a process that is free."""
 MAX_JOBS = 200
 """A process is replaced after so many, for what its libraries may have kept."""
 _ENVIRON = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR",
@@ -41,17 +43,28 @@ class WorkerPool:
         self._closed = False
 
     def do(self, job: Job) -> dict[str, int]:
-        """The measures of what was decoded. Raises RequestFailed where it was refused, took too long or crashed."""
-        with self._turns:
-            try:
-                return self._tried(job)
-            except _Crashed as crash:
-                if crash.was_fresh:
-                    raise _crash() from None
-            try:  # it may have ended while it was idle
-                return self._tried(job)
-            except _Crashed:
+        """The measures of what was decoded.
+
+        Raises RequestFailed where it was refused, took too long or crashed, or no process was free in time.
+        """
+        if not self._turns.acquire(timeout=WAIT_SECONDS):
+            hint = f"Ask again in a moment, or have the operator of the server raise {DECODERS}."
+            raise RequestFailed("busy", "The server is busy decoding other files.", hint=hint)
+        try:
+            return self._done(job)
+        finally:
+            self._turns.release()
+
+    def _done(self, job: Job) -> dict[str, int]:
+        try:
+            return self._tried(job)
+        except _Crashed as crash:
+            if crash.was_fresh:
                 raise _crash() from None
+        try:  # it may have ended while it was idle
+            return self._tried(job)
+        except _Crashed:
+            raise _crash() from None
 
     def _tried(self, job: Job) -> dict[str, int]:
         with self._worker() as worker:

@@ -52,7 +52,7 @@ class MediaSettings:
     seconds: int = _limit(7200, MAX_SECONDS)
     channels: int = 8
     sample_rate: int = 192_000
-    decode_seconds: int = _limit(60, DECODE_SECONDS)
+    decode_seconds: int = _limit(30, DECODE_SECONDS)
     decode_bytes: int = _limit(2048 * _MB, DECODE_MB, _MB)
     decoders: int = _limit(2, DECODERS)
     spool: Path = field(default_factory=lambda: data_dir(os.environ) / "spool")

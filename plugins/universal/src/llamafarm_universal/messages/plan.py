@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.messages.model import DeviceName, DtypeName, ModelRef
 
 CONFIG_FILES = ("config.json", "model_index.json", "modules.json")
@@ -15,7 +16,7 @@ CONFIG_FILES = ("config.json", "model_index.json", "modules.json")
 
 @dataclass(frozen=True)
 class Limits:
-    """How much an engine does at once, for each of its models.
+    """How much an engine does at once, for each of its models, and what it may decode.
 
     max_sequences: how many sequences one model generates at once; the others wait. max_waiting: how many may wait.
     prefill_tokens: how much of a prompt is read in one step; None is 128 on a processor, 512 elsewhere.
@@ -27,6 +28,7 @@ class Limits:
     max_waiting: int = 1024
     prefill_tokens: int | None = None
     batch_tokens: int | None = None
+    media: MediaSettings = field(default_factory=MediaSettings)
 
     def prefill_step(self, device: str) -> int:
         """Tokens of a prompt to read in one step on a device."""

@@ -32,7 +32,7 @@ class Runtime:
         self.settings = settings
         self.activity = Activity()
         self.handles = Handles(settings.operator)
-        self.spool = Spool.open(settings.media.spool, settings.media)
+        self.spool = Spool.open(settings.options.media.spool, settings.options.media)
         self.fleet = Fleet(settings.options, target=target, died=lambda host, how: self.residency.lost(host, how))
         self.store = Store(settings.options, self._machine, target=store)
         self.residency = Residency(

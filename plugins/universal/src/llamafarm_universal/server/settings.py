@@ -10,8 +10,8 @@ from pathlib import Path
 
 from llamafarm.errors import ConfigError
 
-from llamafarm_universal.host.options import HostOptions
-from llamafarm_universal.media.settings import MediaSettings, read_media_settings
+from llamafarm_universal.host.options import PREPARE_SECONDS, HostOptions
+from llamafarm_universal.media.settings import read_media_settings
 from llamafarm_universal.server.keep import Keep
 from llamafarm_universal.server.memory import SHARE
 from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, read_operator
@@ -43,7 +43,6 @@ class Settings:
     options: HostOptions = field(default_factory=HostOptions)
     keep: Keep = field(default_factory=Keep)
     max_memory: int | float = SHARE
-    media: MediaSettings = field(default_factory=MediaSettings)
     idle_timeout: float = 0.0
     max_requests: int = 256
     max_body_bytes: int = MAX_BODY_BYTES
@@ -55,6 +54,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
     """Raises ConfigError for a variable that makes no sense; argparse ends the program for a flag that does."""
     flags = _parser().parse_args(arguments)
     operator = read_operator(_path(environ, "LF_SERVICE_TOKEN_FILE"), _path(environ, CONFIG_VARIABLE))
+    media = read_media_settings(environ)
     return Settings(
         host=flags.host or environ.get("UNIVERSAL_RUNTIME_HOST") or DEFAULT_HOST,
         port=_port(environ) if flags.port is None else flags.port,
@@ -63,10 +63,11 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         options=HostOptions(
             device=flags.device,
             dtype=flags.dtype,
+            media=media,
+            prepare_seconds=max(PREPARE_SECONDS, media.decode_seconds + PREPARE_SECONDS / 2),
         ),
         keep=Keep(_number(environ, "MODEL_UNLOAD_TIMEOUT", 300.0) or None),
         max_memory=_memory(environ),
-        media=read_media_settings(environ),
         idle_timeout=flags.idle_timeout,
         max_requests=max(1, int(_number(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", 256.0))),
     )
