@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from importlib_metadata import EntryPoint, entry_points
 
 from llamafarm_universal.engine import ENGINES_GROUP, EngineSpec, FilePatterns
 from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.messages import Work
 from llamafarm_universal.messages.plan import Candidate, Fit
 
 DEFAULT_ENGINE = "torch"
@@ -64,6 +67,32 @@ def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
         hint=f"The engines here do: {', '.join(tasks())}. `model_type` names the task where that misleads.",
         param="model",
     )
+
+
+def work_of(operation: str, fields: Mapping[str, Any]) -> Work:
+    """The work that a request's fields mean, as the engine reads them that has declared the operation.
+
+    Raises RequestFailed where none has, or two have, and for fields that are wrong.
+    """
+    declared = {spec.works[operation]: spec for spec in installed() if operation in spec.works}
+    if not declared:
+        known = sorted({f"`{name}`" for spec in installed() for name in spec.works})
+        raise RequestFailed(
+            "not_supported",
+            f"No engine here has declared an operation `{operation}`.",
+            hint=f"There is {', '.join(known)}."
+            if known
+            else "Chats, embeddings and the like have routes of their own.",
+        )
+    if len(declared) > 1:
+        names = " and ".join(f"`{spec.name}`" for spec in declared.values())
+        raise RequestFailed(
+            "not_supported",
+            f"The engines {names} have both declared the operation `{operation}`.",
+            hint="Uninstall one of them.",
+        )
+    [read] = declared
+    return read(fields)
 
 
 def _called(name: str) -> list[EngineSpec]:

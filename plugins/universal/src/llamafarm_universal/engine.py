@@ -13,8 +13,8 @@ before the next step. What a step does for how many requests at once is the engi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llamafarm_universal.failure import RequestFailed, explained, refused
@@ -157,7 +157,9 @@ class EngineSpec:
     do, as users write it in `model_type`. wants: the files that it needs of a model. fit: what a model needs of memory,
     None where it is not for this engine; it reads files, and imports nothing heavy. load: reads the weights, in a
     thread; the grant is how many bytes it may use beside them. Both raise RequestFailed. isolated: its steps are long,
-    so that each of its models gets a host of its own and holds up no other.
+    so that each of its models gets a host of its own and holds up no other. works: for each operation that the runtime
+    does not know itself, what makes a work of the fields of a request's `input`, of whatever JSON they are; it raises
+    RequestFailed (see `refused`) for those that are wrong, missing or unknown.
     """
 
     name: str
@@ -166,3 +168,4 @@ class EngineSpec:
     fit: Callable[[Candidate], Fit | None]
     load: Callable[[LoadPlan, int], Engine]
     isolated: bool = False
+    works: Mapping[str, Callable[[Mapping[str, Any]], Work]] = field(default_factory=dict)

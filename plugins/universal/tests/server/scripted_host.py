@@ -10,6 +10,9 @@ The model's id and the text of the last message say what happens:
                                                                    <log>              all commands so far, as JSON
                                                                    <thought>…         the piece is reasoning
                                                                    <call>…            the piece is a call, as JSON
+
+Of the operation `draw`, which is its own, `what` says the value: a small or a large blob, a dataclass, or what is no
+JSON; each answer is told in two steps and a piece. <fail> and <hang> come after the first step.
 """
 
 from __future__ import annotations
@@ -20,14 +23,51 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, ClassVar
 
 from llamafarm_universal import messages as m
+from llamafarm_universal.failure import refused
 from llamafarm_universal.host.options import HostOptions
 
+LARGE = bytes(range(256)) * 2000
 ONLY_WHEN_ASKED = ("never/accepts", "die/before")
 """Models that load."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """The work of an operation that the runtime does not know."""
+
+    operation: ClassVar[str] = "draw"
+
+    what: str
+    answers: int = 1
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Draw:
+        """The work of a request's fields."""
+        if fields.get("what") == "<trip>":
+            raise ZeroDivisionError("tripped")
+        if "what" not in fields:
+            raise refused("`what` is missing.", "input.what", hint="Say what to draw.")
+        return cls(str(fields["what"]), int(fields.get("n", 1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    ink: float
+    lines: tuple[str, ...]
+    raw: bytes = b"\0\1"
+
+
+VALUES: dict[str, Any] = {
+    "small": m.Blob("image/x-small", 3, data=b"abc"),
+    "nothing": None,
+    "record": Drawn(0.5, ("a", "é")),
+    "unsayable": Ellipsis,
+}
 
 
 def run(connection: Connection, options: HostOptions) -> None:
@@ -119,6 +159,30 @@ class Host:
         """The first three characters of each text, called by the strategy."""
         work: Any = command.work
         self.end(command, tuple((m.Entity(work.strategy, 0, 3, 0.5),) for _ in work.inputs))
+
+    def draw(self, command: m.Run) -> None:
+        if self.refused(command, command.ref):
+            return
+        work: Any = command.work
+        request_id = command.request_id
+        self.send(m.Accepted(request_id, 0, self.loaded[command.ref]))
+        for index in reversed(range(work.answers)):
+            self.send(m.Progress(request_id, index, 1, 2))
+            if work.what == "<fail>":
+                self.send(m.Failed(request_id, "out_of_memory", "No ink is left."))
+                return
+            if work.what == "<hang>":
+                return
+            self.send(m.Piece(request_id, index, f"line {index}"))
+            self.send(m.Progress(request_id, index, 2, 2))
+            self.send(m.Finished(request_id, index, value=self.drawing(command)))
+
+    def drawing(self, command: m.Run) -> Any:
+        work: Any = command.work
+        if work.what != "large":
+            return VALUES[work.what]
+        assert command.folder is not None
+        return command.folder.keep(LARGE, "image/x-large")
 
     def end(self, command: m.Run, value: Any) -> None:
         if not self.refused(command.request_id, command.ref):

@@ -14,6 +14,7 @@ class Broken(EngineContract):
     works = [Say(2), Say(3, n=2)]
     long = Say(40)
     wrong = [Say(-1)]
+    requests = {"say": {"words": 2}}
 
     def __init_subclass__(cls, module: str = "broken_engines") -> None:
         super().__init_subclass__()
@@ -82,6 +83,26 @@ class TestHasLooseWorks(Broken):
     works = [SayLoosely(2)]
 
 
+class TestReadsAnotherOperation(Broken):
+    pass
+
+
+class TestTakesFieldsOut(Broken):
+    pass
+
+
+class TestTakesAnyField(Broken):
+    pass
+
+
+class TestTrustsRequests(Broken):
+    pass
+
+
+class TestAnswersWithASecret(Broken):
+    pass
+
+
 class TestTellsAnotherFormat(Broken):
     pass
 
@@ -119,7 +140,7 @@ class TestSaysThatNothingRemains(Broken):
 
 
 class TestAnswersWithNumbersOfALibrary(Broken):
-    pass
+    requests = {}
 
 
 class TestAnswersAtLength(Broken):

@@ -49,6 +49,11 @@ class SayLoosely:
     words: int
 
 
+@dataclass(frozen=True)
+class Sing(Say):
+    operation: ClassVar[str] = "sing"
+
+
 @dataclass(eq=False)
 class Job:
     request_id: str
@@ -60,6 +65,8 @@ class Job:
 
 class Counter:
     """Says a word of each request in turn, one in each step, and ends with all the numbers."""
+
+    brings_its_operation = True
 
     def __init__(self, plan):
         self.memory = array.array("B", bytes(plan.weight_bytes))
@@ -128,10 +135,22 @@ def fits(candidate: Candidate) -> Fit | None:
     return Fit("counting", WEIGHT_BYTES) if candidate.config.get("model_type") == "counting" else None
 
 
+def reads(fields) -> Say:
+    """The work of a request."""
+    if unknown := sorted(fields.keys() - {"words"}):
+        raise refused(f"There is no field `{unknown[0]}`.", f"input.{unknown[0]}")
+    words = fields.get("words")
+    if type(words) is not int or not 1 <= words <= 100:
+        raise refused("`words` must be a number from 1 to 100.", "input.words")
+    return Say(words)
+
+
 def declared(engine: type[Counter]) -> EngineSpec:
-    """The record of an engine of which `fit` may be broken, too."""
-    fit = getattr(engine, "fits", fits)
-    return EngineSpec("broken", ("counting",), FilePatterns(("*.json",)), fit, lambda plan, _grant: engine(plan))
+    """The record of an engine of which what is done without a model may be broken, too."""
+    fit, read = getattr(engine, "fits", fits), getattr(engine, "reads", reads)
+    works = {"say": read} if engine.brings_its_operation else {}
+    wants = FilePatterns(("*.json",))
+    return EngineSpec("broken", ("counting",), wants, fit, lambda plan, _grant: engine(plan), works=works)
 
 
 Sound = declared(Counter)
@@ -205,6 +224,40 @@ class WeighsTooLittle(Counter):
 
 
 @declared
+class ReadsAnotherOperation(Counter):
+    @staticmethod
+    def reads(fields):
+        return Sing(reads(fields).words)
+
+
+@declared
+class TakesFieldsOut(Counter):
+    @staticmethod
+    def reads(fields):
+        return reads({"words": fields.pop("words", None), **fields})
+
+
+@declared
+class TakesAnyField(Counter):
+    @staticmethod
+    def reads(fields):
+        return reads({"words": fields.get("words")})
+
+
+@declared
+class TrustsRequests(Counter):
+    @staticmethod
+    def reads(fields):
+        return reads({**fields, "words": int(fields["words"])})
+
+
+@declared
+class AnswersWithASecret(Counter):
+    def value(self, job):
+        return Ellipsis
+
+
+@declared
 class TellsAnotherFormat(Counter):
     def __init__(self, plan):
         super().__init__(plan)
@@ -274,6 +327,8 @@ class SaysThatNothingRemains(Counter):
 
 @declared
 class AnswersWithNumbersOfALibrary(Counter):
+    brings_its_operation = False  # else its number would be no JSON, too
+
     def value(self, job):
         import numpy
 

@@ -23,6 +23,7 @@ from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.models import get_model, list_models, load, unload
+from llamafarm_universal.server.operations import OperationEndpoint
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.scores import rerank, score
 from llamafarm_universal.server.settings import Settings
@@ -33,6 +34,7 @@ from llamafarm_universal.server.tables import (
     EMBEDDINGS,
     LOAD,
     NER,
+    OPERATION,
     PULL,
     RERANK,
     SCORE,
@@ -61,8 +63,11 @@ def create_app(runtime: Runtime) -> Guard:
 def routes(limit: int) -> list[Route]:
     """All routes. limit: how many bytes of JSON they take."""
 
+    def reads(table: Table) -> Callable[[Request], Awaitable[Parsed]]:
+        return partial(read_object, limit=limit, parse=partial(parse_fields, table=table))
+
     def takes(handler: Handler, table: Table) -> BodyEndpoint[Parsed]:
-        return BodyEndpoint(handler, partial(read_object, limit=limit, parse=partial(parse_fields, table=table)))
+        return BodyEndpoint(handler, reads(table))
 
     return [
         Route("/health", health, methods=["GET"]),
@@ -75,6 +80,7 @@ def routes(limit: int) -> list[Route]:
         Route("/v1/score", takes(score, SCORE), methods=["POST"]),
         Route("/v1/classify", takes(classify, CLASSIFY), methods=["POST"]),
         Route("/v1/ner", takes(find_entities, NER), methods=["POST"]),
+        Route("/v1/operations/{operation}", OperationEndpoint(reads(OPERATION)), methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),
         Route("/v1/models/unload", takes(unload, UNLOAD), methods=["POST"]),

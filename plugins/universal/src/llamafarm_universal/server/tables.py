@@ -245,6 +245,12 @@ NER: Table = {
     "user": Advisory(),
 }
 
+OPERATION: Table = {
+    "model": Done(text, required=True),
+    "input": Done(as_object, required=True, note="what the engine that has declared the operation says."),
+    "stream": Done(boolean),
+}
+
 SETTINGS = {
     "device": choice("auto", "cuda", "mps", "cpu"),
     "dtype": choice("auto", "fp16", "bf16", "fp32"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,6 +37,7 @@ class EngineCase(Contract):
     works: ClassVar[Sequence[Work]]
     long: ClassVar[Work]
     wrong: ClassVar[Sequence[Work]]
+    requests: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     settings: ClassVar[LoadSettings] = LoadSettings()
     limits: ClassVar[Limits] = Limits()
     most_steps: ClassVar[int] = 10_000
