@@ -23,7 +23,7 @@ from llamafarm_universal.host.engines.encode.entities import EntitiesHead
 from llamafarm_universal.host.engines.encode.rows import Row
 from llamafarm_universal.host.engines.encode.sentence import PlainTexts, SentenceTexts
 from llamafarm_universal.host.engines.encode.tokens import Tokens
-from llamafarm_universal.host.engines.text.limits import context_length
+from llamafarm_universal.host.engines.text.limits import context_length, token_limit
 from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights
 from llamafarm_universal.task import sentence_settings
 
@@ -82,18 +82,6 @@ def token_classifier(weights: Weights) -> EncodeEngine:
     heads: dict[str, Head] = {"find_entities": EntitiesHead(tokens, _labels(weights.module.config))}
     encoder = LogitsEncoder(weights.module, _filler(weights))
     return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits)
-
-
-def token_limit(module: Any) -> int | None:
-    """The tokens that a model can take.
-
-    Where positions are counted from behind the padding's own (RoBERTa, MPNet and their kin), the table of positions has
-    as many rows more.
-    """
-    for name, part in module.named_modules():
-        if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
-            return int(part.num_embeddings - part.padding_idx - 1)
-    return context_length(module.config.get_text_config())
 
 
 def _embedder(plan: LoadPlan) -> EncodeEngine:

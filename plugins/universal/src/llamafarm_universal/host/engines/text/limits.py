@@ -33,7 +33,9 @@ class ModelLimits:
         return cls(
             context_length=token_limit(weights.module),
             vocabulary=int(weights.module.get_input_embeddings().weight.shape[0]),
-            end_tokens=_ids(defaults.get("eos_token_id"), config.eos_token_id, weights.tokenizer.eos_token_id),
+            end_tokens=_ids(
+                defaults.get("eos_token_id"), getattr(config, "eos_token_id", None), weights.tokenizer.eos_token_id
+            ),
             defaults=defaults,
         )
 
