@@ -89,7 +89,7 @@ def test_errors_reach_the_script_as_they_are(opened):
         with pytest.raises(UsageError, match="no model 'eco'"):
             farm.ask("chat", HELLO, model="eco")
         with pytest.raises((ModelNotFound, llamafarm.errors.ProviderError)):
-            farm.ask("embeddings", {"input": "a"})
+            farm.ask("images", {"prompt": "a cat"})
 
 
 def test_a_session_is_kept_and_the_trace_is_told_where_it_is_asked_for(opened):

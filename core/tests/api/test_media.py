@@ -445,7 +445,7 @@ def test_a_provider_that_cannot_do_it_is_a_501_that_names_who_can(serve):
     plugins = ScriptedPlugins(providers={"talks": ScriptedProvider(), "paints": Media({})})
     server = serve(plugins=plugins, project=Project("shop", "default", None, entries))
     with httpx.Client(base_url=server.url, timeout=BOUND) as client:
-        answers = {path: post(client, path) for path in (*FORMS, *BODIES)}
+        answers = {path: post(client, path, model="talker") for path in (*FORMS, *BODIES)}
     for path, answer in answers.items():
         assert (answer.status_code, error(answer)["param"]) == (501, "model"), path
         assert error(answer)["message"].endswith("\nModels of this project that can: painter."), path
