@@ -50,6 +50,7 @@ def valid(text: str, embedder: str, classifier: str, tagger: str) -> dict[str, d
         "/v1/score": {"model": embedder, "text_1": "a", "text_2": ["b", "c"]},
         "/v1/classify": {"model": classifier, "input": ["a", "b"], **labels},
         "/v1/ner": {"model": tagger, "input": ["hello world"], "aggregation_strategy": "simple"},
+        "/v1/operations/{operation}": {"model": text, "input": {"what": "record"}, "stream": False},
         "/v1/models/load": {"id": text, "settings": {"device": "cpu", "dtype": "fp32"}, "stream": True},
         "/v1/models/unload": {"model": "nobody/has-it"},
         "/v1/models/pull": {"id": embedder, "settings": {"revision": "main"}, "stream": True},

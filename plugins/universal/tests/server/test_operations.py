@@ -14,6 +14,7 @@ import pytest
 from llamafarm.wire import sse
 from llamafarm_universal import catalogue
 from llamafarm_universal.host.engines.encode.spec import ENGINE
+from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.server.settings import Settings
 from runtime_servers import Running, serving, wait_until
@@ -29,7 +30,7 @@ def drawing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     known = catalogue.installed()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "installed", lambda: (*known, DRAWS))
-        with serving(Settings(media=MediaSettings(spool=spool))) as running:
+        with serving(Settings(options=HostOptions(media=MediaSettings(spool=spool)))) as running:
             yield running
 
 
