@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -133,4 +135,21 @@ def make_reciting_model(folder: Path, pieces: list[str], special: set[str], temp
             model.lm_head.weight[following, now] = 4.0
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_adapter(base: Path, folder: Path, name: str, config: Any = None) -> Path:
+    """An adapter of a causal model with random changes. name: how it calls its base model. config: peft's; LoRA."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    lora = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft asks transformers by an old name, and says what it saves
+        tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config or lora)
+        tuned.save_pretrained(folder)
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": name}))
     return folder

@@ -58,8 +58,17 @@ def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
     """
     wanted = candidate.ref.settings.engine
     for spec in installed() if wanted is None else _called(wanted):
+        if candidate.adapter is not None and not spec.adapters:
+            continue
         if (fit := spec.fit(candidate)) is not None:
             return spec, fit
+    if candidate.adapter is not None:
+        raise RequestFailed(
+            "not_supported",
+            f"No engine here puts the adapter `{candidate.ref.id}` on its base model for the task `{candidate.task}`.",
+            hint="Merge the adapter into its base model with peft's `merge_and_unload`, save that, and load it.",
+            param="model",
+        )
     needed = f", which is a model for the task `{candidate.task}`." if candidate.task else "."
     raise RequestFailed(
         "not_supported",

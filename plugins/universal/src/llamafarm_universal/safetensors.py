@@ -14,8 +14,16 @@ from llamafarm_universal.safety import refuse_pickle
 
 SAFETENSORS = FilePatterns(
     take=("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken"),
-    # The same weights once more, in other layouts.
-    leave=("consolidated*.safetensors", "original/*", "onnx/*", "openvino/*", "coreml/*", "*.fp16.safetensors"),
+    # The same weights once more, in other layouts; and what a training has left behind.
+    leave=(
+        "checkpoint-*/*",
+        "consolidated*.safetensors",
+        "original/*",
+        "onnx/*",
+        "openvino/*",
+        "coreml/*",
+        "*.fp16.safetensors",
+    ),
 )
 """The files that torch's engines need of a repository."""
 
@@ -28,9 +36,9 @@ def weigh(candidate: Candidate) -> int:
     return candidate.parameters * BYTES[candidate.dtype]
 
 
-def count_parameters(folder: Path) -> int:
-    """How many numbers the safetensors files below a folder hold, read from their headers alone."""
-    return sum(_count(path) for path in folder.rglob("*.safetensors"))
+def count_parameters(folder: Path, files: str = "**/*.safetensors") -> int:
+    """How many numbers the safetensors files of a folder hold, read from their headers alone."""
+    return sum(_count(path) for path in folder.glob(files))
 
 
 def _count(path: Path) -> int:

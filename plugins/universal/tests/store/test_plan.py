@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llamafarm_universal import catalogue
+from llamafarm_universal.engine import EngineSpec, Fit
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits
-from llamafarm_universal.safetensors import count_parameters
+from llamafarm_universal.safetensors import SAFETENSORS, count_parameters
 from llamafarm_universal.store.plan import make_plan
 
 
@@ -94,3 +96,14 @@ def test_a_damaged_weights_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(RequestFailed, match=r"model\.safetensors"):
         count_parameters(tmp_path)
+
+
+def test_a_model_of_a_slow_engine_gets_a_host_of_its_own(llama_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not plan(llama_folder).isolated
+    slow = EngineSpec("slow", ("text",), SAFETENSORS, lambda _: Fit("text", 1), no_load, isolated=True)
+    monkeypatch.setattr(catalogue, "installed", lambda: (slow,))
+    assert plan(llama_folder).isolated
+
+
+def no_load(plan: Any, grant: int) -> Any:
+    raise AssertionError

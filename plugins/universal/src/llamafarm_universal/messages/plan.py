@@ -13,6 +13,10 @@ from llamafarm_universal.messages.model import DeviceName, DtypeName, ModelRef
 CONFIG_FILES = ("config.json", "model_index.json", "modules.json")
 """One of these makes a folder a model: of transformers, of diffusers, of sentence-transformers in its oldest layout."""
 
+ADAPTER_FILE = "adapter_config.json"
+"""Makes a folder an adapter of peft, where it has no weights but ADAPTER_WEIGHTS."""
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -56,7 +60,8 @@ class Fit:
 class Candidate:
     """A model that an engine is asked about. task: what its own files, or the user, say that it does; None: unknown.
 
-    config: its config.json (model_index.json of a pipeline). parameters: numbers in its weights.
+    config: its config.json (model_index.json of a pipeline). parameters: numbers in its weights. adapter: the folder of
+    an adapter of peft that changes it; all else is the base model's then, but for the numbers in its weights.
     """
 
     ref: ModelRef
@@ -66,6 +71,7 @@ class Candidate:
     device: DeviceName
     dtype: DtypeName
     parameters: int
+    adapter: Path | None = None
 
 
 @dataclass(frozen=True)

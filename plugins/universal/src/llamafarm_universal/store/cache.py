@@ -10,13 +10,13 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.messages import Stored
-from llamafarm_universal.messages.plan import CONFIG_FILES
+from llamafarm_universal.messages.plan import ADAPTER_FILE, CONFIG_FILES
 from llamafarm_universal.safety import under
 
 log = logging.getLogger(__name__)
@@ -65,18 +65,13 @@ def cached(model: str, wanted: Mapping[str, Any]) -> Path | None:
     return folder if _complete(folder, wanted) else None
 
 
-def stored(model: str, choices: Sequence[Mapping[str, Any]], environ: Mapping[str, str] = os.environ) -> Stored | None:
-    """What the cache holds of a hub model, in whichever revision; None where there is nothing.
-
-    choices: the files that each engine wants of it: to have those of one is to have it.
-    """
-    folder = folder_of(model, environ)
-    size = size_of(folder)
-    if not size:
-        return None
-    revisions = [path.name for path in folder.glob("snapshots/*")]
-    complete = any(cached(model, {**wanted, "revision": name}) for wanted in choices for name in revisions)
-    return Stored(complete, size)
+def copies(model: str, choices: Sequence[Mapping[str, Any]], environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
+    """The complete copies of a hub model, of whichever revision. choices: the files that each engine wants of it."""
+    revisions = [path.name for path in folder_of(model, environ).glob("snapshots/*")]
+    for wanted in choices:
+        for revision in revisions:
+            if (folder := cached(model, {**wanted, "revision": revision})) is not None:
+                yield folder
 
 
 def delete(model: str, environ: Mapping[str, str] = os.environ) -> int:
@@ -115,19 +110,24 @@ def _is_notes(path: Path, folder: Path) -> bool:
 
 
 def _delete_revisions(folder: Path, root: Path) -> None:
-    """By the library, which also counts who else uses a file that models share."""
+    """By the library, which also counts who else uses a file that models share.
+
+    It looks for commits, and a model that was duplicated on the hub has those of the other: it is shown this one alone.
+    """
     from huggingface_hub import scan_cache_dir
 
-    for repo in scan_cache_dir(root).repos:
+    cache = scan_cache_dir(root)
+    for repo in cache.repos:
         if repo.repo_path == folder:
-            scan_cache_dir(root).delete_revisions(*(one.commit_hash for one in repo.revisions)).execute()
+            alone = replace(cache, repos=frozenset({repo}))
+            alone.delete_revisions(*(revision.commit_hash for revision in repo.revisions)).execute()
 
 
 def _complete(folder: Path, wanted: Mapping[str, Any]) -> bool:
     """Whether configuration and all weights are there: other programs leave partial copies in the same cache."""
     from huggingface_hub.utils import filter_repo_objects
 
-    if not any((folder / name).is_file() for name in CONFIG_FILES):
+    if not any((folder / name).is_file() for name in (*CONFIG_FILES, ADAPTER_FILE)):
         return False
     shards = [
         (index.parent / file).is_file()

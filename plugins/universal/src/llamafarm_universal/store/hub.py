@@ -11,9 +11,10 @@ from pathlib import Path
 from llamafarm_universal.catalogue import engines
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.messages import ModelRef, Stored
-from llamafarm_universal.messages.plan import CONFIG_FILES
+from llamafarm_universal.messages.plan import ADAPTER_FILE, CONFIG_FILES
 from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check_revision, parse_model_id, under
-from llamafarm_universal.store.cache import size_of, stored
+from llamafarm_universal.store.adapters import base_of
+from llamafarm_universal.store.cache import copies, folder_of, size_of
 from llamafarm_universal.store.copy import Copy
 from llamafarm_universal.store.download import Progress, download
 
@@ -36,14 +37,30 @@ def on_disk(model: str, environ: Mapping[str, str] = os.environ) -> Stored | Non
     """What this machine has of a model; None where it has nothing. Asks no network. Raises RequestFailed."""
     source = parse_model_id(model)
     if isinstance(source, HubId):
-        return stored(source.id, [Copy(model, engine=name).arguments(environ) for name in engines()], environ)
+        size = size_of(folder_of(model, environ))
+        return Stored(_is_complete(model, environ), size) if size else None
     try:
         folder = _packaged(source) if isinstance(source, PackagedFolder) else _local(source)
     except RequestFailed as failure:
         if failure.kind == "model_not_found":
             return None
         raise
-    return Stored(True, size_of(folder))
+    return Stored(_has_base(ModelRef(model), folder, environ), size_of(folder))
+
+
+def _is_complete(model: str, environ: Mapping[str, str]) -> bool:
+    """Whether a hub model can be loaded by any engine, in any revision that is here."""
+    choices = [Copy(model, engine=name).arguments(environ) for name in engines()]
+    return any(_has_base(ModelRef(model), folder, environ) for folder in copies(model, choices, environ))
+
+
+def _has_base(ref: ModelRef, folder: Path, environ: Mapping[str, str]) -> bool:
+    """Whether what an adapter changes is here too; true of whole models."""
+    base = base_of(ref, folder)
+    if base is None:
+        return True
+    stored = None if base.id == ref.id else on_disk(base.id, environ)
+    return stored is not None and stored.complete
 
 
 def on_disk_of_all(models: Iterable[str]) -> dict[str, Stored]:
@@ -84,6 +101,6 @@ def _local(source: LocalFolder) -> Path:
 def _checked(folder: Path, name: str) -> Path:
     if not folder.is_dir():
         raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
-    if not any((folder / file).is_file() for file in CONFIG_FILES):
+    if not any((folder / file).is_file() for file in (*CONFIG_FILES, ADAPTER_FILE)):
         raise RequestFailed("model_not_found", f"`{name}` holds no model: it has no config.json.", param="model")
     return folder.resolve()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
+from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from llamafarm_universal.failure import explained
 from llamafarm_universal.messages import (
@@ -18,6 +20,7 @@ from llamafarm_universal.messages import (
     LoadProgress,
     Locate,
     Located,
+    ModelRef,
     Pull,
     Pulled,
     Ready,
@@ -28,6 +31,7 @@ from llamafarm_universal.messages import (
 )
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.pipe import Outbox, read_commands
+from llamafarm_universal.store.adapters import base_of
 from llamafarm_universal.store.download import Transfer
 from llamafarm_universal.store.downloads import Downloads, Listen
 from llamafarm_universal.store.hub import on_disk, on_disk_of_all
@@ -35,6 +39,15 @@ from llamafarm_universal.store.plan import make_plan
 from llamafarm_universal.store.threads import in_thread
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """folder: of the whole model. adapter: of what changes it. anew: whether anything had to be downloaded."""
+
+    folder: Path
+    adapter: Path | None
+    anew: bool
 
 
 class Store:
@@ -86,18 +99,26 @@ class Store:
         request_id = command.request_id
         match command:
             case Locate(_, ref, machine):
-                fetched = await self._downloads.fetch(ref, self._listener(request_id, ref.id))
-                return Located(
-                    request_id, await in_thread(lambda: make_plan(ref, fetched.folder, machine, self._limits))
-                )
+                files = await self._fetch(request_id, ref)
+                plan = partial(make_plan, ref, files.folder, machine, self._limits, adapter=files.adapter)
+                return Located(request_id, await in_thread(plan))
             case Pull(_, ref):
-                fetched = await self._downloads.fetch(ref, self._listener(request_id, ref.id))
+                files = await self._fetch(request_id, ref)
                 stored = await in_thread(lambda: on_disk(ref.id))
-                return Pulled(request_id, fetched.anew, stored.size_bytes if stored else 0)
+                return Pulled(request_id, files.anew, stored.size_bytes if stored else 0)
             case Describe(_, models):
                 return Described(request_id, await in_thread(lambda: on_disk_of_all(models)))
             case Remove(_, model):
                 return Removed(request_id, await self._downloads.remove(model))
+
+    async def _fetch(self, request_id: str, ref: ModelRef) -> _Files:
+        """Have a model's files here, and those of its base model where it is an adapter."""
+        fetched = await self._downloads.fetch(ref, self._listener(request_id, ref.id))
+        base_ref = await in_thread(lambda: base_of(ref, fetched.folder))
+        if base_ref is None:
+            return _Files(fetched.folder, None, fetched.anew)
+        base = await self._downloads.fetch(base_ref, self._listener(request_id, base_ref.id))
+        return _Files(base.folder, fetched.folder, fetched.anew or base.anew)
 
     def _listener(self, request_id: str, model: str) -> Listen:
         def listen(transfer: Transfer) -> None:

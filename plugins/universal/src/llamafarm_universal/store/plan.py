@@ -10,29 +10,42 @@ from typing import Any
 from llamafarm_universal.catalogue import choose, tasks
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import Machine, ModelRef
-from llamafarm_universal.messages.plan import CONFIG_FILES, Candidate, Limits, LoadPlan
+from llamafarm_universal.messages.plan import ADAPTER_WEIGHTS, CONFIG_FILES, Candidate, Limits, LoadPlan
 from llamafarm_universal.placement import choose_device, choose_dtype
 from llamafarm_universal.remote_code import refuse_remote_code
 from llamafarm_universal.safetensors import count_parameters
+from llamafarm_universal.store.adapters import check_adapter, refuse_inner_adapters
 from llamafarm_universal.task import named_task, task_of
 
 
-def make_plan(ref: ModelRef, folder: Path, machine: Machine, limits: Limits) -> LoadPlan:
-    """Decide engine, device and number format, and weigh the model. Reads no weights. Raises RequestFailed."""
-    candidate = _candidate(ref, folder, machine)
+def make_plan(
+    ref: ModelRef, folder: Path, machine: Machine, limits: Limits, *, adapter: Path | None = None
+) -> LoadPlan:
+    """Decide engine, device and number format, and weigh the model. Reads no weights. Raises RequestFailed.
+
+    adapter: the folder of the adapter that `ref` names, where it names one; `folder` is its base model's.
+    """
+    if adapter is None:
+        refuse_remote_code(ref.id, folder, trusted=ref.settings.trust_remote_code)
+        refuse_inner_adapters(ref.id, folder)
+    else:
+        check_adapter(ref, adapter, folder)
+    candidate = _candidate(ref, folder, machine, adapter)
     spec, fit = choose(candidate)
-    return LoadPlan.of(candidate, spec.name, fit, limits)
+    return LoadPlan.of(candidate, spec.name, fit, limits, isolated=spec.isolated)
 
 
-def _candidate(ref: ModelRef, folder: Path, machine: Machine) -> Candidate:
+def _candidate(ref: ModelRef, folder: Path, machine: Machine, adapter: Path | None) -> Candidate:
     settings = ref.settings
     config = read_config(folder, ref.id)
-    refuse_remote_code(ref.id, folder, trusted=settings.trust_remote_code)
     task = named_task(settings.model_type, tasks()) if settings.model_type else task_of(folder, config)
     parameters = count_parameters(folder)
+    if adapter is not None:
+        parameters += count_parameters(adapter, ADAPTER_WEIGHTS)
+        task = "embedding" if (adapter / "modules.json").is_file() else task
     device = choose_device(settings.device, machine)
     dtype = choose_dtype(settings.dtype, device, machine, config, parameters)
-    return Candidate(ref, folder, config, task, device, dtype, parameters)
+    return Candidate(ref, folder, config, task, device, dtype, parameters, adapter)
 
 
 def read_config(folder: Path, model: str) -> Mapping[str, Any]:

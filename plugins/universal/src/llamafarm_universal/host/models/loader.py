@@ -8,6 +8,7 @@ from typing import Any
 
 from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.failure import RequestFailed, is_out_of_memory, without_paths
+from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
 from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.safety import HubId, parse_model_id
 
@@ -40,10 +41,14 @@ def load_weights(plan: LoadPlan, auto_class: Any) -> Weights:
 
     common = {"local_files_only": True, "trust_remote_code": plan.ref.settings.trust_remote_code}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(plan.folder, **common)
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(plan), **common)
         module = auto_class.from_pretrained(
             plan.folder, dtype=torch_dtype(plan.dtype), device_map=plan.device, use_safetensors=True, **common
         )
+        if plan.adapter is not None:
+            module = merged(module, tokenizer, plan, plan.adapter)
+    except RequestFailed:
+        raise
     except Exception as error:
         raise load_failure(plan, error) from error
     module.eval().requires_grad_(False)

@@ -17,4 +17,4 @@ def _load(plan: LoadPlan, _grant: int) -> Engine:
     return TextEngine.load(plan)
 
 
-ENGINE = EngineSpec("torch", ("text",), SAFETENSORS, _fit, _load)
+ENGINE = EngineSpec("torch", ("text",), SAFETENSORS, _fit, _load, adapters=True)
