@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.messages import ChatPrompt, ModelRef, Piece
+from llamafarm_universal.messages import ChatPrompt, LoadedModel, ModelRef, Piece
 from tiny_models import make_reciting_model
 
 TOOLS = ({"type": "function", "function": {"name": "f", "parameters": {}}},)
@@ -27,6 +27,11 @@ class Recital:
     def told(self, *tools: Any, **sampling: Any) -> list[tuple[str, str]]:
         answer = self._host.generate(self.ref, ChatPrompt(ASKED, tools), temperature=0, **sampling)
         return joined(answer.pieces())
+
+    @property
+    def model(self) -> LoadedModel:
+        loaded: LoadedModel = self._host.load(self.ref).last.model
+        return loaded
 
     def continued(self) -> list[tuple[str, str]]:
         return joined(self._host.generate(self.ref, "hi", temperature=0).pieces())
@@ -54,6 +59,7 @@ def mistral(host: Any, models_folder: Path) -> Recital:
 
 def test_special_tokens_that_mark_a_call_are_seen_and_not_shown(mistral: Recital) -> None:
     assert mistral.told(*TOOLS) == [("text", "See."), call('{"x": 1}')]
+    assert "reasoning" not in mistral.model.features
 
 
 def test_without_tools_and_in_texts_special_tokens_are_left_out(mistral: Recital) -> None:
@@ -70,6 +76,7 @@ def test_llama_3_marks_a_call_with_one_token(host: Any, models_folder: Path) -> 
 def test_reasoning_is_told_apart_where_the_template_opens_it(host: Any, models_folder: Path) -> None:
     opened = Recital(host, models_folder / "opened", ["Hm.", "</think>", "\n\nYes"], set(), "<think>\n")
     assert opened.told() == [("reasoning", "Hm."), ("text", "Yes")]
+    assert "reasoning" in opened.model.features
     assert opened.continued() == [("text", "Hm.</think>\n\nYes")]
 
 

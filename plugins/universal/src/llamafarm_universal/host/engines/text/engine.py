@@ -25,7 +25,7 @@ from llamafarm_universal.engine import (
 )
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.limits import ModelLimits
-from llamafarm_universal.host.engines.text.parse import Parser, format_of
+from llamafarm_universal.host.engines.text.parse import Format, Parser, format_of
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import Sampler, log_probabilities, settle
@@ -61,7 +61,7 @@ class TextEngine:
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
-        self.model = _describe(weights, self._model_limits)
+        self.model = _describe(weights, self._model_limits, self._format)
 
     @classmethod
     def load(cls, plan: LoadPlan) -> TextEngine:
@@ -200,12 +200,11 @@ class TextEngine:
             return self._embedding
 
 
-def _describe(weights: Weights, limits: ModelLimits) -> LoadedModel:
+def _describe(weights: Weights, limits: ModelLimits, model_format: Format) -> LoadedModel:
     plan = weights.plan
-    template: Any = weights.tokenizer.chat_template
-    features = {"completions", "embeddings", *(["chat"] if template else [])}
-    if "tools" in str(template):
-        features.add("tools")
+    template = str(weights.tokenizer.chat_template or "")
+    able = {"chat": bool(template), "tools": "tools" in template, "reasoning": model_format.thinks(template)}
+    features = {"completions", "embeddings", *(name for name, is_able in able.items() if is_able)}
     return LoadedModel(
         ref=plan.ref,
         task=plan.task,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 
 import pytest
@@ -220,6 +221,41 @@ def test_stop_texts_are_looked_for_in_what_is_said_alone(size: int) -> None:
     written = f"<think>END</think>So EN {call_with_stop} more END of it"
     told = [thought("END"), text("So EN"), call("f", '{"x": "END"}'), text("more ")]
     assert parse(written, size, stops=["END"]) == told
+
+
+FRAGMENTS = [
+    *sorted(QWEN.marks(with_tools=True) | HARMONY.marks(with_tools=True)),
+    *("[THINK]", "[/THINK]", "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]", "<|python_tag|>"),
+    *sorted(Format(THINK, DEEPSEEK).marks(with_tools=True)),
+    *(
+        "f",
+        "<",
+        "[",
+        "|",
+        " ",
+        "\n",
+        "  \n",
+        "Hm.",
+        '{"x": 1}',
+        '{"name": "f", "arguments": {}}',
+        '{"name": "',
+        "}",
+        "END",
+    ),
+    *("analysis", "final", "commentary to=functions.f", "assistant", "<function=f>", "</function>", "EN", "[]", ";"),
+]
+FORMATS = [QWEN, HARMONY, Format(MISTRAL_THINK, MISTRAL), Format(THINK, LLAMA), Format(THINK, DEEPSEEK)]
+
+
+@pytest.mark.parametrize("model_format", FORMATS, ids=["hermes", "harmony", "mistral", "llama", "deepseek"])
+def test_whatever_is_written_it_does_not_matter_where_it_is_cut(model_format: Format) -> None:
+    draw = random.Random(0)
+    for _ in range(400):
+        written = "".join(draw.choices(FRAGMENTS, k=draw.randrange(1, 14)))
+        options = {"stops": draw.choice([(), ("END",)]), "one_call": draw.random() < 0.2}
+        whole = parse(written, len(written), model_format, **options)
+        for size in (1, 3):
+            assert parse(written, size, model_format, **options) == whole, written
 
 
 def test_text_is_passed_on_as_soon_as_it_cannot_be_a_call() -> None:

@@ -20,6 +20,10 @@ class Format:
     thinking: ThinkingMarks
     calls: CallMarks | None
 
+    def thinks(self, template: str) -> bool:
+        """Whether a model with that chat template is known to reason before it answers."""
+        return self.calls is None or self.thinking.open in template
+
     def marks(self, *, with_tools: bool) -> frozenset[str]:
         """The texts that a parser must see: where they are special tokens, these are shown to it."""
         if self.calls is None:
