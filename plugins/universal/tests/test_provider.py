@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import psutil
@@ -28,6 +29,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self.known: set[str] = set()
+        self.deadlines: list[str | None] = []
         self.tokens: int | None = 42
         self.counted: list[dict] = []
         self.loads: list[dict] = []
@@ -70,6 +72,7 @@ class Runtime:
         await peer.stream(b": keep-alive\n\n", *events)
 
     async def answer(self, asked: Asked, peer: Peer) -> None:
+        self.deadlines.append(asked.headers.get("x-lf-deadline"))
         if asked.path == "/v1/chat/completions/input_tokens":
             self.counted.append(asked.body)
             await peer.answer(200, {"object": "chat.completion.input_tokens", "input_tokens": self.tokens})
@@ -103,9 +106,10 @@ class Asking:
         )
         self.provider = UniversalProvider(endpoint(self.entry))
         self.told: list[Progress] = []
+        self.deadline: float | None = None
 
     def call(self) -> Call:
-        return Call(entry=self.entry, request_id="r", progress=self.told.append)
+        return Call(entry=self.entry, request_id="r", deadline=self.deadline, progress=self.told.append)
 
     async def chat(self):
         reply = await self.provider.chat({"messages": MESSAGES, "model": "e"}, self.call())
@@ -146,6 +150,22 @@ async def test_the_first_request_loads_the_model_with_the_entrys_settings_and_la
         await asking.chat()
     load = {"id": "org/model", "settings": {"device": "cpu", "dtype": "fp16"}, "stream": True, "token": None}
     assert runtime.loads == [load]
+
+
+@pytest.mark.parametrize(("timeouts", "deadline", "told"), [
+    ({}, None, None), ({"total": 100}, None, 100.0), ({}, 50, 50.0), ({"total": 100}, 50, 50.0),
+    ({"total": 20}, 50, 20.0),
+])  # fmt: skip
+async def test_the_runtime_is_told_for_how_long_somebody_waits(runtime, upstream, timeouts, deadline, told):
+    async with Asking(upstream, timeouts=timeouts) as asking:
+        if deadline is not None:
+            asking.deadline = asyncio.get_running_loop().time() + deadline
+        await asking.chat()
+        await asking.provider.embed({"input": ["a"]}, asking.call())
+        await asking.provider.count_tokens({"messages": MESSAGES}, asking.call())
+    assert len(runtime.deadlines) == 3
+    for header in runtime.deadlines:
+        assert header == told if told is None else told - 10 < float(header) <= told
 
 
 async def test_loading_is_told_as_it_goes(upstream):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -45,6 +47,8 @@ from llamafarm_universal.service import is_runtime, service_name
 
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 HEALTH_SECONDS = 5.0
+DEADLINE_HEADER = "X-LF-Deadline"
+"""Seconds that somebody waits for the answer: the runtime gives its turn to nobody who does not wait any more."""
 SILENCE = 600.0
 """Seconds that the runtime may say nothing while it loads or downloads; it sends comments while it works."""
 FETCHED_BY = ("revision", "trust_remote_code")
@@ -76,7 +80,8 @@ class UniversalProvider:
         """How many tokens the prompt of a chat has, its tools included. Raises ProviderError."""
         prompt = {name: value for name, value in request.items() if name in PROMPT_FIELDS}
         answer = await self._with_model(
-            call, lambda handle: self._client.upstream.post_json(COUNT_PATH, {**prompt, "model": handle}, call)
+            call,
+            lambda handle: self._client.upstream.post_json(COUNT_PATH, {**prompt, "model": handle}, self._timed(call)),
         )
         if (tokens := _whole(answer, "input_tokens")) is None:
             message = f"{self.endpoint.named(call.entry.model)} at {self.endpoint.address} counted no tokens."
@@ -91,7 +96,7 @@ class UniversalProvider:
         """Ask for embeddings, of at most the entry's `batch_size` texts at a time. Raises ProviderError."""
         size = cast("UniversalEntry", call.entry).transformers.batch_size
         answers = [
-            await self._with_model(call, partial(self._client.ask_vectors, part, call)) for part in parts(request, size)
+            await self._with_model(call, partial(self._ask_vectors, part, call)) for part in parts(request, size)
         ]
         return joined(answers)
 
@@ -187,7 +192,12 @@ class UniversalProvider:
         await self._client.aclose()
 
     async def _ask(self, operation: Operation, request: dict[str, Any], call: Call) -> Reply:
-        return await self._with_model(call, lambda handle: self._client.ask(operation, request, call, handle))
+        return await self._with_model(
+            call, lambda handle: self._client.ask(operation, request, self._timed(call), handle)
+        )
+
+    async def _ask_vectors(self, request: EmbeddingRequest, call: Call, handle: str) -> EmbeddingResponse | Unparsed:
+        return await self._client.ask_vectors(request, self._timed(call), handle)
 
     async def _value(self, operation: Operation, request: Any, call: Call) -> dict[str, Any]:
         return await self._with_model(call, lambda handle: self._client.ask_value(operation, request, call, handle))
@@ -208,6 +218,14 @@ class UniversalProvider:
                 raise
         self._handles[key] = handle = await self._load(entry, call)
         return await ask(handle)
+
+    def _timed(self, call: Call) -> Call:
+        """The call, with a header that says for how long somebody waits for its answer."""
+        limits = [self.endpoint.timeouts.total]
+        if call.deadline is not None:
+            limits.append(max(call.deadline - asyncio.get_running_loop().time(), 0.0))
+        seconds = min((limit for limit in limits if limit is not None), default=None)
+        return call if seconds is None else replace(call, trace={**call.trace, DEADLINE_HEADER: f"{seconds:.3f}"})
 
     async def _load(self, entry: UniversalEntry, call: Call) -> str:
         """Have the model loaded, passing on what the runtime tells, and return its handle. Raises ProviderError."""
