@@ -7,6 +7,7 @@ The model's id and the text of the last message say what happens:
     die/before          the process kills itself before Accepted   <die>              the process kills itself
     die/load            the process kills itself while it loads    <fail>             Failed in the middle
     fail/late           Failed after some progress                 <show>             the command, as JSON
+                                                                   <flood>            FLOOD bytes of text at once
                                                                    <log>              all commands so far, as JSON
                                                                    <thought>…         the piece is reasoning
                                                                    <call>…            the piece is a call, as JSON
@@ -34,6 +35,8 @@ from llamafarm_universal.host.options import HostOptions
 LARGE = bytes(range(256)) * 2000
 ONLY_WHEN_ASKED = ("never/accepts", "die/before")
 """Models that load."""
+FLOOD = 160_000
+"""More than is on its way to a client that does not read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,6 +213,10 @@ class Host:
             if text == "<fail>":
                 self.send(m.Failed(command.request_id, "out_of_memory", "Memory ran out.", hint="Use a smaller model."))
                 return
+            if text == "<flood>":
+                piece = m.Piece(command.request_id, index, "x" * (FLOOD // 8))
+                self.connection.send((piece,) * 8)
+                continue
             channel, text = told_in(text)
             token = text.encode()
             logprobs = (m.TokenLogprob(token, -0.5, ((token, -0.5), (b"x", -1.0), (b"\xf0\x9f", -2.0))),)

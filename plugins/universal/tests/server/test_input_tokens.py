@@ -108,7 +108,7 @@ def test_the_engine_host_is_asked_for_nothing_else(own):
     assert own.http.post(ROUTE, json=body).json()["input_tokens"] == 7
     log = json.loads(own.chat("<log>").json()["choices"][0]["message"]["content"])
     assert [row["command"] for row in log] == ["Load", "Count", "Generate"]
-    assert own.runtime.under_way == 0
+    assert list(own.runtime.queue) == []
 
 
 @pytest.mark.parametrize("fields", [{"messages": "hello"}, {"messages": []}, {"no_such_field": 1}])

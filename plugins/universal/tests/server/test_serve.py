@@ -96,7 +96,7 @@ def test_a_stream_that_does_not_end_is_told_so():
 def test_an_answer_that_does_not_end_is_a_503():
     with serving(replace(Settings(), grace_seconds=1)) as server, ThreadPoolExecutor() as pool:
         asked = pool.submit(server.chat, "Hel|<hang>")
-        wait_until(lambda: server.runtime.under_way == 1, "it is under way")
+        wait_until(lambda: len(list(server.runtime.queue)) == 1, "it is under way")
         server.server.should_exit = True
         assert asked.result(BOUND).status_code == 503
         assert asked.result().json()["error"]["code"] == "server_stopping"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from llamafarm.web import EventStream, json_answer, request_id_of
+from llamafarm.web import EventStream, json_answer
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.messages import ChatPrompt, Count, Finished
+from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.chat_answer import Answer, frames, whole
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
@@ -17,17 +18,17 @@ from llamafarm_universal.server.sampling import chat_sampling, check_stream_opti
 async def chat(request: Request, parsed: Parsed) -> Response:
     check_stream_options(parsed)
     prompt = chat_prompt(parsed)
-    runtime, request_id = runtime_of(request), request_id_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     generation = await generate(
         runtime,
-        request_id,
+        caller,
         runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request)),
         (prompt,),
         chat_sampling(parsed),
         parsed.get("n", 1),
         parallel_tool_calls=parsed.get("parallel_tool_calls", True),
     )
-    answer = Answer(generation, f"chatcmpl-{request_id}", parsed.values["model"])
+    answer = Answer(generation, f"chatcmpl-{caller.request_id}", parsed.values["model"])
     if not parsed.get("stream"):
         try:
             return json_answer(await whole(answer), headers=ignored_header(parsed))
@@ -48,7 +49,7 @@ async def count(request: Request, parsed: Parsed) -> Response:
     """
     runtime = runtime_of(request)
     ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
-    ticket = await runtime.submit(ref, (Count(chat_prompt(parsed)),), request_id=request_id_of(request))
+    ticket = await runtime.submit(ref, (Count(chat_prompt(parsed)),), caller_of(request))
     try:
         event = await ticket.events.next()
     finally:

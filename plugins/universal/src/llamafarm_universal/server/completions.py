@@ -7,12 +7,13 @@ from codecs import getincrementaldecoder
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from llamafarm.web import EventStream, json_answer, request_id_of
+from llamafarm.web import EventStream, json_answer
 from llamafarm.wire import Completion, CompletionChoice, sse
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.messages import Piece, TextPrompt, TokenLogprob
+from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.chat_answer import finite, shown
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
@@ -22,16 +23,16 @@ from llamafarm_universal.server.sampling import check_stream_options, completion
 
 async def complete(request: Request, parsed: Parsed) -> Response:
     check_stream_options(parsed)
-    runtime, request_id = runtime_of(request), request_id_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     generation = await generate(
         runtime,
-        request_id,
+        caller,
         runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request)),
         tuple(TextPrompt(prompt) for prompt in parsed.values["prompt"]),
         completion_sampling(parsed),
         parsed.get("n", 1),
     )
-    answer = _Answer(generation, f"cmpl-{request_id}", parsed.values["model"])
+    answer = _Answer(generation, f"cmpl-{caller.request_id}", parsed.values["model"])
     if not parsed.get("stream"):
         try:
             return json_answer(await _whole(answer), headers=ignored_header(parsed))

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from llamafarm.web import json_answer, request_id_of
+from llamafarm.web import json_answer
 from llamafarm.wire import dump
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.messages import Finished, Usage, Work
+from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
 
@@ -23,7 +24,7 @@ async def answered(request: Request, parsed: Parsed, work: Work, shape: Callable
     """
     runtime, name = runtime_of(request), parsed.values["model"]
     ref = runtime.handles.resolve(name, trusted=is_trusted(request))
-    ticket = await runtime.submit(ref, (work,), request_id=request_id_of(request))
+    ticket = await runtime.submit(ref, (work,), caller_of(request))
     try:
         while not isinstance(event := await ticket.events.next(), Finished):
             pass

@@ -19,6 +19,7 @@ from llamafarm_universal.messages import (
     Sampling,
     TextPrompt,
 )
+from llamafarm_universal.server.caller import Caller
 from llamafarm_universal.server.runtime import Runtime, Ticket
 
 MAX_SEQUENCES = 128
@@ -79,7 +80,7 @@ class Generation:
 
 async def generate(
     runtime: Runtime,
-    request_id: str,
+    caller: Caller,
     ref: ModelRef,
     prompts: tuple[ChatPrompt | TextPrompt, ...],
     sampling: Sampling,
@@ -96,7 +97,7 @@ async def generate(
         Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls=parallel_tool_calls)
         for i, prompt in enumerate(prompts)
     )
-    ticket = await runtime.submit(ref, works, request_id=request_id)
+    ticket = await runtime.submit(ref, works, caller)
     generation = Generation(ticket, n)
     try:
         await generation.accept()

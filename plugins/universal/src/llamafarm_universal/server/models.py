@@ -143,6 +143,7 @@ def _row(runtime: Runtime, ref: ModelRef) -> dict[str, Any]:
         "owned_by": owner if is_hub_id else "local",
         "model": ref.id,
         "settings": asdict(ref.settings),
+        "queue": asdict(runtime.load_of(ref)),
         **_state(runtime, ref),
     }
 

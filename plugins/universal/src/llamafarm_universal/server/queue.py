@@ -11,10 +11,13 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Generic, TypeVar
 
 from llamafarm.errors import ProviderTimeout, RateLimited
 
 from llamafarm_universal.server.pace import Pace
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -25,19 +28,19 @@ class Load:
     waiting: int = 0
 
 
-class Queue:
+class Queue(Generic[Name]):
     """All lines of a server, by name. limit: how many places of one line may be taken and waited for together."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._lines: dict[Hashable, _Line] = {}
+        self._lines: dict[Name, _Line] = {}
 
-    def __iter__(self) -> Iterator[tuple[Hashable, Load]]:
+    def __iter__(self) -> Iterator[tuple[Name, Load]]:
         """Every line in which somebody runs or waits."""
         return iter([(name, line.load) for name, line in self._lines.items()])
 
     async def enter(
-        self, name: Hashable, *, capacity: int, places: int = 1, tenant: str = "", deadline: float | None = None
+        self, name: Name, *, capacity: int, places: int = 1, tenant: str = "", deadline: float | None = None
     ) -> Place:
         """Wait for one's turn in a line, and return the places, which their holder releases.
 

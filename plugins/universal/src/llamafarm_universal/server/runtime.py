@@ -1,4 +1,4 @@
-"""What all requests share: the store, the engine hosts, the models in them, and how much may be under way."""
+"""What all requests share: the store, the engine hosts, the models in them, and the queues before these."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from llamafarm.errors import RateLimited
+from llamafarm.errors import ProviderTimeout
 
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.media.threads import in_thread
 from llamafarm_universal.messages import DeviceName, LoadedModel, Machine, ModelRef, Run, Work
 from llamafarm_universal.server.activity import Activity
-from llamafarm_universal.server.errors import RETRY_SECONDS
+from llamafarm_universal.server.caller import Caller
 from llamafarm_universal.server.handles import Handles
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST
 from llamafarm_universal.server.hosts.fleet import Fleet, free_bytes
 from llamafarm_universal.server.hosts.running import Running
 from llamafarm_universal.server.keep import Keep
+from llamafarm_universal.server.queue import Load, Place, Queue
 from llamafarm_universal.server.residency import Lease, Residency
 from llamafarm_universal.server.resident import Listener
 from llamafarm_universal.server.settings import Settings
@@ -38,8 +39,8 @@ class Runtime:
         self.residency = Residency(
             self.store, self.fleet, limit=self._limit, keep=settings.keep, keeps=settings.operator.keeps.get
         )
-        self.under_way = 0
-        """Slots that are taken: sequences that run or wait, and other work."""
+        self.queue: Queue[tuple[ModelRef, str]] = Queue(settings.max_requests)
+        """A line for each model and operation."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -59,27 +60,36 @@ class Runtime:
         self.residency.ask_to_keep(ref, Keep.of(keep_alive, group, default=default))
 
     async def submit(
-        self, ref: ModelRef, works: tuple[Work, ...], *, request_id: str, folder: SpoolFolder | None = None
+        self, ref: ModelRef, works: tuple[Work, ...], caller: Caller, *, folder: SpoolFolder | None = None
     ) -> Ticket:
-        """Have a model do works, loaded first where it is not. folder: where their large results are written.
+        """Have a model do works, once it is their turn and the model is loaded. folder: for large results.
 
-        Raises RateLimited where too much is under way, and what loading the model raises.
+        Raises RateLimited where too many wait for the model, ProviderTimeout at the caller's deadline, and what loading
+        the model raises.
         """
-        slots = sum(work.answers for work in works)
-        if self.under_way + slots > self.settings.max_requests and self.under_way:
-            raise RateLimited(
-                f"The runtime is busy: {self.under_way} answers are running or waiting.",
-                hint="Ask again later, or ask for fewer at once.",
-                retry_after=RETRY_SECONDS,
-            )
-        runs = tuple(Run(f"{request_id}-{i}", ref, work, folder=folder) for i, work in enumerate(works))
-        ticket = Ticket(self, runs, slots)
+        place = await self.queue.enter(
+            (ref, works[0].operation),
+            capacity=self.settings.options.at_once(works[0].operation),
+            places=sum(work.answers for work in works),
+            tenant=caller.tenant,
+            deadline=caller.deadline,
+        )
+        runs = tuple(
+            Run(f"{caller.request_id}-{i}", ref, work, caller.deadline, caller.tenant, folder)
+            for i, work in enumerate(works)
+        )
+        ticket = Ticket(self.residency, runs, place)
         try:
             await ticket.send()
         except BaseException:
             ticket.close()
             raise
         return ticket
+
+    def load_of(self, ref: ModelRef) -> Load:
+        """How busy the queues of a model are together."""
+        loads = [load for (model, _), load in self.queue if model == ref]
+        return Load(sum(load.running for load in loads), sum(load.waiting for load in loads))
 
     async def load(self, ref: ModelRef, listen: Listener) -> LoadedModel:
         """Have a model loaded. listen: told how that goes on. Raises LlamaFarmError."""
@@ -98,20 +108,23 @@ class Runtime:
 
 
 class Ticket:
-    """Works under way, the lease of their model, and their share of the limit. Whoever holds it closes it."""
+    """Works under way, the lease of their model, and their place in its queue. Whoever holds it closes it."""
 
-    def __init__(self, runtime: Runtime, runs: tuple[Run, ...], slots: int) -> None:
+    def __init__(self, residency: Residency, runs: tuple[Run, ...], place: Place) -> None:
         self.events = Running(runs, repeat=lambda _: self.send(), ended=self._give_back)
-        self._runtime = runtime
-        self._ref = runs[0].ref
-        self._slots = slots
+        self._residency = residency
+        self._run = runs[0]
+        self._place = place
         self._lease: Lease | None = None
-        runtime.under_way += slots
 
     async def send(self) -> None:
         """Ask the model; once more where its host has died before it heard anything. Raises LlamaFarmError."""
         self._give_back_lease()
-        self._lease = await self._runtime.residency.lease(self._ref)
+        try:
+            async with asyncio.timeout_at(self._run.deadline):
+                self._lease = await self._residency.lease(self._run.ref)
+        except TimeoutError:
+            raise _not_loaded_in_time() from None
         await self._lease.host.send(self.events)
 
     def close(self) -> None:
@@ -123,10 +136,17 @@ class Ticket:
     def _give_back(self) -> None:
         """The model has nothing more to do for these, whether or not the client has read it all."""
         self._give_back_lease()
-        self._runtime.under_way -= self._slots
-        self._slots = 0
+        self._place.release()
 
     def _give_back_lease(self) -> None:
         lease, self._lease = self._lease, None
         if lease is not None:
             lease.release()
+
+
+def _not_loaded_in_time() -> ProviderTimeout:
+    return ProviderTimeout(
+        "The model was not loaded by the deadline of the request; loading it goes on where others wait for it.",
+        hint="Ask again later, or allow more time (`timeouts` of the model entry).",
+        code="deadline_passed",
+    )

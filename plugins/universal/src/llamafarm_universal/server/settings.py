@@ -19,6 +19,7 @@ from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, read_
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11540
 API_KEY = "UNIVERSAL_RUNTIME_API_KEY"
+MAX_REQUESTS = 4096
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_MEMORY = "UNIVERSAL_RUNTIME_MAX_MEMORY"
 _MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(%|[KMGT]?B)")
@@ -31,9 +32,9 @@ class Settings:
 
     keep: how long models stay for which nothing else is said. max_memory: what the models of a device may take
     together, in bytes, or a share (at most 1.0) of what is free when the first one is loaded.
-    max_requests: how many sequences may be running or waiting before further requests get a 429. grace_seconds: how
-    long running answers may go on once the server is asked to stop. keep_alive_seconds: how long a stream may be
-    silent.
+    max_requests: how many answers of one model may be running or waiting before further requests get a 429.
+    grace_seconds: how long running answers may go on once the server is asked to stop. keep_alive_seconds: how long a
+    stream may be silent.
     """
 
     host: str = DEFAULT_HOST
@@ -44,7 +45,7 @@ class Settings:
     keep: Keep = field(default_factory=Keep)
     max_memory: int | float = SHARE
     idle_timeout: float = 0.0
-    max_requests: int = 256
+    max_requests: int = MAX_REQUESTS
     max_body_bytes: int = MAX_BODY_BYTES
     grace_seconds: float = 10.0
     keep_alive_seconds: float = 10.0
@@ -69,7 +70,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         keep=Keep(_number(environ, "MODEL_UNLOAD_TIMEOUT", 300.0) or None),
         max_memory=_memory(environ),
         idle_timeout=flags.idle_timeout,
-        max_requests=max(1, int(_number(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", 256.0))),
+        max_requests=max(1, int(_number(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", MAX_REQUESTS))),
     )
 
 

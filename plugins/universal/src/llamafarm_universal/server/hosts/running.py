@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from llamafarm_universal.messages import Answer, Cancel, Command, Failed, HostRequest, Run, StoreRequest
 from llamafarm_universal.server.errors import failure, host_ended
+from llamafarm_universal.server.results import Results, SlowReader
 
 Request = HostRequest | StoreRequest
 REPEAT_SECONDS = 1.0
@@ -23,7 +24,7 @@ class Ended:
 
 
 class Running:
-    """One or more commands that belong together, and the queue of what the process says about them.
+    """One or more commands that belong together, and what the process says about them.
 
     Whoever holds it closes it: what has not ended by then is cancelled. repeat: asks once more, of a new process, what
     the old one has not heard. ended: called once, as soon as the process has nothing more to do for these, whether or
@@ -44,7 +45,7 @@ class Running:
         self._times_sent = 0
         self._heard = False
         self._remaining = {request.request_id: _last_events(request) for request in requests}
-        self._queue: asyncio.Queue[Answer | Ended] = asyncio.Queue()
+        self._results: Results[Answer | Ended | SlowReader] = Results()
 
     @property
     def is_done(self) -> bool:
@@ -54,7 +55,7 @@ class Running:
     @property
     def ended(self) -> bool:
         """The process has done it all, or failed, and all that it said has been read."""
-        return not self._remaining and self._queue.empty()
+        return not self._remaining and not len(self._results)
 
     def send(self, send: Callable[[Command], None]) -> None:
         """Send the commands to a process."""
@@ -65,24 +66,27 @@ class Running:
             send(request)
 
     def deliver(self, event: Answer) -> None:
-        """Take what the process says."""
+        """Keep what the process says. Where nobody reads it, it is not kept without bounds."""
         self._heard = True
-        self._queue.put_nowait(event)
+        self._results.put(event)
         if event.is_last:
             self._count_down(event)
+        elif self._results.are_too_many:
+            self._results.put(self._results.slow_reader())
+            self.cancel()
 
     def lose(self, exit_code: int | None) -> None:
         """The process that these were sent to is gone."""
         self._send = None
         now = asyncio.get_running_loop().time()
         unheard = not self._heard and self._times_sent == 1 and now - self._sent_at < REPEAT_SECONDS
-        self._queue.put_nowait(Ended(exit_code, unheard))
+        self._results.put(Ended(exit_code, unheard))
         if not unheard:
             self._end()
 
     async def next(self) -> Answer:
-        """Return the next event. Raises LlamaFarmError where the process refused, failed or died."""
-        while isinstance(event := await self._queue.get(), Ended):
+        """Return the next event. Raises LlamaFarmError where the process refused, failed or died, or nobody read."""
+        while isinstance(event := await self._results.take(), Ended):
             if not event.unheard:
                 raise host_ended(event.exit_code)
             try:
@@ -92,6 +96,8 @@ class Running:
                 raise
         if isinstance(event, Failed):
             raise failure(event)
+        if isinstance(event, SlowReader):
+            raise event
         return event
 
     def cancel(self) -> None:
@@ -102,10 +108,13 @@ class Running:
         self._end()
 
     def _count_down(self, event: Answer) -> None:
+        """One that fails takes the others with it: they are one request of a client."""
         self._remaining[event.request_id] -= 1
         if self._remaining[event.request_id] <= 0 or isinstance(event, Failed):
             del self._remaining[event.request_id]
-        if not self._remaining:
+        if isinstance(event, Failed):
+            self.cancel()
+        elif not self._remaining:
             self._end()
 
     def _end(self) -> None:
