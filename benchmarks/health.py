@@ -1,8 +1,9 @@
 """Does /health answer at once, whatever else the runtime is doing?
 
 Budget: 50 ms for 99 of 100 answers, asked for every few milliseconds, while there is nothing to do, a model loads, text
-is generated, texts are embedded, and eight clients upload 25 MB each at once. No route of the runtime takes files yet,
-so those go to a server of the runtime's own parts. Beside it stands one that throws them away: what the machine can do.
+is generated, texts are embedded, eight clients send millions of token ids at once, and eight upload 25 MB each. No
+route of the runtime takes files yet, so those go to a server of the runtime's own parts. Beside it stands one that
+throws them away: what the machine can do.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ TEXT, EMBEDDER = "package:llamafarm_universal/demo_model", "package:gt_all_minil
 CLIENTS = 8
 UPLOAD_BYTES = 25 * 2**20 - 1000
 BOUND = 120.0
+JSON = "application/json"
 RUNTIME = ("-m", "llamafarm_universal.server", "--port", "0")
 
 
@@ -36,9 +38,11 @@ def main() -> None:
         report("a model loads", measure(url, loading))
         report("text is generated", measure(url, generating))
         report("texts are embedded", measure(url, embedding))
+        report("too many ids to read", measure(url, flooding))
+        report("as many ids as it takes", measure(url, filling))
     with server(__file__, "thrown away") as url:
         measured = measure(url, uploading)
-        print(f"{'uploads, thrown away':22}{describe(measured)}   (the peer)")
+        print(f"{'uploads, thrown away':24}{describe(measured)}   (the peer)")
     with server(__file__, "kept") as url:
         report("uploads", measure(url, uploading))
     if late := [name for name, milliseconds in results.items() if milliseconds > BUDGET_MS]:
@@ -50,7 +54,7 @@ results: dict[str, float] = {}
 
 def report(name: str, latencies: list[float]) -> None:
     results[name] = percentile(latencies, PERCENTILE)
-    print(f"{name:22}{describe(latencies)}", flush=True)
+    print(f"{name:24}{describe(latencies)}", flush=True)
 
 
 def describe(latencies: list[float]) -> str:
@@ -127,6 +131,18 @@ def embedding(url: str) -> None:
     at_once(lambda: [ask(url, "/v1/embeddings", {"model": EMBEDDER, "input": texts}) for _ in range(3)])
 
 
+def flooding(url: str) -> None:
+    """As many token ids as a body can hold: they are read, counted and refused."""
+    body = b'{"model": "%s", "input": [' % EMBEDDER.encode() + b"1," * 4_999_900 + b"1]}"
+    at_once(lambda: [send(url, "/v1/embeddings", body, JSON, status=400) for _ in range(2)])
+
+
+def filling(url: str) -> None:
+    """As many token ids as one request takes: the engine host refuses them, since no model reads so many."""
+    body = b'{"model": "%s", "input": [' % EMBEDDER.encode() + b"12345," * 999_999 + b"1]}"
+    at_once(lambda: [send(url, "/v1/embeddings", body, JSON, status=400) for _ in range(2)])
+
+
 def uploading(url: str) -> None:
     head = b'--lf\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     body = head + bytes(range(256)) * (UPLOAD_BYTES // 256) + b"\r\n--lf--\r\n"
@@ -140,22 +156,22 @@ def at_once(work: Callable[[], object]) -> None:
 
 
 def ask(url: str, path: str, body: object) -> None:
-    send(url, path, json.dumps(body).encode(), "application/json")
+    send(url, path, json.dumps(body).encode(), JSON)
 
 
-def send(url: str, path: str, body: bytes, kind: str) -> None:
+def send(url: str, path: str, body: bytes, kind: str, status: int = 200) -> None:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=BOUND)
     connection.request("POST", path, body, {"content-type": kind})
     answer = connection.getresponse()
     text = answer.read()
     connection.close()
-    if answer.status != 200:
+    if answer.status != status:
         raise RuntimeError(f"{path} answers {answer.status}: {text[:300].decode(errors='replace')}")
 
 
 def serve_uploads(*, keep: bool) -> None:
     """A server that takes files as the runtime does, or throws them away."""
-    from llamafarm.web import Endpoint, Guard, Server, body_pieces, json_answer, listen, run
+    from llamafarm.web import BodyEndpoint, Guard, Server, body_pieces, json_answer, listen, run
     from llamafarm_universal.media.form import FormLimits
     from llamafarm_universal.media.settings import MediaSettings
     from llamafarm_universal.media.spool import Spool
@@ -177,7 +193,7 @@ def serve_uploads(*, keep: bool) -> None:
     settings = MediaSettings()
     spool = Spool.open(settings.spool, settings)
     kept = UploadEndpoint(answer, spool, FormLimits.of("sound", settings))
-    upload = Route("/upload", kept if keep else Endpoint(answer, throw_away), methods=["POST"])
+    upload = Route("/upload", kept if keep else BodyEndpoint(answer, throw_away), methods=["POST"])
     routes = Router([Route("/health", health), upload])
     with listen("127.0.0.1", 0) as listener:
         run(Server(Guard(routes), grace=1, announce=lambda url: print(url, flush=True)), listener)
