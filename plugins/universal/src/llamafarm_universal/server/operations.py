@@ -21,6 +21,7 @@ from llamafarm_universal.failure import RequestFailed, explained
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.messages import Accepted, Answer, Blob, Finished, Piece, Progress, Work
 from llamafarm_universal.server.blobs import blob_answer
+from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
 from llamafarm_universal.server.errors import failure
 from llamafarm_universal.server.fields import Parsed
@@ -49,7 +50,7 @@ async def operate(request: Request, parsed: Parsed, *, folder: SpoolFolder) -> R
     runtime, name = runtime_of(request), parsed.values["model"]
     ref = runtime.handles.resolve(name, trusted=is_trusted(request))
     work = await asyncio.to_thread(_work, request.path_params["operation"], parsed.values["input"])
-    ticket = await runtime.submit(ref, (work,), request_id=request_id_of(request), folder=folder)
+    ticket = await runtime.submit(ref, (work,), caller_of(request), folder=folder)
     if parsed.get("stream"):
         return await _stream(ticket, work, runtime.settings.keep_alive_seconds)
     try:
