@@ -173,6 +173,8 @@ class HostProcess:
         return self.answer(request_id)
 
     def start_work(self, ref: ModelRef, work: Work) -> str:
+        if failed := self.need(ref):
+            raise AssertionError(failed.last)
         request_id = self.new_id()
         self.send(Run(request_id, ref, work))
         return request_id

@@ -23,7 +23,7 @@ class PairScoreHead:
         self._activation = activation
 
     def prepare(self, work: Work) -> Rows:
-        first, second = zip(*cast("Score", work).pairs, strict=True)
+        first, second = zip(*cast("Score", work).pairs, strict=True) if cast("Score", work).pairs else ((), ())
         return Rows.of(self._tokens.rows(first, second, field="documents"))
 
     def read(self, _work: Work, _rows: Rows, _number: int, numbers: Numbers) -> float:
@@ -52,7 +52,7 @@ class ClassifyHead:
         self._check_labels(work)
         hypotheses = [work.template.replace("{}", label) for label in work.labels]
         pairs = [(text, hypothesis) for text in work.inputs for hypothesis in hypotheses]
-        first, second = zip(*pairs, strict=True)
+        first, second = zip(*pairs, strict=True) if pairs else ((), ())
         return Rows.of(self._tokens.rows(first, second, field="input"))
 
     def read(self, work: Work, _rows: Rows, _number: int, numbers: Numbers) -> Numbers:

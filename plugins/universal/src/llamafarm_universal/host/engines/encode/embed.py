@@ -56,7 +56,7 @@ class VectorScoreHead:
         self._texts = texts
 
     def prepare(self, work: Work) -> Rows:
-        queries, documents = zip(*cast("Score", work).pairs, strict=True)
+        queries, documents = zip(*cast("Score", work).pairs, strict=True) if cast("Score", work).pairs else ((), ())
         return Rows.of([*self._rows(queries, "query"), *self._rows(documents, "document")])
 
     def read(self, _work: Work, _rows: Rows, _number: int, numbers: Numbers) -> Numbers:

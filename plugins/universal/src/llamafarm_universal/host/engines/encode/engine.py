@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ from llamafarm_universal.engine import (
     Usage,
     Work,
     explained,
+    refused,
 )
 from llamafarm_universal.host.engines.encode.base import Encoder, Head
-from llamafarm_universal.host.engines.encode.rows import Row, Rows
+from llamafarm_universal.host.engines.encode.batching import read_together, step_cost
+from llamafarm_universal.host.engines.encode.rows import Rows
 
 
 @dataclass(eq=False)
@@ -34,8 +37,14 @@ class _Job:
     left: list[int]
     kept: dict[int, Any] = field(default_factory=dict)
 
-    def longest(self) -> Row:
-        return self.rows.distinct[self.left[-1]]
+    def length(self, number: int) -> int:
+        return len(self.rows.distinct[number])
+
+    def nearest(self, length: int, most: int) -> list[int]:
+        """The numbers of at most so many rows that are left, of about that length, none of them much longer."""
+        above = bisect_right(self.left, length, key=self.length)
+        start = max(0, min(above - (most + 1) // 2, len(self.left) - most))
+        return self.left[start : start + most]
 
 
 class EncodeEngine:
@@ -50,11 +59,15 @@ class EncodeEngine:
         self._heads = heads
         self._batch_tokens = limits.batch_step(model.device)
         self._max_jobs = limits.max_sequences + limits.max_waiting
+        self._step_cost = step_cost(model.device)
         self._jobs: deque[_Job] = deque()
 
     def prepare(self, work: Work) -> Rows:
         """The rows of a work. Raises RequestFailed for one that is empty or too long."""
-        return self._heads[work.operation].prepare(work)
+        rows = self._heads[work.operation].prepare(work)
+        if not rows.distinct:
+            raise refused("There is nothing to read: the request has no texts.")
+        return rows
 
     def submit(self, request_id: str, work: Work, prepared: Rows, emit: Emit) -> None:
         if len(self._jobs) >= self._max_jobs:
@@ -83,19 +96,20 @@ class EncodeEngine:
         del self._encoder, self._heads
 
     def _next_batch(self) -> list[tuple[_Job, int]]:
-        """Rows of all jobs in turn, up to the budget; at least one. Each counts as long as the longest."""
-        batch: list[tuple[_Job, int]] = []
-        longest = 0
-        jobs = deque(self._jobs)
-        while jobs:
-            job = jobs.popleft()
-            width = max(longest, len(job.longest()))
-            if batch and width * (len(batch) + 1) > self._batch_tokens:
-                continue
-            longest = width
-            batch.append((job, job.left.pop()))
-            if job.left:
-                jobs.append(job)
+        """The longest row of the job whose turn it is, and rows of all jobs that are about as long.
+
+        Each job offers its share of a step, so that one of many rows holds up no other.
+        """
+        turn = self._jobs[0]
+        length = turn.length(turn.left[-1])
+        share = max(1, self._batch_tokens // max(1, length) // len(self._jobs))
+        offers = [(job.length(number), job, number) for job in self._jobs for number in job.nearest(length, share)]
+        offers.sort(key=lambda offer: offer[0])
+        at = offers.index((length, turn, turn.left[-1]))
+        chosen = read_together([offer[0] for offer in offers], at, self._batch_tokens, self._step_cost)
+        batch = [(job, number) for _, job, number in (offers[place] for place in chosen)]
+        for job, number in batch:
+            job.left.remove(number)
         return batch
 
     def _read(self, batch: list[tuple[_Job, int]]) -> None:
