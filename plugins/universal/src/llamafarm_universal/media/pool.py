@@ -34,7 +34,7 @@ class WorkerPool:
     """
 
     def __init__(self, size: int, seconds: float, memory: int, idle: float = IDLE_SECONDS) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._arguments = ("--memory", str(memory), "--idle", str(idle))
         self._turns = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class WorkerPool:
 
     def _tried(self, job: Job) -> dict[str, int]:
         with self._worker() as worker:
-            return worker.do(job, self._seconds)
+            return worker.do(job, self.seconds)
 
     def close(self) -> None:
         """End all processes; what they are at fails."""
