@@ -74,6 +74,13 @@ class ServerProcess:
         """The engine host: of all children it alone has imported torch."""
         return max(psutil.Process(self.process.pid).children(), key=lambda child: child.memory_info().rss)
 
+    @property
+    def store(self) -> psutil.Process:
+        """The store of models' files: the child that is neither the engine host nor multiprocessing's own."""
+        host = self.host
+        children = [child for child in psutil.Process(self.process.pid).children() if child != host]
+        return next(child for child in children if "resource_tracker" not in " ".join(child.cmdline()))
+
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", timeout=BOUND)
 

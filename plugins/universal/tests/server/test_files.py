@@ -90,6 +90,16 @@ def test_a_loaded_model_is_unloaded_before_it_is_deleted(trusting):
     assert trusting.http.get("/health").json()["models"] == []
 
 
+def test_a_model_that_is_being_loaded_is_not_deleted(trusting):
+    body = {"id": "hang/load", "stream": True}
+    with trusting.http.stream("POST", "/v1/models/load", json=body) as loading:
+        pieces = loading.iter_raw()
+        assert b"Downloading" in next(pieces)
+        refused = trusting.http.delete("/v1/models/hang/load", headers=TOKEN)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "model_in_use")
+    assert "being loaded" in refused.json()["error"]["message"]
+
+
 def test_a_model_is_deleted_for_who_has_the_servers_key():
     with serving(Settings(api_key="key")) as server:
         assert server.http.delete("/v1/models/echo/model").status_code == 401

@@ -62,11 +62,15 @@ async def remove(request: Request) -> Response:
 
 
 async def _unload(runtime: Runtime, name: str) -> None:
-    """Unload all copies of a model, each once its running answers have ended."""
-    for model in runtime.residency.loaded:
-        if model.ref.id == name:
-            with suppress(ModelNotFound):  # somebody else has unloaded it meanwhile
-                await runtime.residency.unload(model.ref)
+    """Unload all copies of a model, each once its running answers have ended. Raises RequestError for one to come."""
+    copies = [resident for resident in runtime.residency.residents if resident.ref.id == name]
+    if any(resident.model is None for resident in copies):
+        raise RequestError(
+            f"`{name}` is being loaded.", hint="Ask again when that has ended.", status=409, code="model_in_use"
+        )
+    for resident in copies:
+        with suppress(ModelNotFound):  # somebody else has unloaded it meanwhile
+            await runtime.residency.unload(resident.ref)
 
 
 def _check(name: str) -> None:
