@@ -77,23 +77,33 @@ def host_ended(exit_code: int | None) -> ChildEnded:
     return error
 
 
+@dataclass(frozen=True)
+class Child:
+    """What a child process is called. title: in sentences. code: how codes of errors begin."""
+
+    title: str
+    code: str
+
+    def failed(self, cause: str) -> ServiceError:
+        """It does not start."""
+        return ServiceError(f"The {self.title} does not start: {cause}", code=f"{self.code}_failed")
+
+    def starting(self, seconds: float) -> ServiceError:
+        """It has not come in time."""
+        return ServiceError(f"The {self.title} is not ready after {seconds:g} s.", code=f"{self.code}_starting")
+
+
+HOST_CHILD = Child("engine host", "engine_host")
+STORE_CHILD = Child("store of models' files", "store")
+
+
 def store_ended(how: str) -> ServiceError:
     """The store's process has died over a request, as often as it was asked."""
     return ServiceError(
-        f"The store of models' files ended over this request ({how}); it is being started again.",
+        f"The {STORE_CHILD.title} ended over this request ({how}); it is being started again.",
         hint="Ask again in a moment: what has come of a download is kept. The server's log says more.",
-        code="store_ended",
+        code=f"{STORE_CHILD.code}_ended",
     )
-
-
-def store_failed(cause: str) -> ServiceError:
-    """The store does not start."""
-    return ServiceError(f"The store of models' files does not start: {cause}", code="store_failed")
-
-
-def host_failed(cause: str) -> ServiceError:
-    """The host does not start."""
-    return ServiceError(f"The engine host does not start: {cause}", code="engine_host_failed")
 
 
 def describe_exit(exit_code: int | None) -> str:

@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from llamafarm.errors import RateLimited, ServiceError
+from llamafarm.errors import RateLimited
 
-from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import (
     Describe,
     Described,
@@ -24,9 +23,8 @@ from llamafarm_universal.messages import (
     Stored,
     StoreRequest,
 )
-from llamafarm_universal.messages.plan import LoadPlan
-from llamafarm_universal.server.errors import RETRY_SECONDS, ChildEnded, store_ended, store_failed
-from llamafarm_universal.server.hosts.running import Running
+from llamafarm_universal.messages.plan import Limits, LoadPlan
+from llamafarm_universal.server.errors import RETRY_SECONDS, STORE_CHILD, ChildEnded, store_ended
 from llamafarm_universal.server.hosts.supervisor import Supervisor
 
 STORE = "llamafarm_universal.store.main:run"
@@ -41,10 +39,10 @@ Listener = Callable[[LoadProgress], None]
 
 
 class Store:
-    """machine: what there is, once the engine host has said it."""
+    """limits: what plans carry to the engines. machine: what there is, once the engine host has said it."""
 
-    def __init__(self, options: HostOptions, machine: Callable[[], Awaitable[Machine]], *, target: str = STORE) -> None:
-        self.supervisor = Supervisor(options, target=target)
+    def __init__(self, limits: Limits, machine: Callable[[], Awaitable[Machine]], *, target: str = STORE) -> None:
+        self.supervisor = Supervisor(limits, child=STORE_CHILD, target=target)
         self._machine = machine
         self._under_way = 0
         self._numbers = itertools.count(1)
@@ -99,7 +97,7 @@ class Store:
 
     async def _answer(self, command: StoreRequest, answer: type[Told], listen: Listener, attempts: int) -> Told:
         while True:
-            running = await self._submit(command)
+            running = await self.supervisor.submit(command)
             attempts -= 1
             try:
                 while not isinstance(event := await running.next(), answer):
@@ -111,9 +109,3 @@ class Store:
                     raise store_ended(error.how) from None
             finally:
                 self.supervisor.forget(running)
-
-    async def _submit(self, command: StoreRequest) -> Running:
-        try:
-            return await self.supervisor.submit(command)
-        except ServiceError:
-            raise store_failed(self.supervisor.cause or "it is not ready yet.") from None

@@ -1,4 +1,4 @@
-"""One engine host process: started, spoken to over a pipe, and ended."""
+"""One child process: started, spoken to over a pipe, and ended."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import queue
 import threading
 from collections.abc import Callable
 
-from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import Command, Event, Failed, Ready, Stop
+from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.server.errors import HOST_CHILD, Child
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST, run_host
 from llamafarm_universal.server.hosts.running import Running
 
@@ -21,7 +22,7 @@ EXIT_SECONDS = 5.0
 
 
 class HostClient:
-    """A host and the requests that it is working on. Everything but the two threads runs on the event loop.
+    """A process and the requests that it is working on. Everything but the two threads runs on the event loop.
 
     on_event: told of what belongs to no request (Ready, and Failed with an empty request id).
     on_end: told once, when the process is gone; the running requests have been told before.
@@ -29,12 +30,14 @@ class HostClient:
 
     def __init__(
         self,
-        options: HostOptions,
+        options: Limits,
         *,
+        child: Child = HOST_CHILD,
         on_event: Callable[[Event], None],
         on_end: Callable[[HostClient], None],
         target: str = ENGINE_HOST,
     ) -> None:
+        self._child = child
         self._on_event = on_event
         self._on_end = on_end
         self._running: dict[str, Running] = {}
@@ -43,7 +46,7 @@ class HostClient:
         context = multiprocessing.get_context("spawn")
         self._connection, self._far_end = context.Pipe()
         self._process = context.Process(
-            target=run_host, args=(target, self._far_end, options), name="llamafarm-engine-host"
+            target=run_host, args=(target, self._far_end, options), name=f"llamafarm {child.title}"
         )
         self.ended = asyncio.Event()
         self.died_busy = False
@@ -54,8 +57,8 @@ class HostClient:
     def start(self) -> None:
         self._process.start()
         self._far_end.close()  # held by the child alone, so that its death is an end of file here
-        threading.Thread(target=self._read, name="engine-host-reader", daemon=True).start()
-        threading.Thread(target=self._write, name="engine-host-writer", daemon=True).start()
+        threading.Thread(target=self._read, name=f"{self._child.code}-reader", daemon=True).start()
+        threading.Thread(target=self._write, name=f"{self._child.code}-writer", daemon=True).start()
 
     @property
     def pid(self) -> int | None:
@@ -113,7 +116,7 @@ class HostClient:
         except RuntimeError:  # the event loop is closed
             return
         except Exception:
-            log.exception("The engine host sent something that cannot be read; it is ended.")
+            log.exception("The %s sent something that cannot be read; it is ended.", self._child.title)
             self._process.kill()
         self._bury()
 

@@ -7,11 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from llamafarm.errors import ServiceError
-
-from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import Event, Failed, Ready
-from llamafarm_universal.server.errors import describe_exit, host_failed
+from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.server.errors import HOST_CHILD, Child, describe_exit
 from llamafarm_universal.server.hosts.client import HostClient
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST
 from llamafarm_universal.server.hosts.running import Request, Running
@@ -32,19 +30,25 @@ START_SECONDS = 300.0
 
 
 class Supervisor:
-    """One engine host, whichever process it is at the moment.
+    """One child, whichever process it is at the moment: an engine host, or another one that speaks the messages.
 
-    died: told of each death that nobody asked for, with how it ended.
+    options: what it is started with. died: told of each death that nobody asked for, with how it ended.
     """
 
     def __init__(
-        self, options: HostOptions, *, target: str = ENGINE_HOST, died: Callable[[str], None] = lambda _: None
+        self,
+        options: Limits,
+        *,
+        child: Child = HOST_CHILD,
+        target: str = ENGINE_HOST,
+        died: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.state: HostState = "starting"
         self.cause: str | None = None
         """Why the state is `failed`."""
         self.ready: Ready | None = None
         self._options = options
+        self._child = child
         self._target = target
         self._died = died
         self._client: HostClient | None = None
@@ -62,7 +66,9 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the process; it is waited for by whoever asks it."""
-        self._client = HostClient(self._options, on_event=self._receive, on_end=self._host_ended, target=self._target)
+        self._client = HostClient(
+            self._options, child=self._child, on_event=self._receive, on_end=self._host_ended, target=self._target
+        )
         self._client.start()
 
     async def wait_ready(self) -> Ready:
@@ -116,16 +122,14 @@ class Supervisor:
                 while True:
                     self._revive()
                     if self.state == "failed":
-                        raise host_failed(self.cause or "the cause is unknown.")
+                        raise self._child.failed(self.cause or "the cause is unknown.")
                     if self.state == "stopped":
-                        raise host_failed("the server is stopping.")
+                        raise self._child.failed("the server is stopping.")
                     if self.state == "ready" and self._client is not None and self._client.alive():
                         return self._client
                     await self._changed.wait()
         except TimeoutError:
-            raise ServiceError(
-                f"The engine host is not ready after {START_SECONDS:g} s.", code="engine_host_starting"
-            ) from None
+            raise self._child.starting(START_SECONDS) from None
 
     def _revive(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -151,7 +155,7 @@ class Supervisor:
         if self._closing:
             return
         how = describe_exit(client.exit_code)
-        log.error("The engine host ended (%s).", how)
+        log.error("The %s ended (%s).", self._child.title, how)
         self._deaths = 0 if client.was_useful else self._deaths + 1
         self._failures = 0 if client.died_busy else self._failures + 1
         if self._failures < MAX_FAILURES:
