@@ -123,7 +123,8 @@ def _read_array(place: tuple[str, int], *arguments: Any) -> tuple[list[Any], int
         numbers += json.loads(f"[{run[0].rstrip()[:-1]}]")
         at = run.end()
     rest, end = json.decoder.JSONArray((text, at), *arguments)  # type: ignore[attr-defined]
-    return numbers + rest, end
+    numbers += rest
+    return numbers, end
 
 
 _HOOKS: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _refuse_constant, "parse_float": _finite}

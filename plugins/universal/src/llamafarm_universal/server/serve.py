@@ -19,6 +19,8 @@ from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.settings import API_KEY, read_settings
 
 IDLE_CHECK_SECONDS = 1.0
+SWITCH_SECONDS = 0.0005
+"""After this long a thread that reads a large body lets the event loop go on; an answer takes several such turns."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -33,6 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     except LlamaFarmError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    sys.setswitchinterval(SWITCH_SECONDS)
     with listener:
         try:
             run_until_told(server, listener)

@@ -38,6 +38,8 @@ MAX_BIASES = 1024
 MAX_TOKENS = 1_000_000
 """Ids in one request: no prompt has so many, and a few million would hold up whatever else a process does."""
 MAX_TOKEN_ID = 2**31 - 1
+AT_ONCE = 10_000
+"""So many ids are checked before other threads may run."""
 TEXT_OR_IDS = "a text or a list of token ids, and not empty"
 SEED_LIMIT = 2**63 - 1
 MAX_KEEP_ALIVE = 10**9
@@ -114,10 +116,12 @@ def _text_or_ids(value: Any, path: str) -> str | tuple[int, ...]:
 
 
 def _ids(value: list[Any], path: str) -> tuple[int, ...]:
-    """Token ids: checked without a step of Python for each, since there may be very many."""
+    """Token ids: checked without a step of Python for each, since there may be very many, nor all at once."""
     _check_count(len(value), path)
-    if set(map(type, value)) != {int} or not 0 <= min(value) <= max(value) <= MAX_TOKEN_ID:
-        wrong(path, TEXT_OR_IDS, value)
+    for start in range(0, len(value), AT_ONCE):
+        ids = value[start : start + AT_ONCE]
+        if set(map(type, ids)) != {int} or not 0 <= min(ids) <= max(ids) <= MAX_TOKEN_ID:
+            wrong(path, TEXT_OR_IDS, value)
     return tuple(value)
 
 
