@@ -48,6 +48,6 @@ def _count(path: Path) -> int:
             raise RequestFailed("load_failed", f"{path.name} is not a safetensors file.")
         try:
             header = json.loads(file.read(size))
-        except ValueError as error:
-            raise RequestFailed("load_failed", f"{path.name} is damaged: its header is not JSON.") from error
-    return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+            return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise RequestFailed("load_failed", f"{path.name} is damaged: its header cannot be read.") from error

@@ -64,6 +64,17 @@ def test_a_copy_that_lacks_a_shard_is_completed(hub: Hub, store: Any) -> None:
     assert store.locate(ref).plan.task == "text"
 
 
+@pytest.mark.parametrize("index", ["{", "[]", '{"weight_map": 3}'])
+def test_an_index_that_cannot_be_read_is_no_fault_of_the_store(
+    hub: Hub, store: Any, copy_of: Callable[..., Path], index: str
+) -> None:
+    hub.models["farm/broken"] = copy_of()
+    (hub.models["farm/broken"] / "model.safetensors.index.json").write_text(index)
+    assert store.pull("farm/broken").last.fetched
+    assert not store.describe("farm/broken")["farm/broken"].complete
+    store.remove("farm/broken")
+
+
 @pytest.mark.parametrize(
     ("refusal", "said", "hint"),
     [

@@ -92,6 +92,27 @@ def test_a_damaged_configuration_is_named(copy_of: Callable[..., Path], content:
     assert "config.json" in failure.message
 
 
+@pytest.mark.parametrize(
+    "changes", [{"architectures": 5}, {"architectures": {}}, {"id2label": 3, "architectures": ["X"]}, {"dtype": []}]
+)
+def test_a_configuration_that_makes_no_sense_is_never_our_fault(
+    copy_of: Callable[..., Path], changes: dict[str, Any]
+) -> None:
+    folder = copy_of()
+    change_config(folder, **changes)
+    try:
+        assert plan(folder).task == "text"
+    except RequestFailed as failure:
+        assert failure.kind in ("load_failed", "not_supported")
+
+
+@pytest.mark.parametrize("header", [b"[1]", b'{"w": 1}', b'{"w": {"shape": "x"}}', b'{"w": {}}', b"[" * 100_000])
+def test_a_header_that_makes_no_sense_is_a_damaged_file(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(RequestFailed, match=r"model\.safetensors is damaged"):
+        count_parameters(tmp_path)
+
+
 def test_a_damaged_weights_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(RequestFailed, match=r"model\.safetensors"):

@@ -129,11 +129,18 @@ def _complete(folder: Path, wanted: Mapping[str, Any]) -> bool:
 
     if not any((folder / name).is_file() for name in (*CONFIG_FILES, ADAPTER_FILE)):
         return False
-    shards = [
-        (index.parent / file).is_file()
-        for index in folder.rglob("*.safetensors.index.json")
-        for file in set(json.loads(index.read_text())["weight_map"].values())
-    ]
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix not in _NO_WEIGHTS)
     patterns = {name: wanted[name] for name in ("allow_patterns", "ignore_patterns")}
-    return all(shards) and any(filter_repo_objects(files, **patterns))
+    return _has_shards(folder) and any(filter_repo_objects(files, **patterns))
+
+
+def _has_shards(folder: Path) -> bool:
+    """Whether all files are there that indexes of weights name; none where an index cannot be read."""
+    try:
+        return all(
+            (index.parent / file).is_file()
+            for index in folder.rglob("*.safetensors.index.json")
+            for file in set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False

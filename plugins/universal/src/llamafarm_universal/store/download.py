@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from time import monotonic
 from typing import Any
 
@@ -131,6 +132,8 @@ def _listed(model: str, wanted: Mapping[str, Any]) -> _Listing | None:
 def _bar(progress: Progress) -> type:
     """A progress bar class for the hub library that draws nothing and reports the bytes on disk."""
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    tqdm.set_lock(RLock())  # its own is one between processes, which a store that is ended leaves behind
 
     class Bar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:

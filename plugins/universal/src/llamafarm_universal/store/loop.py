@@ -91,7 +91,7 @@ class Store:
         try:
             answer = await self._do(command)
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the store
-            answer = explained(error, f"doing {command}").event(command.request_id)
+            answer = explained(error, _doing(command)).event(command.request_id)
         self._tell(answer)
         self._tasks.pop(command.request_id, None)
 
@@ -135,3 +135,15 @@ class Store:
         """Keep an event until the end of this turn of the event loop."""
         self._outbox.add(event)
         asyncio.get_running_loop().call_soon(self._outbox.flush)
+
+
+def _doing(command: StoreRequest) -> str:
+    match command:
+        case Locate(_, ref, _):
+            return f"looking for `{ref.id}`"
+        case Pull(_, ref):
+            return f"fetching `{ref.id}`"
+        case Describe():
+            return "reading what is on the disk"
+        case Remove(_, model):
+            return f"deleting `{model}`"

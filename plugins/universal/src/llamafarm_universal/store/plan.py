@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.catalogue import choose, tasks
-from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed, without_paths
 from llamafarm_universal.messages import Machine, ModelRef
 from llamafarm_universal.messages.plan import ADAPTER_WEIGHTS, CONFIG_FILES, Candidate, Limits, LoadPlan
 from llamafarm_universal.placement import choose_device, choose_dtype
@@ -16,6 +17,8 @@ from llamafarm_universal.remote_code import refuse_remote_code
 from llamafarm_universal.safetensors import count_parameters
 from llamafarm_universal.store.adapters import check_adapter, refuse_inner_adapters
 from llamafarm_universal.task import named_task, task_of
+
+log = logging.getLogger(__name__)
 
 
 def make_plan(
@@ -30,8 +33,15 @@ def make_plan(
         refuse_inner_adapters(ref.id, folder)
     else:
         check_adapter(ref, adapter, folder)
-    candidate = _candidate(ref, folder, machine, adapter)
-    spec, fit = choose(candidate)
+    try:
+        candidate = _candidate(ref, folder, machine, adapter)
+        spec, fit = choose(candidate)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        log.error("The configuration of `%s` makes no sense", ref.id, exc_info=error)
+        raise RequestFailed(
+            "load_failed",
+            f"The configuration of `{ref.id}` makes no sense: {type(error).__name__}: {without_paths(str(error))}",
+        ) from error
     return LoadPlan.of(candidate, spec.name, fit, limits, isolated=spec.isolated)
 
 
