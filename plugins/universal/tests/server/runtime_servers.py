@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -88,9 +88,10 @@ class ServerProcess:
         wait_until(lambda: self.get("/health").json()["host"] == "ready", "the engine host is ready")
 
 
-def launch(*arguments: str, **environ: str) -> subprocess.Popen[str]:
+def launch(*arguments: str, within: Sequence[str] = (), **environ: str) -> subprocess.Popen[str]:
+    """Start it. within: a command that executes the command that follows."""
     return subprocess.Popen(
-        [sys.executable, "-m", "llamafarm_universal.server", *arguments],
+        [*within, sys.executable, "-m", "llamafarm_universal.server", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -100,7 +101,13 @@ def launch(*arguments: str, **environ: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def running_process(*arguments: str, **environ: str) -> Iterator[ServerProcess]:
-    process = launch("--port", "0", *arguments, **environ)
+    with listening(launch("--port", "0", *arguments, **environ)) as server:
+        yield server
+
+
+@contextmanager
+def listening(process: subprocess.Popen[str]) -> Iterator[ServerProcess]:
+    """A server that was launched, once it listens; it is ended."""
     try:
         line = process.stdout.readline()
         assert "listens on http://" in line, process.stderr.read()

@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import httpx
 import psutil
 import pytest
 from llamafarm_universal.server.settings import Settings
-from runtime_servers import BOUND, launch, running_process, serving, wait_until
+from runtime_servers import BOUND, launch, listening, running_process, serving, wait_until
 
 
 def refused(*arguments, **environ):
@@ -33,6 +34,15 @@ def test_a_port_in_use_is_one_line():
         assert refused("--port", str(port)) == (
             f"Port {port} of 127.0.0.1 is in use.\nStop the program that uses it, or choose another one with --port.\n"
         )
+
+
+def test_it_has_more_connections_than_a_system_allows_a_process_that_does_not_ask():
+    process = launch("--port", "0", within=["sh", "-c", 'ulimit -S -n 64 && exec "$@"', "sh"])
+    with listening(process) as server, ExitStack() as connections:
+        host, port = server.url.removeprefix("http://").split(":")
+        for _ in range(200):
+            connections.enter_context(socket.create_connection((host, int(port))))
+        assert server.get("/health/live").status_code == 200
 
 
 def test_an_address_that_is_not_ours_is_named():

@@ -19,6 +19,8 @@ from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.settings import API_KEY, read_settings
 
 IDLE_CHECK_SECONDS = 1.0
+MAX_FILES = 65_536
+"""More connections than queues let in."""
 SWITCH_SECONDS = 0.0005
 """After this long a thread that reads a large body lets the event loop go on; an answer takes several such turns."""
 
@@ -36,6 +38,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.setswitchinterval(SWITCH_SECONDS)
+    _allow_connections()
     with listener:
         try:
             run_until_told(server, listener)
@@ -63,6 +66,22 @@ class Server(WebServer):
             if self._runtime.activity.idle_seconds >= limit:
                 logging.getLogger(__name__).info("No request for %g s: stopping.", limit)
                 self.should_exit = True
+
+
+def _allow_connections() -> None:
+    """Let each request that waits have its connection: systems allow a process 1,024 files unless it asks for more."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ValueError, OSError):  # a system that has a lower limit than it says
+        logging.getLogger(__name__).warning("This process may have %d files and connections open at once.", soft)
 
 
 def _announce(url: str) -> None:
