@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import pickle
 
 import pytest
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.media.decoder import decoder_of
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.media.spool import Spool
+from llamafarm_universal.messages import Embed, ModelRef, Run
 from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
+from llamafarm_universal.messages.plan import Limits
 
 MB = 2**20
 
@@ -75,6 +79,13 @@ def test_another_process_that_knows_the_path_is_bound_by_the_same_limits(small):
         in_the_host = SpoolFolder(folder.path, folder.request_bytes, folder.spool_bytes)
         with pytest.raises(RequestFailed):
             in_the_host.keep(bytes(2 * MB), "image/png")
+
+
+def test_it_travels_to_a_host_with_its_limits(folder):
+    limits = Limits(media=MediaSettings(pixels=1000))
+    run = Run("req_1-0", ModelRef("org/model"), Embed(("text",)), folder=folder)
+    assert pickle.loads(pickle.dumps((limits, run))) == (limits, run)
+    assert decoder_of(limits.media) is decoder_of(MediaSettings(pixels=1000))
 
 
 def test_a_full_disk_is_said(folder, monkeypatch):
