@@ -20,7 +20,8 @@ from llamafarm_universal.messages import LoadProgress, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.server.hosts.fleet import Fleet
 from llamafarm_universal.server.keep import Keep
-from llamafarm_universal.server.residency import Lease, Residency
+from llamafarm_universal.server.lease import Lease
+from llamafarm_universal.server.residency import Residency
 
 pytestmark = pytest.mark.anyio
 

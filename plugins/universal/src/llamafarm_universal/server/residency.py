@@ -14,12 +14,14 @@ from typing import Protocol
 from llamafarm.errors import LlamaFarmError, ModelNotFound
 
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.messages import DeviceName, Load, Loaded, LoadedModel, LoadProgress, ModelRef, Unload
+from llamafarm_universal.messages import DeviceName, LoadedModel, LoadProgress, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.server.errors import ChildEnded, failure
 from llamafarm_universal.server.hosts.fleet import Fleet
+from llamafarm_universal.server.hosts.models import load, unload
 from llamafarm_universal.server.hosts.supervisor import Supervisor
 from llamafarm_universal.server.keep import Keep
+from llamafarm_universal.server.lease import Lease
 from llamafarm_universal.server.memory import Budget
 from llamafarm_universal.server.quarantine import Quarantine
 from llamafarm_universal.server.resident import Listener, Resident
@@ -36,24 +38,6 @@ class Store(Protocol):
     async def locate(self, ref: ModelRef, listen: Listener) -> LoadPlan:
         """How a model is to be loaded, its files being here by then. Raises LlamaFarmError."""
         ...
-
-
-class Lease:
-    """The right to ask a loaded model. Whoever holds it gives it back; giving it back twice does nothing."""
-
-    def __init__(self, residency: Residency, resident: Resident) -> None:
-        assert resident.model is not None
-        assert resident.host is not None
-        self.model = resident.model
-        self.host = resident.host
-        self._residency: Residency | None = residency
-        self._resident = resident
-
-    def release(self) -> None:
-        """The request has ended."""
-        residency, self._residency = self._residency, None
-        if residency is not None:
-            residency.end(self._resident)
 
 
 class Residency:
@@ -114,20 +98,11 @@ class Residency:
             if resident.state == "ready":
                 resident.active += 1
                 self._watch(resident)
-                return Lease(self, resident)
+                return Lease(resident, self._end)
             if resident.state == "draining":
                 await self._changed.wait()
                 continue
             await self._wait_for(resident, listen)
-
-    def end(self, resident: Resident) -> None:
-        """A request of a model has ended: its idle time begins when it was the last."""
-        resident.active -= 1
-        self.quarantine.clear(resident.ref)
-        if resident.active == 0:
-            resident.idle_since = _now()
-            self._watch(resident)
-            self._notify()
 
     async def unload(self, ref: ModelRef) -> None:
         """Unload a model once its running requests have ended. Raises ModelNotFound where it is not loaded."""
@@ -154,6 +129,15 @@ class Residency:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _end(self, resident: Resident) -> None:
+        """A request of a model has ended: its idle time begins when it was the last."""
+        resident.active -= 1
+        self.quarantine.clear(resident.ref)
+        if resident.active == 0:
+            resident.idle_since = _now()
+            self._watch(resident)
+            self._notify()
 
     def _begin(self, ref: ModelRef) -> Resident:
         self.quarantine.check(ref)
@@ -184,7 +168,7 @@ class Residency:
             resident.state = "loading"
             resident.tell(LoadProgress("", "loading", f"Loading {resident.ref.id}"))
             resident.host = await self._fleet.host_of(plan)
-            model = await _loaded_by(resident.host, plan)
+            model = await load(resident.host, plan)
         except BaseException as error:
             if isinstance(error, ChildEnded) and resident.state == "loading":
                 self.quarantine.strike(resident.ref, error.how)
@@ -255,7 +239,7 @@ class Residency:
         host = resident.host
         assert host is not None
         try:
-            await _unloaded_by(host, resident.ref)
+            await unload(host, resident.ref)
         except LlamaFarmError as error:
             log.warning("%s could not be unloaded: %s", resident.ref.id, error)
         self._forget(resident)
@@ -313,24 +297,6 @@ class Residency:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-async def _loaded_by(host: Supervisor, plan: LoadPlan) -> LoadedModel:
-    running = await host.submit(Load(f"load {id(plan)}", plan, plan.working_bytes))
-    try:
-        while not isinstance(event := await running.next(), Loaded):
-            pass
-    finally:
-        host.forget(running)
-    return event.model
-
-
-async def _unloaded_by(host: Supervisor, ref: ModelRef) -> None:
-    running = await host.submit(Unload(f"unload {id(ref)}", ref))
-    try:
-        await running.next()
-    finally:
-        host.forget(running)
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

@@ -19,8 +19,9 @@ from llamafarm_universal.server.hosts.entry import ENGINE_HOST
 from llamafarm_universal.server.hosts.fleet import Fleet, free_bytes
 from llamafarm_universal.server.hosts.running import Running
 from llamafarm_universal.server.keep import Keep
+from llamafarm_universal.server.lease import Lease
 from llamafarm_universal.server.queue import Load, Place, Queue
-from llamafarm_universal.server.residency import Lease, Residency
+from llamafarm_universal.server.residency import Residency
 from llamafarm_universal.server.resident import Listener
 from llamafarm_universal.server.settings import Settings
 from llamafarm_universal.server.store import STORE, Store
