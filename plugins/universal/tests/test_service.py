@@ -43,7 +43,7 @@ async def test_the_runtime_is_started_used_killed_used_again_and_stopped(base_ur
         vectors = parsed(await provider.embed({"input": ["hello", "bye"]}, Call(found, "r1", progress=told.append)))
         assert [len(one["embedding"]) for one in vectors["data"]] == [384, 384]
         assert [progress.stage for progress in told][:2] == ["starting", "loading"]
-        assert (await provider.describe(MINILM)).features == {"embeddings"}
+        assert (await provider.describe(MINILM)).features == {"embeddings", "rerank"}
         health = await provider.health()
         assert (health.ok, health.detail) == (True, "ready")
 

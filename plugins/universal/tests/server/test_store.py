@@ -54,7 +54,8 @@ def test_a_store_that_does_not_start_is_an_error_and_the_server_goes_on():
         assert error["message"].startswith("The store of models' files does not start: it ended 4 times in a row")
         told = server.chat("hello")
         assert (told.status_code, told.json()["error"]["code"]) == (503, "store_failed")
-        assert server.http.get("/health").json()["status"] == "ok"
+        health = server.http.get("/health").json()
+        assert (health["status"], health["host"], health["store"]) == ("ok", "ready", "failed")
 
 
 def test_too_many_at_once_are_a_429(own, monkeypatch):

@@ -24,6 +24,7 @@ async def health(request: Request) -> Response:
         "pid": os.getpid(),
         "device": {"type": host.ready.device, **host.ready.details} if host.ready else None,
         "host": host.state,
+        "store": runtime.store.supervisor.state,
         "models": [runtime.handles.name(model.ref) for model in runtime.residency.loaded],
     }
     if host.state == "failed":
