@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "core"
 OPENAI = ROOT / "plugins" / "openai_compat"
 KIT = ROOT / "plugins" / "kit"
+UNIVERSAL = ROOT / "plugins" / "universal"
 
 SITE = (
     ("lib", f"python{sysconfig.get_python_version()}", "site-packages") if os.name != "nt" else ("Lib", "site-packages")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from throwaway import CORE, KIT, OPENAI, ROOT, Environment
+from throwaway import CORE, KIT, OPENAI, ROOT, UNIVERSAL, Environment
 
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
 
@@ -17,6 +17,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment with the core and all examples, installed as from an index."""
-    made = Environment(tmp_path_factory.mktemp("examples"), of=[CORE, KIT, OPENAI])
-    made.install(CORE, KIT, OPENAI, *EXAMPLES)
+    made = Environment(tmp_path_factory.mktemp("examples"), of=[CORE, KIT, OPENAI, UNIVERSAL])
+    made.install(CORE, KIT, OPENAI, UNIVERSAL, *EXAMPLES)
     return made

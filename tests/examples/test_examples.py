@@ -55,6 +55,7 @@ def test_all_are_installed_and_active(stranger: Environment) -> None:
         "openai": "active",
         "polish": "active",
         "recall": "active",
+        "universal": "active",
     }
 
 
@@ -65,15 +66,15 @@ def test_a_wheel_carries_type_hints_and_its_licence(stranger: Environment, examp
 
 
 def test_an_example_is_written_from_public_names_alone(example: Path) -> None:
-    """`import llamafarm`, its public modules and `llamafarm_kit.testing`, and never a module inside."""
+    """Those of `llamafarm` or of `llamafarm_universal.engine`, contract tests, and never a module inside."""
     lines = [line for path in example.rglob("*.py") for line in path.read_text().splitlines()]
+    own = f"from llamafarm_{example.name}"
     imports = {line for line in lines if line.startswith(("from llamafarm", "import llamafarm"))}
-    assert "import llamafarm" in imports
-    inside = {line for line in imports if line.startswith(("from llamafarm.", "from llamafarm_kit"))}
     public = [f"llamafarm.{name}" for name in ("errors", "http", "services", "web", "wire")]
-    assert {line.split(" import ")[0] for line in inside} <= {
-        f"from {name}" for name in (*public, "llamafarm_kit.testing")
-    }
+    public += ["llamafarm_kit.testing", "llamafarm_universal.engine", "llamafarm_universal.testing"]
+    taken = {line.split(" import ")[0] for line in imports if not line.startswith(own)}
+    assert taken
+    assert taken <= {"import llamafarm", *(f"from {name}" for name in public)}
 
 
 def test_a_chat_goes_through_the_provider(stranger: Environment) -> None:

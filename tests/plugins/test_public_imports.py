@@ -1,4 +1,7 @@
-"""A third party could have written these plugins: of the core they import what `llamafarm` publishes, nothing else."""
+"""A third party could have written these plugins: of the core they import what `llamafarm` publishes, nothing else.
+
+So it is with engines: of the Universal Runtime they import `llamafarm_universal.engine`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from pathlib import Path
 
 import llamafarm
 import pytest
+from llamafarm_universal import engine as universal_engine
 
 ROOT = Path(__file__).parents[2]
+ENGINE = "llamafarm_universal.engine"
 PLUGINS = {
     "openai_compat": ROOT / "plugins" / "openai_compat" / "src",
     "ollama": ROOT / "plugins" / "ollama" / "src",
@@ -23,10 +28,10 @@ PUBLISHED = {
     "universal": {"llamafarm_openai_compat", "llamafarm_kit.testing"},
 }
 """The modules of other distributions that a plugin may build on."""
-PUBLIC = {"llamafarm": llamafarm} | {
+PUBLIC = {"llamafarm": llamafarm, ENGINE: universal_engine} | {
     f"llamafarm.{name}": import_module(f"llamafarm.{name}") for name in ("errors", "http", "services", "web", "wire")
 }
-"""The modules of the core that a plugin may import from, each as far as its `__all__` goes."""
+"""The modules that a plugin or an engine may import from, each as far as its `__all__` goes."""
 
 
 @pytest.mark.parametrize("name", PLUGINS)
@@ -37,6 +42,14 @@ def test_a_plugin_imports_only_what_is_published(name: str) -> None:
     allowed = PUBLISHED.get(name, set())
     private = [f"{path.name}: {said}" for path in files for said in private_imports(path.read_text(), own, allowed)]
     assert private == []
+
+
+def test_an_engine_imports_the_one_module_of_the_runtime_and_no_other_of_ours() -> None:
+    files = sorted((ROOT / "examples" / "bell_engine" / "src").rglob("*.py"))
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
+    modules = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules |= {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    assert {module for module in modules if is_ours(module, {"llamafarm_bell_engine"})} == {ENGINE}
 
 
 @pytest.mark.parametrize(
@@ -57,6 +70,9 @@ def test_a_plugin_imports_only_what_is_published(name: str) -> None:
         "import llamafarm\nllamafarm.http.Connections",
         "import llamafarm as lf",
         "from llamafarm_universal.config import UniversalEntry",
+        "from llamafarm_universal.host.loop import Host",
+        "from llamafarm_universal.engine import ENGINE",
+        "from llamafarm_universal import engine",
         "from importlib import import_module\nimport_module('llamafarm.errors')",
     ],
 )

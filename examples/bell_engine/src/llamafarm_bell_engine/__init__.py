@@ -1,0 +1,1 @@
+"""An engine of LlamaFarm's Universal Runtime whose models are bells."""
