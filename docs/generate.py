@@ -20,6 +20,7 @@ from typing import Any
 import click
 import llamafarm
 import llamafarm_kit.testing
+import llamafarm_universal.testing
 import provider_tables
 from llamafarm.cli.main import lf
 from llamafarm.config.json_schema import schema
@@ -100,7 +101,8 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 def contract(name: str | None) -> str:
     """The tests of a contract as sentences, by where they come from."""
-    found = contract_tests(getattr(llamafarm_kit.testing, str(name)))
+    home = llamafarm_kit.testing if hasattr(llamafarm_kit.testing, str(name)) else llamafarm_universal.testing
+    found = contract_tests(getattr(home, str(name)))
     tests = [test for test in found if test != GUARD]
     return "\n".join(f"- {test.removeprefix('test_').replace('_', ' ')}" for test in tests)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pages import with_pip
-from throwaway import CORE, KIT, OPENAI, Environment, wheel_of
+from throwaway import CORE, KIT, OPENAI, UNIVERSAL, Environment, wheel_of
 
 
 @pytest.fixture
@@ -17,4 +17,13 @@ def author(tmp_path: Path) -> Iterator[Environment]:
     made = Environment(tmp_path / "author", of=[CORE, KIT], also=["hatchling", "editables"])
     made.install(CORE, KIT)
     yield with_pip(made, *map(wheel_of, (CORE, KIT, OPENAI)))
+    shutil.rmtree(tmp_path)
+
+
+@pytest.fixture
+def engine_author(tmp_path: Path) -> Iterator[Environment]:
+    """What an author of engines has, without torch: `pip install llamafarm-universal[testing]`."""
+    made = Environment(tmp_path / "author", of=[CORE, KIT, OPENAI, UNIVERSAL], also=["hatchling", "editables"])
+    made.install(CORE, KIT, OPENAI, UNIVERSAL)
+    yield with_pip(made, *map(wheel_of, (CORE, KIT, OPENAI, UNIVERSAL)))
     shutil.rmtree(tmp_path)

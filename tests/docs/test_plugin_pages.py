@@ -12,10 +12,12 @@ import sys
 import tomllib
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, get_args
 
 import llamafarm
 import llamafarm_kit.testing
+import llamafarm_universal.engine
+import llamafarm_universal.testing
 import pytest
 import yaml
 from llamafarm import hookspecs, records
@@ -86,13 +88,26 @@ def test_every_variable_about_plugins_is_described() -> None:
     assert [name for name in (DISABLE, STRICT, TRACE, TIMEOUT) if f"`{name}=" not in text] == []
 
 
-@pytest.mark.parametrize("contract", ["PluginContract", "ProviderContract", "AgentHandlerContract"])
+@pytest.mark.parametrize("contract", ["PluginContract", "ProviderContract", "AgentHandlerContract", "EngineContract"])
 def test_everything_that_an_author_says_to_a_contract_is_described(contract: str) -> None:
-    text = (ROOT / "docs" / "plugins" / "testing.md").read_text()
-    homes = getattr(llamafarm_kit.testing, contract).__mro__
+    is_engine = contract == "EngineContract"
+    text = (ROOT / "docs" / "plugins" / ("engines.md" if is_engine else "testing.md")).read_text()
+    homes = getattr(llamafarm_universal.testing if is_engine else llamafarm_kit.testing, contract).__mro__
     said = {name for home in homes for name, kind in inspect.get_annotations(home).items() if "ClassVar" in str(kind)}
     assert said
     assert [name for name in sorted(said) if f"`{name}`" not in text] == []
+
+
+def test_everything_that_an_engine_declares_and_tells_is_described() -> None:
+    text = (ROOT / "docs" / "plugins" / "engines.md").read_text()
+
+    def rows(heading: str) -> list[str]:
+        return re.findall(r"^\| `(\w+)` \| ", text.partition(f"## {heading}")[2].partition("\n## ")[0], re.MULTILINE)
+
+    fields = [field.name for field in dataclasses.fields(llamafarm_universal.engine.EngineSpec)]
+    assert rows("What an engine declares") == fields
+    told = {kind.__name__ for kind in get_args(llamafarm_universal.engine.Result)}
+    assert {*rows("What a work goes through")} == told
 
 
 PUBLIC_MODULES = ("errors", "http", "services", "web", "wire")

@@ -16,3 +16,8 @@ PAGES = Path(__file__).parents[2] / "docs" / "plugins"
 @pytest.mark.parametrize("page", ["config-fragments.md", "handlers.md"])
 def test_what_the_page_says_works(page: str, author: Environment) -> None:
     Walk(author, instead={"8321": str(free_port())}).through(PAGES / page)
+
+
+@pytest.mark.timeout(600)
+def test_the_engine_that_the_page_shows_keeps_the_contract(engine_author: Environment) -> None:
+    Walk(engine_author).through(PAGES / "engines.md")
