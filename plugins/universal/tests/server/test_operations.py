@@ -174,7 +174,8 @@ def test_a_client_that_goes_away_ends_the_work(drawing: Running) -> None:
         "/v1/operations/draw",
         json={"model": "echo/model", "input": {"what": "<hang>"}, "stream": True},
     ) as answer:
-        next(answer.iter_raw())
+        pieces = answer.iter_raw()  # kept: it closes the connection where it is dropped
+        assert b"event: progress" in next(pieces)
         assert len(list(drawing.runtime.queue)) == 1
     wait_until(lambda: list(drawing.runtime.queue) == [], "the slot is free")
     wait_until(lambda: spooled(drawing) == [], "the spool is empty")
