@@ -235,6 +235,33 @@ async def test_unloading_waits_for_the_requests_that_run():
             await home.residency.unload(ModelRef("a"))
 
 
+async def test_who_has_waited_for_a_model_gets_it_though_others_wait_for_its_room():
+    async with house(limit=60, max_wait=0) as home:
+        for _ in range(3):
+            await asyncio.gather(home.use("a"), home.use("b"))
+
+
+async def test_an_unloading_does_not_wait_for_who_has_gone_away():
+    async with house(limit=60, max_wait=0) as home:
+        waiting = asyncio.create_task(home.lease("a"))
+        await until(lambda: home.state("a") is not None)
+        loading = home.residency.find(ModelRef("a")).loading
+        loading.add_done_callback(lambda _: waiting.cancel())
+        await home.use("b")
+
+
+async def test_who_asks_while_a_load_is_given_up_gets_one_of_their_own():
+    async with house() as home:
+        home.store.held["a"] = asyncio.Event()
+        first = asyncio.create_task(home.lease("a"))
+        await until(lambda: home.state("a") == "locating")
+        first.cancel()
+        second = asyncio.create_task(home.lease("a"))
+        await asyncio.wait([first])
+        home.store.held["a"].set()
+        (await second).release()
+
+
 async def test_the_models_of_a_host_that_died_are_gone_and_come_back_when_they_are_asked():
     async with house() as home:
         await home.use("a")

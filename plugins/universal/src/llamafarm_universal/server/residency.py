@@ -95,14 +95,15 @@ class Residency:
         """Wait until a model is loaded, and hold it. listen: told how the load goes on. Raises LlamaFarmError."""
         while True:
             resident = self._residents.get(ref) or self._begin(ref)
-            if resident.state == "ready":
-                resident.active += 1
-                self._watch(resident)
-                return Lease(resident, self._end)
             if resident.state == "draining":
                 await self._changed.wait()
                 continue
-            await self._wait_for(resident, listen)
+            if resident.state != "ready":
+                await self._wait_for(resident, listen)
+            if self._is_here(resident):  # draining maybe by now: who has waited for it gets it
+                resident.active += 1
+                self._watch(resident)
+                return Lease(resident, self._end)
 
     async def unload(self, ref: ModelRef) -> None:
         """Unload a model once its running requests have ended. Raises ModelNotFound where it is not loaded."""
@@ -159,7 +160,10 @@ class Residency:
             resident.listeners.remove(listen)
             if not resident.listeners and resident.state in ("locating", "waiting"):
                 resident.loading.cancel()
+                self._forget(resident)  # at once: whoever asks next begins anew
             self._watch(resident)
+            if not resident.is_busy:  # its unloading may wait for that
+                self._notify()
 
     async def _load(self, resident: Resident) -> None:
         try:
