@@ -106,7 +106,7 @@ class Host:
         while True:
             try:
                 command = self.connection.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 return
             if isinstance(command, m.Stop):
                 return

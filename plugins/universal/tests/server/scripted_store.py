@@ -43,7 +43,7 @@ class Store:
         while True:
             try:
                 command = self.connection.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 return
             if isinstance(command, m.Stop):
                 return
