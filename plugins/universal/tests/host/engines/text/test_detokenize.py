@@ -185,3 +185,21 @@ def test_added_tokens_with_characters_beyond_the_alphabet_are_told_as_they_are(t
 def test_a_long_text_is_the_same_as_decoded_at_once(byte_tokenizer: Any) -> None:
     tokens = ids(byte_tokenizer, " ".join(TEXTS) * 20)
     assert streamed(byte_tokenizer, tokens) == whole(byte_tokenizer, tokens)
+
+
+def test_added_tokens_are_known_by_name_also_where_the_tokenizer_lists_special_ones_alone(tokenizer: Any) -> None:
+    class Bare:
+        """A tokenizer that lists no added tokens, such as mistral-common's."""
+
+        @property
+        def added_tokens_decoder(self) -> dict[int, Any]:
+            raise NotImplementedError
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(tokenizer, name)
+
+        def __len__(self) -> int:
+            return len(tokenizer)
+
+    assert vocabulary_of(tokenizer).added == {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}
+    assert Vocabulary(Bare()).added == {"<|endoftext|>", "<|im_end|>"}

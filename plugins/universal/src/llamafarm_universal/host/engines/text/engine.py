@@ -55,7 +55,7 @@ class TextEngine:
         self._limits = limits
         self._model_limits = ModelLimits.of(weights)
         self._vocabulary = Vocabulary(weights.tokenizer)
-        self._format = format_of(str(weights.tokenizer.chat_template), weights.tokenizer.get_added_vocab())
+        self._format = format_of(str(weights.tokenizer.chat_template), self._vocabulary.added)
         self._runner = Runner(weights.module, weights.plan.device)
         self._scheduler = Scheduler(limits.max_sequences, limits.max_waiting)
         self._emits: dict[str, Emit] = {}

@@ -33,11 +33,13 @@ class Vocabulary:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        added = tokenizer.added_tokens_decoder
+        added = _added_tokens(tokenizer)
         self.special: frozenset[int] = frozenset(tokenizer.all_special_ids) | {
             token for token, content in added.items() if content.special
         }
         self._special_names = {token: tokenizer.convert_ids_to_tokens(token) for token in self.special}
+        self.added = frozenset(map(str, added.values())) | frozenset(self._special_names.values())
+        """The names of the tokens that were added to the vocabulary: special ones, and others."""
         self.byte_level = self._is_byte_level()
         self.byte_fallback = not self.byte_level and self._falls_back_to_bytes()
         self._known: dict[int, bytes | None] = {}
@@ -89,6 +91,14 @@ class Vocabulary:
     def _falls_back_to_bytes(self) -> bool:
         euro = [self._tokenizer.convert_tokens_to_ids(f"<0x{byte:02X}>") for byte in "€".encode()]
         return None not in euro and self.decode(euro) == "€"
+
+
+def _added_tokens(tokenizer: Any) -> dict[int, Any]:
+    try:
+        added: dict[int, Any] = tokenizer.added_tokens_decoder
+    except NotImplementedError:  # mistral-common's tokenizers have special tokens alone
+        return {}
+    return added
 
 
 def _spelled(name: str) -> bytes:
