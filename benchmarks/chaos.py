@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1] / "plugins" / "universal" / "tests"))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "plugins" / "universal" / "tests" / "server"))
 
-from chaos import ANSWERED, KINDS, ROLES, Asking, Chaos, Service
+from kills import ANSWERED, KINDS, ROLES, Asking, Chaos, Service
 from tiny_models import make_llama, make_tokenizer
 
 KILLS = 60

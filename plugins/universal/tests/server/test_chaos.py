@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from chaos import ANSWERED, KINDS, ROLES, Asking, Chaos, Service
+from kills import ANSWERED, KINDS, ROLES, Asking, Chaos, Service
 
 KILLS = 6
 PROGRAM = Path(__file__).with_name("scripted_server.py")
