@@ -32,7 +32,7 @@ def test_folders_and_packages() -> None:
     "text",
     ["", " ", "a/b/c", "a/../b", "..", ".", "a/", "/".join("ab") + "/", "org/na me", "org/name\n", "http://host/x",
      "org/name@main", "-org/name", "org--name/x", "a..b", "x" * 300, "package:", "package:a", "package:a/.hidden",
-     "package:a//b", "package:a/b/../c", "file:///etc", "org\\name", "org/name\0", "/\0", "~\0"],
+     "package:a//b", "package:a/b/../c", "file:///etc", "org\\name", "org/name\0", "/\0", "~\0", "/" + "x/" * 500],
 )  # fmt: skip
 def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(RequestFailed) as caught:

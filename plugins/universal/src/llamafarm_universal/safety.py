@@ -12,6 +12,8 @@ _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _HUB_ID = re.compile(rf"(?:{_PART}/)?{_PART}")
 _PACKAGE_ID = re.compile(r"package:([A-Za-z_][A-Za-z0-9_]*)((?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+)")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+MAX_LENGTH = 1000
+"""Characters of a model's name: more is no path that anybody means, and each message would repeat it."""
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
 
@@ -44,7 +46,11 @@ def parse_model_id(text: str) -> HubId | PackagedFolder | LocalFolder:
     """
     if match := _PACKAGE_ID.fullmatch(text):
         return PackagedFolder(match[1], match[2].lstrip("/"))
-    if "\0" not in text and (text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", text)):
+    if (
+        "\0" not in text
+        and len(text) <= MAX_LENGTH
+        and (text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", text))
+    ):
         return LocalFolder(_expanded(Path(text)))
     if _HUB_ID.fullmatch(text) and ".." not in text and "--" not in text and len(text) <= 200:
         return HubId(text)

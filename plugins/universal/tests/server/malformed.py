@@ -261,7 +261,7 @@ def heavy(model: str) -> Iterator[Case]:
     yield Case("a million brackets", request("/v1/embeddings", asked + b"[" * 1_000_000))
     yield Case("a million closed brackets", request("/v1/embeddings", asked + b"[" * 10**6 + b"]" * 10**6 + b"}"))
     yield Case("more than ten megabytes", request("/v1/embeddings", asked + b'"' + b"a" * 10_600_000 + b'"}'))
-    keys = b",".join(b'"%d": 1' % number for number in range(300_000))
+    keys = b",".join(b'"%d": 1' % number for number in range(100_000))
     yield Case("many keys", request("/v1/embeddings", b"{" + keys + b"}"))
     yield Case("a number of four million digits", request("/v1/embeddings", asked + b"9" * 4_000_000 + b"}"))
     yield Case("many halves of pairs", request("/v1/embeddings", asked + b'"' + b"\\ud800" * 500_000 + b'"}'))

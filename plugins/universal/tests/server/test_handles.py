@@ -89,6 +89,13 @@ def test_a_name_that_makes_no_sense_says_why(name, param):
     assert (caught.value.status, caught.value.param) == (400, param)
 
 
+def test_a_link_that_leads_to_itself_is_no_model(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(LlamaFarmError, match="is a link that leads to itself") as refused:
+        Handles(Operator()).resolve(str(tmp_path / "loop"), trusted=True)
+    assert refused.value.status == 400
+
+
 def test_a_restarted_server_and_a_replica_answer_to_a_handle():
     settings = Settings(operator=Operator(token="secret"))
     ask = {"id": "/srv/model", "settings": {"dtype": "bf16"}}

@@ -32,6 +32,12 @@ def test_a_package_that_is_not_installed_and_a_folder_that_is_no_model() -> None
     assert "no folder" in refusal("package:torch/nothing").message
 
 
+def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    assert refusal(f"/{'x' * 300}").message.endswith("cannot be read: File name too long.")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert "There is no folder" in refusal(str(tmp_path / "loop")).message
+
+
 def test_what_lies_in_the_working_directory_is_not_installed(
     llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

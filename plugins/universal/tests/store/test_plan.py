@@ -32,6 +32,13 @@ def refusal(folder: Path, **settings: Any) -> RequestFailed:
     return caught.value
 
 
+def test_a_configuration_that_is_nested_without_end_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    error = refusal(tmp_path, trust_remote_code=True)
+    assert error.kind == "load_failed"
+    assert "has a config.json that is not JSON" in error.message
+
+
 def test_a_plan_weighs_the_model_without_reading_its_weights(llama_folder: Path) -> None:
     from transformers import AutoModelForCausalLM
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from llamafarm.errors import ConfigError, RequestError
 
-from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.safety import LocalFolder, parse_model_id
 from llamafarm_universal.server.fields import Done, Table, boolean, number, parse, text
@@ -91,7 +91,10 @@ def checked_id(model_id: str, folder: Path | None = None) -> str:
     source = parse_model_id(model_id)
     if not isinstance(source, LocalFolder):
         return model_id
-    return str(((folder or Path.cwd()) / source.path).resolve())
+    try:
+        return str(((folder or Path.cwd()) / source.path).resolve())
+    except (OSError, RuntimeError):
+        raise refused(f"`{model_id}` is a link that leads to itself.", "model") from None
 
 
 def read_operator(token_file: Path | None, config_file: Path | None) -> Operator:

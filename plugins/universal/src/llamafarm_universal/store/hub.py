@@ -99,8 +99,11 @@ def _local(source: LocalFolder) -> Path:
 
 
 def _checked(folder: Path, name: str) -> Path:
-    if not folder.is_dir():
-        raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
-    if not any((folder / file).is_file() for file in (*CONFIG_FILES, ADAPTER_FILE)):
-        raise RequestFailed("model_not_found", f"`{name}` holds no model: it has no config.json.", param="model")
+    try:
+        if not folder.is_dir():
+            raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
+        if not any((folder / file).is_file() for file in (*CONFIG_FILES, ADAPTER_FILE)):
+            raise RequestFailed("model_not_found", f"`{name}` holds no model: it has no config.json.", param="model")
+    except OSError as error:
+        raise RequestFailed("model_not_found", f"`{name}` cannot be read: {error.strerror}.", param="model") from None
     return folder.resolve()

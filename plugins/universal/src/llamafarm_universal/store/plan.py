@@ -66,7 +66,7 @@ def read_config(folder: Path, model: str) -> Mapping[str, Any]:
             continue
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RequestFailed("load_failed", f"`{model}` has a {name} that is not JSON: {error}") from error
         if isinstance(config, dict):
             return config
