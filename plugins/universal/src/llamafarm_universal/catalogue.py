@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,16 +15,34 @@ from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.messages import Work
 from llamafarm_universal.messages.plan import Candidate, Fit
 
+log = logging.getLogger(__name__)
 DEFAULT_ENGINE = "torch"
 """What is asked first about a model whose settings name no engine."""
 
 
+@dataclass(frozen=True)
+class Discovered:
+    """Every engine, those of DEFAULT_ENGINE first. broken: why others are not among them, a sentence for each."""
+
+    specs: tuple[EngineSpec, ...]
+    broken: tuple[str, ...]
+
+
 @cache
-def installed() -> tuple[EngineSpec, ...]:
-    """Every engine, those of DEFAULT_ENGINE first. Raises RequestFailed for one that cannot be imported."""
+def discovered() -> Discovered:
+    """What is installed. An engine that cannot be imported takes nothing from the others: it is told in the log."""
     points = {(point.name, point.value): point for point in entry_points(group=ENGINES_GROUP)}  # listed twice at times
-    specs = [_loaded(point) for _, point in sorted(points.items())]
-    return tuple(sorted(specs, key=lambda spec: spec.name != DEFAULT_ENGINE))
+    loaded = [_loaded(point) for _, point in sorted(points.items())]
+    specs = [spec for spec in loaded if isinstance(spec, EngineSpec)]
+    broken = tuple(cause for cause in loaded if isinstance(cause, str))
+    for cause in broken:
+        log.warning("%s", cause)
+    return Discovered(tuple(sorted(specs, key=lambda spec: spec.name != DEFAULT_ENGINE)), broken)
+
+
+def installed() -> tuple[EngineSpec, ...]:
+    """Every engine, those of DEFAULT_ENGINE first."""
+    return discovered().specs
 
 
 def tasks() -> list[str]:
@@ -70,10 +90,11 @@ def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
             param="model",
         )
     needed = f", which is a model for the task `{candidate.task}`." if candidate.task else "."
+    hint = f"The engines here do: {', '.join(tasks())}. `model_type` names the task where that misleads."
     raise RequestFailed(
         "not_supported",
         f"No engine here executes `{candidate.ref.id}`: its configuration says {_described(candidate)}{needed}",
-        hint=f"The engines here do: {', '.join(tasks())}. `model_type` names the task where that misleads.",
+        hint=_with_broken(hint),
         param="model",
     )
 
@@ -86,12 +107,11 @@ def work_of(operation: str, fields: Mapping[str, Any]) -> Work:
     declared = {spec.works[operation]: spec for spec in installed() if operation in spec.works}
     if not declared:
         known = sorted({f"`{name}`" for spec in installed() for name in spec.works})
+        hint = f"There is {', '.join(known)}." if known else "Chats, embeddings and the like have routes of their own."
         raise RequestFailed(
             "not_supported",
             f"No engine here has declared an operation `{operation}`.",
-            hint=f"There is {', '.join(known)}."
-            if known
-            else "Chats, embeddings and the like have routes of their own.",
+            hint=_with_broken(hint),
         )
     if len(declared) > 1:
         names = " and ".join(f"`{spec.name}`" for spec in declared.values())
@@ -107,21 +127,25 @@ def work_of(operation: str, fields: Mapping[str, Any]) -> Work:
 def _called(name: str) -> list[EngineSpec]:
     specs = [spec for spec in installed() if spec.name == name]
     if not specs:
-        raise refused(f"No engine is called `{name}`.", "engine", hint=f"Engines installed: {', '.join(engines())}.")
+        hint = _with_broken(f"Engines installed: {', '.join(engines())}.")
+        raise refused(f"No engine is called `{name}`.", "engine", hint=hint)
     return specs
 
 
-def _loaded(point: EntryPoint) -> EngineSpec:
+def _loaded(point: EntryPoint) -> EngineSpec | str:
+    """The engine of an entry point, or why there is none."""
+    named = f"Engine `{point.name}` ({point.value})"
     try:
         spec = point.load()
-    except Exception as error:
-        cause = f"{type(error).__name__}: {error}"
-        raise RequestFailed(
-            "not_supported", f"Engine `{point.name}` ({point.value}) cannot be imported: {cause}"
-        ) from error
-    if not isinstance(spec, EngineSpec):
-        raise RequestFailed("not_supported", f"Engine `{point.name}` ({point.value}) is no EngineSpec.")
-    return spec
+    except (Exception, SystemExit) as error:
+        log.debug("%s cannot be imported", named, exc_info=error)
+        return f"{named} cannot be imported: {type(error).__name__}: {error}."
+    return spec if isinstance(spec, EngineSpec) else f"{named} is no EngineSpec."
+
+
+def _with_broken(hint: str) -> str:
+    """A hint, and which engines are missing because they are broken."""
+    return " ".join([hint, *discovered().broken])
 
 
 def _described(candidate: Candidate) -> str:
