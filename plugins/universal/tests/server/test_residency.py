@@ -18,6 +18,7 @@ from llamafarm.errors import LlamaFarmError, ModelNotFound, ServiceError
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import LoadProgress, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.server import quarantine
 from llamafarm_universal.server.hosts.fleet import Fleet
 from llamafarm_universal.server.keep import Keep
 from llamafarm_universal.server.lease import Lease
@@ -271,7 +272,7 @@ async def test_the_models_of_a_host_that_died_are_gone_and_come_back_when_they_a
         assert home.loaded() == ["a"]
 
 
-async def test_a_model_that_ends_its_host_twice_is_left_alone_and_says_why():
+async def test_a_model_whose_load_ends_its_host_twice_is_left_alone_and_says_why():
     async with house() as home:
         for _ in range(2):
             with pytest.raises(ServiceError, match="ended while"):
@@ -279,18 +280,51 @@ async def test_a_model_that_ends_its_host_twice_is_left_alone_and_says_why():
         with pytest.raises(ServiceError, match="its engine host ended 2 times") as caught:
             await home.lease("die/load")
         assert caught.value.code == "model_quarantined"
+        assert "tried again in 15 s" in (caught.value.hint or "")
         await home.use("a")
-        home.residency.ask_to_keep(ModelRef("die/load"), Keep())
+
+
+async def test_a_model_whose_requests_end_its_host_twice_is_left_alone_too():
+    async with house() as home:
+        for _ in range(2):
+            lease = await home.lease("a")
+            await _kill(home)
+            lease.release()
+        with pytest.raises(ServiceError, match="its engine host ended 2 times"):
+            await home.lease("a")
+        await home.use("b")
+
+
+async def test_what_is_left_alone_is_tried_again_and_then_left_alone_for_longer(monkeypatch):
+    monkeypatch.setattr(quarantine, "FIRST_SECONDS", 0.2)
+    async with house() as home:
+        for _ in range(2):
+            with pytest.raises(ServiceError, match="ended while"):
+                await home.lease("die/load")
+        await until(lambda: home.residency.quarantine.cause(ModelRef("die/load")) is None)
         with pytest.raises(ServiceError, match="ended while"):
+            await home.lease("die/load")
+        with pytest.raises(ServiceError, match="its engine host ended 3 times"):
             await home.lease("die/load")
 
 
 async def test_a_request_that_ends_well_clears_a_model_of_suspicion():
     async with house() as home:
         for _ in range(3):
+            await home.use("a")
             lease = await home.lease("a")
             await _kill(home)
             lease.release()
+        await home.use("a")
+
+
+async def test_where_several_models_are_asked_none_is_suspected():
+    async with house() as home:
+        for _ in range(3):
+            leases = [await home.lease(name) for name in ("a", "b")]
+            await _kill(home)
+            for lease in leases:
+                lease.release()
         await home.use("a")
 
 

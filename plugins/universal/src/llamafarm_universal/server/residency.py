@@ -84,9 +84,8 @@ class Residency:
         return self._residents.get(ref)
 
     def ask_to_keep(self, ref: ModelRef, keep: Keep) -> None:
-        """Say how long one model stays. A new load of it is tried, whatever has happened before."""
+        """Say how long one model stays, now or once it is loaded."""
         self._asked[ref] = keep
-        self.quarantine.pardon(ref)
         if resident := self._residents.get(ref):
             resident.keep = keep
             self._watch(resident)
@@ -113,12 +112,16 @@ class Residency:
         await self._drain(resident)
 
     def lost(self, host: Supervisor, how: str) -> None:
-        """A host has died, and its models with it; those that it was loading find out by themselves."""
-        for resident in self.residents:
-            if resident.host is host and resident.model is not None:
-                if resident.active:
-                    self.quarantine.strike(resident.ref, how)
-                self._forget(resident)
+        """A host has died, and its models with it; those that it was loading find out by themselves.
+
+        Where several models were asked, nobody knows which of them it was.
+        """
+        gone = [resident for resident in self.residents if resident.host is host and resident.model is not None]
+        suspects = [resident for resident in gone if resident.active]
+        if len(suspects) == 1:
+            self.quarantine.strike(suspects[0].ref, how)
+        for resident in gone:
+            self._forget(resident)
 
     async def close(self) -> None:
         """End all loads that are under way."""
@@ -134,7 +137,8 @@ class Residency:
     def _end(self, resident: Resident) -> None:
         """A request of a model has ended: its idle time begins when it was the last."""
         resident.active -= 1
-        self.quarantine.clear(resident.ref)
+        if self._is_here(resident):  # else its host has died meanwhile
+            self.quarantine.clear(resident.ref)
         if resident.active == 0:
             resident.idle_since = _now()
             self._watch(resident)
