@@ -21,6 +21,9 @@ def run(connection: Connection, options: HostOptions) -> None:
 
     Sends Ready once the libraries are there, or Failed without a request id where the host cannot run.
     """
+    # Before torch is imported: its threads would spin while they wait for each other, which takes the processors from
+    # the server and from the thread that is waited for. On two busy ones a request of one text took ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     faulthandler.enable()  # a crash below Python leaves its traceback in the server's log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the server decides what it means
     code = 1
