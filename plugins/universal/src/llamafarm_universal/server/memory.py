@@ -5,6 +5,7 @@ from __future__ import annotations
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.units import readable
 
 SHARE = 0.8
 """Of what was free at the start; the rest is for everything else that runs on the machine."""
@@ -52,11 +53,3 @@ class Budget:
     def release(self, ref: ModelRef) -> None:
         """A model is gone; one that held nothing is none."""
         self._held.pop(ref, None)
-
-
-def readable(count: float) -> str:
-    """Bytes, for people."""
-    for size, unit in ((1e9, "GB"), (1e6, "MB")):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count / 1e3:.0f} KB"

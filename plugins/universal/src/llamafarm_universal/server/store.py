@@ -26,6 +26,7 @@ from llamafarm_universal.messages import (
 from llamafarm_universal.messages.plan import Limits, LoadPlan
 from llamafarm_universal.server.errors import RETRY_SECONDS, STORE_CHILD, ChildEnded, store_ended
 from llamafarm_universal.server.hosts.supervisor import Supervisor
+from llamafarm_universal.server.resident import Listener
 
 STORE = "llamafarm_universal.store.main:run"
 ATTEMPTS = 3
@@ -34,8 +35,6 @@ MAX_REQUESTS = 256
 """At once. Each may need a thread of the store."""
 
 Told = TypeVar("Told", Located, Pulled, Described, Removed)
-Listener = Callable[[LoadProgress], None]
-"""Told how a download goes on."""
 
 
 class Store:

@@ -11,6 +11,7 @@ from llamafarm_universal.failure import RequestFailed, is_out_of_memory, without
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
 from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.safety import HubId, parse_model_id
+from llamafarm_universal.units import readable
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +77,3 @@ def _remedy(plan: LoadPlan) -> str:
     if isinstance(parse_model_id(plan.ref.id), HubId):
         return "If its files are damaged, delete them (`lf models rm`) to have them fetched again."
     return "Are its files whole, and saved by `save_pretrained` or the like?"
-
-
-def readable(count: float) -> str:
-    """Bytes, for people."""
-    for size, unit in ((1e9, "GB"), (1e6, "MB")):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count / 1e3:.0f} KB"

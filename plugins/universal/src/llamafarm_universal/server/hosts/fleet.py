@@ -49,7 +49,7 @@ class Fleet:
         host = self.main
         if plan.isolated or plan.device != ready.device:
             host = self._other(plan)
-            ready = await host.wait_ready()
+            await host.wait_ready()
         self._resting.setdefault(host, _resident_bytes(host))
         return host
 
