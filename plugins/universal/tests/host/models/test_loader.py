@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 import pytest
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.engines.encode.load import load_encoder
 from llamafarm_universal.host.models.loader import load_failure, load_weights
 from llamafarm_universal.messages import Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.store.hub import locate
 from llamafarm_universal.store.plan import make_plan
+from tiny_models import make_bert
 
 
 def plan(folder: Path) -> Any:
@@ -47,3 +51,54 @@ def test_damaged_files_are_told_without_their_folder(copy_of: Callable[..., Path
         load_weights(replace(plan(folder), ref=ModelRef("org/model")), AutoModelForCausalLM)
     message = f"{caught.value.message} {caught.value.hint}"
     assert str(folder.parent) not in message.replace(f"`{folder}`", "")  # the client named that one itself
+
+
+def without(folder: Path, lost: str, kept: Path) -> Path:
+    """A copy of a model whose files lack the weights with `lost` in their names."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, kept)
+    weights = {name: tensor for name, tensor in load_file(folder / "model.safetensors").items() if lost not in name}
+    save_file(weights, kept / "model.safetensors", metadata={"format": "pt"})
+    return kept
+
+
+def test_random_layers_are_not_served_as_if_they_were_trained(llama_folder: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder = without(llama_folder, "layers.1.", tmp_path / "headless")
+    with pytest.raises(RequestFailed, match=r"lack weights of `LlamaForCausalLM`: .* and \d+ more\.") as caught:
+        load_weights(plan(folder), AutoModelForCausalLM)
+    assert "`model.layers.1.input_layernorm.weight`" in caught.value.message
+    assert "trained for the task `text`" in (caught.value.hint or "")
+
+
+def test_a_head_that_nobody_has_trained_is_refused(models_folder: Path, tokenizer: Any, tmp_path: Path) -> None:
+    whole = make_bert(models_folder / "headed", tokenizer, "SequenceClassification", "no", "yes")
+    made = plan(without(whole, "classifier", tmp_path / "base"))
+    with pytest.raises(RequestFailed, match=r"`classifier\.bias`, `classifier\.weight`\.$"):
+        load_encoder(made)
+
+
+def test_weights_that_are_tied_need_not_be_in_the_files(
+    make_model: Callable[..., Path], models_folder: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    folder = make_model(models_folder / "tied", tie_word_embeddings=True)
+    assert "lm_head.weight" not in load_file(folder / "model.safetensors")
+    assert load_weights(plan(folder), AutoModelForCausalLM).parameters
+
+
+def test_embedding_needs_no_pooler_and_everything_else(bert: ModelRef, tmp_path: Path) -> None:
+    assert load_encoder(plan(without(Path(bert.id), "pooler", tmp_path / "poolerless"))).model.dimensions
+    with pytest.raises(RequestFailed, match="lack weights of `BertModel`"):
+        load_encoder(plan(without(Path(bert.id), "layer.1.output.dense", tmp_path / "damaged")))
+
+
+def test_a_sentence_encoder_is_held_to_the_same(minilm: ModelRef, tmp_path: Path) -> None:
+    folder = locate(minilm, lambda *_: None)
+    assert load_encoder(plan(without(folder, "pooler", tmp_path / "poolerless"))).model.dimensions == 384
+    with pytest.raises(RequestFailed, match=r"`encoder\.layer\.2\.output\.dense\.bias`"):
+        load_encoder(plan(without(folder, "layer.2.output.dense", tmp_path / "damaged")))

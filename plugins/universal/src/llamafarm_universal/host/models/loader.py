@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.units import readable
 
 log = logging.getLogger(__name__)
+_MOST_NAMED = 3
 
 
 @dataclass
@@ -36,16 +39,26 @@ class Weights:
         return sum(storages.values())
 
 
-def load_weights(plan: LoadPlan, auto_class: Any) -> Weights:
-    """Read a transformers model and its tokenizer. auto_class: such as AutoModelForCausalLM. Raises RequestFailed."""
+def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = ()) -> Weights:
+    """Read a transformers model and its tokenizer.
+
+    auto_class: such as AutoModelForCausalLM. unread: how the names of weights begin that nothing is computed with, so
+    that they may be missing. Raises RequestFailed, also where the files lack weights.
+    """
     from transformers import AutoTokenizer
 
     common = {"local_files_only": True, "trust_remote_code": plan.ref.settings.trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(plan), **common)
-        module = auto_class.from_pretrained(
-            plan.folder, dtype=torch_dtype(plan.dtype), device_map=plan.device, use_safetensors=True, **common
+        module, info = auto_class.from_pretrained(
+            plan.folder,
+            dtype=torch_dtype(plan.dtype),
+            device_map=plan.device,
+            use_safetensors=True,
+            output_loading_info=True,
+            **common,
         )
+        refuse_missing(plan, module, info["missing_keys"], unread)
         if plan.adapter is not None:
             module = merged(module, tokenizer, plan, plan.adapter)
     except RequestFailed:
@@ -54,6 +67,36 @@ def load_weights(plan: LoadPlan, auto_class: Any) -> Weights:
         raise load_failure(plan, error) from error
     module.eval().requires_grad_(False)
     return Weights(plan, module, tokenizer)
+
+
+def refuse_missing(plan: LoadPlan, module: Any, missing: Collection[str], unread: tuple[str, ...] = ()) -> None:
+    """Refuse a model whose files lack weights, which are random then: nobody could tell its answers from real ones.
+
+    unread: how the names of weights begin that nothing is computed with. Raises RequestFailed.
+    """
+    lacking = sorted(name for name in missing if not name.startswith(unread))
+    if not lacking:
+        return
+    named = ", ".join(f"`{name}`" for name in lacking[:_MOST_NAMED])
+    more = f" and {len(lacking) - _MOST_NAMED:,} more" if len(lacking) > _MOST_NAMED else ""
+    raise RequestFailed(
+        "load_failed",
+        f"`{plan.ref.id}` is not whole: its files lack weights of `{type(module).__name__}`: {named}{more}.",
+        hint=f"Use a model that was trained for the task `{plan.task}`. {_remedy(plan)}",
+        param="model",
+    )
+
+
+def unmarked(module: Any) -> list[str]:
+    """The names of a transformers model's parameters that came from no file, where another library has loaded it.
+
+    transformers marks each parameter that did, and lists for each architecture what it makes anew by itself.
+    """
+    marks = {name: getattr(parameter, "_is_hf_initialized", False) for name, parameter in module.named_parameters()}
+    if not any(marks.values()):  # a version that marks none says nothing
+        return []
+    made_anew = [re.compile(pattern) for pattern in getattr(module, "_keys_to_ignore_on_load_missing", None) or ()]
+    return [name for name, mark in marks.items() if not mark and not any(each.search(name) for each in made_anew)]
 
 
 def load_failure(plan: LoadPlan, error: Exception) -> RequestFailed:

@@ -24,11 +24,14 @@ from llamafarm_universal.host.engines.encode.rows import Row
 from llamafarm_universal.host.engines.encode.sentence import PlainTexts, SentenceTexts
 from llamafarm_universal.host.engines.encode.tokens import Tokens
 from llamafarm_universal.host.engines.text.limits import context_length, token_limit
-from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights
+from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights, refuse_missing, unmarked
 from llamafarm_universal.task import sentence_settings
 
 SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"
 """How the architectures end that have a head for classes."""
+_UNREAD = ("pooler.",)
+"""BERT's own way to one vector for a text. Vectors are made of the last hidden states here, and many who train for that
+save none."""
 _FEATURES = {"embed": "embeddings", "score": "rerank", "classify": "classify", "find_entities": "ner"}
 """What users ask for, by the operation that does it."""
 
@@ -90,7 +93,7 @@ def _embedder(plan: LoadPlan) -> EncodeEngine:
     if (plan.folder / "modules.json").is_file():
         return _sentence(plan)
     half = plan.config.get("is_encoder_decoder") or _architecture(plan).endswith("EncoderModel")
-    weights = load_weights(plan, AutoModelForTextEncoding if half else AutoModel)
+    weights = load_weights(plan, AutoModelForTextEncoding if half else AutoModel, unread=_UNREAD)
     return _tower(weights) if hasattr(weights.module, "get_text_features") else _pooled(weights, plan.limits)
 
 
@@ -134,6 +137,7 @@ def _sentence(plan: LoadPlan) -> EncodeEngine:
             f"`{plan.ref.id}` begins with a {type(model[0]).__name__}; only transformers embed here.",
             param="model",
         )
+    refuse_missing(plan, model[0].model, unmarked(model[0].model), _UNREAD)
     model.eval().requires_grad_(False)
     weights = Weights(plan, model, model.tokenizer)
     limits = [limit for limit in (model.max_seq_length, token_limit(model[0].model)) if limit is not None]
