@@ -39,6 +39,7 @@ from llamafarm_universal.messages import (
     Work,
 )
 from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
+from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.pipe import Outbox, read_commands
 
 log = logging.getLogger(__name__)
@@ -265,10 +266,11 @@ def _refusal(work: Work, model: LoadedModel) -> RequestFailed | None:
     """Why a model cannot be given a work, where it cannot."""
     if work.operation in model.operations:
         return None
-    able = ", ".join(f"`{operation}`" for operation in sorted(model.operations))
+    asked = " or ".join(f"`{name}`" for name in user_names(work.operation))
+    able = ", ".join(f"`{name}`" for operation in sorted(model.operations) for name in user_names(operation))
     return RequestFailed(
         "not_supported",
-        f"`{model.ref.id}` is loaded for the task `{model.task}`: it cannot do `{work.operation}`, only {able}.",
+        f"`{model.ref.id}` is loaded for the task `{model.task}`: it cannot do {asked}, only {able}.",
         hint="Use a model for what you ask; `model_type` says how a model that can do both is loaded.",
         param="model",
     )

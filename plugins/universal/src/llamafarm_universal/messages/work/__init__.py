@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from llamafarm_universal.messages.work.base import Work
 from llamafarm_universal.messages.work.encode import (
     Classes,
@@ -32,4 +34,20 @@ __all__ = [
     "Strategy",
     "TextPrompt",
     "Work",
+    "user_names",
 ]
+
+_USER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "generate": ("chat", "completions"),
+    "count": ("input_tokens",),
+    "embed": ("embeddings",),
+    "score": ("rerank", "score"),
+    "classify": ("classify",),
+    "find_entities": ("ner",),
+}
+"""What users call the operations that engines know by other names: the paths of the API that lead to each."""
+
+
+def user_names(operation: str) -> tuple[str, ...]:
+    """What users call an operation; one that an engine has declared has the name that it gave it."""
+    return _USER_NAMES.get(operation, (operation,))

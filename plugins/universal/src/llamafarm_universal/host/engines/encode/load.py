@@ -25,6 +25,7 @@ from llamafarm_universal.host.engines.encode.sentence import PlainTexts, Sentenc
 from llamafarm_universal.host.engines.encode.tokens import Tokens
 from llamafarm_universal.host.engines.text.limits import context_length, token_limit
 from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights, refuse_missing, unmarked
+from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.task import sentence_settings
 
 SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"
@@ -32,8 +33,6 @@ SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"
 _UNREAD = ("pooler.",)
 """BERT's own way to one vector for a text. Vectors are made of the last hidden states here, and many who train for that
 save none."""
-_FEATURES = {"embed": "embeddings", "score": "rerank", "classify": "classify", "find_entities": "ner"}
-"""What users ask for, by the operation that does it."""
 
 
 def load_encoder(plan: LoadPlan) -> EncodeEngine:
@@ -171,7 +170,7 @@ def _engine(
         operations=frozenset(heads),
         context_length=limit,
         dimensions=dimensions,
-        features=frozenset(_FEATURES[operation] for operation in heads),
+        features=frozenset(user_names(operation)[0] for operation in heads),
     )
     return EncodeEngine(encoder, heads, model, limits)
 
