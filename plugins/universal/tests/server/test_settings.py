@@ -45,6 +45,7 @@ def test_memory_is_limited_in_bytes_or_to_a_share_of_what_is_free(value, limit):
 @pytest.mark.parametrize(("name", "value"), [
     ("UNIVERSAL_RUNTIME_PORT", "http"), ("LF_RUNTIME_PORT", "70000"), ("MODEL_UNLOAD_TIMEOUT", "-1"),
     ("MODEL_UNLOAD_TIMEOUT", "nan"), ("UNIVERSAL_RUNTIME_MAX_REQUESTS", "many"),
+    ("UNIVERSAL_RUNTIME_MAX_HELD_MB", "-5"),
     ("UNIVERSAL_RUNTIME_MAX_MEMORY", "much"), ("UNIVERSAL_RUNTIME_MAX_MEMORY", "120%"),
 ])  # fmt: skip
 def test_a_variable_that_makes_no_sense_is_named(name, value):

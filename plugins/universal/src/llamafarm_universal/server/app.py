@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from llamafarm_universal.server.activity import ActivityMiddleware
+from llamafarm_universal.server.bodies import Bodies, HeldBody
 from llamafarm_universal.server.body import parse_fields
 from llamafarm_universal.server.chat import chat, count
 from llamafarm_universal.server.classes import classify, find_entities
@@ -54,20 +55,20 @@ def create_app(runtime: Runtime) -> Guard:
 
     activity = Middleware(ActivityMiddleware, activity=runtime.activity)
     # A redirect to the path with a slash would be built from the Host header.
-    inside = Router(
-        routes(runtime.settings.max_body_bytes), redirect_slashes=False, lifespan=lifespan, middleware=[activity]
-    )
-    return Guard(inside, key=runtime.settings.api_key, names=_names(runtime.settings))
+    settings = runtime.settings
+    every = routes(settings.max_body_bytes, Bodies(settings.max_held_bytes))
+    inside = Router(every, redirect_slashes=False, lifespan=lifespan, middleware=[activity])
+    return Guard(inside, key=settings.api_key, names=_names(settings))
 
 
-def routes(limit: int) -> list[Route]:
-    """All routes. limit: how many bytes of JSON they take."""
+def routes(limit: int, bodies: Bodies) -> list[Route]:
+    """All routes. limit: how many bytes of JSON one request may have. bodies: those of all requests together."""
 
     def reads(table: Table) -> Callable[[Request], Awaitable[Parsed]]:
         return partial(read_object, limit=limit, parse=partial(parse_fields, table=table))
 
-    def takes(handler: Handler, table: Table) -> BodyEndpoint[Parsed]:
-        return BodyEndpoint(handler, reads(table))
+    def takes(handler: Handler, table: Table) -> HeldBody:
+        return HeldBody(BodyEndpoint(handler, reads(table)), bodies)
 
     return [
         Route("/health", health, methods=["GET"]),
@@ -80,7 +81,7 @@ def routes(limit: int) -> list[Route]:
         Route("/v1/score", takes(score, SCORE), methods=["POST"]),
         Route("/v1/classify", takes(classify, CLASSIFY), methods=["POST"]),
         Route("/v1/ner", takes(find_entities, NER), methods=["POST"]),
-        Route("/v1/operations/{operation}", OperationEndpoint(reads(OPERATION)), methods=["POST"]),
+        Route("/v1/operations/{operation}", HeldBody(OperationEndpoint(reads(OPERATION)), bodies), methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),
         Route("/v1/models/unload", takes(unload, UNLOAD), methods=["POST"]),

@@ -21,6 +21,7 @@ DEFAULT_PORT = 11540
 API_KEY = "UNIVERSAL_RUNTIME_API_KEY"
 MAX_REQUESTS = 4096
 MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_HELD_MB = 256
 MAX_MEMORY = "UNIVERSAL_RUNTIME_MAX_MEMORY"
 _MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(%|[KMGT]?B)")
 _BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
@@ -33,6 +34,8 @@ class Settings:
     keep: how long models stay for which nothing else is said. max_memory: what the models of a device may take
     together, in bytes, or a share (at most 1.0) of what is free when the first one is loaded.
     max_requests: how many answers of one model may be running or waiting before further requests get a 429.
+    max_body_bytes: of one request's JSON. max_held_bytes: of the JSON of all requests that wait or are being answered,
+    beyond the first 64 KiB of each; further ones get a 429.
     grace_seconds: how long running answers may go on once the server is asked to stop. keep_alive_seconds: how long a
     stream may be silent.
     """
@@ -47,6 +50,7 @@ class Settings:
     idle_timeout: float = 0.0
     max_requests: int = MAX_REQUESTS
     max_body_bytes: int = MAX_BODY_BYTES
+    max_held_bytes: int = MAX_HELD_MB * 2**20
     grace_seconds: float = 10.0
     keep_alive_seconds: float = 10.0
 
@@ -71,6 +75,7 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         max_memory=_memory(environ),
         idle_timeout=flags.idle_timeout,
         max_requests=max(1, int(_number(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", MAX_REQUESTS))),
+        max_held_bytes=int(_number(environ, "UNIVERSAL_RUNTIME_MAX_HELD_MB", MAX_HELD_MB) * 2**20),
     )
 
 
