@@ -7,6 +7,7 @@ import io
 import json
 
 import pytest
+from commands import Served
 
 NOTES = "Cows eat hay.\n\nA tractor needs fuel.\r\nHay for cows is kept dry.\n"
 
@@ -135,3 +136,24 @@ def test_an_unknown_model_is_answered_with_the_nearest_names(project):
     done = project.lf("embed", "x", "--model", "ecko")
     assert done.returncode == 1
     assert "There is no model 'ecko'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("embed", "a text"), ("rerank", "hay", "Cows eat hay."), ("classify", "Be still"), ("ner", "Ada")]
+)
+def test_a_server_url_takes_the_texts_to_a_server(project, command):
+    here = project.lf(*command, "--json")
+    with Served(project) as url:
+        there = project.lf(*command, "--json", "--server-url", url)
+    gone = project.lf(*command, "--server-url", url)
+
+    assert json.loads(there.stdout) == json.loads(here.stdout)
+    assert "`lf serve` starts one" in gone.stderr
+
+
+def test_a_long_input_goes_to_a_server_in_batches(project, echo):
+    with Served(project) as url:
+        done = project.lf("embed", "--json", "--server-url", url, stdin="\n".join("text" for _ in range(130)))
+
+    assert [len(request["input"]) for request in echo.requests] == [128, 2]
+    assert len(json.loads(done.stdout)["data"]) == 130

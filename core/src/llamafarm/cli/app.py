@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from llamafarm.cli.remote import RemoteFarm
     from llamafarm.farm.farm import Farm
     from llamafarm.plugins.manager import PluginManager
     from llamafarm.project import Project
@@ -75,6 +76,19 @@ class App:
         from llamafarm.farm.farm import serving
 
         return serving(self.project if project is None else project, self.plugins)
+
+    @asynccontextmanager
+    async def opened(self, server_url: str | None) -> AsyncIterator[Farm | RemoteFarm]:
+        """Whom to ask: the API server that is named, else the project, opened in this process."""
+        if server_url:
+            from llamafarm.cli.remote import RemoteFarm
+
+            async with aclosing(RemoteFarm(server_url)) as server:
+                yield server
+        else:
+            async with self.farm() as farm:
+                self.warn()
+                yield farm
 
     def run(self, work: Callable[[Farm], Awaitable[Result]], project: Project | None = None) -> Result:
         """Open the project as `farm` does, do `work` with it, and close it."""

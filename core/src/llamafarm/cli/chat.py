@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llamafarm.cli.app import App, current_app
-from llamafarm.cli.output import print_json
+from llamafarm.cli.output import print_json, server_url_option
 from llamafarm.cli.question import question
 from llamafarm.errors import UsageError
 
@@ -66,7 +65,7 @@ class Options:
 @click.option("--curl", "as_curl", is_flag=True, help="Print the request as a curl command and send nothing.")
 @click.option("--session", metavar="ID", help="Go on with a conversation that is kept; `new` begins one.")
 @click.option("--continue", "-c", "last", is_flag=True, help="Go on with the last conversation that was kept.")
-@click.option("--server-url", metavar="URL", help="Ask an API server instead of running the gateway here.")
+@server_url_option
 def chat(
     words: tuple[str, ...],
     files: tuple[Path, ...],
@@ -104,22 +103,8 @@ def chat(
 
 
 async def _ask_once(app: App, request: dict[str, Any], options: Options) -> None:
-    async with opened(app, options) as farm:
+    async with app.opened(options.server_url) as farm:
         await ask(farm, request, options, options.session)
-
-
-@asynccontextmanager
-async def opened(app: App, options: Options) -> AsyncIterator[Farm | RemoteFarm]:
-    """Whom to ask: the project, opened in this process, or the API server that is named."""
-    if options.server_url:
-        from llamafarm.cli.remote import RemoteFarm
-
-        async with aclosing(RemoteFarm(options.server_url)) as server:
-            yield server
-    else:
-        async with app.farm() as farm:
-            app.warn()
-            yield farm
 
 
 async def ask(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llamafarm.cli.chat import Options, ask, opened
+from llamafarm.cli.chat import Options, ask
 from llamafarm.cli.question import question
 from llamafarm.errors import LlamaFarmError, UsageError
 from llamafarm.providers.base import shown
@@ -57,7 +57,9 @@ class Conversation:
         click.echo(f"Talking to {model or 'the default model'}{place}. /help shows what else there is.", err=True)
         with self._runner, _line_editing(self._app.data / "chat_history", self._completions):
             try:
-                self._farm = self._runner.run(self._open.enter_async_context(opened(self._app, self._options)))
+                self._farm = self._runner.run(
+                    self._open.enter_async_context(self._app.opened(self._options.server_url))
+                )
                 while (text := _read()) is not None and text not in ("/exit", "/quit"):
                     self._handle(text)
             finally:

@@ -15,6 +15,9 @@ STATES = {"foreign": "started elsewhere", "stopped": "starts on first use", "unr
 """What the states of runtimes and models are called for people, where that is not their own name."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+server_url_option = click.option(
+    "--server-url", metavar="URL", help="Ask an API server instead of running the gateway here."
+)
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

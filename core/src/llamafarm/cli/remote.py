@@ -1,4 +1,4 @@
-"""`lf chat --server-url`: an API server in place of the project that is opened in this process."""
+"""`--server-url`: an API server in place of the project that is opened in this process."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from llamafarm.gateway import SESSION_HEADER
 from llamafarm.http.address import normalize_base_url
 from llamafarm.http.reply import read_reply
 from llamafarm.http.upstream import HttpUpstream
-from llamafarm.providers.base import Call, Endpoint, Progress
+from llamafarm.providers.base import Call, Endpoint, Progress, ignore_progress
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.providers.reply import Reply
 from llamafarm.wire.operations import Operation
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
@@ -29,7 +28,7 @@ LIST_SECONDS = 5.0
 
 
 class RemoteFarm:
-    """What `lf chat` needs of a `Farm`, at an API server. LF_API_KEY is its key."""
+    """What commands that ask a model need of a `Farm`, at an API server. LF_API_KEY is its key."""
 
     def __init__(self, server_url: str) -> None:
         self._upstream = HttpUpstream(Endpoint("llamafarm", _base_url(server_url), _key()))
@@ -40,15 +39,18 @@ class RemoteFarm:
         request: dict[str, Any],
         *,
         session: str | None = None,
-        progress: Callable[[Progress], None],  # noqa: ARG002 - a server does not tell its own
+        progress: Callable[[Progress], None] = ignore_progress,  # noqa: ARG002 - a server does not tell its own
         trace: bool = False,
-    ) -> Reply:
+    ) -> Any:
+        """As `Farm.ask` does, of operations whose answer is a value or a `Reply`."""
         entry = ModelEntry(name=request.get("model", "default"), provider="llamafarm", model="default")
         headers = {SESSION_HEADER: session} if session else {}
         headers |= {TRACE_HEADER: "1"} if trace else {}
         stream = bool(request.get("stream"))
+        call = Call(entry, request_id=uuid4().hex)
         with _remedies():
-            call = Call(entry, request_id=uuid4().hex)
+            if operation.returns == "value":
+                return await self._upstream.post_json(operation.path, request, call)
             answer = await self._upstream.open_stream(operation.path, request, call, stream=stream, headers=headers)
         reply = await read_reply(self._upstream, answer, usage="stream_options" in request)
         reply.headers[SESSION_HEADER] = answer.headers.get(SESSION_HEADER, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llamafarm.cli.app import current_app
-from llamafarm.cli.output import cut, json_option, plain, width
+from llamafarm.cli.output import cut, json_option, plain, server_url_option, width
 from llamafarm.cli.question import decoded, piped
 
 if TYPE_CHECKING:
-    from llamafarm.farm.farm import Farm
     from llamafarm.wire.operations import Operation
 
 BATCH = 128
@@ -28,10 +28,12 @@ FILE_HELP = "Add the texts of FILE, one in each line (.jsonl: texts, or objects 
 
 
 def text_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The arguments and options by which a command gets its texts: `words`, `files`, `jsonl`, `model`, `as_json`."""
+    """The arguments and options by which a command gets its texts: `words`, `files`, `jsonl`, `model`, `as_json`,
+    `server_url`."""
     path = click.Path(path_type=Path)
     for decorate in (
         json_option,
+        server_url_option,
         click.option("--jsonl", is_flag=True, help="What is piped is JSON Lines, too."),
         click.option("--file", "-f", "files", multiple=True, type=path, metavar="FILE", help=FILE_HELP),
         click.option("--model", "-m", metavar="NAME", help=MODEL_HELP),
@@ -73,27 +75,28 @@ def ask_all(
 ) -> dict[str, Any]:
     """Ask with the texts in `field`, BATCH at a time, and return one answer, its `rows` counted through.
 
-    What of `request` is None is left out. A bar on stderr shows how far a long input is. Raises LlamaFarmError.
+    request: what the command line says; its `server_url` is whom to ask, and what is None is left out. A bar on stderr
+    shows how far a long input is. Raises LlamaFarmError.
     """
     given = {name: value for name, value in request.items() if value is not None}
+    server_url = given.pop("server_url", None)
     parts = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
-    app = current_app()
 
-    async def asked(farm: Farm) -> list[dict[str, Any]]:
+    async def asked() -> list[dict[str, Any]]:
         from llamafarm.cli.progress import ProgressLine
 
-        app.warn()
-        with ProgressLine() as line:
-            answers = [await farm.ask(operation, {**given, field: parts[0]}, progress=line)]
-        if len(parts) > 1:
-            with click.progressbar(length=len(texts), label=operation.name, file=sys.stderr, show_pos=True) as bar:
-                bar.update(len(parts[0]))
-                for part in parts[1:]:
-                    answers.append(await farm.ask(operation, {**given, field: part}))
-                    bar.update(len(part))
+        async with current_app().opened(server_url) as farm:
+            with ProgressLine() as line:
+                answers = [await farm.ask(operation, {**given, field: parts[0]}, progress=line)]
+            if len(parts) > 1:
+                with click.progressbar(length=len(texts), label=operation.name, file=sys.stderr, show_pos=True) as bar:
+                    bar.update(len(parts[0]))
+                    for part in parts[1:]:
+                        answers.append(await farm.ask(operation, {**given, field: part}))
+                        bar.update(len(part))
         return answers
 
-    return _joined(app.run(asked), rows)
+    return _joined(asyncio.run(asked()), rows)
 
 
 def _joined(answers: list[dict[str, Any]], rows: str) -> dict[str, Any]:
