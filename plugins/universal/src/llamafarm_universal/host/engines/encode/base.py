@@ -15,7 +15,12 @@ Numbers = NDArray[np.float32]
 
 
 class Encoder(Protocol):
-    """Runs the model: a backend. It knows nothing of requests and operations."""
+    """Runs the model: a backend. It knows nothing of requests and operations.
+
+    pads: whether it does for each row of a batch what the longest needs.
+    """
+
+    pads: bool
 
     def encode(self, batch: Sequence[Row]) -> Sequence[Numbers]:
         """What the model says of each row, at its place in the batch.

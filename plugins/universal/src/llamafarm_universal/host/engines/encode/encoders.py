@@ -17,6 +17,7 @@ import torch
 
 from llamafarm_universal.host.engines.encode.base import Numbers
 from llamafarm_universal.host.engines.encode.rows import Row
+from llamafarm_universal.host.engines.encode.unpadded import unpad
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +28,7 @@ class SentenceEncoder:
 
     def __init__(self, model: Any, device: str) -> None:
         self._model = model
+        self.pads = not unpad(model[0].model)
         self._device = device
         self._filler = model.tokenizer.pad_token_id or 0
 
@@ -56,6 +58,7 @@ class PooledEncoder:
         self._device = str(module.device)
         self._filler = filler
         self._pooling = pooling
+        self.pads = not unpad(self._backbone)
 
     def encode(self, batch: Sequence[Row]) -> list[Numbers]:
         features = padded(batch, self._filler, self._device)
@@ -68,6 +71,8 @@ class PooledEncoder:
 
 class TextTower:
     """The texts of a model that has pictures and texts in one space. length: to which texts were padded in training."""
+
+    pads = True
 
     def __init__(self, module: Any, filler: int, length: int | None) -> None:
         self._module = module
@@ -92,6 +97,7 @@ class LogitsEncoder:
         self._device = str(module.device)
         self._pad = module.config.get_text_config().pad_token_id
         self._filler = filler if self._pad is None else self._pad
+        self.pads = not unpad(module.base_model)
 
     def encode(self, batch: Sequence[Row]) -> list[Numbers]:
         """Logits. A decoder finds the end of each text by the padding: where it knows none, there must be none."""

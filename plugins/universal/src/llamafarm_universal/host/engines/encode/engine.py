@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class EncodeEngine:
         self._heads = heads
         self._batch_tokens = limits.batch_step(model.device)
         self._max_jobs = limits.max_sequences + limits.max_waiting
-        self._step_cost = step_cost(model.device)
+        self._step_cost = step_cost(model.device) if encoder.pads else sys.maxsize
         self._jobs: deque[_Job] = deque()
 
     def prepare(self, work: Work) -> Rows:
