@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.failure import RequestFailed, is_out_of_memory, without_paths
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
+from llamafarm_universal.messages import LoadedModel
 from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.units import readable
@@ -37,6 +38,29 @@ class Weights:
         tensors = [*self.module.parameters(), *self.module.buffers()]
         storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
         return sum(storages.values())
+
+    def describe(
+        self,
+        operations: Iterable[str],
+        features: Iterable[str],
+        context_length: int | None = None,
+        dimensions: int | None = None,
+    ) -> LoadedModel:
+        """What is known of the loaded model: what its plan and its weights say, and what its engine adds."""
+        plan = self.plan
+        return LoadedModel(
+            ref=plan.ref,
+            task=plan.task,
+            engine=plan.engine,
+            device=plan.device,
+            dtype=plan.dtype,
+            parameters=self.parameters,
+            memory_bytes=self.memory_bytes,
+            operations=frozenset(operations),
+            context_length=context_length,
+            dimensions=dimensions,
+            features=frozenset(features),
+        )
 
 
 def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = ()) -> Weights:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.device import torch_dtype
-from llamafarm_universal.engine import Limits, LoadedModel, LoadPlan, RequestFailed
+from llamafarm_universal.engine import Limits, LoadPlan, RequestFailed
 from llamafarm_universal.host.engines.encode.base import Encoder, Head
 from llamafarm_universal.host.engines.encode.classify import Activation, ClassifyHead, PairScoreHead
 from llamafarm_universal.host.engines.encode.embed import EmbedHead, Texts, VectorScoreHead
@@ -158,20 +158,8 @@ def _engine(
     limits: Limits,
     dimensions: int | None = None,
 ) -> EncodeEngine:
-    plan = weights.plan
-    model = LoadedModel(
-        ref=plan.ref,
-        task=plan.task,
-        engine=plan.engine,
-        device=plan.device,
-        dtype=plan.dtype,
-        parameters=weights.parameters,
-        memory_bytes=weights.memory_bytes,
-        operations=frozenset(heads),
-        context_length=limit,
-        dimensions=dimensions,
-        features=frozenset(user_names(operation)[0] for operation in heads),
-    )
+    features = [user_names(operation)[0] for operation in heads]
+    model = weights.describe(heads, features, limit, dimensions)
     return EncodeEngine(encoder, heads, model, limits)
 
 

@@ -201,20 +201,8 @@ class TextEngine:
 
 
 def _describe(weights: Weights, limits: ModelLimits, model_format: Format) -> LoadedModel:
-    plan = weights.plan
     template = str(weights.tokenizer.chat_template or "")
     able = {"chat": bool(template), "tools": "tools" in template, "reasoning": model_format.thinks(template)}
     features = {"completions", "embeddings", *(name for name, is_able in able.items() if is_able)}
-    return LoadedModel(
-        ref=plan.ref,
-        task=plan.task,
-        engine=plan.engine,
-        device=plan.device,
-        dtype=plan.dtype,
-        parameters=weights.parameters,
-        memory_bytes=weights.memory_bytes,
-        operations=frozenset({"generate", "count", "embed"}),
-        context_length=limits.context_length,
-        dimensions=getattr(weights.module.config.get_text_config(), "hidden_size", None),
-        features=frozenset(features),
-    )
+    dimensions = getattr(weights.module.config.get_text_config(), "hidden_size", None)
+    return weights.describe(("generate", "count", "embed"), features, limits.context_length, dimensions)
