@@ -41,7 +41,7 @@ class LoadedModel:
     """What is known of a loaded model.
 
     task: what it does. engine: what executes it. operations: the works that it can be given. context_length: tokens.
-    features: what users may ask of it.
+    features: what users may ask of it. not_applied: settings of its author that change answers elsewhere, and not here.
     """
 
     ref: ModelRef
@@ -55,6 +55,7 @@ class LoadedModel:
     context_length: int | None = None
     dimensions: int | None = None
     features: frozenset[str] = frozenset()
+    not_applied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
         "context_length": model.context_length,
         "dimensions": model.dimensions,
         "features": sorted(model.features),
+        "not_applied": list(model.not_applied),
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llamafarm_universal.engine import (
@@ -24,6 +26,7 @@ from llamafarm_universal.engine import (
     refused,
 )
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
+from llamafarm_universal.host.engines.text.generation_settings import not_applied
 from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.parse import Format, Parser, format_of
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
     from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 
-
+log = logging.getLogger(__name__)
 _PROMPT_END = 64  # tokens of a prompt, special ones among them, that an answer's text and parts may depend on
 
 
@@ -62,6 +65,11 @@ class TextEngine:
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
         self.model = _describe(weights, self._model_limits, self._format)
+        if self.model.not_applied:
+            names = ", ".join(self.model.not_applied)
+            log.warning(
+                "`%s`: these settings of its generation_config.json are not applied: %s", weights.plan.ref.id, names
+            )
 
     @classmethod
     def load(cls, plan: LoadPlan) -> TextEngine:
@@ -205,4 +213,5 @@ def _describe(weights: Weights, limits: ModelLimits, model_format: Format) -> Lo
     able = {"chat": bool(template), "tools": "tools" in template, "reasoning": model_format.thinks(template)}
     features = {"completions", "embeddings", *(name for name, is_able in able.items() if is_able)}
     dimensions = getattr(weights.module.config.get_text_config(), "hidden_size", None)
-    return weights.describe(("generate", "count", "embed"), features, limits.context_length, dimensions)
+    model = weights.describe(("generate", "count", "embed"), features, limits.context_length, dimensions)
+    return replace(model, not_applied=not_applied(limits.defaults))
