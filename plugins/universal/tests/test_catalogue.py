@@ -86,3 +86,9 @@ def test_what_a_broken_engine_could_have_done_is_refused_with_its_cause(with_bro
         assert "Engine `gone` (no_such_module:ENGINE) cannot be imported: ModuleNotFoundError" in hint
         assert "Engine `odd` (os:sep) is no EngineSpec." in hint
         assert "SystemExit: I do not like it here" in hint
+
+
+def test_the_distribution_of_each_engine_is_known() -> None:
+    known = catalogue.discovered()
+    owners = {spec.tasks: owner for spec, owner in zip(known.specs, known.owners, strict=True)}
+    assert owners["text",] == "llamafarm-universal"

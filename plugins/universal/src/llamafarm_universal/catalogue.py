@@ -11,7 +11,7 @@ from typing import Any
 from importlib_metadata import EntryPoint, entry_points
 
 from llamafarm_universal.engine import ENGINES_GROUP, EngineSpec, FilePatterns
-from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.failure import RequestFailed, refused, without_paths
 from llamafarm_universal.messages import Work
 from llamafarm_universal.messages.plan import Candidate, Fit
 
@@ -22,9 +22,13 @@ DEFAULT_ENGINE = "torch"
 
 @dataclass(frozen=True)
 class Discovered:
-    """Every engine, those of DEFAULT_ENGINE first. broken: why others are not among them, a sentence for each."""
+    """Every engine, those of DEFAULT_ENGINE first.
+
+    owners: the distribution of each, in the same order. broken: why others are not among them, a sentence for each.
+    """
 
     specs: tuple[EngineSpec, ...]
+    owners: tuple[str, ...]
     broken: tuple[str, ...]
 
 
@@ -32,12 +36,13 @@ class Discovered:
 def discovered() -> Discovered:
     """What is installed. An engine that cannot be imported takes nothing from the others: it is told in the log."""
     points = {(point.name, point.value): point for point in entry_points(group=ENGINES_GROUP)}  # listed twice at times
-    loaded = [_loaded(point) for _, point in sorted(points.items())]
-    specs = [spec for spec in loaded if isinstance(spec, EngineSpec)]
-    broken = tuple(cause for cause in loaded if isinstance(cause, str))
+    loaded = [(_loaded(point), _owner(point)) for _, point in sorted(points.items())]
+    whole = [(spec, owner) for spec, owner in loaded if isinstance(spec, EngineSpec)]
+    whole.sort(key=lambda each: each[0].name != DEFAULT_ENGINE)
+    broken = tuple(cause for cause, _ in loaded if isinstance(cause, str))
     for cause in broken:
         log.warning("%s", cause)
-    return Discovered(tuple(sorted(specs, key=lambda spec: spec.name != DEFAULT_ENGINE)), broken)
+    return Discovered(tuple(spec for spec, _ in whole), tuple(owner for _, owner in whole), broken)
 
 
 def installed() -> tuple[EngineSpec, ...]:
@@ -74,14 +79,20 @@ def wanted_by(engine: str | None) -> FilePatterns:
 def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
     """The engine that executes a model: the one that its settings name, else the first that takes it.
 
-    Raises RequestFailed where none does, which names what there is.
+    One that fails over the question does not keep the others from being asked. Raises RequestFailed where none takes
+    the model: it names the engines that have failed, else what there is.
     """
     wanted = candidate.ref.settings.engine
+    failures: list[RequestFailed] = []
     for spec in installed() if wanted is None else _called(wanted):
         if candidate.adapter is not None and not spec.adapters:
             continue
-        if (fit := spec.fit(candidate)) is not None:
+        fit = _fit(spec, candidate)
+        if isinstance(fit, Fit):
             return spec, fit
+        failures += [fit] if fit is not None else []
+    if failures:
+        raise failures[0]
     if candidate.adapter is not None:
         raise RequestFailed(
             "not_supported",
@@ -124,6 +135,26 @@ def work_of(operation: str, fields: Mapping[str, Any]) -> Work:
     return read(fields)
 
 
+def _fit(spec: EngineSpec, candidate: Candidate) -> Fit | RequestFailed | None:
+    """What an engine says of a model, or why it could say nothing. Raises RequestFailed where it refuses the model."""
+    try:
+        fit = spec.fit(candidate)
+        if fit is None or isinstance(fit, Fit):
+            return fit
+        raise TypeError(f"`fit` returned a {type(fit).__name__}")
+    except RequestFailed:
+        raise
+    except (Exception, SystemExit) as error:
+        named = f"The engine `{spec.name}` of {_owner_of(spec)}"
+        log.error("%s fails over `%s`", named, candidate.ref.id, exc_info=error)
+        return RequestFailed(
+            "load_failed",
+            f"{named} fails over `{candidate.ref.id}`: {type(error).__name__}: {without_paths(str(error))}",
+            hint="Is the model's configuration whole? Else it is a fault of that distribution; `engine` names another.",
+            param="model",
+        )
+
+
 def _called(name: str) -> list[EngineSpec]:
     specs = [spec for spec in installed() if spec.name == name]
     if not specs:
@@ -141,6 +172,17 @@ def _loaded(point: EntryPoint) -> EngineSpec | str:
         log.debug("%s cannot be imported", named, exc_info=error)
         return f"{named} cannot be imported: {type(error).__name__}: {error}."
     return spec if isinstance(spec, EngineSpec) else f"{named} is no EngineSpec."
+
+
+def _owner(point: EntryPoint) -> str:
+    """The distribution of an entry point, else the package that it leads to."""
+    return point.dist.name if point.dist is not None else point.module.partition(".")[0]
+
+
+def _owner_of(spec: EngineSpec) -> str:
+    known = discovered()
+    owners = (owner for each, owner in zip(known.specs, known.owners, strict=True) if each is spec)
+    return next(owners, spec.fit.__module__.partition(".")[0])
 
 
 def _with_broken(hint: str) -> str:

@@ -133,5 +133,54 @@ def test_a_model_of_a_slow_engine_gets_a_host_of_its_own(llama_folder: Path, mon
     assert plan(llama_folder).isolated
 
 
+def failing(error: BaseException) -> EngineSpec:
+    """An engine that fails over every model."""
+
+    def fit(candidate: Any) -> Any:
+        raise error
+
+    return EngineSpec("odd", ("text",), SAFETENSORS, fit, no_load, adapters=True)
+
+
+@pytest.fixture
+def with_odd(monkeypatch: pytest.MonkeyPatch) -> Callable[[EngineSpec], None]:
+    """Have an engine of the distribution `acme-odd` asked before the others."""
+    known = catalogue.discovered()
+
+    def install(spec: EngineSpec) -> None:
+        odd = catalogue.Discovered((spec, *known.specs), ("acme-odd", *known.owners), ())
+        monkeypatch.setattr(catalogue, "discovered", lambda: odd)
+
+    return install
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no way"), TypeError("no way"), SystemExit("no way")])
+def test_an_engine_that_fails_over_a_model_keeps_no_other_from_taking_it(
+    llama_folder: Path, with_odd: Callable[[EngineSpec], None], error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_odd(failing(error))
+    assert plan(llama_folder).engine == "torch"
+    assert "The engine `odd` of acme-odd fails over" in caplog.text
+
+
+def test_where_no_other_takes_the_model_the_distribution_that_fails_is_named(
+    llama_folder: Path, with_odd: Callable[[EngineSpec], None]
+) -> None:
+    with_odd(failing(RuntimeError(f"no way in {llama_folder}/config.json")))
+    failure = refusal(llama_folder, engine="odd")
+    assert failure.kind == "load_failed"
+    assert failure.message == (
+        f"The engine `odd` of acme-odd fails over `{llama_folder}`: RuntimeError: no way in config.json"
+    )
+
+
+def test_an_answer_that_is_no_fit_is_a_failure_of_its_engine(
+    llama_folder: Path, with_odd: Callable[[EngineSpec], None]
+) -> None:
+    odd: Any = lambda _: True  # noqa: E731
+    with_odd(EngineSpec("odd", ("text",), SAFETENSORS, odd, no_load))
+    assert "`fit` returned a bool" in refusal(llama_folder, engine="odd").message
+
+
 def no_load(plan: Any, grant: int) -> Any:
     raise AssertionError

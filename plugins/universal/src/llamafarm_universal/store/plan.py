@@ -35,13 +35,13 @@ def make_plan(
         check_adapter(ref, adapter, folder)
     try:
         candidate = _candidate(ref, folder, machine, adapter)
-        spec, fit = choose(candidate)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         log.error("The configuration of `%s` makes no sense", ref.id, exc_info=error)
         raise RequestFailed(
             "load_failed",
             f"The configuration of `{ref.id}` makes no sense: {type(error).__name__}: {without_paths(str(error))}",
         ) from error
+    spec, fit = choose(candidate)
     return LoadPlan.of(candidate, spec.name, fit, limits, isolated=spec.isolated)
 
 
