@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from llamafarm_universal.host.main import HostOptions, run
 from llamafarm_universal.messages import (
     ChatPrompt,
@@ -184,6 +186,25 @@ def test_the_host_ends_when_it_is_told_to_and_not_on_ctrl_c(start_host: Callable
         host.send(Stop())
         host.process.join(PATIENCE)
         assert host.process.exitcode == 0
+
+
+HOST = """
+from multiprocessing import Pipe
+from llamafarm_universal.host.main import HostOptions, run
+from llamafarm_universal.messages import Stop
+server, host = Pipe()
+server.send(Stop())
+run(host, HostOptions())
+"""
+
+
+@pytest.mark.parametrize(("set_by_user", "policy"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_threads_wait_without_spinning_unless_the_user_has_said_how(set_by_user: dict[str, str], policy: str) -> None:
+    """OpenMP itself prints what it has read of its environment, as torch loads it."""
+    kept = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environ = {**kept, "OMP_DISPLAY_ENV": "TRUE", **set_by_user}
+    done = subprocess.run([sys.executable, "-c", HOST], capture_output=True, text=True, env=environ, timeout=PATIENCE)
+    assert re.findall(r"OMP_WAIT_POLICY ?= ?'(\w+)'", done.stderr)[:1] == [policy], done.stderr
 
 
 def test_a_device_that_is_not_there_ends_the_host_with_its_reason() -> None:
