@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -114,6 +115,32 @@ def test_a_cancelled_request_says_nothing_more_and_leaves_its_slot_at_once(
         mine = [i for i, event in enumerate(events) if event.request_id == second and isinstance(event, Piece)]
         assert all(event.request_id == second for event in events[mine[0] :])
         assert not any(isinstance(event, Finished) for event in events if event.request_id == first)
+
+
+def test_at_its_deadline_a_running_request_ends_and_leaves_its_slot(
+    start_host: Callable[..., Any], llama: ModelRef
+) -> None:
+    with start_host(max_sequences=1) as host:
+        host.load(llama)
+        endless = Generate(TextPrompt("hello"), Sampling(900, temperature=0, logit_bias=NO_END), n=8)
+        host.send(Run("late", llama, endless, deadline=monotonic() + 0.3))
+        failed = host.answer("late").failed
+        assert failed.kind == "too_late"
+        assert "timeouts" in (failed.hint or "")
+        assert host.generate(llama, max_tokens=3).finished, "the only slot is free, and others are not touched"
+        assert not [event for event in host.others if event.request_id == "late"]
+
+
+def test_a_deadline_ends_a_request_that_is_being_prepared_and_wakes_a_host_that_has_nothing_to_do(
+    host: Any, llama: ModelRef
+) -> None:
+    host.load(llama)
+    work = Generate(TextPrompt("hello"), Sampling(900, temperature=0, logit_bias=NO_END))
+    host.send(Run("at once", llama, work, deadline=monotonic() - 1))
+    assert host.answer("at once").failed.kind == "too_late"
+    in_time = Run("in time", llama, Generate(TextPrompt("hello"), Sampling(3)), deadline=monotonic() + PATIENCE)
+    host.send(in_time)
+    assert host.answer("in time").finished
 
 
 def test_a_load_that_nobody_wants_any_more_leaves_no_model(host: Any, copy_of: Callable[..., Path]) -> None:

@@ -170,6 +170,7 @@ REFUSALS = {
     "load_failed": (500, "load_failed"),
     "out_of_memory": (503, "out_of_memory"),
     "busy": (429, "rate_limit_exceeded"),
+    "too_late": (504, "deadline_passed"),
     "internal": (500, "internal_error"),
 }
 

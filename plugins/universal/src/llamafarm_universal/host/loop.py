@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from llamafarm_universal.device import details, release_memory, this_machine, us
 from llamafarm_universal.engine import Engine
 from llamafarm_universal.failure import RequestFailed, explained, is_beyond_repair
 from llamafarm_universal.host.builder import Builder
+from llamafarm_universal.host.deadlines import Deadlines, too_late
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.host.prepare import Preparer
 from llamafarm_universal.media.folder import SpoolFolder
@@ -58,11 +60,12 @@ class Resident:
 class _Request:
     """A command under way.
 
-    remaining: how many last events it will still have. folder: where its large results go. resident: the model that
-    works on it.
+    remaining: how many last events it will still have. deadline: until when somebody waits. folder: where its large
+    results go. resident: the model that works on it.
     """
 
     remaining: int
+    deadline: float = math.inf
     folder: SpoolFolder | None = None
     resident: Resident | None = None
 
@@ -76,6 +79,7 @@ class Host:
         self._inbox: SimpleQueue[Command | Callable[[], None]] = SimpleQueue()
         self._preparer = Preparer(self._inbox.put, options.prepare_seconds)
         self._builder = Builder(self._inbox.put)
+        self._deadlines = Deadlines()
         self._requests: dict[str, _Request] = {}
         self._residents: dict[ModelRef, Resident] = {}
         self._working: set[Resident] = set()
@@ -83,7 +87,6 @@ class Host:
 
     def serve(self) -> None:
         """Until the connection closes or says Stop, which ends the process."""
-        _quieten_libraries()
         use_threads()
         self._outbox.add(self._ready())
         threading.Thread(
@@ -98,11 +101,13 @@ class Host:
 
     def _take(self, *, wait: bool) -> None:
         """Do everything in the inbox; wait for something where there is nothing else to do."""
-        due = self._preparer.give_up_late()
+        for request_id in self._deadlines.passed(self._requests):
+            self._give_up(request_id)
+        due = min(self._preparer.give_up_late(), self._deadlines.seconds_left)
         if wait:
             self._outbox.flush()
         try:
-            item = self._inbox.get(wait, None if due is None else max(due, 0.01))
+            item = self._inbox.get(wait, None if due == math.inf else max(due, 0.01))
             while True:
                 self._do(item)
                 item = self._inbox.get_nowait()
@@ -125,9 +130,8 @@ class Host:
         if request_id in self._requests:
             log.error("Request id %s is in use: the second command is ignored.", request_id)
             return
-        self._requests[request_id] = (
-            _Request(command.work.answers, command.folder) if isinstance(command, Run) else _Request(1)
-        )
+        self._requests[request_id] = request = _request_of(command)
+        self._deadlines.note(request.deadline)
         match command:
             case Load():
                 self._load(command)
@@ -162,6 +166,13 @@ class Host:
         request = self._requests.pop(request_id, None)
         if request is not None and request.resident is not None:
             request.resident.engine.cancel(request_id)
+
+    def _give_up(self, request_id: str) -> None:
+        """End a request whose deadline has passed."""
+        resident = self._requests[request_id].resident
+        if resident is not None:
+            resident.engine.cancel(request_id)
+        self._fail(request_id, too_late())
 
     def _prepare(self, command: Run) -> None:
         """Have the work prepared in a thread, and given to the engine after that."""
@@ -241,6 +252,12 @@ class Host:
         return Ready(device, details(device), machine)
 
 
+def _request_of(command: HostRequest) -> _Request:
+    if not isinstance(command, Run):
+        return _Request(1)
+    return _Request(command.work.answers, math.inf if command.deadline is None else command.deadline, command.folder)
+
+
 def _spooled(event: Finished, blob: Blob, folder: SpoolFolder | None) -> Answer:
     """The same end, with a large result as a file: engines need not know where such files lie."""
     if blob.data is None or blob.size <= MAX_INLINE_BYTES:
@@ -274,12 +291,3 @@ def _refusal(work: Work, model: LoadedModel) -> RequestFailed | None:
         hint="Use a model for what you ask; `model_type` says how a model that can do both is loaded.",
         param="model",
     )
-
-
-def _quieten_libraries() -> None:
-    """Progress goes to the server as events; bars and advice on the terminal would go between its log lines.
-
-    Said in the environment, which both libraries read when they are imported: that waits until a model is loaded.
-    """
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -21,9 +21,7 @@ def run(connection: Connection, options: HostOptions) -> None:
 
     Sends Ready once the libraries are there, or Failed without a request id where the host cannot run.
     """
-    # Before torch is imported: its threads would spin while they wait for each other, which takes the processors from
-    # the server and from the thread that is waited for. On two busy ones a request of one text took ten times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _tell_libraries()
     faulthandler.enable()  # a crash below Python leaves its traceback in the server's log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the server decides what it means
     code = 1
@@ -42,3 +40,13 @@ def run(connection: Connection, options: HostOptions) -> None:
     finally:
         # Not sys.exit: that waits for the threads of downloads and loads that nobody needs any more.
         os._exit(code)
+
+
+def _tell_libraries() -> None:
+    """What libraries read in the environment when they are imported, where the user has set nothing else."""
+    # Threads of torch would spin while they wait for each other, which takes the processors from the server and from
+    # the thread that is waited for. On two busy ones a request of one text took ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Progress goes to the server as events; bars and advice on the terminal would go between its log lines.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -56,8 +57,8 @@ class Preparer:
             self._threads += 1
             threading.Thread(target=self._prepare_all, name="prepare", daemon=True).start()
 
-    def give_up_late(self) -> float | None:
-        """Fail what has taken too long. Returns the seconds until the next one will have."""
+    def give_up_late(self) -> float:
+        """Fail what has taken too long. Returns the seconds until the next one will have; infinite: there is none."""
         now = monotonic()
         for late in [item for item in self._running if item.began is not None and now - item.began >= self._limit]:
             self._end(late)
@@ -67,7 +68,7 @@ class Preparer:
             log.error("Every thread that prepares requests hangs: this engine host ends.")
             os._exit(1)
         begun = [item.began for item in self._running if item.began is not None]
-        return min(begun) + self._limit - now if begun else (self._limit if self._running else None)
+        return min(begun) + self._limit - now if begun else (self._limit if self._running else math.inf)
 
     def _prepare_all(self) -> None:
         """In a thread."""

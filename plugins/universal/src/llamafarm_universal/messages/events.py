@@ -207,6 +207,7 @@ FailureKind = Literal[
     "load_failed",
     "out_of_memory",
     "busy",
+    "too_late",
     "in_use",
     "internal",
 ]

@@ -10,6 +10,7 @@ from llamafarm.errors import (
     InvalidRequest,
     LlamaFarmError,
     ModelNotFound,
+    ProviderTimeout,
     RateLimited,
     RequestError,
     ServiceError,
@@ -45,6 +46,7 @@ _SHAPES: dict[FailureKind, _Shape] = {
     "load_failed": _Shape(EngineError, 500, "load_failed"),
     "out_of_memory": _Shape(EngineError, 503, "out_of_memory"),
     "busy": _Shape(RateLimited, 429, "rate_limit_exceeded"),
+    "too_late": _Shape(ProviderTimeout, 504, "deadline_passed"),
     "in_use": _Shape(RequestError, 409, "model_in_use"),
     "internal": _Shape(EngineError, 500, "internal_error"),
 }
