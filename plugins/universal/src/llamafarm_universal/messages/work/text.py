@@ -27,9 +27,10 @@ class TextPrompt:
 class Sampling:
     """How one request chooses its tokens. None: the model's own generation configuration, else the plain default.
 
-    max_tokens: None is as many as the context holds. stop: texts that end the answer and are not part of it.
-    seed: makes the sequence repeatable, whatever else runs. logprobs: how many alternatives to report for each token
-    (0: the chosen one only), None for none.
+    max_tokens: None is as many as the context holds. stop: texts that end the answer and are not part of it;
+    stop_token_ids: tokens that do, beside the model's own, which ignore_eos takes for tokens like others. Nothing of
+    all that ends the answer before min_tokens. seed: makes the sequence repeatable, whatever else runs. logprobs: how
+    many alternatives to report for each token (0: the chosen one only), None for none.
     """
 
     max_tokens: int | None = None
@@ -37,11 +38,15 @@ class Sampling:
     top_p: float | None = None
     top_k: int | None = None
     min_p: float | None = None
+    typical_p: float | None = None
     repetition_penalty: float | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     stop: tuple[str, ...] = ()
+    stop_token_ids: tuple[int, ...] = ()
+    ignore_eos: bool = False
+    min_tokens: int | None = None
     seed: int | None = None
     logprobs: int | None = None
 

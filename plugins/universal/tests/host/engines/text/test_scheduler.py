@@ -24,8 +24,7 @@ def sequences(tokenizer: Any) -> Any:
                 index,
                 [5] * prompt,
                 10,
-                frozenset(),
-                Sampler(Settings(), (), "cpu"),
+                Sampler(Settings(), ()),
                 Detokenizer(Vocabulary(tokenizer)),
                 Parser([], StopStage()),
             )

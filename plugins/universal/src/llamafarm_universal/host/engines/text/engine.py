@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from llamafarm_universal.engine import (
     Accepted,
@@ -31,7 +35,7 @@ from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.parse import Format, Parser, format_of
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
 from llamafarm_universal.host.engines.text.runner import Runner
-from llamafarm_universal.host.engines.text.sampling import Sampler, log_probabilities, settle
+from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, sample, settle
 from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopStage
@@ -105,11 +109,8 @@ class TextEngine:
             self._embedding.cancel(request_id)
 
     def step(self) -> bool:
-        for sequence in self._scheduler.to_decode():
-            if sequence.request_id in self._emits:  # else another answer to the same request has just failed
-                self._advance(sequence)
-        if sequence_to_read := self._scheduler.to_prefill():
-            self._advance(sequence_to_read)
+        """All forwards first, then one choice of tokens for all rows, then each sequence takes its own."""
+        self._take_all(self._forward_all())
         embeds = self._embedding.step() if self._embedding else False
         return embeds or self._scheduler.has_work
 
@@ -126,20 +127,17 @@ class TextEngine:
         most = self._limits.max_sequences + self._limits.max_waiting
         if not 1 <= work.n <= most:
             raise refused(f"`n` must lie between 1 and {most}; it is {work.n}.", "n")
-        if not all(sampling.stop):
-            raise refused("A stop text must not be empty.", "stop")
         max_tokens = self._model_limits.admit(len(prompt), sampling.max_tokens, field_of(work.prompt))
-        settings = settle(sampling, self._model_limits.defaults, self._model_limits.vocabulary)
+        settings = settle(sampling, self._model_limits)
         return [
             Sequence(
                 request_id,
                 index,
                 prompt,
                 max_tokens,
-                self._model_limits.end_tokens,
-                Sampler(settings, prompt, self._weights.plan.device, offset=index),
+                Sampler(settings, prompt, offset=index),
                 self._detokenizer(work.prompt, prompt),
-                self._parser(work, prompt),
+                self._parser(work, settings.stop, prompt),
             )
             for index in range(work.n)
         ]
@@ -152,23 +150,27 @@ class TextEngine:
         marks = self._format.marks(with_tools=bool(prompt.tools))
         return Detokenizer(self._vocabulary, begun, hidden=self._vocabulary.special_but(marks))
 
-    def _parser(self, work: Generate, tokens: list[int]) -> Parser:
-        stops = StopStage(work.sampling.stop, one_call=not work.parallel_tool_calls)
+    def _parser(self, work: Generate, stop: tuple[str, ...], tokens: list[int]) -> Parser:
+        stops = StopStage(stop, one_call=not work.parallel_tool_calls)
         if isinstance(work.prompt, TextPrompt):
             return Parser([], stops)
         end = self._vocabulary.decode(tokens[-_PROMPT_END:])
         return Parser.of_chat(self._format, end, stops, with_tools=bool(work.prompt.tools))
 
-    def _advance(self, sequence: Sequence) -> None:
-        """One chunk of the prompt, or one token. A failure ends the request it belongs to, and no other."""
-        try:
-            logits = self._forward(sequence)
-            if logits is not None:
-                self._take(sequence, logits)
-        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
-            self._fail(sequence.request_id, error)
+    def _forward_all(self) -> list[tuple[Sequence, Tensor]]:
+        """The sequences that get a token now, with the logits of that token."""
+        advancing = self._scheduler.to_decode()
+        if sequence_to_read := self._scheduler.to_prefill():
+            advancing.append(sequence_to_read)
+        rows = []
+        for sequence in advancing:
+            with self._failing_alone(sequence):
+                if (logits := self._forward(sequence)) is not None:
+                    rows.append((sequence, logits))
+        return rows
 
     def _forward(self, sequence: Sequence) -> Tensor | None:
+        """The logits of the next token, float32 [vocabulary]; None where only a chunk of the prompt has been read."""
         if not sequence.prefilling:
             return self._runner.decode(sequence)
         logits = self._runner.prefill(sequence, self._limits.prefill_step(self._weights.plan.device))
@@ -176,11 +178,26 @@ class TextEngine:
             self._scheduler.prefilled(sequence)
         return logits
 
-    def _take(self, sequence: Sequence, logits: Tensor) -> None:
+    def _take_all(self, rows: list[tuple[Sequence, Tensor]]) -> None:
+        choices = self._choose(rows)
+        for (sequence, _), choice in zip(rows, choices, strict=True):
+            if sequence.request_id in self._emits:  # else another answer to the same request has just failed
+                with self._failing_alone(sequence):
+                    self._take(sequence, choice)
+
+    def _choose(self, rows: list[tuple[Sequence, Tensor]]) -> list[Choice]:
+        if not rows:
+            return []
+        try:
+            return sample(torch.stack([logits for _, logits in rows]), [sequence.sampler for sequence, _ in rows])
+        except Exception as error:  # noqa: BLE001 - requests that fail never end the host
+            return [Choice(-1, failure=explained(error, "choosing tokens"))] * len(rows)
+
+    def _take(self, sequence: Sequence, choice: Choice) -> None:
+        if choice.failure:
+            raise choice.failure
         emit = self._emits[sequence.request_id]
-        token = sequence.sampler.choose(logits)
-        top = sequence.sampler.settings.logprobs
-        output = sequence.push(token, None if top is None else log_probabilities(logits, token, top))
+        output = sequence.push(choice.token, choice.scores)
         for said in output.said:
             emit(Piece(sequence.request_id, sequence.index, said.text, said.channel, said.logprobs))
         if output.reason:
@@ -193,10 +210,19 @@ class TextEngine:
         if not self._scheduler.holds(sequence.request_id):
             del self._emits[sequence.request_id]
 
+    @contextmanager
+    def _failing_alone(self, sequence: Sequence) -> Iterator[None]:
+        """A failure ends the request that it belongs to, and no other: it never ends the host."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self._fail(sequence.request_id, error)
+
     def _fail(self, request_id: str, error: Exception) -> None:
-        emit = self._emits[request_id]
+        emit = self._emits.get(request_id)  # None where another answer to the same request has failed before
         self.cancel(request_id)
-        emit(explained(error, "generating text").event(request_id))
+        if emit:
+            emit(explained(error, "generating text").event(request_id))
 
     def _embedder(self) -> EncodeEngine:
         from llamafarm_universal.host.engines.encode.load import sharing

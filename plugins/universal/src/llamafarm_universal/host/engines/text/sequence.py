@@ -43,7 +43,6 @@ class Sequence:
         index: int,
         prompt: list[int],
         max_tokens: int,
-        end_tokens: frozenset[int],
         sampler: Sampler,
         detokenizer: Detokenizer,
         parser: Parser,
@@ -57,7 +56,6 @@ class Sequence:
         self.last_token = -1
         self.count = 0
         self._max_tokens = max_tokens
-        self._end_tokens = end_tokens
         self._detokenizer = detokenizer
         self._parser = parser
         self._decoded = 0  # characters
@@ -71,7 +69,8 @@ class Sequence:
         """Take the next token: its text, as far as it can be sent, and whether the sequence has ended."""
         self.count += 1
         self.last_token = token
-        if token in self._end_tokens:
+        self.sampler.add(token)
+        if token in self.sampler.settings.end_tokens:
             return self._ended("stop", self._detokenizer.flush())
         logprob = None if scores is None else self._logprob(token, scores)
         text = self._detokenizer.push(token)
