@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm.errors import LlamaFarmError, ModelNotFound, ServiceError
+from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError, ServiceError
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import LoadProgress, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
@@ -33,12 +33,16 @@ FOREVER = Keep(None)
 
 @dataclass
 class PlayedStore:
-    """sizes: bytes of models' weights, else 40. held: models whose files come only once they are let go."""
+    """sizes: bytes of models' weights, else 40. held: models whose files come only once they are let go.
+
+    bases: what adapters change.
+    """
 
     sizes: dict[str, int] = field(default_factory=dict)
     held: dict[str, asyncio.Event] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     ended: list[str] = field(default_factory=list)
+    bases: dict[str, str] = field(default_factory=dict)
 
     async def locate(self, ref: ModelRef, listen: Callable[[LoadProgress], None]) -> LoadPlan:
         listen(LoadProgress("", "downloading", f"Downloading {ref.id}", 1, 2))
@@ -49,7 +53,8 @@ class PlayedStore:
             self.ended.append(ref.id)
         if ref.id in self.missing:
             raise ModelNotFound(f"There is no model {ref.id}.")
-        return LoadPlan(ref, Path(), {}, "text", "cpu", "fp32", 10, weight_bytes=self.sizes.get(ref.id, 40))
+        size, base = self.sizes.get(ref.id, 40), self.bases.get(ref.id)
+        return LoadPlan(ref, Path(), {}, "text", "cpu", "fp32", 10, weight_bytes=size, base=base)
 
 
 @dataclass
@@ -356,3 +361,48 @@ async def _kill(home: House) -> None:
     os.kill(pid, signal.SIGKILL)
     await until(lambda: home.fleet.main.pid != pid)
     await home.fleet.main.wait_ready()
+
+
+class TestFilesThatAreDeleted:
+    """A model is loaded from whole files, or not at all."""
+
+    async def test_nobody_loads_a_model_meanwhile_and_everybody_after_that(self):
+        async with house() as home:
+            with home.residency.closed("a"):
+                with pytest.raises(RequestError, match="`a` is being deleted") as refused:
+                    await home.lease("a")
+                assert (refused.value.status, refused.value.code) == (409, "model_in_use")
+                await home.use("b")
+            await home.use("a")
+
+    async def test_a_load_that_is_under_way_is_not_deleted_under(self):
+        async with house() as home:
+            home.store.bases["adapter"] = "base"
+            home.store.sizes = {"adapter": 80, "other": 80}
+            busy = await home.lease("other")
+            waiting = asyncio.create_task(home.lease("adapter"))
+            await until(lambda: home.state("adapter") == "waiting")
+            for model in ("adapter", "base"):
+                with pytest.raises(RequestError, match=f"`{model}` is being loaded"), home.residency.closed(model):
+                    raise AssertionError("it is deleted")
+            busy.release()
+            (await waiting).release()
+            with home.residency.closed("base"):
+                await home.use("adapter")  # what is loaded needs its files no more
+
+    async def test_an_adapter_whose_base_model_is_deleted_as_it_is_found_is_not_loaded(self):
+        async with house() as home:
+            home.store.bases["adapter"] = "base"
+            home.store.held["adapter"] = asyncio.Event()
+            waiting = asyncio.create_task(home.lease("adapter"))
+            await until(lambda: home.state("adapter") == "locating")
+            with home.residency.closed("base"):
+                home.store.held["adapter"].set()
+                with pytest.raises(RequestError, match="`base` is being deleted"):
+                    await waiting
+            await home.use("adapter")
+
+    async def test_two_do_not_delete_one_model_at_once(self):
+        async with house() as home:
+            with home.residency.closed("a"), pytest.raises(RequestError), home.residency.closed("a"):
+                raise AssertionError("both delete it")

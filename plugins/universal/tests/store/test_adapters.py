@@ -54,7 +54,7 @@ def test_a_base_model_is_located_too_and_its_progress_is_told(store: Any, llama_
     plan = answer.plan
     texts = [event.text for event in answer.events if isinstance(event, LoadProgress)]
     assert list(dict.fromkeys(texts)) == ["Downloading farm/lora", "Downloading farm/base"]
-    assert (plan.ref.id, plan.task, plan.engine) == ("farm/lora", "text", "torch")
+    assert (plan.ref.id, plan.base, plan.task, plan.engine) == ("farm/lora", "farm/base", "text", "torch")
     assert "models--farm--base" in str(plan.folder)
     assert "models--farm--lora" in str(plan.adapter)
     assert plan.config["architectures"] == ["LlamaForCausalLM"]

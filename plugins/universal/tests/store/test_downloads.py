@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hub_server import Hub
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import (
     LoadProgress,
     Locate,
@@ -19,6 +21,7 @@ from llamafarm_universal.messages import (
     Removed,
     Stored,
 )
+from llamafarm_universal.store.downloads import Downloads
 
 WEIGHTS = "model.safetensors"
 
@@ -177,6 +180,16 @@ def test_a_model_that_is_being_fetched_is_not_deleted(hub: Hub, store: Any) -> N
     assert (failed.kind, "being downloaded" in failed.message) == ("in_use", True)
     store.cancel("fetching")
     assert hub.closed.wait(30)
+
+
+def test_a_model_that_somebody_reads_is_not_deleted(tmp_path: Path) -> None:
+    environ = {"HF_HUB_CACHE": str(tmp_path)}
+    downloads = Downloads(environ)
+    with downloads.kept("farm/new"), pytest.raises(RequestFailed, match="`farm/new` is being loaded") as refused:
+        asyncio.run(downloads.remove("farm/new"))
+    assert refused.value.kind == "in_use"
+    with pytest.raises(RequestFailed, match="nothing to delete"):
+        asyncio.run(downloads.remove("farm/new"))
 
 
 @pytest.mark.parametrize("model", ["/srv/model", "./model", "package:torch/utils", "../../etc", "a/../b", "a--b"])

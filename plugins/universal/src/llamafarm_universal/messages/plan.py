@@ -87,7 +87,8 @@ class Candidate:
 class LoadPlan(Candidate):
     """A candidate that an engine takes.
 
-    engine: its name. weight_bytes, working_bytes: what it needs of memory. isolated: it gets a host of its own.
+    engine: its name. weight_bytes, working_bytes: what it needs of memory. isolated: it gets a host of its own. base:
+    the id of the model that an adapter changes, whose files are read too.
     """
 
     task: str
@@ -96,6 +97,7 @@ class LoadPlan(Candidate):
     working_bytes: int = 0
     isolated: bool = False
     limits: Limits = field(default_factory=Limits)
+    base: str | None = None
 
     @classmethod
     def of(cls, candidate: Candidate, engine: str, fit: Fit, limits: Limits, *, isolated: bool = False) -> LoadPlan:

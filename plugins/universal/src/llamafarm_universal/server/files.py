@@ -56,19 +56,18 @@ async def remove(request: Request) -> Response:
             code="privileged_setting",
         )
     _check(name)
-    await _unload(runtime, name)
-    freed = await runtime.store.remove(name)
+    with runtime.residency.closed(name):
+        await _unload(runtime, name)
+        freed = await runtime.store.remove(name)
     return json_answer({"id": name, "object": "model", "deleted": True, "freed_bytes": freed})
 
 
 async def _unload(runtime: Runtime, name: str) -> None:
-    """Unload all copies of a model, each once its running answers have ended. Raises RequestError for one to come."""
-    copies = [resident for resident in runtime.residency.residents if resident.ref.id == name]
-    if any(resident.model is None for resident in copies):
-        raise RequestError(
-            f"`{name}` is being loaded.", hint="Ask again when that has ended.", status=409, code="model_in_use"
-        )
-    for resident in copies:
+    """Unload all copies of a model, each once its running answers have ended.
+
+    An adapter of it that is loaded stays: its weights are in memory, and it needs these files no more.
+    """
+    for resident in [each for each in runtime.residency.residents if each.ref.id == name]:
         with suppress(ModelNotFound):  # somebody else has unloaded it meanwhile
             await runtime.residency.unload(resident.ref)
 

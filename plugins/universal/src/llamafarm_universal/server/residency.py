@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
-from llamafarm.errors import LlamaFarmError, ModelNotFound
+from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import DeviceName, LoadedModel, LoadProgress, ModelRef
@@ -66,6 +67,7 @@ class Residency:
         self._turns: dict[DeviceName, asyncio.Lock] = {}
         self._changed = asyncio.Event()
         self._asked: dict[ModelRef, Keep] = {}
+        self._closed: set[str] = set()
         self.quarantine = Quarantine()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -111,6 +113,21 @@ class Residency:
             raise ModelNotFound(f"`{ref.id}` is not loaded.", status=404, code="model_not_found", param="model")
         await self._drain(resident)
 
+    @contextmanager
+    def closed(self, model: str) -> Iterator[None]:
+        """Nothing is loaded from the files of a model meanwhile: they are being deleted.
+
+        Raises RequestError where something is on its way from them, or somebody else deletes them.
+        """
+        self._refuse_closed(model)
+        if any(resident.model is None and resident.reads(model) for resident in self.residents):
+            raise _in_use(f"`{model}` is being loaded.")
+        self._closed.add(model)
+        try:
+            yield
+        finally:
+            self._closed.discard(model)
+
     def lost(self, host: Supervisor, how: str) -> None:
         """A host has died, and its models with it; those that it was loading find out by themselves.
 
@@ -144,7 +161,13 @@ class Residency:
             self._watch(resident)
             self._notify()
 
+    def _refuse_closed(self, *models: str | None) -> None:
+        for model in models:
+            if model in self._closed:
+                raise _in_use(f"`{model}` is being deleted.")
+
     def _begin(self, ref: ModelRef) -> Resident:
+        self._refuse_closed(ref.id)
         self.quarantine.check(ref)
         keep = self._asked.get(ref) or self._keeps(ref) or self._keep
         resident = self._residents[ref] = Resident(ref, keep)
@@ -172,6 +195,7 @@ class Residency:
     async def _load(self, resident: Resident) -> None:
         try:
             resident.plan = plan = await self._store.locate(resident.ref, resident.tell)
+            self._refuse_closed(resident.ref.id, plan.base)
             await self._make_room(resident, plan)
             resident.state = "loading"
             resident.tell(LoadProgress("", "loading", f"Loading {resident.ref.id}"))
@@ -311,6 +335,10 @@ def _retrieve(task: asyncio.Task[None]) -> None:
     """A load that nobody waits for any more may fail without a word."""
     if not task.cancelled():
         task.exception()
+
+
+def _in_use(message: str) -> RequestError:
+    return RequestError(message, hint="Ask again when that has ended.", status=409, code="model_in_use")
 
 
 def _now() -> float:

@@ -44,6 +44,10 @@ class Resident:
         """Whether it has requests, or some that have waited for it and are about to begin."""
         return self.active > 0 or bool(self.listeners)
 
+    def reads(self, model: str) -> bool:
+        """Whether it is loaded from the files of that model."""
+        return self.ref.id == model or (self.plan is not None and self.plan.base == model)
+
     def tell(self, progress: LoadProgress) -> None:
         """Let everybody who waits know."""
         for listen in list(self.listeners):

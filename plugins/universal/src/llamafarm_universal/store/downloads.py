@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +60,8 @@ class Downloads:
         """All that have not ended, those among them that nobody waits for and that have not noticed it yet."""
         self._closed: set[str] = set()
         """Ids of models that are being deleted."""
+        self._kept: Counter[str] = Counter()
+        """How many read the files of each model."""
 
     async def fetch(self, ref: ModelRef, listen: Listen) -> Fetched:
         """Have a model's files here. Those who wait for one copy share its download; the last who leaves ends it.
@@ -77,6 +81,15 @@ class Downloads:
                 download.abandoned = True
                 self._forget(copy, download)
 
+    @contextmanager
+    def kept(self, model: str) -> Iterator[None]:
+        """A model's files are not deleted meanwhile."""
+        self._kept[model] += 1
+        try:
+            yield
+        finally:
+            self._kept[model] -= 1
+
     async def remove(self, model: str) -> int:
         """Delete a hub model's files. Returns the bytes that they took. Raises RequestFailed."""
         if not isinstance(parse_model_id(model), HubId):
@@ -85,6 +98,8 @@ class Downloads:
             raise _being_deleted(model)
         if any(copy.model == model for copy in self._shared):
             raise RequestFailed("in_use", f"`{model}` is being downloaded.", hint="Ask again when that has ended.")
+        if self._kept[model]:
+            raise RequestFailed("in_use", f"`{model}` is being loaded.", hint="Ask again when that has ended.")
         self._closed.add(model)
         return await asyncio.shield(asyncio.create_task(self._delete(model)))
 

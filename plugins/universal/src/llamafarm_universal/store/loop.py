@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from dataclasses import astuple, dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -43,11 +45,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Files:
-    """folder: of the whole model. adapter: of what changes it. anew: whether anything had to be downloaded."""
+    """folder: of the whole model. adapter: of what changes it, base: the id of the whole model then.
+
+    anew: whether anything had to be downloaded.
+    """
 
     folder: Path
-    adapter: Path | None
     anew: bool
+    adapter: Path | None = None
+    base: str | None = None
 
 
 class Store:
@@ -99,26 +105,30 @@ class Store:
         request_id = command.request_id
         match command:
             case Locate(_, ref, machine):
-                files = await self._fetch(request_id, ref)
-                plan = partial(make_plan, ref, files.folder, machine, self._limits, adapter=files.adapter)
-                return Located(request_id, await in_thread(plan))
+                async with self._files(request_id, ref) as files:
+                    plan = partial(make_plan, ref, files.folder, machine, self._limits, adapter=files.adapter)
+                    return Located(request_id, replace(await in_thread(plan), base=files.base))
             case Pull(_, ref):
-                files = await self._fetch(request_id, ref)
-                stored = await in_thread(lambda: on_disk(ref.id))
-                return Pulled(request_id, files.anew, stored.size_bytes if stored else 0)
+                async with self._files(request_id, ref) as files:
+                    stored = await in_thread(lambda: on_disk(ref.id))
+                    return Pulled(request_id, files.anew, stored.size_bytes if stored else 0)
             case Describe(_, models):
                 return Described(request_id, await in_thread(lambda: on_disk_of_all(models)))
             case Remove(_, model):
                 return Removed(request_id, await self._downloads.remove(model))
 
-    async def _fetch(self, request_id: str, ref: ModelRef) -> _Files:
-        """Have a model's files here, and those of its base model where it is an adapter."""
-        fetched = await self._downloads.fetch(ref, self._listener(request_id, ref.id))
-        base_ref = await in_thread(lambda: base_of(ref, fetched.folder))
-        if base_ref is None:
-            return _Files(fetched.folder, None, fetched.anew)
-        base = await self._downloads.fetch(base_ref, self._listener(request_id, base_ref.id))
-        return _Files(base.folder, fetched.folder, fetched.anew or base.anew)
+    @asynccontextmanager
+    async def _files(self, request_id: str, ref: ModelRef) -> AsyncIterator[_Files]:
+        """A model's files, and those of its base model where it is an adapter: nobody deletes them meanwhile."""
+        with self._downloads.kept(ref.id):
+            fetched = await self._downloads.fetch(ref, self._listener(request_id, ref.id))
+            base = await in_thread(lambda: base_of(ref, fetched.folder))
+            if base is None:
+                yield _Files(fetched.folder, fetched.anew)
+                return
+            with self._downloads.kept(base.id):
+                whole = await self._downloads.fetch(base, self._listener(request_id, base.id))
+                yield _Files(whole.folder, fetched.anew or whole.anew, fetched.folder, base.id)
 
     def _listener(self, request_id: str, model: str) -> Listen:
         def listen(transfer: Transfer) -> None:
