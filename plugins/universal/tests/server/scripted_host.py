@@ -218,8 +218,11 @@ class Host:
                 self.connection.send((piece,) * 8)
                 continue
             channel, text = told_in(text)
+            logprob = -0.5
+            if text == "<index>":
+                text, logprob = str(index), -1.0 if index == 1 else -2.0
             token = text.encode()
-            logprobs = (m.TokenLogprob(token, -0.5, ((token, -0.5), (b"x", -1.0), (b"\xf0\x9f", -2.0))),)
+            logprobs = (m.TokenLogprob(token, logprob, ((token, -0.5), (b"x", -1.0), (b"\xf0\x9f", -2.0))),)
             told = () if work.sampling.logprobs is None else logprobs
             self.send(m.Piece(command.request_id, index, text, channel, told))
         limit = work.sampling.max_tokens

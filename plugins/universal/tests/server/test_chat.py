@@ -73,18 +73,20 @@ def test_sampling_reaches_the_host(shared):
         shared.chat(
             "<show>", temperature=0.5, top_p=0.9, top_k=-1, min_p=0.1, seed=-3, stop="END", max_completion_tokens=99,
             presence_penalty=1, frequency_penalty=-1, repetition_penalty=1.2, logit_bias={"5": -100},
+            typical_p=0.8, stop_token_ids=[5, 6], ignore_eos=True, min_tokens=3,
         )
     )["sampling"]  # fmt: skip
     assert sampling == {
         "max_tokens": 99, "temperature": 0.5, "top_p": 0.9, "top_k": 0, "min_p": 0.1, "repetition_penalty": 1.2,
         "presence_penalty": 1.0, "frequency_penalty": -1.0, "logit_bias": {"5": -100.0}, "stop": ["END"], "seed": -3,
-        "logprobs": None,
+        "logprobs": None, "typical_p": 0.8, "stop_token_ids": [5, 6], "ignore_eos": True, "min_tokens": 3,
     }  # fmt: skip
 
 
 def test_what_is_not_given_is_left_to_the_model(shared):
     sampling = shown(shared.chat("<show>", temperature=None))["sampling"]
-    assert {name for name, value in sampling.items() if value is not None} == {"logit_bias", "stop"}
+    given = {name: value for name, value in sampling.items() if value is not None}
+    assert given == {"logit_bias": {}, "stop": [], "stop_token_ids": [], "ignore_eos": False}
 
 
 def test_logprobs_come_with_their_tokens(shared):

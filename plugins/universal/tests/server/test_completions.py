@@ -72,7 +72,8 @@ def test_the_official_client_reads_it(shared):
 
 
 @pytest.mark.parametrize(("fields", "param"), [
-    ({"echo": True}, "echo"), ({"suffix": "x"}, "suffix"), ({"best_of": 2}, "best_of"), ({"prompt": ""}, "prompt"),
+    ({"echo": True}, "echo"), ({"suffix": "x"}, "suffix"), ({"best_of": 2, "n": 3}, "best_of"),
+    ({"best_of": 2, "stream": True}, "best_of"), ({"best_of": 17}, "best_of"), ({"prompt": ""}, "prompt"),
     ({"prompt": ["a", ""]}, "prompt[1]"), ({"prompt": []}, "prompt"), ({"prompt": [[1], ["a"]]}, "prompt[1]"),
     ({"prompt": [-1]}, "prompt"), ({"prompt": ["a"] * 16, "n": 16}, "n"), ({"messages": []}, "messages"),
 ])  # fmt: skip
@@ -84,6 +85,19 @@ def test_a_wrong_field_is_named(shared, fields, param):
 
 def test_values_that_ask_for_nothing_are_let_through(shared):
     assert complete(shared, "a", echo=False, suffix=None, best_of=1, user="me").headers["x-lf-ignored"] == "user"
+
+
+def test_the_best_of_several_come_back(shared):
+    answer = complete(shared, ["<index>|a", "b"], best_of=3, n=2).json()
+    assert [(c["index"], c["text"]) for c in answer["choices"]] == [(0, "1a"), (1, "0a"), (2, "b"), (3, "b")]
+    assert {choice["logprobs"] for choice in answer["choices"]} == {None}, "they were not asked for"
+    assert answer["usage"]["completion_tokens"] == 3 * 2 + 3 * 1, "those that do not come back were made too"
+    assert complete(shared, "<index>", best_of=2, logprobs=0).json()["choices"][0]["logprobs"]["tokens"] == ["1"]
+
+
+def test_as_many_as_come_back_can_be_streamed(shared):
+    *chunks, _ = events(complete(shared, "a", best_of=2, n=2, stream=True))
+    assert sorted(json.loads(chunk)["choices"][0]["text"] for chunk in chunks) == ["", "", "a", "a"]
 
 
 def test_one_refused_prompt_refuses_the_request(shared):

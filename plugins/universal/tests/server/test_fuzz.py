@@ -22,7 +22,7 @@ CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/
 SAMPLING = {
     "max_tokens": 4, "n": 2, "temperature": 0.7, "top_p": 0.9, "top_k": 20, "min_p": 0.1, "seed": 1, "stop": ["xyz"],
     "repetition_penalty": 1.1, "presence_penalty": 0.5, "frequency_penalty": 0.5, "logit_bias": {"5": 1.5},
-    "user": "me",
+    "typical_p": 0.9, "stop_token_ids": [7], "ignore_eos": False, "min_tokens": 2, "user": "me",
 }  # fmt: skip
 WEATHER = {"name": "weather", "description": "Of a city.", "parameters": {"type": "object"}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.messages import Piece, TextPrompt, TokenLogprob
+from llamafarm_universal.server.best_of import best, made_for_each
 from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.chat_answer import finite, shown
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
@@ -23,6 +24,7 @@ from llamafarm_universal.server.sampling import check_stream_options, completion
 
 async def complete(request: Request, parsed: Parsed) -> Response:
     check_stream_options(parsed)
+    made = made_for_each(parsed)
     runtime, caller = runtime_of(request), caller_of(request)
     generation = await generate(
         runtime,
@@ -30,12 +32,14 @@ async def complete(request: Request, parsed: Parsed) -> Response:
         runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request)),
         tuple(TextPrompt(prompt) for prompt in parsed.values["prompt"]),
         completion_sampling(parsed),
-        parsed.get("n", 1),
+        made,
     )
     answer = _Answer(generation, f"cmpl-{caller.request_id}", parsed.values["model"])
     if not parsed.get("stream"):
         try:
-            return json_answer(await _whole(answer), headers=ignored_header(parsed))
+            choices = best(await _choices(answer), made, parsed)
+            whole = {**answer.completion(choices), "usage": generation.usage}
+            return json_answer(whole, headers=ignored_header(parsed))
         finally:
             generation.close()
     return EventStream(
@@ -74,7 +78,8 @@ class _Answer:
         return choice
 
 
-async def _whole(answer: _Answer) -> Completion:
+async def _choices(answer: _Answer) -> list[CompletionChoice]:
+    """All choices, when the last one has ended."""
     choices: list[CompletionChoice] = [
         {"index": i, "text": "", "finish_reason": None, "logprobs": None} for i in range(answer.generation.choices)
     ]
@@ -84,7 +89,7 @@ async def _whole(answer: _Answer) -> Completion:
             _append(choice, answer.choice(index, event))
         else:
             choice["finish_reason"] = event.reason
-    return {**answer.completion(choices), "usage": answer.generation.usage}
+    return choices
 
 
 async def _frames(answer: _Answer, *, include_usage: bool) -> AsyncGenerator[bytes, None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llamafarm.errors import RequestError
 
 from llamafarm_universal.messages import Sampling
+from llamafarm_universal.server.best_of import asks_for_best
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.tables import COMPLETION_TOKENS
 
@@ -16,7 +17,8 @@ def chat_sampling(request: Parsed) -> Sampling:
 
 def completion_sampling(request: Parsed) -> Sampling:
     max_tokens = request.get("max_tokens", COMPLETION_TOKENS)
-    return _sampling(request, max_tokens=max_tokens, logprobs=request.get("logprobs"))
+    logprobs = request.get("logprobs", 0 if asks_for_best(request) else None)
+    return _sampling(request, max_tokens=max_tokens, logprobs=logprobs)
 
 
 def check_stream_options(request: Parsed) -> None:
@@ -32,11 +34,15 @@ def _sampling(request: Parsed, *, max_tokens: int | None, logprobs: int | None) 
         top_p=request.get("top_p"),
         top_k=None if top_k is None else max(top_k, 0),  # -1 and 0 both mean all tokens, depending on the server
         min_p=request.get("min_p"),
+        typical_p=request.get("typical_p"),
         repetition_penalty=request.get("repetition_penalty"),
         presence_penalty=request.get("presence_penalty"),
         frequency_penalty=request.get("frequency_penalty"),
         logit_bias=request.get("logit_bias", {}),
         stop=request.get("stop", ()),
+        stop_token_ids=request.get("stop_token_ids", ()),
+        ignore_eos=request.get("ignore_eos", False),
+        min_tokens=request.get("min_tokens"),
         seed=request.get("seed"),
         logprobs=logprobs,
     )

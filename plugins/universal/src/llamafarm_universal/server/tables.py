@@ -1,7 +1,7 @@
 """What each operation's request may say: one table per operation, one row per field.
 
-Source of the fields: OpenAI's API reference; `top_k`, `min_p`, `repetition_penalty` and `chat_template_kwargs` are what
-common servers add.
+Source of the fields: OpenAI's API reference; `top_k`, `min_p`, `repetition_penalty`, `stop_token_ids`, `ignore_eos`,
+`min_tokens` and `chat_template_kwargs` are what vLLM adds, `typical_p` what llama.cpp and TGI do.
 """
 
 from __future__ import annotations
@@ -57,6 +57,13 @@ def stop(value: Any, path: str) -> tuple[str, ...]:
         if not isinstance(item, str) or not 1 <= len(item) <= MAX_STOP_LENGTH:
             wrong(path, f"texts of 1 to {MAX_STOP_LENGTH} characters", item)
     return tuple(texts)
+
+
+def stop_token_ids(value: Any, path: str) -> tuple[int, ...]:
+    """A list of up to MAX_STOPS token ids; an empty one asks for nothing."""
+    items = as_list(value, path, most=MAX_STOPS) if value != [] else []
+    token = integer(0, MAX_TOKEN_ID)
+    return tuple(token(item, f"{path}[{i}]") for i, item in enumerate(items))
 
 
 def logit_bias(value: Any, path: str) -> dict[int, float]:
@@ -156,11 +163,15 @@ SAMPLING: Table = {
     "top_p": Done(number(0, 1)),
     "top_k": Done(integer(-1)),
     "min_p": Done(number(0, 1)),
+    "typical_p": Done(number(0, 1)),
     "repetition_penalty": Done(number(0, 10, above=True)),
     "presence_penalty": Done(number(-2, 2)),
     "frequency_penalty": Done(number(-2, 2)),
     "logit_bias": Done(logit_bias),
     "stop": Done(stop),
+    "stop_token_ids": Done(stop_token_ids),
+    "ignore_eos": Done(boolean),
+    "min_tokens": Done(integer(0)),
     "seed": Done(integer(-SEED_LIMIT, SEED_LIMIT - MAX_CHOICES)),
     "max_tokens": Done(integer(1)),
     "n": Done(integer(1, MAX_CHOICES)),
@@ -204,7 +215,9 @@ COMPLETIONS: Table = {
     "logprobs": Done(integer(0, 20)),
     "suffix": Refused("models here continue a text, they do not fill one in.", inert=("",)),
     "echo": Refused("put the prompt before the answer yourself.", inert=(False,)),
-    "best_of": Refused("ask for 'n' answers and choose.", inert=(1,)),
+    "best_of": Done(
+        integer(1, MAX_CHOICES), note="how many are made, of which the `n` likeliest come back; not streamed."
+    ),
 }
 
 EMBEDDINGS: Table = {

@@ -74,6 +74,33 @@ def test_an_answer_ends_at_the_models_own_end(host: Any, llama: ModelRef) -> Non
     assert (answer.text(), answer.finished.reason, answer.finished.usage.completion_tokens) == ("", "stop", 1)
 
 
+def test_an_answer_ends_at_a_token_that_the_request_names_and_does_not_show_it(host: Any, llama: ModelRef) -> None:
+    answer = host.generate(llama, max_tokens=40, temperature=0, logit_bias={9: 100.0}, stop_token_ids=(7, 9))
+    assert (answer.text(), answer.finished.reason, answer.finished.usage.completion_tokens) == ("", "stop", 1)
+
+
+def test_the_models_own_end_can_be_ignored(host: Any, llama: ModelRef) -> None:
+    ends = {"max_tokens": 6, "temperature": 0, "logit_bias": {2: 100.0}, "ignore_eos": True}
+    answer = host.generate(llama, **ends)
+    assert (answer.text(), answer.finished.reason, answer.finished.usage.completion_tokens) == ("", "length", 6)
+    assert host.generate(llama, stop_token_ids=(2,), **ends).finished.usage.completion_tokens == 1
+
+
+def test_nothing_ends_an_answer_before_its_least_length(host: Any, llama: ModelRef) -> None:
+    ends = host.generate(
+        llama, max_tokens=40, temperature=0, logit_bias={2: 50.0, 9: 60.0}, stop_token_ids=(9,), min_tokens=5
+    )
+    assert (ends.finished.reason, ends.finished.usage.completion_tokens) == ("stop", 6)
+    whole = host.generate(llama, max_tokens=40, logprobs=0, **GREEDY)
+    pieces = [entry.token.decode(errors="replace") for piece in whole.pieces() for entry in piece.logprobs]
+    stop = next(piece for piece in pieces[:10] if piece.isprintable() and piece.isascii() and piece)
+    early = host.generate(llama, max_tokens=40, stop=(stop,), **GREEDY)
+    late = host.generate(llama, max_tokens=40, stop=(stop,), min_tokens=20, **GREEDY)
+    assert early.finished.usage.completion_tokens <= 10
+    assert late.finished.usage.completion_tokens > 20
+    assert late.text().startswith(early.text() + stop)
+
+
 def test_every_end_token_counts_the_generation_configs_and_the_tokenizers(
     host: Any, copy_of: Callable[..., Path], tokenizer: Any
 ) -> None:

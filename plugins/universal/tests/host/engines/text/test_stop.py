@@ -41,6 +41,16 @@ def test_nothing_that_may_begin_a_stop_text_is_sent_early() -> None:
     assert stage.found
 
 
+def test_text_that_is_spared_holds_no_stop_text_and_one_that_ends_behind_it_counts() -> None:
+    stage = StopStage(("END", "x"))
+    stage.spared = 8
+    parts = [
+        part for end, text in ((6, "a ENDx"), (9, "EEN"), (10, "D")) for part in stage.feed(Part("text", text, end))
+    ]
+    assert "".join(part.text for part in parts) == "a ENDxE"
+    assert stage.found
+
+
 def test_what_was_held_back_comes_before_what_is_no_text() -> None:
     stage = StopStage(("END",))
     thought = Part("reasoning", "END", 9)

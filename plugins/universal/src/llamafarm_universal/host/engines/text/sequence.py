@@ -96,6 +96,8 @@ class Sequence:
 
     def _parse(self, text: str) -> list[Part]:
         self._decoded += len(text)
+        if self.count <= self.sampler.settings.min_tokens:
+            self._parser.spare(self._decoded)
         return self._parser.feed(text)
 
     def _output(self, parts: list[Part], reason: Reason | None) -> Output:

@@ -37,6 +37,10 @@ class Parser:
         """Whether the answer has ended, although the model would go on."""
         return self._stops.found
 
+    def spare(self, characters: int) -> None:
+        """No stop text ends the answer within its first characters."""
+        self._stops.spared = characters
+
     def feed(self, text: str) -> list[Part]:
         """What has become certain with more text."""
         self._written += len(text)
