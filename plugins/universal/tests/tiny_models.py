@@ -138,17 +138,17 @@ def make_reciting_model(folder: Path, pieces: list[str], special: set[str], temp
     return folder
 
 
-def make_adapter(base: Path, folder: Path, name: str, config: Any = None) -> Path:
-    """An adapter of a causal model with random changes. name: how it calls its base model. config: peft's; LoRA."""
+def make_adapter(base: Path, folder: Path, name: str, config: Any = None, kind: str = "AutoModelForCausalLM") -> Path:
+    """An adapter with random changes. name: how it calls its base model, of class `kind`. config: peft's; LoRA."""
     import torch
+    import transformers
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
 
     torch.manual_seed(1)
     lora = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft asks transformers by an old name, and says what it saves
-        tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config or lora)
+        tuned = get_peft_model(getattr(transformers, kind).from_pretrained(base), config or lora)
         tuned.save_pretrained(folder)
     path = folder / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": name}))

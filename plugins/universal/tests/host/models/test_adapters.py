@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 import torch
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.engines.encode.load import load_encoder
 from llamafarm_universal.host.models.adapters import tokenizer_folder
 from llamafarm_universal.host.models.loader import load_weights
-from llamafarm_universal.messages import Load, Machine, ModelRef
+from llamafarm_universal.messages import Embed, Load, LoadSettings, Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits, LoadPlan
+from llamafarm_universal.store.hub import locate
 from llamafarm_universal.store.plan import make_plan
-from peft import AutoPeftModelForCausalLM, LoraConfig, PrefixTuningConfig
+from peft import AutoPeftModelForCausalLM, LoraConfig, PeftModel, PrefixTuningConfig
 from tiny_models import make_adapter
-from transformers import AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft's own
 
@@ -99,3 +101,46 @@ def test_without_peft_an_adapter_says_what_to_install(
     with pytest.raises(RequestFailed, match="needs `peft`") as caught:
         load_weights(plan, AutoModelForCausalLM)
     assert "pip install" in (caught.value.hint or "")
+
+
+ENCODER = LoraConfig(r=4, target_modules=["query", "value"], init_lora_weights=False, task_type="FEATURE_EXTRACTION")
+TEXTS = ("hello world", "the quick brown fox")
+
+
+def embedded(plan: LoadPlan) -> torch.Tensor:
+    engine = load_encoder(plan)
+    events: list[Any] = []
+    work = Embed(TEXTS)
+    engine.submit("r", work, engine.prepare(work), events.append)
+    while engine.step():
+        pass
+    return torch.stack([torch.frombuffer(bytearray(vector), dtype=torch.float32) for vector in events[-1].value])
+
+
+@pytest.mark.parametrize("layout", ["transformers", "sentence-transformers"])
+def test_an_encoder_with_an_adapter_gives_the_vectors_of_peft(
+    bert: ModelRef, minilm: ModelRef, tmp_path: Path, layout: str
+) -> None:
+    base = Path(bert.id) if layout == "transformers" else locate(minilm, lambda *_: None)
+    adapter = make_adapter(base, tmp_path / "lora", str(base), ENCODER, "AutoModel")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tuned = PeftModel.from_pretrained(AutoModel.from_pretrained(base), adapter).eval()
+    batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        states, mask = tuned(**batch).last_hidden_state, batch["attention_mask"].unsqueeze(-1)
+    expected = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+    plan = plan_of(adapter, base)
+    assert (plan.task, plan.engine) == ("embedding", "torch")
+    torch.testing.assert_close(embedded(plan), expected, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(embedded(make_plan(ModelRef(str(base)), base, Machine(), Limits())), expected, atol=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore:Found missing adapter keys")
+def test_an_adapter_of_another_class_of_model_is_refused_and_never_left_out(llama_folder: Path, tmp_path: Path) -> None:
+    """Its weights are named as those of a model with a head, and one that embeds has none."""
+    config = LoraConfig(r=4, target_modules=["q_proj"], init_lora_weights=False)
+    adapter = make_adapter(llama_folder, tmp_path / "headed", str(llama_folder), config)
+    ref = ModelRef(str(adapter), LoadSettings(model_type="embedding"))
+    with pytest.raises(RequestFailed, match=r"does not fit its base model, loaded for the task `embedding`") as caught:
+        load_encoder(make_plan(ref, llama_folder, Machine(), Limits(), adapter=adapter))
+    assert "`model_type`" in (caught.value.hint or "")

@@ -34,6 +34,14 @@ def merged(module: Any, tokenizer: Any, plan: LoadPlan, adapter: Path) -> Any:
     if config.is_prompt_learning or not hasattr(tuned.base_model, "merge_and_unload"):
         kind = getattr(config.peft_type, "value", config.peft_type)
         raise _not_supported(plan, f"is of the kind {kind}, which cannot be merged into weights", None)
+    # Read again for what peft tells in a warning alone: an adapter of another class of model changes nothing.
+    if lacking := tuned.load_adapter(str(adapter), "default", torch_device=plan.device).missing_keys:
+        raise _not_supported(
+            plan,
+            f"does not fit its base model, loaded for the task `{plan.task}`: it lacks {len(lacking)} weights, "
+            f"`{lacking[0]}` first",
+            "Was it trained for another task? `model_type` names it.",
+        )
     return tuned.merge_and_unload(safe_merge=True)
 
 

@@ -24,6 +24,7 @@ from llamafarm_universal.host.engines.encode.rows import Row
 from llamafarm_universal.host.engines.encode.sentence import PlainTexts, SentenceTexts
 from llamafarm_universal.host.engines.encode.tokens import Tokens
 from llamafarm_universal.host.engines.text.limits import context_length, token_limit
+from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
 from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights, refuse_missing, unmarked
 from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.task import sentence_settings
@@ -137,6 +138,8 @@ def _sentence(plan: LoadPlan) -> EncodeEngine:
             param="model",
         )
     refuse_missing(plan, model[0].model, unmarked(model[0].model), _UNREAD)
+    if plan.adapter is not None:
+        _adapt(model, plan, plan.adapter)
     model.eval().requires_grad_(False)
     weights = Weights(plan, model, model.tokenizer)
     limits = [limit for limit in (model.max_seq_length, token_limit(model[0].model)) if limit is not None]
@@ -144,6 +147,20 @@ def _sentence(plan: LoadPlan) -> EncodeEngine:
     dimensions = int(model.get_embedding_dimension())
     heads = _vector_heads(SentenceTexts(model, tokens), dimensions)
     return _engine(weights, SentenceEncoder(model, plan.device), heads, tokens.limit, plan.limits, dimensions)
+
+
+def _adapt(model: Any, plan: LoadPlan, adapter: Path) -> None:
+    """Merge an adapter into the transformer that a sentence encoder begins with. Raises RequestFailed."""
+    from transformers import AutoTokenizer
+
+    try:
+        if tokenizer_folder(plan) == adapter:
+            model[0].processor = AutoTokenizer.from_pretrained(adapter, local_files_only=True)
+        model[0].model = merged(model[0].model, model.tokenizer, plan, adapter)
+    except RequestFailed:
+        raise
+    except Exception as error:
+        raise load_failure(plan, error) from error
 
 
 def _vector_heads(texts: Texts, dimensions: int) -> dict[str, Head]:

@@ -10,7 +10,10 @@ TASKS = ("embedding", "reranking", "classification", "ner")
 
 
 def _fit(candidate: Candidate) -> Fit | None:
-    return Fit(candidate.task, weigh(candidate), batch_bytes(candidate)) if candidate.task in TASKS else None
+    """An adapter in the layout of sentence-transformers is not for this engine: it brings a pooling of its own."""
+    if candidate.task not in TASKS or (candidate.adapter and (candidate.adapter / "modules.json").is_file()):
+        return None
+    return Fit(candidate.task, weigh(candidate), batch_bytes(candidate))
 
 
 def _load(plan: LoadPlan, _grant: int) -> Engine:
@@ -19,4 +22,4 @@ def _load(plan: LoadPlan, _grant: int) -> Engine:
     return load_encoder(plan)
 
 
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load)
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True)
