@@ -41,6 +41,7 @@ from llamafarm.wire import (
 )
 from llamafarm_openai_compat import OpenAIProvider
 
+from llamafarm_universal.answers import info_of, progress_of, whole_number
 from llamafarm_universal.batches import joined, parts
 from llamafarm_universal.config import API_PATH, UniversalEntry, folder_path, is_folder
 from llamafarm_universal.service import is_runtime, service_name
@@ -83,7 +84,7 @@ class UniversalProvider:
             call,
             lambda handle: self._client.upstream.post_json(COUNT_PATH, {**prompt, "model": handle}, self._timed(call)),
         )
-        if (tokens := _whole(answer, "input_tokens")) is None:
+        if (tokens := whole_number(answer, "input_tokens")) is None:
             message = f"{self.endpoint.named(call.entry.model)} at {self.endpoint.address} counted no tokens."
             raise UpstreamError(message, provider=self.endpoint.provider)
         return tokens
@@ -148,7 +149,7 @@ class UniversalProvider:
         if is_folder(model):
             return self._folder(model)
         try:
-            return _info(await self._client.upstream.get_json(f"/models/{quote(model, safe='')}"))
+            return info_of(await self._client.upstream.get_json(f"/models/{quote(model, safe='')}"))
         except ModelNotFound:
             raise self._missing(model) from None
 
@@ -171,7 +172,7 @@ class UniversalProvider:
         """The models that the runtime has loaded, or has been told of. Raises ProviderError."""
         body = await self._client.upstream.get_json("/models")
         items = body.get("data")
-        return [_info(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        return [info_of(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
     async def health(self) -> Health:
         """Whether the runtime answers and its engine host is not broken."""
@@ -200,7 +201,9 @@ class UniversalProvider:
         return await self._client.ask_vectors(request, self._timed(call), handle)
 
     async def _value(self, operation: Operation, request: Any, call: Call) -> dict[str, Any]:
-        return await self._with_model(call, lambda handle: self._client.ask_value(operation, request, call, handle))
+        return await self._with_model(
+            call, lambda handle: self._client.ask_value(operation, request, call, handle)
+        )
 
     async def _with_model(self, call: Call, ask: Callable[[str], Awaitable[Answered]]) -> Answered:
         """Ask with the handle of the entry's model. A runtime that was started again loads it again, once."""
@@ -262,40 +265,7 @@ class UniversalProvider:
         if not isinstance(said, dict):
             raise answer.broken(f"holds an event that is not a JSON object: {event.data[:200]}")
         if event.name == "progress":
-            call.progress(_progress(said))
+            call.progress(progress_of(said))
         elif event.name == "error" or "error" in said:
             raise self._client.upstream.in_band(answer.url, said)
         return said
-
-
-def _progress(said: dict[str, Any]) -> Progress:
-    stage = "downloading" if said.get("stage") == "downloading" else "loading"
-    file = said.get("file")
-    return Progress(
-        cast("Any", stage),
-        str(said.get("text") or stage),
-        _whole(said, "done"),
-        _whole(said, "total"),
-        file if isinstance(file, str) else None,
-        _whole(said, "index"),
-        _whole(said, "count"),
-    )
-
-
-def _info(item: dict[str, Any]) -> ModelInfo:
-    features = item.get("features")
-    return ModelInfo(
-        id=str(item.get("id")),
-        features=frozenset(map(str, features)) if isinstance(features, list) else None,
-        context_length=_whole(item, "context_length"),
-        size_bytes=_whole(item, "size_bytes"),
-        loaded=bool(item["loaded"]) if "loaded" in item else None,
-        memory_bytes=_whole(item, "memory_bytes"),
-        downloaded=bool(item["downloaded"]) if "downloaded" in item else None,
-        details=item,
-    )
-
-
-def _whole(said: dict[str, Any], name: str) -> int | None:
-    value = said.get(name)
-    return value if isinstance(value, int) else None

@@ -14,18 +14,17 @@ from typing import Protocol
 
 from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError
 
-from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import DeviceName, LoadedModel, LoadProgress, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
-from llamafarm_universal.server.errors import ChildEnded, failure
+from llamafarm_universal.server.errors import ChildEnded
 from llamafarm_universal.server.hosts.fleet import Fleet
 from llamafarm_universal.server.hosts.models import load, unload
 from llamafarm_universal.server.hosts.supervisor import Supervisor
 from llamafarm_universal.server.keep import Keep
 from llamafarm_universal.server.lease import Lease
-from llamafarm_universal.server.memory import Budget
 from llamafarm_universal.server.quarantine import Quarantine
 from llamafarm_universal.server.resident import Listener, Resident
+from llamafarm_universal.server.room import Room
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +57,10 @@ class Residency:
     ) -> None:
         self._store = store
         self._fleet = fleet
-        self._limit = limit
         self._keep = keep
         self._keeps = keeps
-        self._max_wait = max_wait
+        self._room = Room(self, limit, max_wait)
         self._residents: dict[ModelRef, Resident] = {}
-        self._budgets: dict[DeviceName, Budget] = {}
-        self._turns: dict[DeviceName, asyncio.Lock] = {}
         self._changed = asyncio.Event()
         self._asked: dict[ModelRef, Keep] = {}
         self._closed: set[str] = set()
@@ -97,7 +93,7 @@ class Residency:
         while True:
             resident = self._residents.get(ref) or self._begin(ref)
             if resident.state == "draining":
-                await self._changed.wait()
+                await self.change()
                 continue
             if resident.state != "ready":
                 await self._wait_for(resident, listen)
@@ -111,7 +107,18 @@ class Residency:
         resident = self._residents.get(ref)
         if resident is None or resident.model is None:
             raise ModelNotFound(f"`{ref.id}` is not loaded.", status=404, code="model_not_found", param="model")
-        await self._drain(resident)
+        await self.drain(resident)
+
+    async def drain(self, resident: Resident) -> None:
+        """Unload a model once its requests have ended; nothing new comes to it."""
+        resident.state = "draining"
+        if resident.draining is None:
+            resident.draining = self._spawn(self._unload(resident))
+        await asyncio.shield(resident.draining)
+
+    async def change(self) -> None:
+        """Wait until something has changed: a model has come, gone, or become idle."""
+        await self._changed.wait()
 
     @contextmanager
     def closed(self, model: str) -> Iterator[None]:
@@ -196,7 +203,7 @@ class Residency:
         try:
             resident.plan = plan = await self._store.locate(resident.ref, resident.tell)
             self._refuse_closed(resident.ref.id, plan.base)
-            await self._make_room(resident, plan)
+            await self._room.make(resident, plan)
             resident.state = "loading"
             resident.tell(LoadProgress("", "loading", f"Loading {resident.ref.id}"))
             resident.host = await self._fleet.host_of(plan)
@@ -206,66 +213,16 @@ class Residency:
                 self.quarantine.strike(resident.ref, error.how)
             self._forget(resident)
             raise
-        self._budgets[plan.device].reserve(resident.ref, model.memory_bytes + plan.working_bytes)
+        self._room.take(plan, model.memory_bytes + plan.working_bytes)
         resident.model = model
         resident.state = "ready"
         resident.idle_since = _now()
         self._watch(resident)
         self._notify()
 
-    async def _make_room(self, resident: Resident, plan: LoadPlan) -> None:
-        """Wait for this load's turn, and then for room: loads of one device get it in the order of their coming."""
-        budget = await self._budget(plan.device)
-        try:
-            budget.check(plan)
-        except RequestFailed as error:
-            raise failure(error.event("")) from None
-        resident.state = "waiting"
-        async with self._turns.setdefault(plan.device, asyncio.Lock()):
-            began = _now()
-            while (victims := self._in_the_way(resident, plan, budget)) is not None:
-                await self._clear_one(resident, victims, patience=began + self._max_wait - _now(), budget=budget)
-            budget.reserve(resident.ref, plan.memory_bytes)
-
-    def _in_the_way(self, resident: Resident, plan: LoadPlan, budget: Budget) -> list[Resident] | None:
-        """The models that must go before this one can come, the first to go first; None where there is room."""
-        group = resident.keep.group
-        others = [other for other in self.residents if other is not resident and other.plan is not None]
-        rivals = [other for other in others if group is not None and other.keep.group == group and other.host]
-        if not rivals and budget.fits(plan):
-            return None
-        holders = rivals or [other for other in others if other.plan and other.plan.device == plan.device]
-        victims = [other for other in holders if other.may_go]
-        return sorted(victims, key=lambda other: (other.is_busy, other.idle_since))
-
-    async def _clear_one(self, waiting: Resident, victims: list[Resident], *, patience: float, budget: Budget) -> None:
-        """Unload the first of the victims, if it is idle; else wait, and drain it when patience ends."""
-        assert waiting.plan is not None
-        if not victims:
-            if not any(other.state == "loading" for other in self.residents):
-                raise failure(budget.too_full(waiting.plan).event(""))
-            await self._changed.wait()
-        elif not victims[0].is_busy or patience <= 0:
-            await self._drain(victims[0])
-        else:
-            text = f"{waiting.ref.id} waits for memory that busy models hold"
-            waiting.tell(LoadProgress("", "loading", text))
-            try:
-                async with asyncio.timeout(patience):
-                    await self._changed.wait()
-            except TimeoutError:
-                log.info("%s has waited long enough: %s makes room.", waiting.ref.id, victims[0].ref.id)
-
-    async def _drain(self, resident: Resident) -> None:
-        """Unload a model once its requests have ended; nothing new comes to it."""
-        resident.state = "draining"
-        if resident.draining is None:
-            resident.draining = self._spawn(self._unload(resident))
-        await asyncio.shield(resident.draining)
-
     async def _unload(self, resident: Resident) -> None:
         while resident.is_busy and self._is_here(resident):
-            await self._changed.wait()
+            await self.change()
         if not self._is_here(resident):
             return
         host = resident.host
@@ -293,7 +250,7 @@ class Residency:
 
     def _reap(self, resident: Resident) -> None:
         if resident.state == "ready" and not resident.is_busy:
-            self._spawn(self._drain(resident))
+            self._spawn(self.drain(resident))
 
     def _rest(self, host: Supervisor) -> None:
         """Look after a while whether a host that was emptied has given its memory back."""
@@ -307,17 +264,10 @@ class Residency:
         if not self._is_here(resident):
             return
         del self._residents[resident.ref]
-        for budget in self._budgets.values():
-            budget.release(resident.ref)
+        self._room.release(resident.ref)
         if resident.reaper is not None:
             resident.reaper.cancel()
         self._notify()
-
-    async def _budget(self, device: DeviceName) -> Budget:
-        if device not in self._budgets:
-            limit = await self._limit(device)
-            self._budgets.setdefault(device, Budget(limit))
-        return self._budgets[device]
 
     def _notify(self) -> None:
         """Wake everybody who waits for a change; each looks for itself what it is."""
