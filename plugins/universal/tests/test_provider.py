@@ -83,6 +83,10 @@ class Runtime:
             usage = {"prompt_tokens": len(inputs), "total_tokens": len(inputs)}
             await peer.answer(200, {"object": "list", "model": "m", "data": data, "usage": usage})
             return
+        if asked.path == "/v1/rerank":
+            ranks = [{"index": 0, "relevance_score": 1.0}]
+            await peer.answer(200, {"model": "m", "results": ranks})
+            return
         choice = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
         await peer.answer(200, {"object": "chat.completion", "model": asked.body["model"], "choices": [choice]})
 
@@ -163,7 +167,8 @@ async def test_the_runtime_is_told_for_how_long_somebody_waits(runtime, upstream
         await asking.chat()
         await asking.provider.embed({"input": ["a"]}, asking.call())
         await asking.provider.count_tokens({"messages": MESSAGES}, asking.call())
-    assert len(runtime.deadlines) == 3
+        await asking.provider.rerank({"query": "a", "documents": ["a"]}, asking.call())
+    assert len(runtime.deadlines) == 4
     for header in runtime.deadlines:
         assert header == told if told is None else told - 10 < float(header) <= told
 

@@ -202,7 +202,7 @@ class UniversalProvider:
 
     async def _value(self, operation: Operation, request: Any, call: Call) -> dict[str, Any]:
         return await self._with_model(
-            call, lambda handle: self._client.ask_value(operation, request, call, handle)
+            call, lambda handle: self._client.ask_value(operation, request, self._timed(call), handle)
         )
 
     async def _with_model(self, call: Call, ask: Callable[[str], Awaitable[Answered]]) -> Answered:
