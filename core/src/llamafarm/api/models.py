@@ -48,6 +48,7 @@ def routes(prefix: str, settings: Settings) -> list[Route]:
         return json_answer({"object": "list", "data": rows})
 
     async def get_model(request: Request) -> Response:
+        """An entry; with `?provider=` any model of that provider, with `?status=true` how it is at its runtime."""
         name, provider = request.path_params["model"], request.query_params.get("provider")
         status, project = _wants_status(request), await _project(request, provider, settings)
         models = settings.gateway.runtime_models
@@ -78,6 +79,7 @@ def _pull(settings: Settings, recent: Recent[Any]) -> ASGIApp:
     """Fetches a model, and ends with its client: what has come stays, and the next pull goes on from there."""
 
     async def pull(request: Request, body: dict[str, Any]) -> Response:
+        """Have a runtime fetch a model's files: an event stream, or one answer with `"stream": false`."""
         _check(body)
         name, provider = body["model"], body.get("provider")
         models, mine = settings.gateway.runtime_models, request_id_of(request)

@@ -64,6 +64,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Our commands as they were written, and below them those of plugins, with where they come from."""
         own = {name: row.help for name, row in self.rows.items()}
         own |= {name: command.get_short_help_str(100) for name, command in self.commands.items()}
         with formatter.section("Commands"):

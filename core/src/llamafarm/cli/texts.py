@@ -83,6 +83,7 @@ def ask_all(
     parts = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
 
     async def asked() -> list[dict[str, Any]]:
+        """The answers to all parts. Only the first shows what happens before it: a model is loaded once."""
         from llamafarm.cli.progress import ProgressLine
 
         async with current_app().opened(server_url) as farm:
