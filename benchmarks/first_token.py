@@ -7,13 +7,14 @@ that sends the same question to the same runtime: what `lf chat` adds is configu
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from processes import free_port
 
 BUDGET_SECONDS = 1.5
 ROUNDS = 7
@@ -42,12 +43,6 @@ def seconds_to_first_byte(command: list[str], folder: str, environ: dict[str, st
     if not first:
         sys.exit(f"no answer from {command[0]}")
     return took
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

@@ -15,22 +15,20 @@ import argparse
 import asyncio
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.request import urlopen
+from typing import Any
 
 import psutil
 from load import Measured, load, request
 from peers import BUILD
+from processes import answers, free_port, started, until
 from static_upstream import CHUNKS
 
 REQUESTS_RATIO = 25.0
@@ -39,10 +37,8 @@ CHUNK_US = 50.0
 MEMORY_RATIO = 1 / 3
 STREAMS = 100
 BETWEEN_CHUNKS_MS = 40
-BOUND = 120.0
 HERE = Path(__file__).resolve().parent
 LITELLM = BUILD / "litellm" / "bin" / "python"
-Held = TypeVar("Held")
 
 OURS = """
 runtime:
@@ -155,45 +151,6 @@ def theirs(python: Path, folder: Path, port: int, own_port: int) -> Iterator[Ser
     with log.open("w") as out, started(command, stdout=out, stderr=out, cwd=folder, env=environ) as process:
         until(lambda: answers(f"http://127.0.0.1:{own_port}/health/liveliness"), process, log)
         yield Server("LiteLLM", own_port, psutil.Process(process.pid))
-
-
-@contextmanager
-def started(command: list[str], **given: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process that is stopped at the end."""
-    process = subprocess.Popen(command, text=True, **given)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def until(condition: Callable[[], Held], process: subprocess.Popen[str], log: Path) -> Held:
-    """What the condition gives once it holds; a process that ends before has told its log why."""
-    end = time.monotonic() + BOUND
-    while not (held := condition()):
-        if process.poll() is not None or time.monotonic() > end:
-            sys.exit(f"{process.args} does not start:\n{log.read_text()[-2000:]}")
-        time.sleep(0.05)
-    return held
-
-
-def answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def show(rows: list[Row]) -> None:

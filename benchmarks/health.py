@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import math
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from load import percentile
 
 BUDGET_MS = 50.0
 PERCENTILE = 0.99
@@ -53,18 +54,13 @@ results: dict[str, float] = {}
 
 
 def report(name: str, latencies: list[float]) -> None:
-    results[name] = percentile(latencies, PERCENTILE)
+    results[name] = percentile(latencies, PERCENTILE) * 1000
     print(f"{name:24}{describe(latencies)}", flush=True)
 
 
 def describe(latencies: list[float]) -> str:
-    half, most = percentile(latencies, 0.5), percentile(latencies, PERCENTILE)
+    half, most = (percentile(latencies, share) * 1000 for share in (0.5, PERCENTILE))
     return f"p50 {half:6.1f} ms   p99 {most:6.1f} ms   longest {max(latencies) * 1000:6.1f} ms   {len(latencies)} asked"
-
-
-def percentile(latencies: list[float], share: float) -> float:
-    """In milliseconds."""
-    return sorted(latencies)[math.ceil(share * len(latencies)) - 1] * 1000
 
 
 @contextmanager

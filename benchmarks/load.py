@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -28,13 +30,21 @@ class Measured:
 def request(port: int, model: str, *, stream: bool) -> bytes:
     """The bytes of one chat request."""
     messages = [{"role": "user", "content": "What is LlamaFarm?"}]
-    body = json.dumps({"model": model, "messages": messages, "stream": stream}).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
+    return post(f"127.0.0.1:{port}", "/v1/chat/completions", {"model": model, "messages": messages, "stream": stream})
+
+
+def post(place: str, path: str, fields: object) -> bytes:
+    """The bytes of a request with JSON. place: host and port."""
+    body = json.dumps(fields).encode()
+    head = f"POST {path} HTTP/1.1\r\nhost: {place}\r\ncontent-type: application/json\r\n"
     return f"{head}authorization: Bearer none\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
 
 
 class Connection(asyncio.Protocol):
-    """One connection, which asks again as soon as it has an answer."""
+    """One connection, which asks again as soon as it has an answer. bound: seconds that an answer may take."""
+
+    def __init__(self, bound: float = BOUND) -> None:
+        self._bound = bound
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
@@ -50,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._end: int | None = None
         self._answered = asyncio.get_running_loop().create_future()
         self._transport.write(asked)
-        async with asyncio.timeout(BOUND):
+        async with asyncio.timeout(self._bound):
             await self._answered
         if not self._received.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(bytes(self._received[:1000]).decode())
@@ -101,3 +111,8 @@ async def _ask(connection: Connection, asked: bytes, times: int, delay: float, m
         answer = await connection.ask(asked)
         measured.latencies.append(time.perf_counter() - began)
         measured.chunks += answer.count(b"data: {")
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest of the values that at least this share of them does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

@@ -15,14 +15,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
+from processes import BOUND, Watch
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "plugins" / "universal" / "tests"))
 
@@ -31,43 +30,9 @@ from tiny_models import make_llama, make_tokenizer
 CYCLES = 200
 LAYERS = (5, 6, 6, 6, 7)
 SHAPE = {"hidden_size": 768, "intermediate_size": 2048, "num_attention_heads": 12, "max_position_embeddings": 256}
-PERIOD = 0.05
 GROWTH = 0.05
 SETTLING = 1.0
-BOUND = 120.0
 MB = 1e6
-
-
-class Watch:
-    """Samples the memory of a process and its children. rest: what they take with no model, once it has been taken."""
-
-    def __init__(self, pid: int) -> None:
-        self._root = psutil.Process(pid)
-        self._ended = threading.Event()
-        self.most = 0
-        self.samples = 0
-        threading.Thread(target=self._sample, daemon=True).start()
-
-    def now(self) -> int:
-        """Resident bytes of all processes."""
-        total = 0
-        with suppress(psutil.Error):
-            for process in (self._root, *self._root.children(recursive=True)):
-                with suppress(psutil.Error):
-                    total += process.memory_info().rss
-        return total
-
-    def forget(self) -> None:
-        """Begin anew with the most."""
-        self.most = self.samples = 0
-
-    def close(self) -> None:
-        self._ended.set()
-
-    def _sample(self) -> None:
-        while not self._ended.wait(PERIOD):
-            self.most = max(self.most, self.now())
-            self.samples += 1
 
 
 class Runtime:

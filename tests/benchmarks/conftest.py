@@ -1,0 +1,8 @@
+"""Benchmarks are programs: their modules lie beside one another, not in a package."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
