@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llamafarm_universal.engine import (
     ChatPrompt,
+    Classify,
     Count,
     Embed,
+    FindEntities,
     Generate,
     Limits,
     ModelRef,
@@ -19,6 +22,7 @@ from llamafarm_universal.engine import (
     TextPrompt,
 )
 from llamafarm_universal.testing import EngineContract
+from tiny_models import make_bert
 
 TEXTS = ("hello world", "the quick brown fox", "jumps over the lazy dog")
 MANY = tuple(f"{'hello ' * (number % 7)}world {number}" for number in range(24))
@@ -99,9 +103,58 @@ class TestEmbedding(Encode):
         return vectors_alike(alone, together)
 
 
-def vectors_alike(alone: Any, together: Any) -> bool:
+class TestClassification(Encode):
+    works = [Classify(TEXTS)]
+    long = Classify(MANY)
+    wrong = [Classify(()), Classify(("hello " * 100,)), Classify(TEXTS, labels=("good", "bad"))]
+
+    @pytest.fixture
+    def model_folder(self, models_folder: Path, tokenizer: Any) -> Path:
+        return make_bert(models_folder / "contract-classes", tokenizer, "SequenceClassification", "calm", "loud")
+
+    def alike(self, alone: Any, together: Any) -> bool:
+        return close(alone, together, lambda classes: [share for row in classes.probs for share in row])
+
+
+class TestCrossEncoder(Encode):
+    works = [Score((("hello", "world"), ("hello", "the lazy dog"))), Classify(TEXTS)]
+    long = Score(tuple(("hello", text) for text in MANY))
+    wrong = [Score(()), Score((("hello", "world " * 100),))]
+
+    @pytest.fixture
+    def model_folder(self, models_folder: Path, tokenizer: Any) -> Path:
+        return make_bert(models_folder / "contract-pairs", tokenizer, "SequenceClassification", "fits")
+
+    def alike(self, alone: Any, together: Any) -> bool:
+        if isinstance(alone.work, Score):
+            return close(alone, together, lambda scores: [*scores.values])
+        return close(alone, together, lambda classes: [share for row in classes.probs for share in row])
+
+
+class TestEntities(Encode):
+    works = [FindEntities(TEXTS), FindEntities(TEXTS, "first")]
+    long = FindEntities(MANY)
+    wrong = [FindEntities(()), FindEntities(("hello " * 100,))]
+
+    @pytest.fixture
+    def model_folder(self, models_folder: Path, tokenizer: Any) -> Path:
+        return make_bert(models_folder / "contract-names", tokenizer, "TokenClassification", "O", "B-PER", "I-PER")
+
+    def alike(self, alone: Any, together: Any) -> bool:
+        [one], [beside] = alone.finished, together.finished
+        places = [[[(each.label, each.start, each.end) for each in row] for row in end.value] for end in (one, beside)]
+        same = places[0] == places[1]
+        return same and close(alone, together, lambda rows: [each.score for row in rows for each in row])
+
+
+def close(alone: Any, together: Any, numbers_in: Callable[[Any], list[float]]) -> bool:
+    """Whether two answers count the same tokens, and their numbers differ in the last bits alone."""
     [one], [beside] = alone.finished, together.finished
-    return one.usage == beside.usage and numbers(one.value) == pytest.approx(numbers(beside.value), abs=1e-5)
+    return one.usage == beside.usage and numbers_in(one.value) == pytest.approx(numbers_in(beside.value), abs=1e-5)
+
+
+def vectors_alike(alone: Any, together: Any) -> bool:
+    return close(alone, together, numbers)
 
 
 def numbers(value: Any) -> list[float]:

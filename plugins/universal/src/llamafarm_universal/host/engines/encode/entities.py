@@ -60,6 +60,8 @@ class EntitiesHead:
     def prepare(self, work: Work) -> Rows:
         """The rows of distinct texts: two texts of the same tokens may have them at other places."""
         distinct = list(dict.fromkeys(cast("FindEntities", work).inputs))
+        if not distinct:
+            return Rows((), ())
         encoded = self._tokens.encoded(distinct, return_offsets_mapping=True, return_special_tokens_mask=True)
         rows = self._tokens.rows_of(encoded, field="input")
         numbers = {text: number for number, text in enumerate(distinct)}

@@ -30,7 +30,7 @@ class Tokens:
         return self.rows_of(self.encoded(first, second), field=field)
 
     def encoded(self, first: Sequence[str], second: Sequence[str] | None = None, **more: bool) -> Any:
-        """What the tokenizer says of texts, or pairs of texts. more: what it shall say beside the ids."""
+        """What the tokenizer says of texts, or of pairs of them, one at least. more: what it says beside the ids."""
         return self.tokenizer(list(first), None if second is None else list(second), **_WHOLE, **more)
 
     def rows_of(self, encoded: Any, *, field: str) -> list[Row]:
