@@ -107,6 +107,30 @@ def make_bert(folder: Path, tokenizer: Any, head: str, *labels: str) -> Path:
     return folder
 
 
+def make_towers(folder: Path, tokenizer: Any, family: str = "CLIP") -> Path:
+    """A model with pictures of 16 x 16 pixels and texts in one space. family: `CLIP`, `Siglip` or `Siglip2`."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    ends = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id or tokenizer.sep_token_id}
+    text = {**sizes, **ends, "vocab_size": len(tokenizer), "pad_token_id": 0, "max_position_embeddings": 64}
+    vision = {**sizes, "patch_size": 8, **({"num_patches": 16} if family == "Siglip2" else {"image_size": 16})}
+    both = {"projection_dim": 32} if family == "CLIP" else {}
+    config = getattr(transformers, f"{family}Config")(text_config=text, vision_config=vision, **both)
+    getattr(transformers, f"{family}Model")(config).save_pretrained(folder)
+    square = {"height": 16, "width": 16}
+    shapes: dict[str, dict[str, Any]] = {
+        "CLIP": {"size": {"shortest_edge": 16}, "crop_size": square},
+        "Siglip": {"size": square},
+        "Siglip2": {"patch_size": 8, "max_num_patches": 16},
+    }
+    getattr(transformers, f"{family}ImageProcessorPil")(**shapes[family]).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def make_reciting_model(folder: Path, pieces: list[str], special: set[str], template: str) -> Path:
     """A causal model that answers everything with the same pieces, each a token of its own, and then ends.
 

@@ -37,6 +37,13 @@ def test_the_shapes_of_a_nested_configuration_count() -> None:
     assert cache_bytes(candidate({"text_config": inner})) == cache_bytes(candidate(inner)) > 0
 
 
+def test_a_batch_of_pictures_counts_where_it_takes_more_than_one_of_texts() -> None:
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 77}
+    large = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "patch_size": 16}
+    assert batch_bytes(candidate({"text_config": small, "vision_config": large})) == batch_bytes(candidate(large))
+    assert batch_bytes(candidate({"text_config": large, "vision_config": small})) == batch_bytes(candidate(large))
+
+
 def test_a_model_without_attention_is_not_guessed_at() -> None:
     config = {"model_type": "mamba", "hidden_size": 32, "num_hidden_layers": 2}
     assert cache_bytes(candidate(config)) == batch_bytes(candidate(config)) == 0

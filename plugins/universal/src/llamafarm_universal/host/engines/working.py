@@ -29,12 +29,19 @@ def cache_bytes(candidate: Candidate) -> int:
 
 
 def batch_bytes(candidate: Candidate) -> int:
-    """The activations of one batch: its hidden states, the inside of a feed-forward layer, and attention scores."""
-    shapes = _shapes(candidate.config)
+    """The activations of one batch: its hidden states, the inside of a feed-forward layer, and attention scores.
+
+    Of a model that reads pictures too it is the batch that takes more, since one batch holds texts or pictures.
+    """
+    halves = (candidate.config.get("text_config") or candidate.config, candidate.config.get("vision_config") or {})
+    return max(_batch_bytes(half, Limits().batch_step(candidate.device)) for half in halves)
+
+
+def _batch_bytes(config: Mapping[str, Any], tokens: int) -> int:
+    shapes = _shapes(config)
     if shapes is None:
         return 0
-    tokens = Limits().batch_step(candidate.device)
-    longest = min(int(candidate.config.get("max_position_embeddings") or 512), tokens)
+    longest = min(_first(config, "max_position_embeddings") or 512, tokens)
     return tokens * (LIVE_STATES * shapes.hidden + 2 * shapes.inner + shapes.heads * longest) * 4
 
 

@@ -1,9 +1,14 @@
-"""Works of encoders: texts in, numbers out. Each has one Finished, whose value it names."""
+"""Works of encoders: texts and pictures in, numbers out. Each has one Finished, whose value it names."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from llamafarm_universal.messages.blob import Blob
+
+if TYPE_CHECKING:
+    from llamafarm_universal.media.folder import SpoolFolder  # which is built on messages itself
 
 InputType = Literal["query", "document"]
 Strategy = Literal["none", "simple", "first", "average", "max"]
@@ -12,18 +17,19 @@ Strategy = Literal["none", "simple", "first", "average", "max"]
 
 @dataclass(frozen=True)
 class Embed:
-    """Vectors of inputs, which are texts or token ids. Value: little-endian float32 bytes, one for each input.
+    """Vectors of inputs: texts, token ids or pictures. Value: little-endian float32 bytes, one for each input.
 
     dimensions: keep this many and normalise again. input_type: what the texts are, for models that have a prompt of
-    their own for each; None is the author's default.
+    their own for each; None is the author's default. folder: of the request, where its pictures are decoded.
     """
 
     operation: ClassVar[str] = "embed"
     answers: ClassVar[int] = 1
 
-    inputs: tuple[str | tuple[int, ...], ...]
+    inputs: tuple[str | tuple[int, ...] | Blob, ...]
     dimensions: int | None = None
     input_type: InputType | None = None
+    folder: SpoolFolder | None = None
 
 
 @dataclass(frozen=True)

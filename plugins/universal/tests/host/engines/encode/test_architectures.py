@@ -90,35 +90,6 @@ def test_vectors_are_those_of_the_library(
         assert np.allclose(vector, right, atol=1e-5), name
 
 
-TOWERS = {
-    "clip": ("CLIP", {"eos_token_id": 3, "max_position_embeddings": 77, "projection_dim": 16}),
-    "siglip": ("Siglip", {"max_position_embeddings": 64, "projection_size": 16}),
-}
-VISION = {**TALL, "image_size": 16, "patch_size": 8}
-
-
-@pytest.mark.parametrize("name", TOWERS)
-def test_texts_beside_pictures_have_the_vectors_of_the_library(
-    make: Callable[..., Path], encoding: Callable[..., Any], word_tokenizer: Any, name: str
-) -> None:
-    import torch
-    import transformers
-
-    family, settings = TOWERS[name]
-    text = {**TALL, **settings, "vocab_size": len(word_tokenizer), "pad_token_id": 0}
-    config = getattr(transformers, f"{family}Config")(text_config=text, vision_config=VISION, projection_dim=16)
-    folder = make(name, getattr(transformers, f"{family}Model"), config)
-    library, tokenizer = (kind.from_pretrained(folder) for kind in (transformers.AutoModel, transformers.AutoTokenizer))
-    whole = {"padding": "max_length", "max_length": 64, "return_attention_mask": False} if name == "siglip" else {}
-    model = encoding(folder)
-    [alone], [mixed] = model.values(Embed(TEXTS[:1])), model.values(Embed(TEXTS))
-    for text_, found in zip([TEXTS[0], *TEXTS], [*vectors(alone), *vectors(mixed)], strict=True):
-        given = tokenizer(text_, return_tensors="pt", return_token_type_ids=False, **whole)
-        with torch.no_grad():
-            right = library.get_text_features(**given).pooler_output[0].numpy()
-        assert np.allclose(found, right / np.linalg.norm(right), atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("name", "longest"),
     [("bert", 512), ("roberta", 513), ("xlm-roberta", 513), ("mpnet", 512), ("distilbert", 512)],

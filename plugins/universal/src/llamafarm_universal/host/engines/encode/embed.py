@@ -1,31 +1,46 @@
-"""Vectors of texts, and how well two vectors fit."""
+"""Vectors of texts and pictures, and how well two vectors fit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
 import numpy as np
 
-from llamafarm_universal.engine import Embed, InputType, Score, Scores, Work, refused
+from llamafarm_universal.engine import Blob, Embed, InputType, Score, Scores, SpoolFolder, Work, refused
 from llamafarm_universal.host.engines.encode.base import Numbers
 from llamafarm_universal.host.engines.encode.rows import Row, Rows
 
 
 class Texts(Protocol):
-    """How an embedding model makes rows of texts."""
+    """How an embedding model makes rows of texts. check: raises RequestFailed for a row that it cannot take."""
 
-    def rows(self, texts: Sequence[str], *, input_type: InputType | None, field: str) -> list[Row]: ...
+    def rows(self, texts: Sequence[str], *, input_type: InputType | None) -> list[Row]: ...
 
-    def ids(self, inputs: Sequence[Sequence[int]], *, field: str) -> list[Row]: ...
+    def check(self, rows: Sequence[Row], field: str) -> None: ...
+
+
+class Pictures(Protocol):
+    """How an embedding model makes rows of pictures, in `folder`. numbers: of the inputs that they are.
+
+    Raises RequestFailed.
+    """
+
+    def rows(
+        self, pictures: Sequence[Blob], numbers: Sequence[int], folder: SpoolFolder, *, field: str
+    ) -> list[Row]: ...
 
 
 class EmbedHead:
-    """The vectors themselves. Token ids are taken as they are: no special tokens are added to them."""
+    """The vectors themselves. Token ids are taken as they are: no special tokens are added to them.
 
-    def __init__(self, texts: Texts, dimensions: int) -> None:
+    pictures: None for a model that reads texts only.
+    """
+
+    def __init__(self, texts: Texts, dimensions: int, pictures: Pictures | None = None) -> None:
         self._texts = texts
         self._dimensions = dimensions
+        self._pictures = pictures
 
     def prepare(self, work: Work) -> Rows:
         work = cast("Embed", work)
@@ -33,9 +48,14 @@ class EmbedHead:
         if not work.inputs:
             raise refused("There is nothing to embed: `input` is empty.", "input")
         texts = [item for item in work.inputs if isinstance(item, str)]
-        by_text = iter(self._texts.rows(texts, input_type=work.input_type, field="input"))  # all texts in one call
-        by_ids = iter(self._texts.ids([item for item in work.inputs if not isinstance(item, str)], field="input"))
-        return Rows.of(next(by_text) if isinstance(item, str) else next(by_ids) for item in work.inputs)
+        rows_by_type: Mapping[type, Iterator[Row]] = {
+            str: iter(self._texts.rows(texts, input_type=work.input_type)),  # all texts in one call
+            tuple: (Row(item) for item in work.inputs if isinstance(item, tuple)),
+            Blob: iter(self._picture_rows(work)),
+        }
+        rows = [next(rows_by_type[type(item)]) for item in work.inputs]
+        self._texts.check(rows, "input")
+        return Rows.of(rows)
 
     def read(self, work: Work, _rows: Rows, _number: int, numbers: Numbers) -> bytes:
         kept = _cut(numbers, cast("Embed", work).dimensions)
@@ -43,6 +63,19 @@ class EmbedHead:
 
     def value(self, _work: Work, rows: Rows, kept: Sequence[bytes]) -> tuple[bytes, ...]:
         return tuple(kept[place] for place in rows.places)
+
+    def _picture_rows(self, work: Embed) -> list[Row]:
+        found = {number: item for number, item in enumerate(work.inputs) if isinstance(item, Blob)}
+        if not found:
+            return []
+        if self._pictures is None:
+            raise refused(
+                f"Input {min(found)} is a picture; this model reads texts only.",
+                "input",
+                hint="Use a model that has pictures and texts in one space, such as CLIP or SigLIP.",
+            )
+        assert work.folder is not None, "pictures come with the folder of their request"
+        return self._pictures.rows([*found.values()], [*found], work.folder, field="input")
 
     def _check_dimensions(self, dimensions: int | None) -> None:
         if dimensions is not None and not 1 <= dimensions <= self._dimensions:
@@ -70,8 +103,10 @@ class VectorScoreHead:
     def _rows(self, texts: Sequence[str], input_type: InputType) -> list[Row]:
         """A row for each text; one that comes again, as a query does, is tokenized once."""
         distinct = list(dict.fromkeys(texts))
-        rows = dict(zip(distinct, self._texts.rows(distinct, input_type=input_type, field="input"), strict=True))
-        return [rows[text] for text in texts]
+        rows = self._texts.rows(distinct, input_type=input_type)
+        self._texts.check(rows, "input")
+        row_of = dict(zip(distinct, rows, strict=True))
+        return [row_of[text] for text in texts]
 
 
 def _cut(vector: Numbers, dimensions: int | None) -> Numbers:

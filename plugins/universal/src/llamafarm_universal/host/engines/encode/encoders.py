@@ -3,8 +3,7 @@
 SentenceEncoder: the sentence-transformers layout (modules.json), with pooling, prompts and normalisation as the model's
 author configured them. PooledEncoder: any other model that embeds. Encoders (BERT and its kin) are pooled by the mean
 over the tokens of the attention mask; decoders by the last token, the only one that has seen the whole text. Both are
-then normalised. TextTower: the half of CLIP and its kin that reads texts. LogitsEncoder: models with a head for
-classes, of texts or of their tokens.
+then normalised. LogitsEncoder: models with a head for classes, of texts or of their tokens.
 """
 
 from __future__ import annotations
@@ -69,26 +68,6 @@ class PooledEncoder:
             return numbers_of(torch.nn.functional.normalize(pooled, dim=-1))
 
 
-class TextTower:
-    """The texts of a model that has pictures and texts in one space. length: to which texts were padded in training."""
-
-    pads = True
-
-    def __init__(self, module: Any, filler: int, length: int | None) -> None:
-        self._module = module
-        self._device = str(module.device)
-        self._filler = filler
-        self._length = length
-
-    def encode(self, batch: Sequence[Row]) -> list[Numbers]:
-        features = padded(batch, self._filler, self._device, self._length)
-        if self._length is not None:  # there the padding was read like everything else
-            del features["attention_mask"]
-        with torch.inference_mode():
-            vectors = self._module.get_text_features(**features, return_dict=True).pooler_output
-            return numbers_of(torch.nn.functional.normalize(vectors.float(), dim=-1))
-
-
 class LogitsEncoder:
     """A model that says the classes of a text, or those of each of its tokens."""
 
@@ -116,12 +95,12 @@ def reads_types(module: Any) -> bool:
     return takes and getattr(config, "type_vocab_size", 2) > 1
 
 
-def padded(rows: Sequence[Row], filler: int, device: str, length: int | None = None) -> dict[str, Tensor]:
+def padded(rows: Sequence[Row], filler: int, device: str) -> dict[str, Tensor]:
     """input_ids and attention_mask [rows, length], padded on the right: a causal model then sees no padding.
 
-    length: that of the longest row where none is said. token_type_ids too, where a row has any.
+    token_type_ids too, where a row has any.
     """
-    longest = length or max(map(len, rows))
+    longest = max(map(len, rows))
     lengths = torch.tensor([len(row) for row in rows])
     features = {
         "input_ids": torch.tensor([[*row.ids, *[filler] * (longest - len(row))] for row in rows]),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Mapping
+from collections import defaultdict, deque
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,24 +28,31 @@ from llamafarm_universal.host.engines.encode.rows import Rows
 
 @dataclass(eq=False)
 class _Job:
-    """One request. left: the numbers of the rows that have not been read yet, the longest last."""
+    """One request. left: by kind, the numbers of the rows that have not been read yet, the longest last."""
 
     request_id: str
     work: Work
     head: Head
     rows: Rows
     emit: Emit
-    left: list[int]
+    left: dict[Hashable, list[int]]
     kept: dict[int, Any] = field(default_factory=dict)
 
     def length(self, number: int) -> int:
         return len(self.rows.distinct[number])
 
-    def nearest(self, length: int, most: int) -> list[int]:
-        """The numbers of at most so many rows that are left, of about that length, none of them much longer."""
-        above = bisect_right(self.left, length, key=self.length)
-        start = max(0, min(above - (most + 1) // 2, len(self.left) - most))
-        return self.left[start : start + most]
+    def nearest(self, kind: Hashable, length: int, most: int) -> list[int]:
+        """The numbers of at most so many rows of a kind, of about that length, none of them much longer."""
+        left = self.left.get(kind, [])
+        above = bisect_right(left, length, key=self.length)
+        start = max(0, min(above - (most + 1) // 2, len(left) - most))
+        return left[start : start + most]
+
+    def take(self, kind: Hashable, number: int) -> None:
+        """Have a row read."""
+        self.left[kind].remove(number)
+        if not self.left[kind]:
+            del self.left[kind]
 
 
 class EncodeEngine:
@@ -67,15 +74,17 @@ class EncodeEngine:
         """The rows of a work. Raises RequestFailed for one that is empty or too long."""
         rows = self._heads[work.operation].prepare(work)
         if not rows.distinct:
-            raise refused("There is nothing to read: the request has no texts.")
+            raise refused("There is nothing to read: the request has no inputs.")
         return rows
 
     def submit(self, request_id: str, work: Work, prepared: Rows, emit: Emit) -> None:
         if len(self._jobs) >= self._max_jobs:
             raise RequestFailed("busy", "Too many requests wait for this model.", hint="Ask again in a moment.")
         lengths = [len(row) for row in prepared.distinct]
-        left = sorted(range(len(lengths)), key=lengths.__getitem__)
-        self._jobs.append(_Job(request_id, work, self._heads[work.operation], prepared, emit, left))
+        left: dict[Hashable, list[int]] = defaultdict(list)
+        for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+            left[prepared.distinct[number].kind].append(number)
+        self._jobs.append(_Job(request_id, work, self._heads[work.operation], prepared, emit, dict(left)))
         emit(Accepted(request_id, prepared.tokens, self.model))
 
     def cancel(self, request_id: str) -> None:
@@ -97,20 +106,23 @@ class EncodeEngine:
         del self._encoder, self._heads
 
     def _next_batch(self) -> list[tuple[_Job, int]]:
-        """The longest row of the job whose turn it is, and rows of all jobs that are about as long.
+        """The longest row of the job whose turn it is, and rows of that kind of all jobs that are about as long.
 
         Each job offers its share of a step, so that one of many rows holds up no other.
         """
         turn = self._jobs[0]
-        length = turn.length(turn.left[-1])
+        kind, left = next(iter(turn.left.items()))
+        length = turn.length(left[-1])
         share = max(1, self._batch_tokens // max(1, length) // len(self._jobs))
-        offers = [(job.length(number), job, number) for job in self._jobs for number in job.nearest(length, share)]
+        offers = [
+            (job.length(number), job, number) for job in self._jobs for number in job.nearest(kind, length, share)
+        ]
         offers.sort(key=lambda offer: offer[0])
-        at = offers.index((length, turn, turn.left[-1]))
+        at = offers.index((length, turn, left[-1]))
         chosen = read_together([offer[0] for offer in offers], at, self._batch_tokens, self._step_cost)
         batch = [(job, number) for _, job, number in (offers[place] for place in chosen)]
         for job, number in batch:
-            job.left.remove(number)
+            job.take(kind, number)
         return batch
 
     def _read(self, batch: list[tuple[_Job, int]]) -> None:
@@ -141,7 +153,7 @@ class EncodeEngine:
 
     def _fail(self, job: _Job, error: Exception) -> None:
         self.cancel(job.request_id)
-        job.emit(explained(error, "reading texts").event(job.request_id))
+        job.emit(explained(error, "reading the inputs").event(job.request_id))
 
 
 def _jobs_of(batch: list[tuple[_Job, int]]) -> list[_Job]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,20 @@ from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.engine import Limits, LoadPlan, RequestFailed
 from llamafarm_universal.host.engines.encode.base import Encoder, Head
 from llamafarm_universal.host.engines.encode.classify import Activation, ClassifyHead, PairScoreHead
-from llamafarm_universal.host.engines.encode.embed import EmbedHead, Texts, VectorScoreHead
+from llamafarm_universal.host.engines.encode.embed import EmbedHead, Pictures, Texts, VectorScoreHead
 from llamafarm_universal.host.engines.encode.encoders import (
     LogitsEncoder,
     PooledEncoder,
     SentenceEncoder,
-    TextTower,
     reads_types,
 )
 from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 from llamafarm_universal.host.engines.encode.entities import EntitiesHead
+from llamafarm_universal.host.engines.encode.pictures import ProcessedPictures
 from llamafarm_universal.host.engines.encode.rows import Row
 from llamafarm_universal.host.engines.encode.sentence import PlainTexts, SentenceTexts
 from llamafarm_universal.host.engines.encode.tokens import Tokens
+from llamafarm_universal.host.engines.encode.towers import PaddedTextTower, PictureTower, TextTower, Towers
 from llamafarm_universal.host.engines.text.limits import context_length, token_limit
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
 from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights, refuse_missing, unmarked
@@ -34,6 +36,10 @@ SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"
 _UNREAD = ("pooler.",)
 """BERT's own way to one vector for a text. Vectors are made of the last hidden states here, and many who train for that
 save none."""
+READS_PICTURES = "vision"
+PATCH = 16
+"""Pixels of a patch's side, where a configuration does not say them."""
+log = logging.getLogger(__name__)
 
 
 def load_encoder(plan: LoadPlan) -> EncodeEngine:
@@ -94,19 +100,51 @@ def _embedder(plan: LoadPlan) -> EncodeEngine:
         return _sentence(plan)
     half = plan.config.get("is_encoder_decoder") or _architecture(plan).endswith("EncoderModel")
     weights = load_weights(plan, AutoModelForTextEncoding if half else AutoModel, unread=_UNREAD)
-    return _tower(weights) if hasattr(weights.module, "get_text_features") else _pooled(weights, plan.limits)
+    return _towers(weights) if hasattr(weights.module, "get_text_features") else _pooled(weights, plan.limits)
 
 
-def _tower(weights: Weights) -> EncodeEngine:
-    """The texts of CLIP and its kin. SigLIP reads texts that are padded to all its positions."""
-    module = weights.module
-    config = module.config.get_text_config()
-    length = int(config.max_position_embeddings) if module.config.model_type.startswith("siglip") else None
-    encoder = TextTower(module, _filler(weights), length)
+def _towers(weights: Weights) -> EncodeEngine:
+    """CLIP and its kin."""
+    config = weights.module.config.get_text_config()
+    texts = _text_tower(weights, config)
     tokens = Tokens(weights.tokenizer, context_length(config), config.vocab_size)
-    [vector] = encoder.encode([Row((_filler(weights),))])
-    heads = _vector_heads(PlainTexts(tokens), len(vector))
+    [vector] = texts.encode([Row((_filler(weights),))])
+    pictures = _pictures(weights, len(vector))
+    encoder = texts if pictures is None else Towers(texts, PictureTower(weights.module))
+    heads = _vector_heads(PlainTexts(tokens), len(vector), pictures)
     return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits, len(vector))
+
+
+def _text_tower(weights: Weights, config: Any) -> TextTower:
+    """SigLIP reads texts that are padded to all its positions. config: of its half for texts."""
+    if not weights.module.config.model_type.startswith("siglip"):
+        return TextTower(weights.module, _filler(weights))
+    left = weights.tokenizer.padding_side == "left"
+    return PaddedTextTower(weights.module, _filler(weights), int(config.max_position_embeddings), left=left)
+
+
+def _pictures(weights: Weights, dimensions: int) -> ProcessedPictures | None:
+    """What makes rows of pictures; None for a model that has texts alone, or whose pictures cannot be read here."""
+    from transformers import AutoImageProcessor
+
+    if not hasattr(weights.module, "get_image_features"):
+        return None
+    plan = weights.plan
+    try:
+        # Pillow's, with which such models were trained; the other kind needs torchvision.
+        processor = AutoImageProcessor.from_pretrained(
+            plan.folder,
+            backend="pil",
+            local_files_only=True,
+            trust_remote_code=plan.ref.settings.trust_remote_code,
+        )
+        patch = getattr(getattr(weights.module.config, "vision_config", None), "patch_size", None)
+        pictures = ProcessedPictures(processor, patch if isinstance(patch, int) else PATCH, plan.limits.media)
+        [vector] = PictureTower(weights.module).encode([pictures.sample()])
+    except Exception as error:  # noqa: BLE001 - its texts can be read all the same
+        log.warning("`%s` reads texts only: its pictures cannot be read here: %s", plan.ref.id, error)
+        return None
+    return pictures if len(vector) == dimensions else None
 
 
 def _pooled(weights: Weights, limits: Limits) -> EncodeEngine:
@@ -163,8 +201,8 @@ def _adapt(model: Any, plan: LoadPlan, adapter: Path) -> None:
         raise load_failure(plan, error) from error
 
 
-def _vector_heads(texts: Texts, dimensions: int) -> dict[str, Head]:
-    return {"embed": EmbedHead(texts, dimensions), "score": VectorScoreHead(texts)}
+def _vector_heads(texts: Texts, dimensions: int, pictures: Pictures | None = None) -> dict[str, Head]:
+    return {"embed": EmbedHead(texts, dimensions, pictures), "score": VectorScoreHead(texts)}
 
 
 def _engine(
@@ -176,6 +214,8 @@ def _engine(
     dimensions: int | None = None,
 ) -> EncodeEngine:
     features = [user_names(operation)[0] for operation in heads]
+    if isinstance(encoder, Towers):
+        features.append(READS_PICTURES)
     model = weights.describe(heads, features, limit, dimensions)
     return EncodeEngine(encoder, heads, model, limits)
 

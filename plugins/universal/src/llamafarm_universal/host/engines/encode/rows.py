@@ -1,28 +1,64 @@
-"""What an encoder reads: rows of tokens, each distinct one once."""
+"""What an encoder reads: rows of tokens, and pictures, each distinct one once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from llamafarm_universal.engine import RequestFailed, refused
+import numpy as np
+from numpy.typing import NDArray
+
+from llamafarm_universal.engine import Blob, RequestFailed, refused
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array of numbers, which may lie in a file: many that wait for their turn take no memory."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    blob: Blob
+
+    def read(self) -> NDArray[Any]:
+        return np.frombuffer(self.blob.read(), self.dtype).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A picture, as the image processor of a model makes it.
+
+    digest: of the picture's bytes, by which equal ones are known. patches: into how many parts the model cuts it.
+    arrays: by the names of the model's arguments.
+    """
+
+    digest: bytes
+    patches: int
+    arrays: Mapping[str, Stored] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One input of the model.
+    """One input of the model: tokens, or a picture.
 
     ids: its tokens, special ones included. types: which of two texts each token is of, where the tokenizer says so.
-    prompt: how many tokens of the author's prompt it begins with.
+    prompt: how many tokens of the author's prompt it begins with. pixels: the picture, in the place of tokens.
     """
 
-    ids: tuple[int, ...]
+    ids: tuple[int, ...] = ()
     types: tuple[int, ...] = ()
     prompt: int = 0
+    pixels: Pixels | None = None
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.ids) if self.pixels is None else self.pixels.patches
+
+    @property
+    def kind(self) -> Hashable:
+        """What can be read together: all texts, and all pictures whose arrays have the same shapes."""
+        if self.pixels is None:
+            return "text"
+        return tuple((name, array.shape) for name, array in self.pixels.arrays.items())
 
 
 @dataclass(frozen=True)
@@ -45,16 +81,19 @@ class Rows:
 
     @property
     def tokens(self) -> int:
-        """Of all inputs together; equal ones count as often as they were sent."""
+        """Of all inputs together, and patches of pictures; equal ones count as often as they were sent."""
         return sum(len(self.distinct[place]) for place in self.places)
 
 
 def check_rows(rows: Sequence[Row], limit: int | None, vocabulary: int, field: str) -> None:
     """Raise RequestFailed for a row that is empty, too long, or of tokens that the model does not have.
 
-    limit: tokens that the model can take. field: of the request, from which the rows came.
+    Pictures are none of its concern. limit: tokens that the model can take. field: of the request, from which the rows
+    came.
     """
     for index, row in enumerate(rows):
+        if row.pixels is not None:
+            continue
         if not row.ids:
             raise refused(f"Input {index} is empty: it has no tokens.", field)
         if limit is not None and len(row) > limit:

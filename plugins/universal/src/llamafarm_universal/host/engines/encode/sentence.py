@@ -19,11 +19,11 @@ class PlainTexts:
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
-    def rows(self, texts: Sequence[str], *, input_type: InputType | None, field: str) -> list[Row]:  # noqa: ARG002
-        return self._tokens.rows(texts, field=field)
+    def rows(self, texts: Sequence[str], *, input_type: InputType | None) -> list[Row]:  # noqa: ARG002
+        return self._tokens.unchecked(self._tokens.encoded(texts)) if texts else []
 
-    def ids(self, inputs: Sequence[Sequence[int]], *, field: str) -> list[Row]:
-        return self._tokens.ids(inputs, field=field)
+    def check(self, rows: Sequence[Row], field: str) -> None:
+        self._tokens.check(rows, field)
 
 
 class SentenceTexts(PlainTexts):
@@ -33,16 +33,14 @@ class SentenceTexts(PlainTexts):
         super().__init__(tokens)
         self._model = model
 
-    def rows(self, texts: Sequence[str], *, input_type: InputType | None, field: str) -> list[Row]:
+    def rows(self, texts: Sequence[str], *, input_type: InputType | None) -> list[Row]:
         if not texts:
             return []
         lists = {"common": {"return_tensors": None}, "text": {"padding": False, "truncation": False}}
         prompt = self._prompt(input_type)
         found = self._model.preprocess(list(texts), prompt=prompt, processing_kwargs=lists)
         length = found.get("prompt_length") or 0
-        rows = [Row(tuple(ids), prompt=length) for ids in found["input_ids"]]
-        self._tokens.check(rows, field)
-        return rows
+        return [Row(tuple(ids), prompt=length) for ids in found["input_ids"]]
 
     def _prompt(self, input_type: InputType | None) -> str | None:
         prompts: Mapping[str, str] = self._model.prompts

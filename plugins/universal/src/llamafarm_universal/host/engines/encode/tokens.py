@@ -35,16 +35,14 @@ class Tokens:
 
     def rows_of(self, encoded: Any, *, field: str) -> list[Row]:
         """The rows in what the tokenizer said. Raises RequestFailed."""
-        types = encoded.get("token_type_ids") if self._typed else None
-        rows = [Row(tuple(ids), _types(types[at]) if types else ()) for at, ids in enumerate(encoded["input_ids"])]
+        rows = self.unchecked(encoded)
         self.check(rows, field)
         return rows
 
-    def ids(self, inputs: Sequence[Sequence[int]], *, field: str) -> list[Row]:
-        """Rows of token ids, which are taken as they are. Raises RequestFailed."""
-        rows = [Row(tuple(ids)) for ids in inputs]
-        self.check(rows, field)
-        return rows
+    def unchecked(self, encoded: Any) -> list[Row]:
+        """The same, where they are checked later, together with other rows of their request."""
+        types = encoded.get("token_type_ids") if self._typed else None
+        return [Row(tuple(ids), _types(types[at]) if types else ()) for at, ids in enumerate(encoded["input_ids"])]
 
     def check(self, rows: Sequence[Row], field: str) -> None:
         """Raise RequestFailed for a row that the model cannot take."""
