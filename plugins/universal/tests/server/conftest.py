@@ -12,18 +12,22 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # the spawned host imports scripted_host by its name
 
 from runtime_servers import Running, ServerProcess, running_process, serving  # noqa: E402
-from tiny_models import make_bert, make_llama, make_tokenizer  # noqa: E402
+from tiny_models import make_bert, make_llama, make_tokenizer, make_towers  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of models with random weights: one that generates text, one that classifies texts, one their tokens."""
+    """Folders of models with random weights.
+
+    One generates text, one classifies texts, one their tokens, and one reads pictures beside texts.
+    """
     folder, tokenizer = tmp_path_factory.mktemp("models"), make_tokenizer()
     return {
         "llama": make_llama(folder / "llama", tokenizer),
         "classifier": make_bert(
             folder / "classifier", tokenizer, "SequenceClassification", "contradiction", "entailment"
         ),
+        "towers": make_towers(folder / "towers", tokenizer),
         "tagger": make_bert(folder / "tagger", tokenizer, "TokenClassification", "O", "B-PER", "I-PER"),
     }
 

@@ -138,11 +138,11 @@ class Host:
         pass
 
     def embed(self, command: m.Run) -> None:
+        """The place of an input is its first number; that of a picture its size."""
         if not self.refused(command.request_id, command.ref):
             work: Any = command.work
-            vectors = [
-                array.array("f", [float(i), 0.5, -1.0][: work.dimensions]).tobytes() for i, _ in enumerate(work.inputs)
-            ]
+            first = [len(item.read()) if isinstance(item, m.Blob) else place for place, item in enumerate(work.inputs)]
+            vectors = [array.array("f", [float(number), 0.5, -1.0][: work.dimensions]).tobytes() for number in first]
             usage = m.Usage(prompt_tokens=2 * len(work.inputs))
             self.send(m.Finished(command.request_id, usage=usage, value=tuple(vectors)))
 

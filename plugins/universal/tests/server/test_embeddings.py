@@ -42,7 +42,7 @@ def test_dimensions_reach_the_host(shared):
 
 @pytest.mark.parametrize(("fields", "param"), [
     ({"input": ""}, "input"), ({"input": []}, "input"), ({"input": ["a", ""]}, "input[1]"), ({"input": None}, "input"),
-    ({"input": ["a"] * 2049}, "input"), ({"input": {"text": "a"}}, "input"), ({"dimensions": 0}, "dimensions"),
+    ({"input": ["a"] * 2049}, "input"), ({"dimensions": 0}, "dimensions"),
     ({"input_type": "passage"}, "input_type"),
     ({"encoding_format": "int8"}, "encoding_format"), ({"inputs": "a"}, "inputs"),
 ])  # fmt: skip

@@ -13,6 +13,7 @@ import malformed
 import psutil
 import pytest
 from exchanges import BOUND, Case, exchange, flaw, request
+from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.server.app import routes
 from llamafarm_universal.server.bodies import Bodies
 
@@ -32,6 +33,7 @@ MESSAGES = [
     {"role": "assistant", "content": None, "tool_calls": [CALL], "reasoning": "hm"},
     {"role": "tool", "tool_call_id": "c1", "content": "sunny"},
 ]
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 SIMPLE = {"model": "echo/model", "messages": [{"role": "user", "content": "hello"}]}
 
 
@@ -46,7 +48,7 @@ def valid(text: str, embedder: str, classifier: str, tagger: str) -> dict[str, d
         CHAT: {**chat, **SAMPLING, **streamed, "logprobs": True, "top_logprobs": 2},
         CHAT + "/input_tokens": chat,
         COMPLETIONS: {"model": text, "prompt": ["hello", [5, 6]], **SAMPLING, "logprobs": 2},
-        EMBEDDINGS: {"model": embedder, "input": ["a", [5, 6]], "encoding_format": "float", "dimensions": 3},
+        EMBEDDINGS: {"model": embedder, "input": ["a", [5, 6], PICTURE], "encoding_format": "float", "dimensions": 3},
         "/v1/rerank": {"model": embedder, "query": "a", "documents": ["b", {"text": "c"}], "top_n": 1},
         "/v1/score": {"model": embedder, "text_1": "a", "text_2": ["b", "c"]},
         "/v1/classify": {"model": classifier, "input": ["a", "b"], **labels},
@@ -136,7 +138,8 @@ def all_live():
 
 
 def test_every_route_is_tried():
-    assert {route.path for route in routes(0, Bodies(0)) if "POST" in route.methods} == set(SCRIPTED)
+    every = routes(0, MediaSettings(), Bodies(0))
+    assert {route.path for route in every if "POST" in route.methods} == set(SCRIPTED)
 
 
 @pytest.mark.parametrize("family", ["values", "texts", "heads", "frames", "lines", "forms", "heavy"])

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.server.activity import ActivityMiddleware
 from llamafarm_universal.server.bodies import Bodies, HeldBody
 from llamafarm_universal.server.body import parse_fields
@@ -25,6 +26,7 @@ from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.models import get_model, list_models, load, unload
 from llamafarm_universal.server.operations import OperationEndpoint
+from llamafarm_universal.server.pictures import body_limit
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.scores import rerank, score
 from llamafarm_universal.server.settings import Settings
@@ -56,19 +58,26 @@ def create_app(runtime: Runtime) -> Guard:
     activity = Middleware(ActivityMiddleware, activity=runtime.activity)
     # A redirect to the path with a slash would be built from the Host header.
     settings = runtime.settings
-    every = routes(settings.max_body_bytes, Bodies(settings.max_held_bytes))
+    every = routes(settings.max_body_bytes, settings.options.media, Bodies(settings.max_held_bytes))
     inside = Router(every, redirect_slashes=False, lifespan=lifespan, middleware=[activity])
     return Guard(inside, key=settings.api_key, names=_names(settings))
 
 
-def routes(limit: int, bodies: Bodies) -> list[Route]:
-    """All routes. limit: how many bytes of JSON one request may have. bodies: those of all requests together."""
+def routes(limit: int, media: MediaSettings, bodies: Bodies) -> list[Route]:
+    """All routes.
 
-    def reads(table: Table) -> Callable[[Request], Awaitable[Parsed]]:
+    limit: how many bytes of JSON one request may have. media: how large the pictures in it may be. bodies: those of all
+    requests together.
+    """
+
+    def reads(table: Table, limit: int = limit) -> Callable[[Request], Awaitable[Parsed]]:
         return partial(read_object, limit=limit, parse=partial(parse_fields, table=table))
 
     def takes(handler: Handler, table: Table) -> HeldBody:
         return HeldBody(BodyEndpoint(handler, reads(table)), bodies)
+
+    def takes_pictures(handler: Handler, table: Table) -> HeldBody:
+        return HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media))), bodies)
 
     return [
         Route("/health", health, methods=["GET"]),
@@ -76,7 +85,7 @@ def routes(limit: int, bodies: Bodies) -> list[Route]:
         Route("/v1/chat/completions", takes(chat, CHAT), methods=["POST"]),
         Route("/v1/chat/completions/input_tokens", takes(count, CHAT), methods=["POST"]),
         Route("/v1/completions", takes(complete, COMPLETIONS), methods=["POST"]),
-        Route("/v1/embeddings", takes(embed, EMBEDDINGS), methods=["POST"]),
+        Route("/v1/embeddings", takes_pictures(embed, EMBEDDINGS), methods=["POST"]),
         Route("/v1/rerank", takes(rerank, RERANK), methods=["POST"]),
         Route("/v1/score", takes(score, SCORE), methods=["POST"]),
         Route("/v1/classify", takes(classify, CLASSIFY), methods=["POST"]),

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from llamafarm_universal.messages import Embed
 from llamafarm_universal.server.encoding import answered
 from llamafarm_universal.server.fields import Parsed
+from llamafarm_universal.server.pictures import pictures_spooled
 
 
 async def embed(request: Request, parsed: Parsed) -> Response:
-    work = Embed(parsed.values["input"], parsed.get("dimensions"), parsed.get("input_type"))
     written = _base64 if parsed.get("encoding_format") == "base64" else _floats
 
     def shape(vectors: tuple[bytes, ...]) -> dict[str, Any]:
@@ -24,7 +24,9 @@ async def embed(request: Request, parsed: Parsed) -> Response:
         data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in rows]
         return {"object": "list", "data": data}
 
-    return await answered(request, parsed, work, shape)
+    async with pictures_spooled(request, parsed.values["input"]) as (inputs, folder):
+        work = Embed(inputs, parsed.get("dimensions"), parsed.get("input_type"), folder)
+        return await answered(request, parsed, work, shape)
 
 
 def _base64(vector: bytes) -> str:

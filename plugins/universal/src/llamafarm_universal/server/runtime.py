@@ -11,6 +11,7 @@ from llamafarm.errors import ProviderTimeout
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.media.threads import in_thread
+from llamafarm_universal.media.urls import Fetcher
 from llamafarm_universal.messages import DeviceName, LoadedModel, Machine, ModelRef, Run, Work
 from llamafarm_universal.server.activity import Activity
 from llamafarm_universal.server.caller import Caller
@@ -35,6 +36,7 @@ class Runtime:
         self.activity = Activity()
         self.handles = Handles(settings.operator)
         self.spool = Spool.open(settings.options.media.spool, settings.options.media)
+        self.fetcher = Fetcher(settings.options.media)
         self.fleet = Fleet(settings.options, target=target, died=lambda host, how: self.residency.lost(host, how))
         self.store = Store(settings.options, self._machine, target=store)
         self.residency = Residency(

@@ -25,22 +25,14 @@ from llamafarm_universal.server.fields import (
     text,
     wrong,
 )
+from llamafarm_universal.server.inputs import documents, embedding_input, labels, prompt, texts
 from llamafarm_universal.server.keep import FOREVER
 from llamafarm_universal.server.prompts import messages, tools
 
 MAX_CHOICES = 16
 MAX_STOPS = 16
 MAX_STOP_LENGTH = 1024
-MAX_INPUTS = 2048
-MAX_LABELS = 256
-MAX_PROMPTS = 16
 MAX_BIASES = 1024
-MAX_TOKENS = 1_000_000
-"""Ids in one request: no prompt has so many, and a few million would hold up whatever else a process does."""
-MAX_TOKEN_ID = 2**31 - 1
-AT_ONCE = 10_000
-"""So many ids are checked before other threads may run."""
-TEXT_OR_IDS = "a text or a list of token ids, and not empty"
 SEED_LIMIT = 2**63 - 1
 MAX_KEEP_ALIVE = 10**9
 """Seconds: 30 years."""
@@ -73,73 +65,6 @@ def logit_bias(value: Any, path: str) -> dict[int, float]:
         wrong(path, f"an object of at most {MAX_BIASES} tokens", entries)
     bias = number(-100, 100)
     return {_token_id(token, path): bias(amount, f"{path}.{token}") for token, amount in entries.items()}
-
-
-def prompt(value: Any, path: str) -> tuple[str | tuple[int, ...], ...]:
-    return texts_or_ids(value, path, most=MAX_PROMPTS)
-
-
-def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...], ...]:
-    return texts_or_ids(value, path, most=MAX_INPUTS)
-
-
-def texts(value: Any, path: str) -> tuple[str, ...]:
-    """A text, or a list of texts; none of them empty."""
-    if isinstance(value, str):
-        return (text(value, path),)
-    return tuple(text(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_INPUTS)))
-
-
-def documents(value: Any, path: str) -> tuple[str, ...]:
-    """The texts of a list of texts, or of objects with the text under `text`, as Cohere's and Jina's clients send."""
-    items = enumerate(as_list(value, path, most=MAX_INPUTS))
-    return tuple(
-        text(item.get("text"), f"{path}[{i}].text") if isinstance(item, dict) else text(item, f"{path}[{i}]")
-        for i, item in items
-    )
-
-
-def labels(value: Any, path: str) -> tuple[str, ...]:
-    return tuple(text(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_LABELS)))
-
-
-def texts_or_ids(value: Any, path: str, *, most: int) -> tuple[str | tuple[int, ...], ...]:
-    """A text, token ids, or a list of either: what `prompt` and `input` may be."""
-    if isinstance(value, list) and value and isinstance(value[0], int):
-        return (_ids(value, path),)
-    if not isinstance(value, list):
-        return (_text_or_ids(value, path),)
-    items = as_list(value, path, most=most)
-    _check_count(sum(len(item) for item in items if isinstance(item, list)), path)
-    return tuple(_text_or_ids(item, f"{path}[{i}]") for i, item in enumerate(items))
-
-
-def _text_or_ids(value: Any, path: str) -> str | tuple[int, ...]:
-    if isinstance(value, str) and value:
-        return value
-    if not isinstance(value, list) or not value:
-        wrong(path, TEXT_OR_IDS, value)
-    return _ids(value, path)
-
-
-def _ids(value: list[Any], path: str) -> tuple[int, ...]:
-    """Token ids: checked without a step of Python for each, since there may be very many, nor all at once."""
-    _check_count(len(value), path)
-    for start in range(0, len(value), AT_ONCE):
-        ids = value[start : start + AT_ONCE]
-        if set(map(type, ids)) != {int} or not 0 <= min(ids) <= max(ids) <= MAX_TOKEN_ID:
-            wrong(path, TEXT_OR_IDS, value)
-    return tuple(value)
-
-
-def _check_count(tokens: int, path: str) -> None:
-    if tokens > MAX_TOKENS:
-        raise RequestError(
-            f"{path!r} holds {tokens:,} token ids; one request takes {MAX_TOKENS:,}.",
-            hint="Ask for fewer inputs at once, or send their texts.",
-            param=path,
-            code="too_many_tokens",
-        )
 
 
 def _token_id(key: str, path: str) -> int:
@@ -222,7 +147,11 @@ COMPLETIONS: Table = {
 
 EMBEDDINGS: Table = {
     "model": Done(text, required=True),
-    "input": Done(embedding_input, required=True),
+    "input": Done(
+        embedding_input,
+        required=True,
+        note="texts, token ids, and pictures: objects with `image` or `image_url`; those with `text` are texts.",
+    ),
     "encoding_format": Done(choice("float", "base64")),
     "dimensions": Done(integer(1, 65536)),
     "input_type": Done(choice("query", "document"), note="'query' or 'document': the author's prompt for it, if any."),

@@ -1,0 +1,78 @@
+"""The pictures of a request's JSON, put into the spool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from llamafarm.web import request_id_of
+from starlette.requests import Request
+
+from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.media.data_url import decode_base64, is_data_url
+from llamafarm_universal.media.folder import SpoolFolder
+from llamafarm_universal.media.settings import MediaSettings
+from llamafarm_universal.media.threads import in_thread
+from llamafarm_universal.messages import Blob
+from llamafarm_universal.server.endpoint import runtime_of
+from llamafarm_universal.server.errors import failure
+from llamafarm_universal.server.inputs import PictureSource
+from llamafarm_universal.server.runtime import Runtime
+from llamafarm_universal.server.upload import spooled
+
+T = TypeVar("T")
+FETCHED_AT_ONCE = 4
+"""So many pictures of one request."""
+SCHEME_LENGTH = 16
+"""An address has its `://` within so many characters; base64 never has one."""
+
+
+def body_limit(limit: int, media: MediaSettings) -> int:
+    """Bytes of a request that may hold pictures: one of the largest, as base64, beside what any request may have."""
+    return limit + (media.picture_bytes + 2) // 3 * 4
+
+
+@asynccontextmanager
+async def pictures_spooled(
+    request: Request, inputs: Sequence[T | PictureSource]
+) -> AsyncIterator[tuple[tuple[T | Blob, ...], SpoolFolder | None]]:
+    """The inputs with blobs in the place of pictures, and the folder of these, which is removed at the end.
+
+    There is no folder where there are no pictures. Raises LlamaFarmError for one that cannot be had.
+    """
+    without = [item for item in inputs if not isinstance(item, PictureSource)]
+    if len(without) == len(inputs):
+        yield tuple(without), None
+        return
+    runtime = runtime_of(request)
+    async with spooled(runtime.spool, request_id_of(request)) as folder:
+        try:
+            blobs = iter(await _fetched([item for item in inputs if isinstance(item, PictureSource)], runtime, folder))
+        except RequestFailed as failed:
+            raise failure(failed.event("")) from None
+        yield tuple(next(blobs) if isinstance(item, PictureSource) else item for item in inputs), folder
+
+
+async def _fetched(pictures: Sequence[PictureSource], runtime: Runtime, folder: SpoolFolder) -> list[Blob]:
+    turns = asyncio.Semaphore(FETCHED_AT_ONCE)
+
+    async def fetched(picture: PictureSource) -> Blob:
+        async with turns:
+            return await _fetch(picture, runtime, folder)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(fetched(picture)) for picture in pictures]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _fetch(picture: PictureSource, runtime: Runtime, folder: SpoolFolder) -> Blob:
+    source = picture.take()
+    if is_data_url(source) or "://" in source[:SCHEME_LENGTH]:
+        return await runtime.fetcher.fetch(source, folder, "picture", param=picture.param)
+    limit = runtime.settings.options.media.picture_bytes
+    return await in_thread(decode_base64, source, folder, limit, param=picture.param)
