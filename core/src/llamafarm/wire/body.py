@@ -21,6 +21,8 @@ LARGE = 64 * 1024
 """Texts of so many characters are read patiently, since that is done beside an event loop."""
 MAX_DEPTH = 200
 """How deeply objects and lists may lie in one another; more is never meant, and who writes it again would stumble."""
+PIECE = 2**18
+"""So many characters of a string are read at once."""
 MAX_PARTS = 100_000
 """How many objects and lists a large text may hold: each takes microseconds, and millions of them a long time."""
 TOO_DEEP = f"The body is nested too deeply: more than {MAX_DEPTH} objects and lists in one another."
@@ -44,7 +46,7 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
         raise BodyError("The body holds a number with too many digits.") from None
     except RecursionError:
         raise BodyError(TOO_DEEP) from None
-    if is_too_deep(text, value):
+    if len(characters) < LARGE and is_too_deep(text, value):
         raise BodyError(TOO_DEEP)
     if not isinstance(value, dict):
         raise BodyError(f"The body must be a JSON object, not {_kind(value)}.")
@@ -94,13 +96,15 @@ def _finite(text: str) -> float:
 class _PatientDecoder(json.JSONDecoder):
     """Lets other threads run while it reads, which the decoder in C does not: millions of numbers take it a second.
 
-    It is the one in Python of the standard library, except that numbers in a row are read some thousand at a time, and
-    that it reads one text of at most MAX_PARTS objects and lists.
+    It is the one in Python of the standard library, except that numbers in a row are read some thousand at a time, long
+    strings piece by piece, and that it reads one text of at most MAX_PARTS objects and lists.
     """
 
     def __init__(self) -> None:
         super().__init__(**_HOOKS)
         self._parts = 0
+        self._depth = 0
+        self.parse_string = _read_string
         self.parse_array = partial(self._read, _read_array)
         self.parse_object = partial(self._read, self.parse_object)  # type: ignore[has-type]
         self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined]
@@ -109,7 +113,12 @@ class _PatientDecoder(json.JSONDecoder):
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise BodyError(f"The body holds more than {MAX_PARTS:,} objects and lists.")
-        return read(*arguments)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise BodyError(TOO_DEEP)
+        value = read(*arguments)
+        self._depth -= 1
+        return value
 
 
 _NUMBERS = re.compile(r"(?:-?(?:0|[1-9][0-9]{0,17})[ \t\r\n]*,[ \t\r\n]*){1,4096}(?![ \t\r\n\]])")
@@ -125,6 +134,24 @@ def _read_array(place: tuple[str, int], *arguments: Any) -> tuple[list[Any], int
     rest, end = json.decoder.JSONArray((text, at), *arguments)  # type: ignore[attr-defined]
     numbers += rest
     return numbers, end
+
+
+_scan: Callable[[str, int, bool], tuple[str, int]] = json.decoder.scanstring  # type: ignore[attr-defined]
+
+
+def _read_string(text: str, at: int, strict: bool = True) -> tuple[str, int]:
+    """A long string without escapes, as pictures are, is read piece by piece; others at once, errors included."""
+    begin, pieces = at, list[str]()
+    while (end := text.find('"', at, at + PIECE)) < 0 and at < len(text):
+        pieces.append(text[at : at + PIECE])
+        at += PIECE
+    if end < 0 or not pieces or any("\\" in piece for piece in pieces):
+        return _scan(text, begin, strict)
+    pieces.append(text[at:end])
+    try:
+        return "".join(_scan(f'{piece}"', 0, strict)[0] for piece in pieces), end + 1
+    except json.JSONDecodeError:
+        return _scan(text, begin, strict)
 
 
 _HOOKS: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _refuse_constant, "parse_float": _finite}

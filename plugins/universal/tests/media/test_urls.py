@@ -109,6 +109,17 @@ async def test_nothing_is_fetched_unless_it_is_allowed(folder):
     assert "UNIVERSAL_RUNTIME_ALLOW_URLS=1" in failed.hint
 
 
+async def test_what_a_request_holds_is_base64_a_data_url_or_an_address(folder):
+    coded = base64.b64encode(PNG).decode()
+    async with site({"/a": answer(PNG)}) as played:
+        local = fetcher()
+        for source in (coded, f"data:;base64,{coded}", f"http://127.0.0.1:{played.port}/a"):
+            loaded = await local.load(source, folder, "picture")
+            assert (loaded.read(), loaded.media_type) == (PNG, "image/png")
+        for source in ("A" * 1_400_000, "file:///etc/passwd", "no base64!"):
+            await refusal(local.load(source, folder, "picture", param="image_url"))
+
+
 async def test_a_data_url_needs_no_permission_and_has_the_same_limit(folder):
     closed = Fetcher(MediaSettings(picture_bytes=100))
     url = f"data:image/gif;base64,{base64.b64encode(PNG).decode()}"

@@ -21,7 +21,7 @@ from yarl import URL
 
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.media.addresses import is_public
-from llamafarm_universal.media.data_url import decode_data_url, is_data_url
+from llamafarm_universal.media.data_url import decode_base64, decode_data_url, is_data_url
 from llamafarm_universal.media.folder import BlobWriter, SpoolFolder
 from llamafarm_universal.media.formats import Kind, format_of, names_of
 from llamafarm_universal.media.settings import ALLOW_URLS, MediaSettings
@@ -32,6 +32,8 @@ Lookup = Callable[[str, int], Awaitable[list[str]]]
 """From a host's name and a port to its addresses. Raises OSError."""
 MAX_URL = 8192
 """Characters."""
+SCHEME_LENGTH = 16
+"""An address has its `://` within so many characters; base64 never has one."""
 PIECE_BYTES = 256 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -51,6 +53,18 @@ class Fetcher:
         self._settings = settings
         self._resolver = _Resolver(lookup, admits)
         self._certificates: SSLContext | None = None
+        self._decoding = asyncio.Semaphore(1)
+        """More threads at once would be no faster, and hold up the event loop."""
+
+    async def load(self, source: str, folder: SpoolFolder, kind: Kind, *, param: str | None = None) -> Blob:
+        """The picture or sound that a request's JSON holds as base64 or as a data URL, or names by its address.
+
+        Raises RequestFailed, naming `param`, as `fetch` does; what base64 alone holds may be of any kind.
+        """
+        if is_data_url(source) or "://" in source[:SCHEME_LENGTH]:
+            return await self.fetch(source, folder, kind, param=param)
+        async with self._decoding:
+            return await in_thread(decode_base64, source, folder, self._settings.file_bytes(kind), param=param)
 
     async def fetch(self, url: str, folder: SpoolFolder, kind: Kind, *, param: str | None = None) -> Blob:
         """The picture or sound at `url`, or in it if it is a data URL, of the type that it has by its content.
@@ -59,7 +73,8 @@ class Fetcher:
         is not had in time, or too large; where it is nothing of that kind.
         """
         if is_data_url(url):
-            return await in_thread(decode_data_url, url, folder, self._settings.file_bytes(kind), param=param)
+            async with self._decoding:
+                return await in_thread(decode_data_url, url, folder, self._settings.file_bytes(kind), param=param)
         if not self._settings.allow_urls:
             hint = f"Send the file itself as a data URL, or have the operator of the server set {ALLOW_URLS}=1."
             raise refused("This server fetches no URLs.", param, hint=hint)

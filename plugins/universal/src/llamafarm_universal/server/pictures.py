@@ -11,10 +11,8 @@ from llamafarm.web import request_id_of
 from starlette.requests import Request
 
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.media.data_url import decode_base64, is_data_url
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.settings import MediaSettings
-from llamafarm_universal.media.threads import in_thread
 from llamafarm_universal.messages import Blob
 from llamafarm_universal.server.endpoint import runtime_of
 from llamafarm_universal.server.errors import failure
@@ -25,8 +23,6 @@ from llamafarm_universal.server.upload import spooled
 T = TypeVar("T")
 FETCHED_AT_ONCE = 4
 """So many pictures of one request."""
-SCHEME_LENGTH = 16
-"""An address has its `://` within so many characters; base64 never has one."""
 
 
 def body_limit(limit: int, media: MediaSettings) -> int:
@@ -60,7 +56,7 @@ async def _fetched(pictures: Sequence[PictureSource], runtime: Runtime, folder: 
 
     async def fetched(picture: PictureSource) -> Blob:
         async with turns:
-            return await _fetch(picture, runtime, folder)
+            return await runtime.fetcher.load(picture.take(), folder, "picture", param=picture.param)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -68,11 +64,3 @@ async def _fetched(pictures: Sequence[PictureSource], runtime: Runtime, folder: 
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
-
-
-async def _fetch(picture: PictureSource, runtime: Runtime, folder: SpoolFolder) -> Blob:
-    source = picture.take()
-    if is_data_url(source) or "://" in source[:SCHEME_LENGTH]:
-        return await runtime.fetcher.fetch(source, folder, "picture", param=picture.param)
-    limit = runtime.settings.options.media.picture_bytes
-    return await in_thread(decode_base64, source, folder, limit, param=picture.param)
