@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import threading
 
 import pytest
 from hypothesis import given
@@ -148,34 +146,17 @@ def test_a_long_string_that_is_wrong_is_refused_with_its_place(text, monkeypatch
     assert f"line {other.value.lineno}, column {other.value.colno}" in str(caught.value)
 
 
-def test_a_long_string_is_never_read_at_once(monkeypatch):
-    """What C does in one go holds up all other threads."""
-    scan, sizes = body._scan, []
+@pytest.mark.parametrize("text", [f'{{"a": [{"1," * 200_000}1]}}', f'{{"a": "{"x" * 2**20}"}}'])
+def test_nothing_long_of_a_large_text_is_read_at_once(text, monkeypatch):
+    """What C reads in one go holds up all other threads."""
+    sizes = []
+
+    def noted(read):
+        return lambda text, *rest: (sizes.append(len(text)), read(text, *rest))[1]
+
     monkeypatch.setattr(body, "LARGE", 0)
-    monkeypatch.setattr(body, "_scan", lambda text, *rest: (sizes.append(len(text)), scan(text, *rest))[1])
-    assert len(parse_object(f'{{"a": "{"x" * 10**6}"}}')["a"]) == 10**6
+    monkeypatch.setattr(body, "_scan", noted(body._scan))
+    monkeypatch.setattr(body.json, "loads", noted(json.loads))
+    parse_object(text)
+    assert len(sizes) > 3
     assert max(sizes) <= body.PIECE + 1
-
-
-def turns_of_another_thread(text):
-    """How often another thread has its turn while `text` is read."""
-    turns, ended = 0, threading.Event()
-    reading = threading.Thread(target=lambda: (parse_object(text), ended.set()))
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        reading.start()
-        while not ended.is_set():
-            turns += 1
-    finally:
-        sys.setswitchinterval(interval)
-        reading.join()
-    return turns
-
-
-def test_other_threads_run_while_a_large_text_is_read(monkeypatch):
-    text = f'{{"a": [{"1," * 200_000}1]}}'
-    monkeypatch.setattr(body, "LARGE", len(text) + 1)
-    at_once = turns_of_another_thread(text)
-    monkeypatch.setattr(body, "LARGE", len(text))
-    assert turns_of_another_thread(text) > 5 * at_once

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llamafarm_universal.engine import Blob, Embed, RequestFailed, SpoolFolder
+from llamafarm_universal.engine import Blob, Embed, RequestFailed, SpoolFolder, decoder_of
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
@@ -31,6 +31,14 @@ def towers(models_folder: Path, word_tokenizer: Any) -> dict[str, Path]:
 def loaded(towers: dict[str, Path], encoding: Callable[..., Any]) -> dict[str, Any]:
     """An engine for each; the steps are so short that a request takes several."""
     return {family: encoding(folder, batch=32) for family, folder in towers.items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def decoders() -> Iterator[None]:
+    """The processes that decode, which end with the tests that need them."""
+    yield
+    decoder_of(MediaSettings()).close()
+    decoder_of.cache_clear()
 
 
 @pytest.fixture
