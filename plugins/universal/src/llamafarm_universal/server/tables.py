@@ -25,7 +25,7 @@ from llamafarm_universal.server.fields import (
     text,
     wrong,
 )
-from llamafarm_universal.server.inputs import documents, embedding_input, labels, prompt, texts
+from llamafarm_universal.server.inputs import MAX_TOKEN_ID, documents, embedding_input, labels, prompt, texts
 from llamafarm_universal.server.keep import FOREVER
 from llamafarm_universal.server.prompts import messages, tools
 
