@@ -39,3 +39,9 @@ def test_bytes_are_given_back_whatever_becomes_of_a_request() -> None:
             assert server.chat(LARGE, model="no such model").status_code == 400
             assert server.chat(LARGE, nonsense=1).status_code == 400
             assert server.chat(LARGE).status_code == 200
+
+
+def test_one_that_is_alone_is_taken_whatever_else_bounds_it() -> None:
+    """A request with pictures may be larger than all others together: later it would be no smaller."""
+    with serving(Settings(max_held_bytes=1000)) as server:
+        assert server.chat(LARGE).status_code == 200

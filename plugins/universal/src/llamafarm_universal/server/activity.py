@@ -27,14 +27,14 @@ class Activity:
 
 
 class ActivityMiddleware:
-    """Tells `activity` of each request; health checks are no use of the server."""
+    """Tells `activity` of each request; whoever only watches the server is no use of it."""
 
     def __init__(self, app: ASGIApp, *, activity: Activity) -> None:
         self._app = app
         self._activity = activity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/health"):
+        if scope["type"] != "http" or scope["path"].startswith(("/health", "/metrics")):
             await self._app(scope, receive, send)
             return
         self._activity.begin()

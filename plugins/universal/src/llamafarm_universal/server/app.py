@@ -24,6 +24,7 @@ from llamafarm_universal.server.embeddings import embed
 from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
+from llamafarm_universal.server.metrics import CountedRequests, metrics
 from llamafarm_universal.server.models import get_model, list_models, load, unload
 from llamafarm_universal.server.operations import OperationEndpoint
 from llamafarm_universal.server.pictures import body_limit
@@ -58,8 +59,9 @@ def create_app(runtime: Runtime) -> Guard:
     activity = Middleware(ActivityMiddleware, activity=runtime.activity)
     # A redirect to the path with a slash would be built from the Host header.
     settings = runtime.settings
-    every = routes(settings.max_body_bytes, settings.options.media, Bodies(settings.max_held_bytes))
-    inside = Router(every, redirect_slashes=False, lifespan=lifespan, middleware=[activity])
+    counted = Middleware(CountedRequests, counts=runtime.requests)
+    every = routes(settings.max_body_bytes, settings.options.media, runtime.bodies)
+    inside = Router(every, redirect_slashes=False, lifespan=lifespan, middleware=[activity, counted])
     return Guard(inside, key=settings.api_key, names=_names(settings))
 
 
@@ -82,6 +84,7 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies) -> list[Route]:
     return [
         Route("/health", health, methods=["GET"]),
         live_route(),
+        Route("/metrics", metrics, methods=["GET"]),
         Route("/v1/chat/completions", takes(chat, CHAT), methods=["POST"]),
         Route("/v1/chat/completions/input_tokens", takes(count, CHAT), methods=["POST"]),
         Route("/v1/completions", takes(complete, COMPLETIONS), methods=["POST"]),

@@ -18,9 +18,12 @@ class Bodies:
         self._limit = limit
         self.held = 0
 
-    def take(self, size: int) -> None:
-        """Count bytes that have come. Raises RateLimited where that is too much."""
-        if self.held + size > self._limit:
+    def take(self, size: int, before: int) -> None:
+        """Count bytes that have come of a request, of which so many are counted already.
+
+        Raises RateLimited where that is too much. One that is alone is taken, however large it may be.
+        """
+        if self.held > before and self.held + size > self._limit:
             raise RateLimited(
                 f"The server holds {self.held:,} bytes of requests that wait or are being answered, "
                 f"of {self._limit:,} that it may: this one is too large now.",
@@ -49,7 +52,7 @@ class HeldBody:
             size += len(message.get("body", b""))
             more = max(size - FREE_BYTES, 0) - held
             if more:
-                self._bodies.take(more)
+                self._bodies.take(more, held)
                 held += more
             return message
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from llamafarm_universal.media.threads import in_thread
 from llamafarm_universal.media.urls import Fetcher
 from llamafarm_universal.messages import DeviceName, LoadedModel, Machine, ModelRef, Run, Work
 from llamafarm_universal.server.activity import Activity
+from llamafarm_universal.server.bodies import Bodies
 from llamafarm_universal.server.caller import Caller
 from llamafarm_universal.server.handles import Handles
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST
@@ -44,6 +46,9 @@ class Runtime:
         )
         self.queue: Queue[tuple[ModelRef, str]] = Queue(settings.max_requests)
         """A line for each model and operation."""
+        self.bodies = Bodies(settings.max_held_bytes)
+        self.requests: Counter[tuple[str, int]] = Counter()
+        """How many have ended, by the path of their route and their status."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

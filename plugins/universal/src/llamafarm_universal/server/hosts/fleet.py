@@ -35,6 +35,11 @@ class Fleet:
         self.main = self._supervised(options)
         """The one of the default device, which is there from the start."""
 
+    @property
+    def deaths(self) -> int:
+        """How often hosts have died."""
+        return sum(host.deaths for host in (self.main, *self._hosts.values()))
+
     def start(self) -> None:
         """Start the main host."""
         self.main.start()

@@ -46,6 +46,8 @@ class Supervisor:
         self.state: HostState = "starting"
         self.cause: str | None = None
         """Why the state is `failed`."""
+        self.deaths = 0
+        """How often its process has died although nobody asked for that."""
         self.ready: Ready | None = None
         self._options = options
         self._child = child
@@ -53,7 +55,7 @@ class Supervisor:
         self._died = died
         self._client: HostClient | None = None
         self._changed = asyncio.Event()
-        self._deaths = 0
+        self._useless = 0
         self._failures = 0
         self._failed_at = 0.0
         self._restart: asyncio.TimerHandle | None = None
@@ -156,7 +158,8 @@ class Supervisor:
             return
         how = describe_exit(client.exit_code)
         log.error("The %s ended (%s).", self._child.title, how)
-        self._deaths = 0 if client.was_useful else self._deaths + 1
+        self.deaths += 1
+        self._useless = 0 if client.was_useful else self._useless + 1
         self._failures = 0 if client.died_busy else self._failures + 1
         if self._failures < MAX_FAILURES:
             self._set_state("restarting")
@@ -167,7 +170,7 @@ class Supervisor:
 
     def _restart_later(self) -> None:
         """At once after the first death: most often somebody killed it, or the system did."""
-        delay = min(FIRST_DELAY * 2 ** (self._deaths - 2), MAX_DELAY) if self._deaths > 1 else 0.0
+        delay = min(FIRST_DELAY * 2 ** (self._useless - 2), MAX_DELAY) if self._useless > 1 else 0.0
         self._restart = asyncio.get_running_loop().call_later(delay, self.start)
 
     def _give_up(self, how: str) -> None:
