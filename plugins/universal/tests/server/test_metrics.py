@@ -56,7 +56,8 @@ def test_requests_are_counted_by_operation_and_status(own: Running) -> None:
 
 def test_queues_models_and_memory_are_told_as_they_are(own: Running) -> None:
     with own.http.stream("POST", "/v1/chat/completions", json=HANG) as answer:
-        next(answer.iter_raw())
+        pieces = answer.iter_raw()  # kept: an iterator that nobody holds closes the connection
+        next(pieces)
         now = told(own)
         assert now['llamafarm:running{model="echo/model",operation="chat"}'] == 1
         assert now['llamafarm:waiting{model="echo/model",operation="chat"}'] == 0
