@@ -76,8 +76,9 @@ def echo_app(echo: Echo) -> Starlette:
 
 
 def _vectors(body: dict[str, Any]) -> dict[str, Any]:
-    """The number of a text's characters, and seven more."""
-    rows = [{"index": at, "embedding": [len(text), *[0.5] * 7]} for at, text in enumerate(body["input"])]
+    """The number of a text's characters, or of those of a picture, and seven more."""
+    inputs = [item["image"] if isinstance(item, dict) else item for item in body["input"]]
+    rows = [{"index": at, "embedding": [len(text), *[0.5] * 7]} for at, text in enumerate(inputs)]
     return {"object": "list", "data": rows}
 
 

@@ -52,6 +52,53 @@ def test_a_long_input_is_asked_in_batches_and_answered_as_one(project, echo):
     assert answer["usage"] == {"prompt_tokens": 21, "total_tokens": 21}
 
 
+def test_pictures_stand_behind_the_texts_as_data_urls_and_addresses(project, echo):
+    (project.folder / "llama.png").write_bytes(b"a picture")
+    (project.folder / "unnamed").write_bytes(b"another")
+
+    done = project.lf("embed", "a llama", "--image", "llama.png", "-i", "unnamed", "-i", "https://example.com/a.jpg")
+
+    assert echo.requests[0]["input"] == [
+        "a llama",
+        {"image": "data:image/png;base64,YSBwaWN0dXJl"},
+        {"image": "data:application/octet-stream;base64,YW5vdGhlcg=="},
+        {"image": "https://example.com/a.jpg"},
+    ]
+    assert [line.split()[0] for line in done.stdout.splitlines()[2:]] == [
+        "llama.png",
+        "unnamed",
+        "https://example.com/a.jpg",
+    ]
+
+
+def test_pictures_need_no_text_and_are_sent_in_requests_that_servers_take(project, echo):
+    names = [f"{number}.png" for number in range(5)]
+    for name in names:
+        with (project.folder / name).open("wb") as file:
+            file.truncate(7 * 2**20)
+
+    done = project.lf("embed", "--json", *(word for name in names for word in ("--image", name)))
+
+    assert [len(request["input"]) for request in echo.requests] == [2, 2, 1]
+    assert [row["index"] for row in json.loads(done.stdout)["data"]] == [0, 1, 2, 3, 4]
+
+
+def test_a_picture_that_is_not_there_is_named(project):
+    done = project.lf("embed", "--image", "nowhere.png")
+    assert done.returncode != 0
+    assert "nowhere.png" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_name_of_a_picture_is_a_text_and_that_is_said(project, echo):
+    (project.folder / "llama.png").write_bytes(b"a picture")
+
+    done = project.lf("embed", "llama.png", "other.png")
+
+    assert echo.requests[0]["input"] == ["llama.png", "other.png"]
+    assert done.stderr == "Note: 'llama.png' is embedded as a text; `--image llama.png` embeds the picture.\n"
+
+
 def test_the_best_documents_come_first(project, echo):
     (project.folder / "notes.txt").write_text(NOTES)
 

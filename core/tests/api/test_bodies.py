@@ -107,6 +107,8 @@ def test_a_chat_field_of_the_wrong_type_is_a_400_that_names_it(shop, shop_provid
         ("/embeddings", {"input": []}, "input"),
         ("/embeddings", {"input": [1.5]}, "input"),
         ("/embeddings", {"input": [[]]}, "input"),
+        ("/embeddings", {"input": [{"image": "x"}, 1.5]}, "input"),
+        ("/completions", {"prompt": [{"image": "x"}]}, "prompt"),
         ("/embeddings", {"input": "x", "dimensions": 0}, "dimensions"),
         ("/embeddings", {"input": "x", "encoding_format": "hex"}, "encoding_format"),
     ],
@@ -130,6 +132,9 @@ def test_the_fields_of_the_other_operations_are_checked_too(shop, path, body, pa
         ("/chat/completions", {"messages": HI, "stop": [], "stream_options": {"include_obfuscation": False}}),
         ("/chat/completions", {"messages": [{"role": "assistant", "tool_calls": [BROKEN_CALL]}]}),
         ("/embeddings", {"input": [[1, 2], [3]]}),
+        ("/embeddings", {"input": {"image": "data:,"}}),
+        ("/embeddings", {"input": ["x", {"image": "data:,"}, {"text": "y"}]}),
+        ("/embeddings", {"input": [[1, 2], {"type": "image_url", "image_url": {"url": "https://x"}}]}),
     ],
 )
 def test_what_is_right_or_unknown_passes(shop, shop_provider, path, body):

@@ -184,7 +184,7 @@ async def test_vectors_that_are_none_are_an_error(vectors):
             await ollama.embed("sky", encoding_format="base64")
 
 
-@pytest.mark.parametrize("texts", [[], [""], ["sky", ""], [[1, 2]], [1, 2]])
+@pytest.mark.parametrize("texts", [[], [""], ["sky", ""], [[1, 2]], [1, 2], ["sky", {"image": "x"}], {"image": "x"}])
 async def test_texts_that_ollama_would_leave_out_are_refused(texts):
     async with asking(FakeOllama(), model="tiny-bert") as ollama:
         with pytest.raises(InvalidRequest) as caught:

@@ -234,6 +234,16 @@ async def test_vectors_come_back_as_the_server_sent_them(encoding):
         assert [asked.body for asked in upstream.requests if asked.method == "POST"] == [sent]
 
 
+@pytest.mark.parametrize("inputs", [["Hi", {"image": "data:image/png;base64,AA=="}], {"image": "AA=="}])
+async def test_pictures_pass_as_they_are_and_have_a_vector_each(inputs):
+    count = len(inputs) if isinstance(inputs, list) else 1
+    rows = [{"object": "embedding", "index": index, "embedding": [0.5]} for index in range(count)]
+    answer = {"object": "list", "model": "m", "data": rows}
+    async with ScriptedUpstream(answering(answer)) as upstream, Asking(upstream) as asking:
+        assert await ask(asking, EMBEDDINGS, input=inputs) == answer
+        assert [asked.body["input"] for asked in upstream.requests if asked.method == "POST"] == [inputs]
+
+
 @pytest.mark.parametrize("encoding, vector", [("float", "[0.5, -1e-3]"), ("base64", '"AAAAPwAAgL8="')])
 async def test_vectors_in_the_format_that_was_asked_for_pass_as_the_servers_bytes(encoding, vector):
     content = '{"data": [ {"index":0, "embedding": %s} ]}' % vector  # noqa: UP031 - braces all over

@@ -268,6 +268,15 @@ async def test_embeddings_go_in_parts_of_the_batch_size(upstream):
     assert sizes == [2, 2, 1]
 
 
+async def test_pictures_go_in_parts_too_and_one_alone_is_no_list(upstream):
+    picture = {"image": "AA=="}
+    async with Asking(upstream, transformers={"batch_size": 1}) as asking:
+        await asking.provider.embed({"input": ["a", picture]}, asking.call())
+        await asking.provider.embed({"input": picture}, asking.call())
+    sent = [asked.body["input"] for asked in upstream.requests if asked.path == "/v1/embeddings"]
+    assert sent == [["a"], [picture], picture]
+
+
 async def test_models_are_described_as_the_runtime_says(upstream):
     async with Asking(upstream) as asking:
         info = await asking.provider.describe("org/model")

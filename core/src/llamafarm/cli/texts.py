@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from llamafarm.cli import pictures
 from llamafarm.cli.app import current_app
 from llamafarm.cli.output import cut, json_option, plain, server_url_option, width
 from llamafarm.cli.question import decoded, piped
@@ -42,13 +44,16 @@ def text_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def read_texts(words: tuple[str, ...], files: tuple[Path, ...], *, jsonl: bool) -> list[str]:
-    """Every argument is a text, and every line of the files and of the pipe that is not empty. Raises UsageError."""
+def read_texts(words: tuple[str, ...], files: tuple[Path, ...], *, jsonl: bool, needed: bool = True) -> list[str]:
+    """Every argument is a text, and every line of the files and of the pipe that is not empty.
+
+    Raises UsageError where there is none, and one is needed.
+    """
     texts = [*words]
     for file in (current_app().cwd / file for file in files):
         texts += _lines(decoded(file.read_bytes(), str(file)), str(file), jsonl=file.suffix in JSON_LINES)
     texts += _lines(piped(), "the piped input", jsonl=jsonl)
-    if not texts:
+    if needed and not texts:
         raise click.UsageError("Give a text: as an argument, with --file, or through a pipe.")
     return texts
 
@@ -71,16 +76,16 @@ def _text_of(line: str, place: str) -> str:
 
 
 def ask_all(
-    operation: Operation, field: str, texts: list[str], request: Mapping[str, Any], *, rows: str = "data"
+    operation: Operation, field: str, items: Sequence[Any], request: Mapping[str, Any], *, rows: str = "data"
 ) -> dict[str, Any]:
-    """Ask with the texts in `field`, BATCH at a time, and return one answer, its `rows` counted through.
+    """Ask with texts and pictures in `field`, BATCH at a time, and return one answer, its `rows` counted through.
 
     request: what the command line says; its `server_url` is whom to ask, and what is None is left out. A bar on stderr
     shows how far a long input is. Raises LlamaFarmError.
     """
     given = {name: value for name, value in request.items() if value is not None}
     server_url = given.pop("server_url", None)
-    parts = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+    parts = list(pictures.parts(items, BATCH))
 
     async def asked() -> list[dict[str, Any]]:
         """The answers to all parts. Only the first shows what happens before it: a model is loaded once."""
@@ -88,20 +93,22 @@ def ask_all(
 
         async with current_app().opened(server_url) as farm:
             with ProgressLine() as line:
-                answers = [await farm.ask(operation, {**given, field: parts[0]}, progress=line)]
+                answers = [await farm.ask(operation, {**given, field: [*map(pictures.sent, parts[0])]}, progress=line)]
             if len(parts) > 1:
-                with click.progressbar(length=len(texts), label=operation.name, file=sys.stderr, show_pos=True) as bar:
+                with click.progressbar(length=len(items), label=operation.name, file=sys.stderr, show_pos=True) as bar:
                     bar.update(len(parts[0]))
                     for part in parts[1:]:
-                        answers.append(await farm.ask(operation, {**given, field: part}))
+                        answers.append(await farm.ask(operation, {**given, field: [*map(pictures.sent, part)]}))
                         bar.update(len(part))
         return answers
 
-    return _joined(asyncio.run(asked()), rows)
+    return _joined(asyncio.run(asked()), [*accumulate(map(len, parts[:-1]), initial=0)], rows)
 
 
-def _joined(answers: list[dict[str, Any]], rows: str) -> dict[str, Any]:
-    found = [{**row, "index": row["index"] + at * BATCH} for at, answer in enumerate(answers) for row in answer[rows]]
+def _joined(answers: list[dict[str, Any]], starts: Sequence[int], rows: str) -> dict[str, Any]:
+    """starts: the number of the first item of each answer."""
+    numbered = zip(starts, answers, strict=True)
+    found = [{**row, "index": row["index"] + start} for start, answer in numbered for row in answer[rows]]
     whole = {**answers[0], rows: found}
     used = [answer["usage"] for answer in answers if answer.get("usage")]
     if used:

@@ -1,4 +1,4 @@
-"""Embeddings: texts in, vectors out.
+"""Embeddings: texts and pictures in, vectors out.
 
 Source: OpenAI's API reference, "Embeddings". A vector is a list of floats, or base64 of its float32 bytes,
 little-endian.
@@ -6,21 +6,25 @@ little-endian.
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
+
+EmbeddingInput = str | dict[str, Any] | list[str] | list[str | dict[str, Any]] | list[int] | list[list[int]]
 
 
 class EmbeddingRequest(TypedDict):
-    """Texts to be embedded.
+    """Texts to be embedded, and pictures by models that have both in one space.
 
-    input: a text or its token ids, or a list of either: one vector for each. encoding_format: lists of floats, or
-    base64 of their little-endian float32 bytes. dimensions: the length of the vectors, where the model has a choice.
-    input_type: what the texts are, `query` or `document`, for models that embed the two differently.
+    input: a text or its token ids, or a list of either: one vector for each. An object is a text, `{"text": …}`, or a
+    picture, `{"image": …}` or `{"type": "image_url", "image_url": {"url": …}}`: a data URL, base64 or an address, as
+    far as the runtime takes it. encoding_format: lists of floats, or base64 of their little-endian float32 bytes.
+    dimensions: the length of the vectors, where the model has a choice. input_type: what the texts are, `query` or
+    `document`, for models that embed the two differently.
 
-    Source: OpenAI's API reference, "Create embeddings"; of `input_type` Cohere's, Voyage's and NVIDIA's, whose names of
-    the types differ.
+    Source: OpenAI's API reference, "Create embeddings"; of objects Jina's, and the parts of OpenAI's chat messages; of
+    `input_type` Cohere's, Voyage's and NVIDIA's, whose names of the types differ.
     """
 
-    input: str | list[str] | list[int] | list[list[int]]
+    input: EmbeddingInput
     model: NotRequired[str]
     encoding_format: NotRequired[Literal["float", "base64"] | None]
     dimensions: NotRequired[int | None]

@@ -14,6 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 from llamafarm.errors import RequestError
 from llamafarm.wire.chat import Message, Tool
+from llamafarm.wire.embedding import EmbeddingInput
 from llamafarm.wire.operations import CHAT, COMPLETIONS, OPERATIONS, Operation
 from llamafarm.wire.upload import Upload
 
@@ -98,6 +99,13 @@ def _are_texts(value: Any) -> bool:
 
 
 def _is_input(value: Any) -> bool:
+    """Whether it is texts or token ids, or objects, which hold a text or a picture; one or several."""
+    items = value if isinstance(value, list) else [value]
+    others = [item for item in items if not isinstance(item, dict)]
+    return _is_prompt(value) if others == items else not others or _is_prompt(others)
+
+
+def _is_prompt(value: Any) -> bool:
     """Whether it is texts or token ids, one or several."""
     items = value if isinstance(value, list) else [value]
     texts = all(isinstance(item, str) for item in items)
@@ -154,7 +162,8 @@ BY_TYPE: Mapping[Any, Check] = {
     list[str]: _texts,
     str | list[str]: _be("a text or a list of texts", lambda value: isinstance(value, str) or _is_texts(value)),
     str | dict[str, Any]: _be("a text or an object", lambda value: isinstance(value, str | dict)),
-    str | list[str] | list[int] | list[list[int]]: _be("a text, a list of texts, or lists of token ids", _is_input),
+    str | list[str] | list[int] | list[list[int]]: _be("a text, a list of texts, or lists of token ids", _is_prompt),
+    EmbeddingInput: _be("a text, a list of texts and objects with pictures, or lists of token ids", _is_input),
     list[Message]: _be("a list of at least one message", lambda value: isinstance(value, list) and bool(value)),
     list[Tool]: _be("a list of objects that each have a `type`", _is_parts),
     list[str | dict[str, Any]]: _be("a list of at least one text or object", _is_documents),

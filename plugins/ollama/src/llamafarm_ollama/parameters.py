@@ -42,7 +42,7 @@ PARAMETERS = Parameters(
         "metadata": Field("advisory", "Ollama stores nothing"),
         "store": Field("advisory", "Ollama stores nothing"),
         # embeddings
-        "input": Field("mapped", "input: texts, no token ids"),
+        "input": Field("mapped", "input: texts; neither token ids nor pictures"),
         "input_type": Field(
             "refused", "Ollama embeds queries and documents alike; a prefix in `input` tells them apart"
         ),

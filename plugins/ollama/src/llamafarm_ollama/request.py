@@ -70,9 +70,11 @@ def embed_request(request: Mapping[str, Any], entry: OllamaEntry) -> dict[str, A
 
 def texts_of(inputs: Any, provider: str) -> list[str]:
     """The texts to embed, each with something in it: Ollama leaves empty ones out of its answer."""
-    texts = [inputs] if isinstance(inputs, str) else inputs
+    texts = inputs if isinstance(inputs, list) else [inputs]
     if not texts or not all(isinstance(text, str) for text in texts):
-        raise _wrong("input", "must be a text, or a list of texts; Ollama takes no token ids", provider)
+        raise _wrong(
+            "input", "must be a text, or a list of texts; Ollama embeds neither token ids nor pictures", provider
+        )
     if not all(texts):
         raise _wrong("input", "must not hold an empty text: Ollama has no embedding for it", provider)
     return list(texts)

@@ -70,8 +70,8 @@ def _as_floats(vector: Any) -> list[float]:
 
 
 def _inputs(value: Any) -> int:
-    """How many texts there are: a text, and a list of token ids, are one."""
-    return 1 if isinstance(value, str) or (value and isinstance(value[0], int)) else len(value)
+    """How many inputs there are: a text, an object, and a list of token ids, are one."""
+    return 1 if isinstance(value, str | dict) or (value and isinstance(value[0], int)) else len(value)
 
 
 def _scores(request: Mapping[str, Any], answer: dict[str, Any]) -> str | None:

@@ -8,9 +8,9 @@ from llamafarm.wire import EmbeddingRequest, EmbeddingResponse, Unparsed, parsed
 
 
 def parts(request: EmbeddingRequest, size: int | None) -> Iterator[EmbeddingRequest]:
-    """The request in parts of at most `size` inputs; a single text or a list of token ids stays whole."""
+    """The request in parts of at most `size` inputs; a single text, object or list of token ids stays whole."""
     inputs = request["input"]
-    if size is None or isinstance(inputs, str) or len(inputs) <= size or isinstance(inputs[0], int):
+    if size is None or isinstance(inputs, str | dict) or len(inputs) <= size or isinstance(inputs[0], int):
         yield request
         return
     for start in range(0, len(inputs), size):

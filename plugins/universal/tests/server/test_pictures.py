@@ -123,9 +123,9 @@ def test_a_picture_that_is_written_wrongly_is_named(scripted: Running, written: 
 
 
 def test_no_more_pictures_are_taken_than_can_be_decoded_in_time(scripted: Running) -> None:
-    answer = embed(scripted, [{"image": coded(SMALL)}] * 65)
+    answer = embed(scripted, [{"image": coded(SMALL)}] * 129)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input")
-    assert "at most 64 pictures" in answer.json()["error"]["message"]
+    assert "at most 128 pictures" in answer.json()["error"]["message"]
 
 
 def test_where_only_texts_are_read_an_object_is_none(scripted: Running) -> None:

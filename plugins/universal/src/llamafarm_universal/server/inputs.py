@@ -12,7 +12,7 @@ from llamafarm_universal.server.fields import as_list, text, wrong
 MAX_INPUTS = 2048
 MAX_LABELS = 256
 MAX_PROMPTS = 16
-MAX_PICTURES = 64
+MAX_PICTURES = 128
 """In one request: as many as are decoded well within the time that a request may take to prepare."""
 MAX_TOKENS = 1_000_000
 """Ids in one request: no prompt has so many, and a few million would hold up whatever else a process does."""

@@ -1,0 +1,54 @@
+"""Pictures for a command: files, and addresses that a server may fetch."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from llamafarm.cli.app import current_app
+
+PART_BYTES = 16 * 1024 * 1024
+"""Pictures of one request, so that their base64 stays below what servers take; a larger one is asked about alone."""
+
+
+def picture(name: str) -> Path | dict[str, Any]:
+    """A file, which is read when it is sent, or an address as it is sent."""
+    return {"image": name} if "://" in name else current_app().cwd / name
+
+
+def parts(items: Sequence[Any], most: int) -> Iterator[list[Any]]:
+    """The items, at most so many at a time, and of files at most PART_BYTES together."""
+    part: list[Any] = []
+    size = 0
+    for item in items:
+        more = item.stat().st_size if isinstance(item, Path) else 0
+        if part and (len(part) == most or size + more > PART_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += more
+    yield part
+
+
+def sent(item: Any) -> Any:
+    """What is sent for an item: of a file a data URL of the type that its name says."""
+    if not isinstance(item, Path):
+        return item
+    media_type = _type_of(item.name) or "application/octet-stream"
+    return {"image": f"data:{media_type};base64,{base64.b64encode(item.read_bytes()).decode()}"}
+
+
+def note_pictures(words: Sequence[str]) -> None:
+    """Say on stderr which words are the names of pictures, since they are taken for texts."""
+    for word in words:
+        if (_type_of(word) or "").startswith("image/") and (current_app().cwd / word).is_file():
+            click.echo(f"Note: {word!r} is embedded as a text; `--image {word}` embeds the picture.", err=True)
+
+
+def _type_of(name: str) -> str | None:
+    return mimetypes.guess_type(name)[0]
