@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from typing import Any
 
-import pytest
 import torch
 from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, Settings, sample
 
@@ -103,23 +102,6 @@ def test_a_row_gets_what_it_gets_alone_whatever_its_company_and_their_order() ->
     together = sample(logits[turned], [sampler_of(row) for row in turned], [masks[row] for row in turned])
     assert together == alone[::-1]
     assert sample(logits[3:17].clone(), [sampler_of(row) for row in rows[3:17]], masks[3:17]) == alone[3:17]
-
-
-def test_log_probabilities_are_the_models_own_whatever_is_asked_beside() -> None:
-    settings = Settings(logprobs=2, temperature=5.0, logit_bias={3: 100.0}, repetition_penalty=2.0, top_k=2)
-    silent = Sampler(Settings(), ())
-    _, choice = sample(LOGITS.repeat(2, 1), [silent, Sampler(settings, (1,))])
-    logs = LOGITS.log_softmax(-1).tolist()
-    assert choice.token == 3
-    assert choice.scores == (pytest.approx(logs[3]), [(1, pytest.approx(logs[1])), (2, pytest.approx(logs[2]))])
-
-
-def test_log_probabilities_of_the_chosen_token_alone_and_of_more_tokens_than_there_are() -> None:
-    chosen, every = (Sampler(Settings(temperature=0, logprobs=top), ()) for top in (0, 20))
-    first, second = sample(LOGITS.repeat(2, 1), [chosen, every])
-    assert first.scores == (pytest.approx(float(LOGITS.log_softmax(-1)[1])), [])
-    assert second.scores is not None
-    assert [token for token, _ in second.scores[1]] == [1, 2, 0, 3]
 
 
 def test_what_is_no_number_fails_its_row_alone_and_says_what_helps() -> None:

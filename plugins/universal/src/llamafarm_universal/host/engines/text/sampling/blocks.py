@@ -1,4 +1,4 @@
-"""Largest values and random draws of long rows, by way of blocks: a whole vocabulary is passed over once.
+"""Largest values, sums and random draws of long rows, by way of blocks: a whole vocabulary is passed over once.
 
 Every result of a row depends on that row alone, bit for bit.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def largest(values: Tensor) -> tuple[Tensor, Tensor]:
     """The largest value of each row, and the first place where it stands: both [rows, 1]. NaN is the largest of all."""
     width = _width(values)
-    block = _reduced(values, width, lambda block: block.amax(-1)).argmax(-1, keepdim=True)
+    block = _reduced(values, width, _largest).argmax(-1, keepdim=True)
     inside, places = _inside(values, block, width, -math.inf)
     place = inside.argmax(-1, keepdim=True)
     return inside.gather(1, place), places.gather(1, place)
@@ -45,24 +45,40 @@ def likeliest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return top.values, places.gather(1, top.indices)
 
 
-def draw(shares: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
-    """Draw a place of each row with probabilities in proportion to its shares, by their cumulative sums.
+def peak_of(values: Tensor) -> Tensor:
+    """The largest value of each row, [rows, 1]; NaN where there is one."""
+    return _reduced(values, _width(values), _largest).amax(-1, keepdim=True)
 
-    uniform: [rows, 1], from 0 up to 1. Returns the places and the sums of all shares, both [rows, 1]. A place without
-    a share is never drawn; where the sum is not finite, the place means nothing.
+
+def total_of(values: Tensor) -> Tensor:
+    """The sum of each row: [rows, 1]."""
+    return _reduced(values, _width(values), _sum).sum(-1, keepdim=True)
+
+
+def draw(shares: Tensor, uniform: Tensor) -> Tensor:
+    """Draw a place of each row, [rows, 1], with probabilities in proportion to its shares, by their cumulative sums.
+
+    uniform: [rows, 1], from 0 up to 1. A place without a share is never drawn, whatever rounding does.
     """
     heights = shares.cumsum(-1).masked_fill_(shares == 0, 0.0)
-    total = heights.amax(-1, keepdim=True)
-    return (heights > uniform * total).to(torch.uint8).argmax(-1, keepdim=True), total
+    above = heights > uniform * heights.amax(-1, keepdim=True)
+    return above.to(torch.uint8).argmax(-1, keepdim=True)
 
 
-def draw_by_blocks(shares: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+def draw_by_blocks(shares: Tensor, uniforms: Tensor) -> Tensor:
     """The same for long rows: draw a block, then a place inside it. uniforms: [rows, 2]."""
     width = _width(shares)
-    block, total = draw(_reduced(shares, width, lambda block: block.sum(-1)), uniforms[:, :1])
+    block = draw(_reduced(shares, width, _sum), uniforms[:, :1])
     inside, places = _inside(shares, block, width, 0.0)
-    place, _ = draw(inside, uniforms[:, 1:])
-    return places.gather(1, place), total
+    return places.gather(1, draw(inside, uniforms[:, 1:]))
+
+
+def _largest(blocks: Tensor) -> Tensor:
+    return blocks.amax(-1)
+
+
+def _sum(blocks: Tensor) -> Tensor:
+    return blocks.sum(-1)
 
 
 def _width(values: Tensor) -> int:

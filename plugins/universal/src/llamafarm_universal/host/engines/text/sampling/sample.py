@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.engines.text.sampling import draws
 from llamafarm_universal.host.engines.text.sampling.bias import add_biases
-from llamafarm_universal.host.engines.text.sampling.blocks import largest
+from llamafarm_universal.host.engines.text.sampling.columns import Columns
 from llamafarm_universal.host.engines.text.sampling.history import penalise
 from llamafarm_universal.host.engines.text.sampling.masks import apply_masks
-from llamafarm_universal.host.engines.text.sampling.narrow import Columns, draw_narrow, draw_open
-from llamafarm_universal.host.engines.text.sampling.sampler import Kind, Sampler
+from llamafarm_universal.host.engines.text.sampling.sampler import MOST_CANDIDATES, Kind, Sampler
 from llamafarm_universal.host.engines.text.sampling.scores import LogProbabilities, Scores
-from llamafarm_universal.host.engines.text.sampling.transfer import to_device
+from llamafarm_universal.host.engines.text.sampling.transfer import at_once
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_TOKEN, _PEAK, _MISSING, _SCORES = range(4)
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,17 @@ def sample(logits: Tensor, samplers: Sequence[Sampler], masks: Sequence[Tensor |
     """Choose the next token of each row; the samplers do not learn of it (`Sampler.add`).
 
     logits: float32 [rows, vocabulary], changed in place. masks: for each row which tokens a grammar allows, int32
-    [ceil(vocabulary / 32)], or None. A row's choice depends on that row alone. Nothing waits for the device before the
-    end, where the choices are fetched: once, and once more where the likeliest tokens were not enough for some top_p.
+    [ceil(vocabulary / 32)], or None. A row's choice depends on that row alone. The device is waited for at the end,
+    where the choices are fetched, and once more where a top_p leaves more tokens than were looked at first.
     """
     with torch.inference_mode():
-        logs = LogProbabilities(logits, samplers)
+        logs = LogProbabilities(logits, samplers, masks or ())
         _adjust(logits, samplers, masks or ())
-        table = _table(logits, samplers, logs, range(len(samplers)))
-        if unfinished := [row for row, line in enumerate(table) if line[_MISSING]]:
-            again = _table(logits, samplers, logs, unfinished, wide=True)
-            for row, line in zip(unfinished, again, strict=True):
-                table[row] = line
-        return [_choice(logits, logs, row, line) for row, line in enumerate(table)]
+        kinds = {row: sampler.kind for row, sampler in enumerate(samplers)}
+        lines = _lines(logits, kinds, samplers, logs)
+        if many := {row: samplers[row].kind_of_many for row, line in lines.items() if line[_MISSING]}:
+            lines |= _lines(logits, many, samplers, logs)
+        return [_choice(logs, row, lines[row]) for row in range(len(samplers))]
 
 
 def _adjust(logits: Tensor, samplers: Sequence[Sampler], masks: Sequence[Tensor | None]) -> None:
@@ -62,54 +63,59 @@ def _adjust(logits: Tensor, samplers: Sequence[Sampler], masks: Sequence[Tensor 
     apply_masks(logits, masks)
 
 
-_TOKEN, _SUM, _MISSING, _SCORES = range(4)
-
-
-def _table(
-    logits: Tensor, samplers: Sequence[Sampler], logs: LogProbabilities, rows: Sequence[int], *, wide: bool = False
-) -> list[list[float]]:
-    """For each of these rows its token, the sum of its shares, whether tokens are missing, and log probabilities.
+def _lines(
+    logits: Tensor, kinds: Mapping[int, Kind], samplers: Sequence[Sampler], logs: LogProbabilities
+) -> dict[int, list[float]]:
+    """What `draws` says of each of these rows, and its log probabilities.
 
     All of it is float32, since one piece is fetched faster than several; it holds whole numbers up to 2**24.
     """
-    kinds: dict[Kind, list[int]] = {}
-    for place, row in enumerate(rows):
-        kinds.setdefault("wide" if wide else samplers[row].kind, []).append(place)
-    chosen = torch.empty(len(rows), _SCORES, device=logits.device)
-    for kind, places in kinds.items():
-        group = [rows[place] for place in places]
-        some = logits if len(group) == len(logits) else logits[to_device(group, logits.device)]
-        drawn = _chosen(kind, some, [samplers[row] for row in group])
-        chosen[to_device(places, logits.device)] = drawn
-    table: list[list[float]] = torch.cat([chosen, logs.table(rows, chosen[:, _TOKEN].long())], 1).tolist()
-    return table
+    if not kinds:
+        return {}
+    drawn, order = [], []
+    for kind in dict.fromkeys(kinds.values()):
+        for rows, some in at_once(logits, [row for row in kinds if kinds[row] == kind]):
+            drawn.append(_drawn(kind, some, [samplers[row] for row in rows]))
+            order += rows
+    table = torch.cat(drawn)
+    table = torch.cat([table, logs.table(order, table[:, _TOKEN].long())], 1)
+    return dict(zip(order, table.tolist(), strict=True))
 
 
-def _chosen(kind: Kind, logits: Tensor, samplers: Sequence[Sampler]) -> Tensor:
+def _drawn(kind: Kind, logits: Tensor, samplers: Sequence[Sampler]) -> Tensor:
     if kind == "greedy":
-        values, tokens = largest(logits)
-        return torch.cat([tokens, values, torch.zeros_like(values)], 1)
+        return draws.take_likeliest(logits)
     columns = Columns(samplers, logits.device)
-    return draw_open(logits, columns) if kind == "open" else draw_narrow(logits, columns, wide=kind == "wide")
+    match kind:
+        case "open":
+            return draws.draw_from_all(logits, columns)
+        case "few":
+            return draws.draw_in_order(logits, columns, columns.candidates(MOST_CANDIDATES))
+        case "trial":
+            return draws.draw_by_trial(logits, columns)
+        case "typical":
+            return draws.draw_typical(logits, columns)
+        case "ordered":
+            return draws.draw_in_order(logits, columns, columns.candidates(logits.shape[1]))
 
 
-def _choice(logits: Tensor, logs: LogProbabilities, row: int, line: list[float]) -> Choice:
-    if math.isfinite(line[_SUM]):
+def _choice(logs: LogProbabilities, row: int, line: list[float]) -> Choice:
+    if math.isfinite(line[_PEAK]):
         return Choice(int(line[_TOKEN]), logs.read(row, line[_SCORES:]))
-    return Choice(-1, failure=_no_token(logits[row]))
+    return Choice(-1, failure=_no_token(line[_PEAK]))
 
 
-def _no_token(logits: Tensor) -> RequestFailed:
-    """Why nothing can be chosen from the logits of a row."""
-    if bool(logits.isneginf().all()):
+def _no_token(peak: float) -> RequestFailed:
+    """Why nothing can be chosen from logits of which this is the largest."""
+    if peak == -math.inf:
         return RequestFailed(
             "internal",
             "No token may come next: the model, the request's biases and what its answer must look like rule all out.",
             hint="Look at `logit_bias` and at the format that is asked for.",
         )
-    instead = "NaN" if bool(logits.isnan().any()) else "infinity"
     return RequestFailed(
         "internal",
-        f"The model computed {instead} instead of numbers: an overflow, or damaged weights.",
+        f"The model computed {'NaN' if math.isnan(peak) else 'infinity'} instead of numbers: an overflow, or damaged "
+        "weights.",
         hint="Load it with dtype bf16 or fp32; fp16 is too narrow for some models.",
     )

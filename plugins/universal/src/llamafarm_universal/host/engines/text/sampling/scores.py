@@ -9,7 +9,7 @@ import torch
 
 from llamafarm_universal.host.engines.text.sampling.blocks import likeliest
 from llamafarm_universal.host.engines.text.sampling.sampler import Sampler
-from llamafarm_universal.host.engines.text.sampling.transfer import to_device
+from llamafarm_universal.host.engines.text.sampling.transfer import at_once, to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,30 +24,41 @@ class LogProbabilities:
     It is made before anything changes the logits.
     """
 
-    def __init__(self, logits: Tensor, samplers: Sequence[Sampler]) -> None:
-        self._wanted = {
-            row: top for row, sampler in enumerate(samplers) if (top := sampler.settings.logprobs) is not None
-        }
-        self._places = {row: place for place, row in enumerate(self._wanted)}
+    def __init__(self, logits: Tensor, samplers: Sequence[Sampler], masks: Sequence[Tensor | None]) -> None:
+        wanted = {row: sampler.settings.logprobs for row, sampler in enumerate(samplers)}
+        self._wanted = {row: top for row, top in wanted.items() if top is not None}
         self._most = min(max(self._wanted.values(), default=0), logits.shape[1])
-        if self._wanted:
-            self._logs = logits[to_device(list(self._wanted), logits.device)].log_softmax(-1)
-            self._values, self._tokens = likeliest(self._logs, self._most)
+        if not self._wanted:
+            return
+        rows = list(self._wanted)
+        tops = torch.cat([self._of(some) for _, some in at_once(logits, rows)])
+        self._unit, self._top = tops[:, :1], tops[:, 1:]
+        self._lines = {row: line for line, row in enumerate(rows)}
+        will_change = any(samplers[row].changes_logits or (masks and masks[row] is not None) for row in rows)
+        self._logits = logits[to_device(rows, logits.device)] if will_change else logits
+        self._places = self._lines if will_change else {row: row for row in rows}
+
+    def _of(self, logits: Tensor) -> Tensor:
+        """The logarithm of what the probabilities are parts of, then the largest logits and their tokens."""
+        values, tokens = likeliest(logits, max(1, self._most))
+        unit = values[:, :1] - logits.log_softmax(-1).gather(1, tokens[:, :1])
+        return torch.cat([unit, values[:, : self._most], tokens[:, : self._most].to(values.dtype)], 1)
 
     def table(self, rows: Sequence[int], tokens: Tensor) -> Tensor:
         """For each of these rows what `read` reads, float32 [rows, …]. tokens: int64 [rows], those that were chosen."""
-        table = torch.zeros(len(rows), 1 + 2 * self._most if self._wanted else 0, device=tokens.device)
-        wanted = [(line, self._places[row]) for line, row in enumerate(rows) if row in self._places]
+        table = torch.zeros(len(rows), 2 + 2 * self._most if self._wanted else 0, device=tokens.device)
+        wanted = [(place, self._lines[row], self._places[row]) for place, row in enumerate(rows) if row in self._wanted]
         if wanted:
-            lines, places = to_device(wanted, tokens.device).unbind(1)
-            chosen = self._logs[places, tokens[lines]].unsqueeze(1)
-            table[lines] = torch.cat([chosen, self._values[places], self._tokens[places].to(table.dtype)], 1)
+            place, line, source = to_device(wanted, tokens.device).unbind(1)
+            chosen = self._logits[source, tokens[place]].unsqueeze(1)
+            table[place] = torch.cat([chosen, self._unit[line], self._top[line]], 1)
         return table
 
     def read(self, row: int, line: Sequence[float]) -> Scores | None:
         """What a line of the table says; None where the row asks for none."""
         if row not in self._wanted:
             return None
-        values, tokens = line[1 : 1 + self._most], line[1 + self._most :]
-        alternatives = [(int(token), value) for token, value in zip(tokens, values, strict=True)]
-        return line[0], alternatives[: self._wanted[row]]
+        chosen, unit, *rest = line
+        values, tokens = rest[: self._most], rest[self._most :]
+        alternatives = [(int(token), value - unit) for token, value in zip(tokens, values, strict=True)]
+        return chosen - unit, alternatives[: self._wanted[row]]

@@ -1,8 +1,8 @@
-"""Small things on their way to a device: without waiting for what it computes."""
+"""Rows of logits, and what goes to their device beside them, without waiting for what is computed there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +11,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+_AT_ONCE = 2**20  # logits that a processor goes through at once: as many as its caches hold
+
 
 def to_device(values: Sequence[Any] | NDArray[Any], device: torch.device) -> Tensor:
-    """A tensor of these numbers: int64 of whole ones, else float32."""
+    """A tensor of these numbers: of numpy's type, else int64 where all are whole, else float32."""
     return torch.as_tensor(values).to(device, non_blocking=True)
+
+
+def at_once(logits: Tensor, rows: list[int]) -> Iterator[tuple[list[int], Tensor]]:
+    """These rows with their logits, as many at once as a processor does well; other devices do all.
+
+    The logits are a view where the rows are neighbours, else a copy.
+    """
+    size = max(1, _AT_ONCE // logits.shape[1]) if logits.device.type == "cpu" else len(rows)
+    for start in range(0, len(rows), size):
+        some = rows[start : start + size]
+        if some[-1] - some[0] == len(some) - 1:
+            yield some, logits[some[0] : some[-1] + 1]
+        else:
+            yield some, logits[to_device(some, logits.device)]
