@@ -141,6 +141,14 @@ def test_what_was_sent_is_gone_with_its_request(scripted: Running) -> None:
     wait_until(lambda: spooled(scripted) == [], "the spool is empty")
 
 
+def test_what_was_sent_is_gone_with_its_client(scripted: Running) -> None:
+    noise = picture(width=700, height=400)
+    with pytest.raises(httpx.ReadTimeout):
+        body = {"model": "never/accepts", "input": [{"image": coded(noise)}]}
+        scripted.http.post("/v1/embeddings", json=body, timeout=httpx.Timeout(BOUND, read=1.0))
+    wait_until(lambda: spooled(scripted) == [], "the spool is empty")
+
+
 def test_a_picture_may_be_as_large_as_the_operator_allows_beside_texts_of_the_usual_size(scripted: Running) -> None:
     largest = picture() + bytes(MB - len(SMALL))
     texts = ["a" * (MB // 2)]

@@ -239,6 +239,21 @@ def test_a_text_that_is_wrong_is_called_by_its_place_among_all_inputs(
         loaded["CLIP"].engine.prepare(Embed((blob(tmp_path / "a.png"), (7,), "ada " * 100), folder=folder))
 
 
+def test_the_layout_of_sentence_transformers_is_read_too(
+    towers: dict[str, Path], loaded: dict[str, Any], encoding: Callable[..., Any], folder: SpoolFolder, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import CLIPModel
+
+    library = SentenceTransformer(modules=[CLIPModel(str(towers["CLIP"]))], device="cpu")
+    library.save(str(tmp_path / "layout"))
+    picture = blob(tmp_path / "picture.png")
+    model = encoding(tmp_path / "layout")
+    [value] = model.values(Embed((TEXTS[0], picture), folder=folder))
+    wanted = [library.encode(each, normalize_embeddings=True) for each in (TEXTS[0], noise(0))]
+    assert np.allclose(vectors(value), wanted, atol=1e-5)
+
+
 def test_a_model_without_an_image_processor_reads_texts(
     towers: dict[str, Path], encoding: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,11 +97,17 @@ def token_classifier(weights: Weights) -> EncodeEngine:
 def _embedder(plan: LoadPlan) -> EncodeEngine:
     from transformers import AutoModel, AutoModelForTextEncoding
 
-    if (plan.folder / "modules.json").is_file():
+    if (plan.folder / "modules.json").is_file() and not _is_clip_alone(plan.folder):
         return _sentence(plan)
     half = plan.config.get("is_encoder_decoder") or _architecture(plan).endswith("EncoderModel")
     weights = load_weights(plan, AutoModelForTextEncoding if half else AutoModel, unread=_UNREAD)
     return _towers(weights) if hasattr(weights.module, "get_text_features") else _pooled(weights, plan.limits)
+
+
+def _is_clip_alone(folder: Path) -> bool:
+    """Whether sentence-transformers' layout holds nothing but CLIP, which is read as transformers' own then."""
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    return [str(module.get("type")).rpartition(".")[2] for module in modules] == ["CLIPModel"]
 
 
 def _towers(weights: Weights) -> EncodeEngine:
