@@ -307,6 +307,23 @@ def test_a_model_that_computes_nonsense_fails_its_own_requests_alone(
     assert host.answer(running).finished.usage.completion_tokens == 200
 
 
+def test_a_prompt_that_leads_to_nonsense_fails_its_request_and_no_other_of_its_step(
+    host: Any, copy_of: Callable[..., Path]
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = copy_of("half-broken")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.embed_tokens.weight"][9] *= math.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    ref, sound = ModelRef(str(folder)), {"max_tokens": 30, "temperature": 0, "logit_bias": {2: -100.0, 9: -100.0}}
+    alone = host.generate(ref, (5, 6), **sound).text()
+    beside = [host.start(ref, (5, 6), **sound) for _ in range(3)]
+    failed = host.generate(ref, (5, 9), n=2, max_tokens=5).failed
+    assert "NaN" in failed.message
+    assert [host.answer(request_id).text() for request_id in beside] == [alone] * 3
+
+
 def test_a_model_without_a_chat_template_says_so(host: Any, copy_of: Callable[..., Path]) -> None:
     folder = copy_of()
     (folder / "chat_template.jinja").unlink()

@@ -51,6 +51,11 @@ def test_an_authors_tokens_that_may_not_come() -> None:
     assert settings.sequence_bias == {(0,): -math.inf, (0, 1): -math.inf, (2, 1): -1.5}, "an end is no bad word"
 
 
+def test_an_authors_least_length_gives_way_to_the_request() -> None:
+    assert settled(Sampling(max_tokens=3), min_new_tokens=5).min_tokens == 3
+    assert settled(Sampling(max_tokens=3, min_tokens=0), min_new_tokens=5).min_tokens == 0
+
+
 def test_what_ends_an_answer() -> None:
     assert settled(Sampling(stop_token_ids=(1,))).end_tokens == {1, END}
     assert settled(Sampling(ignore_eos=True)).end_tokens == frozenset()

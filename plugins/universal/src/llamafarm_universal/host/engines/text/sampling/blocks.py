@@ -62,7 +62,7 @@ def draw(shares: Tensor, uniform: Tensor) -> Tensor:
     """
     heights = shares.cumsum(-1).masked_fill_(shares == 0, 0.0)
     above = heights > uniform * heights.amax(-1, keepdim=True)
-    return above.to(torch.uint8).argmax(-1, keepdim=True)
+    return above.int().argmax(-1, keepdim=True)
 
 
 def draw_by_blocks(shares: Tensor, uniforms: Tensor) -> Tensor:

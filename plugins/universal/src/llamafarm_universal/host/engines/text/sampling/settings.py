@@ -83,7 +83,7 @@ def settle(sampling: Sampling, limits: ModelLimits) -> Settings:
         logprobs=sampling.logprobs,
         stop=sampling.stop or texts(author.get("stop_strings")),
         end_tokens=(frozenset() if sampling.ignore_eos else limits.end_tokens) | frozenset(sampling.stop_token_ids),
-        min_tokens=_first(sampling.min_tokens, author.get("min_new_tokens"), 0),
+        min_tokens=_first(sampling.min_tokens, _least(author, sampling.max_tokens), 0),
         suppressed=tuple(author.get("suppress_tokens") or ()),
         begin_suppressed=tuple(author.get("begin_suppress_tokens") or ()),
         sequence_bias=sequence_biases(author, limits.end_tokens),
@@ -95,6 +95,12 @@ def settle(sampling: Sampling, limits: ModelLimits) -> Settings:
 
 def _first(*values: Any) -> Any:
     return next(value for value in values if value is not None)
+
+
+def _least(author: Mapping[str, Any], max_tokens: int | None) -> int | None:
+    """The author's least length of an answer, as far as the request has room for it."""
+    least: int | None = author.get("min_new_tokens")
+    return least if least is None or max_tokens is None else min(least, max_tokens)
 
 
 def _check(settings: Settings, sampling: Sampling, vocabulary: int) -> None:
