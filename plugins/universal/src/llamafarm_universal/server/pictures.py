@@ -43,12 +43,12 @@ async def pictures_spooled(
         yield tuple(without), None
         return
     runtime = runtime_of(request)
-    async with spooled(runtime.spool, request_id_of(request)) as folder:
-        try:
+    try:
+        async with spooled(runtime.spool, request_id_of(request)) as folder:
             blobs = iter(await _fetched([item for item in inputs if isinstance(item, PictureSource)], runtime, folder))
-        except RequestFailed as failed:
-            raise failure(failed.event("")) from None
-        yield tuple(next(blobs) if isinstance(item, PictureSource) else item for item in inputs), folder
+            yield tuple(next(blobs) if isinstance(item, PictureSource) else item for item in inputs), folder
+    except RequestFailed as failed:
+        raise failure(failed.event("")) from None
 
 
 async def _fetched(pictures: Sequence[PictureSource], runtime: Runtime, folder: SpoolFolder) -> list[Blob]:
