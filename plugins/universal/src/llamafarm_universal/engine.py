@@ -51,6 +51,7 @@ from llamafarm_universal.messages import (
     Work,
 )
 from llamafarm_universal.messages.plan import Candidate, Fit, Limits, LoadPlan
+from llamafarm_universal.meter import Meter
 
 __all__ = [
     "ENGINES_GROUP",
@@ -80,6 +81,7 @@ __all__ = [
     "LoadSettings",
     "LoadedModel",
     "MediaSettings",
+    "Meter",
     "ModelRef",
     "Picture",
     "Piece",

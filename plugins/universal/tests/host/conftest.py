@@ -37,6 +37,7 @@ from llamafarm_universal.messages import (
     Work,
 )
 from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.messages.statistics import Stats
 from llamafarm_universal.store.hub import locate
 from llamafarm_universal.store.plan import make_plan
 from tiny_models import make_llama
@@ -93,6 +94,7 @@ class HostProcess:
         self._others: deque[Event] = deque()
         self.options = options
         self.models: dict[ModelRef, LoadedModel] = {}
+        self.stats: list[Stats] = []
         ready = self.next()
         assert isinstance(ready, Ready), ready
         self.ready = ready
@@ -111,6 +113,9 @@ class HostProcess:
         assert self.connection.poll(PATIENCE), "The engine host says nothing."
         events: tuple[Event, ...] = self.connection.recv()
         for event in events:
+            if isinstance(event, Stats):  # they belong to no request
+                self.stats.append(event)
+                continue
             if isinstance(event, Loaded):
                 self.models[event.model.ref] = event.model
             self._others.append(event)

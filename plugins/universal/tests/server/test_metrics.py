@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+from pathlib import Path
 
 import httpx
 import pytest
 from llamafarm_universal.server.settings import Settings
-from runtime_servers import Running, serving, wait_until
+from prometheus_client.parser import text_string_to_metric_families
+from runtime_servers import BOUND, Running, ServerProcess, serving, wait_until
 
 HANG = {"model": "echo/model", "messages": [{"role": "user", "content": "a|<hang>"}], "stream": True}
 _SAMPLE = re.compile(r"(llamafarm:\w+)(?:\{(.*)\})? (\d+)")
@@ -59,9 +61,9 @@ def test_queues_models_and_memory_are_told_as_they_are(own: Running) -> None:
         pieces = answer.iter_raw()  # kept: an iterator that nobody holds closes the connection
         next(pieces)
         now = told(own)
-        assert now['llamafarm:running{model="echo/model",operation="chat"}'] == 1
-        assert now['llamafarm:waiting{model="echo/model",operation="chat"}'] == 0
-        assert now['llamafarm:model_bytes{model="echo/model",device="cpu"}'] == 40
+        assert now['llamafarm:running{model_name="echo/model",operation="chat"}'] == 1
+        assert now['llamafarm:waiting{model_name="echo/model",operation="chat"}'] == 0
+        assert now['llamafarm:model_bytes{model_name="echo/model",device="cpu"}'] == 40
         assert now["llamafarm:held_body_bytes{}"] == 0
 
 
@@ -89,3 +91,28 @@ def test_who_scrapes_keeps_no_server_up(own: Running) -> None:
 def test_a_server_with_a_key_tells_who_has_it(headers: dict[str, str], status: int) -> None:
     with serving(Settings(api_key="key")) as server:
         assert httpx.get(f"{server.url}/metrics", headers=headers).status_code == status
+
+
+def counted_of(server: ServerProcess, model: Path) -> dict[str, float]:
+    """What the engine of a model counts, as Prometheus' own parser reads it; without the buckets of histograms."""
+    families = list(text_string_to_metric_families(server.get("/metrics").text))
+    assert all(family.documentation for family in families)
+    samples = [sample for family in families for sample in family.samples if "le" not in sample.labels]
+    return {s.name: s.value for s in samples if s.labels.get("model_name") == str(model)}
+
+
+def test_answers_are_counted_and_timed_by_the_engine(real: ServerProcess, llama: Path) -> None:
+    before = counted_of(real, llama)
+    asked = {"model": str(llama), "prompt": "hello world", "max_tokens": 5, "temperature": 0, "ignore_eos": True}
+    usage = httpx.post(f"{real.url}/v1/completions", json=asked, timeout=BOUND).json()["usage"]
+
+    def grown(name: str) -> float:
+        return counted_of(real, llama).get(f"llamafarm:{name}", 0) - before.get(f"llamafarm:{name}", 0)
+
+    wait_until(lambda: grown("request_success_total") == 1, "the answer is counted")
+    assert grown("prompt_tokens_total") == usage["prompt_tokens"]
+    assert grown("generation_tokens_total") == usage["completion_tokens"] == 5
+    assert grown("time_to_first_token_seconds_count") == 1
+    assert grown("inter_token_latency_seconds_count") == 4
+    assert grown("e2e_request_latency_seconds_count") == 1
+    assert counted_of(real, llama)["llamafarm:num_requests_running"] == 0

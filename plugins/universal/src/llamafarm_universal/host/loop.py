@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,9 +43,12 @@ from llamafarm_universal.messages import (
 )
 from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
 from llamafarm_universal.messages.work import user_names
+from llamafarm_universal.meter import Metered
 from llamafarm_universal.pipe import Outbox, read_commands
 
 log = logging.getLogger(__name__)
+STATS_SECONDS = 1.0
+"""What the engines count is told so often while they work, and once when they rest."""
 
 
 @dataclass(eq=False)
@@ -84,6 +88,7 @@ class Host:
         self._residents: dict[ModelRef, Resident] = {}
         self._working: set[Resident] = set()
         self._options = options
+        self._stats_due = 0.0
 
     def serve(self) -> None:
         """Until the connection closes or says Stop, which ends the process."""
@@ -98,6 +103,7 @@ class Host:
                 self._step(resident)
                 self._take(wait=False)
                 self._outbox.flush()
+            self._tell_stats()
 
     def _take(self, *, wait: bool) -> None:
         """Do everything in the inbox; wait for something where there is nothing else to do."""
@@ -140,6 +146,25 @@ class Host:
             case Run():
                 self._prepare(command)
 
+    def _tell_stats(self) -> None:
+        now = time.monotonic()
+        if self._working and now < self._stats_due:
+            return
+        self._stats_due = now + STATS_SECONDS
+        for resident in self._residents.values():
+            self._tell_stats_of(resident)
+
+    def _tell_stats_of(self, resident: Resident) -> None:
+        if not isinstance(resident.engine, Metered):
+            return
+        try:
+            stats = resident.engine.meter.take(resident.ref)
+        except Exception:  # an engine that cannot count can still answer
+            log.exception("What `%s` has counted cannot be read", resident.ref.id)
+            return
+        if stats is not None:
+            self._outbox.add(stats)
+
     def _load(self, command: Load) -> None:
         plan = command.plan
 
@@ -159,6 +184,7 @@ class Host:
             return
         self._fail_all(resident, RequestFailed("in_use", f"`{command.ref.id}` has been unloaded."))
         self._working.discard(resident)
+        self._tell_stats_of(resident)
         _close(resident)
         self.emit(Unloaded(command.request_id))
 

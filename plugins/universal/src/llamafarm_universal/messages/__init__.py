@@ -21,7 +21,8 @@ Both:
 
 Events travel in tuples: what one turn of a child brought leaves in one send. An event knows whether it `is_last`: a
 request ends with a Failed, or when it has had as many other last events as its work has answers. `Ready` is sent once,
-at the start; a `Failed` with an empty request id in its place says why the child cannot start.
+at the start; a `Failed` with an empty request id in its place says why the child cannot start. An engine host sends
+`Stats`, which belong to no request, once a second at most.
 """
 
 from __future__ import annotations

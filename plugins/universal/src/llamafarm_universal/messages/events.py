@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from llamafarm_universal.messages.machine import Machine
 from llamafarm_universal.messages.model import ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.messages.statistics import Stats
 
 
 @dataclass(frozen=True)
@@ -230,4 +231,4 @@ HostAnswer = LoadProgress | Loaded | Accepted | Progress | Piece | Finished | Un
 StoreAnswer = LoadProgress | Located | Pulled | Described | Removed | Failed
 Answer = HostAnswer | StoreAnswer
 """What belongs to a request. `is_last`: whether the request, or the answer of that index, ends with it."""
-Event = Ready | Answer
+Event = Ready | Stats | Answer

@@ -45,6 +45,10 @@ class Handles:
             return handle
         return f"{handle}{'@' if ref.settings == DEFAULT else ','}{SIGNATURE}={signature}"
 
+    def label(self, ref: ModelRef) -> str:
+        """Return the name of a model for those who only read of it: without a signature."""
+        return ref.id if self._operator.models.get(ref.id) == ref else handle_of(ref)
+
     def allow(self, model_id: str, settings: LoadSettings, *, trusted: bool) -> ModelRef:
         """Return the model to load; without settings it has those of the operator's file.
 

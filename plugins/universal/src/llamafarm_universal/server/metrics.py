@@ -1,13 +1,10 @@
-"""GET /metrics: what the runtime counts, in Prometheus' text format.
-
-Source: Prometheus' documents, "Exposition formats", text format 0.0.4.
-"""
+"""GET /metrics: what the runtime counts, for Prometheus."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 from llamafarm.errors import LlamaFarmError
 from starlette.exceptions import HTTPException
@@ -15,15 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from llamafarm_universal.messages import Generate, ModelRef
 from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.server.endpoint import runtime_of
+from llamafarm_universal.server.exposition import CONTENT_TYPE, PREFIX, Family, render
 from llamafarm_universal.server.runtime import Runtime
 
-PREFIX = "llamafarm:"
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
-Sample = tuple[Mapping[str, str], int]
-"""Labels and a number."""
 
 
 class CountedRequests:
@@ -56,46 +51,56 @@ class CountedRequests:
 
 
 async def metrics(request: Request) -> Response:
-    return Response("\n".join(_lines(runtime_of(request))) + "\n", headers={"Content-Type": CONTENT_TYPE})
+    runtime = runtime_of(request)
+    return Response(render([*_server(runtime), *_engines(runtime)]), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _lines(runtime: Runtime) -> Iterator[str]:
+def _server(runtime: Runtime) -> Iterator[Family]:
+    """What the server itself counts."""
     queues = [
-        ({"model": runtime.handles.name(ref), "operation": user_names(operation)[0]}, load)
+        ((("model_name", runtime.handles.label(ref)), ("operation", user_names(operation)[0])), load)
         for (ref, operation), load in runtime.queue
     ]
-    models = [
-        ({"model": runtime.handles.name(model.ref), "device": model.device}, model.memory_bytes)
-        for model in runtime.residency.loaded
-    ]
-    restarts = {"engine host": runtime.fleet.deaths, "store": runtime.store.supervisor.deaths}
-    requests = sorted(runtime.requests.items())
-    yield from _metric(
-        "requests_total", "counter", "Requests that have ended, by operation and HTTP status.",
-        [({"operation": name, "status": str(status)}, count) for (name, status), count in requests],
-    )  # fmt: skip
-    yield from _metric(
-        "running", "gauge", "Answers that a model works on.", [(at, load.running) for at, load in queues]
+    yield Family(
+        f"{PREFIX}requests_total",
+        "counter",
+        "Requests that have ended, by operation and HTTP status.",
+        [((("operation", name), ("status", str(status))), n) for (name, status), n in sorted(runtime.requests.items())],
     )
-    yield from _metric("waiting", "gauge", "Answers that wait for a turn.", [(at, load.waiting) for at, load in queues])
-    yield from _metric("held_body_bytes", "gauge", "Large bodies of requests in memory.", [({}, runtime.bodies.held)])
-    yield from _metric("model_bytes", "gauge", "Memory of the weights of each model that is loaded.", models)
-    yield from _metric(
-        "restarts_total", "counter", "How often a process of the runtime has died and was started again.",
-        [({"process": name}, count) for name, count in restarts.items()],
-    )  # fmt: skip
+    running, waiting = ([(at, load.running) for at, load in queues], [(at, load.waiting) for at, load in queues])
+    yield Family(f"{PREFIX}running", "gauge", "Answers that a model works on.", running)
+    yield Family(f"{PREFIX}waiting", "gauge", "Answers that wait for a turn.", waiting)
+    yield Family(
+        f"{PREFIX}held_body_bytes", "gauge", "Large bodies of requests in memory.", [((), runtime.bodies.held)]
+    )
+    yield Family(
+        f"{PREFIX}model_bytes",
+        "gauge",
+        "Memory of the weights of each model that is loaded.",
+        [
+            ((("model_name", runtime.handles.label(model.ref)), ("device", model.device)), model.memory_bytes)
+            for model in runtime.residency.loaded
+        ],
+    )
+    yield Family(
+        f"{PREFIX}restarts_total",
+        "counter",
+        "How often a process of the runtime has died and was started again.",
+        [
+            ((("process", "engine host"),), runtime.fleet.deaths),
+            ((("process", "store"),), runtime.store.supervisor.deaths),
+        ],
+    )
 
 
-def _metric(name: str, kind: str, description: str, samples: Iterable[Sample]) -> Iterator[str]:
-    yield f"# HELP {PREFIX}{name} {description}"
-    yield f"# TYPE {PREFIX}{name} {kind}"
-    for labels, value in samples:
-        told = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-        yield f"{PREFIX}{name}{{{told}}} {value}" if told else f"{PREFIX}{name} {value}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _engines(runtime: Runtime) -> Iterator[Family]:
+    """What the engines count."""
+    waiting: Counter[ModelRef] = Counter()
+    for (ref, operation), load in runtime.queue:
+        if operation == Generate.operation:
+            waiting[ref] += load.waiting
+    loaded = {model.ref for model in runtime.residency.loaded}
+    return runtime.statistics.families(loaded, waiting, runtime.handles.label)
 
 
 def _operation(scope: Scope) -> str | None:

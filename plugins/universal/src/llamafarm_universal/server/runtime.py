@@ -27,6 +27,7 @@ from llamafarm_universal.server.queue import Load, Place, Queue
 from llamafarm_universal.server.residency import Residency
 from llamafarm_universal.server.resident import Listener
 from llamafarm_universal.server.settings import Settings
+from llamafarm_universal.server.statistics import Statistics
 from llamafarm_universal.server.store import STORE, Store
 
 
@@ -39,7 +40,13 @@ class Runtime:
         self.handles = Handles(settings.operator)
         self.spool = Spool.open(settings.options.media.spool, settings.options.media)
         self.fetcher = Fetcher(settings.options.media)
-        self.fleet = Fleet(settings.options, target=target, died=lambda host, how: self.residency.lost(host, how))
+        self.statistics = Statistics()
+        self.fleet = Fleet(
+            settings.options,
+            target=target,
+            died=lambda host, how: self.residency.lost(host, how),
+            told=self.statistics.add,
+        )
         self.store = Store(settings.options, self._machine, target=store)
         self.residency = Residency(
             self.store, self.fleet, limit=self._limit, keep=settings.keep, keeps=settings.operator.keeps.get

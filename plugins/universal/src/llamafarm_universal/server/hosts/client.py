@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from llamafarm_universal.messages import Command, Event, Failed, Ready, Stop
 from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.messages.statistics import Stats
 from llamafarm_universal.server.errors import HOST_CHILD, Child
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST, run_host
 from llamafarm_universal.server.hosts.running import Running
@@ -24,7 +25,7 @@ EXIT_SECONDS = 5.0
 class HostClient:
     """A process and the requests that it is working on. Everything but the two threads runs on the event loop.
 
-    on_event: told of what belongs to no request (Ready, and Failed with an empty request id).
+    on_event: told of what belongs to no request (Ready, Stats, and Failed with an empty request id).
     on_end: told once, when the process is gone; the running requests have been told before.
     """
 
@@ -136,7 +137,7 @@ class HostClient:
             self._take(event)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Ready) or (isinstance(event, Failed) and not event.request_id):
+        if isinstance(event, Ready | Stats) or (isinstance(event, Failed) and not event.request_id):
             self._on_event(event)
             return
         self.was_useful = self.was_useful or (event.is_last and not isinstance(event, Failed))

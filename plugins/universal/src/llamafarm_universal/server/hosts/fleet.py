@@ -12,6 +12,7 @@ import psutil
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import DeviceName, Ready
 from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.messages.statistics import Stats
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST
 from llamafarm_universal.server.hosts.supervisor import Supervisor
 
@@ -23,12 +24,20 @@ Died = Callable[[Supervisor, str], None]
 
 
 class Fleet:
-    """died: told of each host that has died, with how it ended."""
+    """died: told of each host that has died, with how it ended. told: what engines have counted."""
 
-    def __init__(self, options: HostOptions, *, target: str = ENGINE_HOST, died: Died) -> None:
+    def __init__(
+        self,
+        options: HostOptions,
+        *,
+        target: str = ENGINE_HOST,
+        died: Died,
+        told: Callable[[Stats], None] = lambda _: None,
+    ) -> None:
         self._options = options
         self._target = target
         self._died = died
+        self._told = told
         self._hosts: dict[str, Supervisor] = {}
         self._resting: dict[Supervisor, int] = {}
         """How much memory each had when it was ready for the first time."""
@@ -74,7 +83,7 @@ class Fleet:
         return self._hosts[name]
 
     def _supervised(self, options: HostOptions) -> Supervisor:
-        host = Supervisor(options, target=self._target, died=lambda how: self._died(host, how))
+        host = Supervisor(options, target=self._target, died=lambda how: self._died(host, how), told=self._told)
         return host
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from llamafarm_universal.messages import Event, Failed, Ready
 from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.messages.statistics import Stats
 from llamafarm_universal.server.errors import HOST_CHILD, Child, describe_exit
 from llamafarm_universal.server.hosts.client import HostClient
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST
@@ -32,7 +33,8 @@ START_SECONDS = 300.0
 class Supervisor:
     """One child, whichever process it is at the moment: an engine host, or another one that speaks the messages.
 
-    options: what it is started with. died: told of each death that nobody asked for, with how it ended.
+    options: what it is started with. died: told of each death that nobody asked for, with how it ended. told: what
+    engines have counted.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Supervisor:
         child: Child = HOST_CHILD,
         target: str = ENGINE_HOST,
         died: Callable[[str], None] = lambda _: None,
+        told: Callable[[Stats], None] = lambda _: None,
     ) -> None:
         self.state: HostState = "starting"
         self.cause: str | None = None
@@ -53,6 +56,7 @@ class Supervisor:
         self._child = child
         self._target = target
         self._died = died
+        self._told = told
         self._client: HostClient | None = None
         self._changed = asyncio.Event()
         self._useless = 0
@@ -146,6 +150,8 @@ class Supervisor:
                 self.ready = event
                 self.cause = None
                 self._set_state("ready")
+            case Stats():
+                self._told(event)
             case Failed():
                 self.cause = f"{event.message} {event.hint}" if event.hint else event.message
                 log.error("%s", self.cause)

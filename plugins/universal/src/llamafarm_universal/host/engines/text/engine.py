@@ -39,6 +39,7 @@ from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, samp
 from llamafarm_universal.host.engines.text.scheduler import Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopStage
+from llamafarm_universal.host.engines.text.text_meter import TextMeter
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
 from llamafarm_universal.host.models.loader import Weights, load_weights
 
@@ -66,6 +67,7 @@ class TextEngine:
         self._runner = Runner(weights.module, weights.plan.device)
         self._scheduler = Scheduler(limits.max_sequences, limits.max_waiting)
         self._emits: dict[str, Emit] = {}
+        self.meter = TextMeter(lambda: self._scheduler.running, lambda: self._scheduler.waiting)
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
         self.model = _describe(weights, self._model_limits, self._format)
@@ -98,8 +100,11 @@ class TextEngine:
             case Count():
                 emit(Finished(request_id, usage=Usage(prompt_tokens=len(prepared))))
             case Generate():
-                self._scheduler.add(self._sequences(request_id, work, prepared))
+                sequences = self._sequences(request_id, work, prepared)
+                self._scheduler.add(sequences)
                 self._emits[request_id] = emit
+                for sequence in sequences:
+                    self.meter.begin(sequence)
                 emit(Accepted(request_id, len(prepared), self.model))
 
     def cancel(self, request_id: str) -> None:
@@ -176,6 +181,7 @@ class TextEngine:
         logits = self._runner.prefill(sequence, self._limits.prefill_step(self._weights.plan.device))
         if logits is not None:
             self._scheduler.prefilled(sequence)
+            self.meter.prompt(len(sequence.prompt))
         return logits
 
     def _take_all(self, rows: list[tuple[Sequence, Tensor]]) -> None:
@@ -197,10 +203,12 @@ class TextEngine:
         if choice.failure:
             raise choice.failure
         emit = self._emits[sequence.request_id]
+        self.meter.tokens(sequence)
         output = sequence.push(choice.token, choice.scores)
         for said in output.said:
             emit(Piece(sequence.request_id, sequence.index, said.text, said.channel, said.logprobs))
         if output.reason:
+            self.meter.ended(sequence, output.reason)
             self._end(sequence)
             usage = Usage(len(sequence.prompt), sequence.count)
             emit(Finished(sequence.request_id, sequence.index, output.reason, usage))

@@ -25,10 +25,19 @@ class Scheduler:
     def has_work(self) -> bool:
         return bool(self._running or self._waiting)
 
+    @property
+    def running(self) -> int:
+        """How many sequences advance."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How many sequences wait for others to end."""
+        return sum(map(len, self._waiting))
+
     def add(self, sequences: list[Sequence]) -> None:
         """Queue the sequences of one request. Raises RequestFailed (`busy`) when too many wait."""
-        queued = len(self._running) + sum(map(len, self._waiting))
-        if queued + len(sequences) > self._max_running + self._max_waiting:
+        if self.running + self.waiting + len(sequences) > self._max_running + self._max_waiting:
             raise RequestFailed("busy", "Too many requests wait for this model.", hint="Ask again in a moment.")
         self._waiting.append(deque(sequences))
         self._admit()
