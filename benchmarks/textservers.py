@@ -57,8 +57,8 @@ def ours(folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
 def transformers(python: Path, folder: Path, dtype: str, *options: str) -> Iterator[Server]:
     """`transformers serve` of an environment, with the model loaded before it listens, as it recommends."""
     port = free_port()
-    command = [str(python.parent / "transformers"), "serve", str(folder), "--port", str(port), "--host", "127.0.0.1"]
-    command += ["--dtype", TORCH_NAMES[dtype], "--log-level", "error", *options]
+    command = [str(python), "-m", "transformers.cli.transformers", "serve", str(folder), "--dtype", TORCH_NAMES[dtype]]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error", *options]
     environ = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1"}
     with tempfile.TemporaryDirectory() as home, (Path(home) / "log").open("wb") as out:
         log = Path(home) / "log"
