@@ -23,10 +23,11 @@ from typing import Any
 from completions import Count, Row, Work, measure
 from models import SHAPES, folder_of
 from processes import Watch, end_properly
-from textservers import Server, can_serve, ours, running, transformers
+from textservers import Server, can_serve, loaded_as, ours, running, transformers
 
 BUDGETS = {1: 2.5, 8: 3.0, 32: 4.0}
 CONTINUOUS = ("--continuous-batching",)
+OURS = "ours"
 PERIOD = 0.5
 """Seconds between two looks at a server's memory: each costs the client some milliseconds."""
 FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "bf16", "sve", "dot")
@@ -125,9 +126,9 @@ def compare(measured: list[Row]) -> list[dict[str, Any]]:
             "between_p50": own.between_p50 / peer.between_p50 if peer.between_p50 else None,
         }
         for own in measured
-        if own.server.startswith("ours")
+        if own.server.startswith(OURS)
         for peer in measured
-        if peer.clients == own.clients and not peer.server.startswith("ours")
+        if peer.clients == own.clients and not peer.server.startswith(OURS)
     ]
 
 
@@ -143,6 +144,21 @@ def missed(ratios: list[dict[str, Any]]) -> list[str]:
     return slow + late
 
 
+def measure_all(given: argparse.Namespace, folder: Path) -> tuple[list[Row], dict[str, Any]]:
+    """Each server with each number of clients, shown as it comes; and how ours has loaded the model."""
+    measured, loaded, count = [], {}, counter(folder)
+    print(f"{'':<28}{'clients':>8}{'tokens/s':>10}{'first p50':>10}{'p99':>8}{'then p50':>10}{'p99 ms':>8}{'MB':>9}")
+    for starting in servers(given, folder):
+        with starting as server:
+            for row in rows(server, given, count):
+                measured.append(row)
+                show(row)
+            if server.name.startswith(OURS):
+                loaded[server.name] = told = loaded_as(server)
+                print(f"{'':<28}{told['dtype']} on {told['device']}, {told['memory_bytes'] / 1e6:.0f} MB of weights")
+    return measured, loaded
+
+
 def main() -> None:
     given = options().parse_args()
     end_properly()
@@ -153,22 +169,15 @@ def main() -> None:
     folder, here = folder_of(given.model), machine()
     print(", ".join(f"{name} {value}" for name, value in here.items()))
     print(f"{given.model}, {given.dtype}: prompts of {given.words} words, answers of {given.length} tokens\n")
-    print(f"{'':<28}{'clients':>8}{'tokens/s':>10}{'first p50':>10}{'p99':>8}{'then p50':>10}{'p99 ms':>8}{'MB':>9}")
-    measured: list[Row] = []
-    count = counter(folder)
-    for starting in servers(given, folder):
-        with starting as server:
-            for row in rows(server, given, count):
-                measured.append(row)
-                show(row)
+    measured, loaded = measure_all(given, folder)
     ratios = compare(measured)
     for ratio in ratios:
         print(f"{ratio['ours']} beside {ratio['peer']}, clients: {ratio['clients']}: tokens/s "
               f"{ratio['tokens_per_second']:.2f} times, first token {ratio['first_p50']:.2f} times")  # fmt: skip
     if given.json:
         settings = {name: value for name, value in vars(given).items() if isinstance(value, str | int | list)}
-        every = {"machine": here, "settings": settings, "rows": [asdict(row) for row in measured], "ratios": ratios}
-        given.json.write_text(json.dumps(every, indent=1, default=str))
+        figures = {"machine": here, "settings": settings, "loaded": loaded, "ratios": ratios}
+        given.json.write_text(json.dumps({**figures, "rows": [asdict(row) for row in measured]}, indent=1, default=str))
     if over := missed(ratios):
         sys.exit(f"over budget: {', '.join(over)}")
 

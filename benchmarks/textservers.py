@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
+from urllib.request import urlopen
 
 import yaml
 from processes import answers, free_port, started, until
@@ -66,6 +69,13 @@ def transformers(python: Path, folder: Path, dtype: str, *options: str) -> Itera
             until(lambda: answers(f"http://127.0.0.1:{port}/health"), process, log, LOADING)
             name = "transformers " + ("continuous" if "--continuous-batching" in options else "plain")
             yield Server(name, f"127.0.0.1:{port}", "/v1/completions", str(folder), process.pid)
+
+
+def loaded_as(server: Server) -> dict[str, Any]:
+    """How ours has loaded its model: device, number format, bytes."""
+    with urlopen(f"http://{server.place}/v1/models/{quote(server.model)}", timeout=30) as answer:
+        told = json.loads(answer.read())
+    return {name: told[name] for name in ("device", "dtype", "memory_bytes")}
 
 
 def can_serve(python: Path) -> bool:

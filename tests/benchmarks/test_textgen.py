@@ -53,6 +53,7 @@ def test_ours_is_measured_with_its_memory_and_settings(tiny: Path, tmp_path: Pat
     ]
     assert all(row["memory_mb"] > 50 and 0 < row["first_p50"] <= row["first_p99"] for row in told["rows"])
     assert told["machine"]["threads"] >= 1
+    assert told["loaded"]["ours dtype=fp32"]["dtype"] == "fp32"
     assert "ours dtype=fp32" in done.stdout
 
 
