@@ -56,13 +56,14 @@ class Limits:
 class Fit:
     """What an engine says of a model that it can execute.
 
-    task: what the model does, such as `text`. weight_bytes: of the loaded weights. working_bytes: what the engine would
-    like to use beside them, for caches and activations.
+    task: what the model does, such as `text`. weight_bytes: of the loaded weights. working_bytes: what the engine needs
+    beside them, for caches and activations; wished_bytes: what it could use instead, where memory is free.
     """
 
     task: str
     weight_bytes: int
     working_bytes: int = 0
+    wished_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,15 @@ class Candidate:
 class LoadPlan(Candidate):
     """A candidate that an engine takes.
 
-    engine: its name. weight_bytes, working_bytes: what it needs of memory. isolated: it gets a host of its own. base:
-    the id of the model that an adapter changes, whose files are read too.
+    engine: its name. weight_bytes, working_bytes: what it needs of memory; wished_bytes: as of Fit. isolated: it gets a
+    host of its own. base: the id of the model that an adapter changes, whose files are read too.
     """
 
     task: str
     engine: str = "torch"
     weight_bytes: int = 0
     working_bytes: int = 0
+    wished_bytes: int = 0
     isolated: bool = False
     limits: Limits = field(default_factory=Limits)
     base: str | None = None
@@ -105,6 +107,7 @@ class LoadPlan(Candidate):
         known = {item.name: getattr(candidate, item.name) for item in fields(candidate)}
         known["task"] = fit.task
         known |= {"weight_bytes": fit.weight_bytes, "working_bytes": fit.working_bytes}
+        known["wished_bytes"] = fit.wished_bytes
         return cls(**known, engine=engine, limits=limits, isolated=isolated or candidate.ref.settings.isolated)
 
     @property

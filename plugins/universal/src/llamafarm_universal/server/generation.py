@@ -94,7 +94,7 @@ async def generate(
             f"{len(prompts)} prompts with n={n} are more than {MAX_SEQUENCES} answers.", param="n", code="invalid_value"
         )
     works = tuple(
-        Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls=parallel_tool_calls)
+        Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls, cache_salt=caller.tenant)
         for i, prompt in enumerate(prompts)
     )
     ticket = await runtime.submit(ref, works, caller)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
@@ -45,6 +47,12 @@ class Budget:
     def fits(self, plan: LoadPlan) -> bool:
         """Whether there is room for a model now."""
         return plan.memory_bytes <= self.free
+
+    def granted(self, plan: LoadPlan) -> LoadPlan:
+        """The plan with what its engine may use: all that it wishes, or half of what the others leave."""
+        spare = max(0, self.free - plan.memory_bytes) // 2
+        more = min(spare, max(0, plan.wished_bytes - plan.working_bytes))
+        return replace(plan, working_bytes=plan.working_bytes + more)
 
     def reserve(self, ref: ModelRef, size: int) -> None:
         """Note what a model holds, or is going to."""

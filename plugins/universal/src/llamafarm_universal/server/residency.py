@@ -203,7 +203,7 @@ class Residency:
         try:
             resident.plan = plan = await self._store.locate(resident.ref, resident.tell)
             self._refuse_closed(resident.ref.id, plan.base)
-            await self._room.make(resident, plan)
+            resident.plan = plan = await self._room.make(resident, plan)
             resident.state = "loading"
             resident.tell(LoadProgress("", "loading", f"Loading {resident.ref.id}"))
             resident.host = await self._fleet.host_of(plan)

@@ -40,10 +40,10 @@ class Room:
         self._budgets: dict[DeviceName, Budget] = {}
         self._turns: dict[DeviceName, asyncio.Lock] = {}
 
-    async def make(self, resident: Resident, plan: LoadPlan) -> None:
+    async def make(self, resident: Resident, plan: LoadPlan) -> LoadPlan:
         """Wait for this load's turn, and then for room: loads of one device get it in the order of their coming.
 
-        Raises LlamaFarmError for a model that does not fit.
+        Returns the plan with all that its engine may use. Raises LlamaFarmError for a model that does not fit.
         """
         budget = await self._budget(plan.device)
         try:
@@ -55,7 +55,9 @@ class Room:
             began = _now()
             while (victims := self._in_the_way(resident, plan, budget)) is not None:
                 await self._clear_one(resident, victims, patience=began + self._max_wait - _now(), budget=budget)
+            plan = budget.granted(plan)
             budget.reserve(resident.ref, plan.memory_bytes)
+        return plan
 
     def take(self, plan: LoadPlan, size: int) -> None:
         """A model has been loaded, and takes so many bytes."""

@@ -55,15 +55,15 @@ class TestText(EngineContract):
         return [engine._weights.module, *engine._weights.module.parameters()]
 
     def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("decode", "prefill"):
-            forward = getattr(engine._runner, name)
+        run = engine._runner.run
 
-            def broken(sequence: Any, *rest: Any, forward: Any = forward) -> Any:
-                if sequence.request_id == request_id:
-                    raise RuntimeError("broken")
-                return forward(sequence, *rest)
+        def broken(readings: Any) -> Any:
+            failing = {id(item.context) for item in engine._scheduler._all() if item.request_id == request_id}
+            if any(id(reading.context) in failing for reading in readings):
+                raise RuntimeError("broken")
+            return run(readings)
 
-            monkeypatch.setattr(engine._runner, name, broken)
+        monkeypatch.setattr(engine._runner, "run", broken)
 
     def alike(self, alone: Any, together: Any) -> bool:
         return vectors_alike(alone, together) if isinstance(alone.work, Embed) else super().alike(alone, together)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.host.engines.working import CACHED_TOKENS, batch_bytes, cache_bytes
+from llamafarm_universal.host.engines.working import CACHED_TOKENS, batch_bytes, cache_bytes, wished_tokens
 from llamafarm_universal.messages import ModelRef
 from llamafarm_universal.messages.plan import Candidate
 
@@ -29,12 +29,12 @@ def test_a_cache_of_so_many_tokens_takes_what_is_expected(family: str) -> None:
     with torch.inference_mode():
         cache = model(torch.ones(1, tokens, dtype=torch.long), use_cache=True).past_key_values
     taken = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
-    assert cache_bytes(candidate(config.to_dict())) == taken // tokens * CACHED_TOKENS
+    assert cache_bytes(candidate(config.to_dict()), 100 * tokens) == 100 * taken
 
 
 def test_the_shapes_of_a_nested_configuration_count() -> None:
     inner = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-    assert cache_bytes(candidate({"text_config": inner})) == cache_bytes(candidate(inner)) > 0
+    assert cache_bytes(candidate({"text_config": inner}), 9) == cache_bytes(candidate(inner), 9) > 0
 
 
 def test_a_batch_of_pictures_counts_where_it_takes_more_than_one_of_texts() -> None:
@@ -46,7 +46,21 @@ def test_a_batch_of_pictures_counts_where_it_takes_more_than_one_of_texts() -> N
 
 def test_a_model_without_attention_is_not_guessed_at() -> None:
     config = {"model_type": "mamba", "hidden_size": 32, "num_hidden_layers": 2}
-    assert cache_bytes(candidate(config)) == batch_bytes(candidate(config)) == 0
+    assert cache_bytes(candidate(config), 9) == batch_bytes(candidate(config)) == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "tokens"),
+    [
+        ({"max_position_embeddings": 40_960}, 40_960),
+        ({"text_config": {"max_position_embeddings": 40_960}}, 40_960),
+        ({"max_position_embeddings": 2048}, 4 * CACHED_TOKENS),  # many short texts
+        ({"max_position_embeddings": 10_000_000}, 131_072),
+        ({}, 4 * CACHED_TOKENS),
+    ],
+)
+def test_a_text_model_can_use_room_for_its_longest_text(config: Any, tokens: int) -> None:
+    assert wished_tokens(config) == tokens
 
 
 def test_a_batch_takes_more_the_wider_the_model_is() -> None:

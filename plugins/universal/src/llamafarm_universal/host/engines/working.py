@@ -12,20 +12,27 @@ from llamafarm_universal.engine import Candidate, Limits
 from llamafarm_universal.placement import BYTES
 
 CACHED_TOKENS = 8192
-"""Of all running sequences together: so many fit into what a text model is expected to use."""
+"""Of all running sequences together: so many fit into what a text model needs at least."""
+_MOST_WISHED = 131_072
 LIVE_STATES = 8
 """So many copies of a batch's hidden states are counted as alive at once in one layer."""
 
 
-def cache_bytes(candidate: Candidate) -> int:
-    """The KV cache of CACHED_TOKENS: a key and a value for each layer and each of its heads.
+def wished_tokens(config: Mapping[str, Any]) -> int:
+    """What a text model can use: the cache of its longest text, or of many short ones."""
+    context = _first(config.get("text_config") or config, "max_position_embeddings", "n_positions", "n_ctx")
+    return min(_MOST_WISHED, max(4 * CACHED_TOKENS, context))
+
+
+def cache_bytes(candidate: Candidate, tokens: int) -> int:
+    """The KV cache of so many tokens: a key and a value for each layer and each of its heads.
 
     Source: the shapes of transformers' DynamicCache.
     """
     shapes = _shapes(candidate.config)
     if shapes is None:
         return 0
-    return 2 * shapes.layers * shapes.heads * shapes.head_size * CACHED_TOKENS * BYTES[candidate.dtype]
+    return 2 * shapes.layers * shapes.heads * shapes.head_size * tokens * BYTES[candidate.dtype]
 
 
 def batch_bytes(candidate: Candidate) -> int:

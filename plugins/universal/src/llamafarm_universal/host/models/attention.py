@@ -45,15 +45,18 @@ def attending(attention: Attention) -> Iterator[None]:
         _current.reset(token)
 
 
-def leave_attention(module: Any) -> bool:
-    """Have a model leave its attention to whoever is `attending`; whether it can. It must be set to `sdpa`."""
+def leave_attention(module: Any, implementations: tuple[str, ...] = ("sdpa",)) -> bool:
+    """Have a model leave its attention to whoever is `attending`; whether it can.
+
+    implementations: of those that the model may be set to now. Outside of `attending` it then computes as with `sdpa`.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
     implementation = getattr(module.config, "_attn_implementation", None)
     if implementation == NAME:
         return True
-    if implementation != "sdpa" or not module._can_set_attn_implementation():
+    if implementation not in implementations or not module._can_set_attn_implementation():
         return False
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -55,6 +55,7 @@ class Sampling:
 class Generate:
     """Continue a prompt. n: how many sequences; the i-th uses seed + i where a seed is given.
 
+    cache_salt: only requests of the same one share what the model remembers of their beginnings.
     parallel_tool_calls: without them an answer ends with its first call. An answer to a chat is told in channels.
     Each sequence is told in pieces, and ends with a Finished whose usage counts its own tokens.
     """
@@ -65,6 +66,7 @@ class Generate:
     sampling: Sampling = field(default_factory=Sampling)
     n: int = 1
     parallel_tool_calls: bool = True
+    cache_salt: str = ""
 
     @property
     def answers(self) -> int:

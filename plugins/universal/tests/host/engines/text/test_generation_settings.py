@@ -19,7 +19,7 @@ from transformers import GenerationConfig
 
 
 def load(folder: Path) -> TextEngine:
-    return TextEngine.load(make_plan(ModelRef(str(folder)), folder, Machine(), Limits()))
+    return TextEngine.load(make_plan(ModelRef(str(folder)), folder, Machine(), Limits()), 2**20)
 
 
 def test_a_setting_that_is_not_applied_is_told_by_the_model_and_the_log(

@@ -1,91 +1,175 @@
-"""Which sequence advances when."""
+"""Which sequence advances when, and whose blocks it holds meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
 from llamafarm_universal.host.engines.text.parse import Parser
 from llamafarm_universal.host.engines.text.sampling import Sampler, Settings
-from llamafarm_universal.host.engines.text.scheduler import Scheduler
+from llamafarm_universal.host.engines.text.scheduler import Advance, Scheduler, SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
 
+Make = Callable[..., list[Sequence]]
+
 
 @pytest.fixture
-def sequences(tokenizer: Any) -> Any:
+def sequences(tokenizer: Any) -> Make:
+    """The answers to one request. Prompts of different requests have nothing in common."""
+    vocabulary = Vocabulary(tokenizer)
+
     def make(request_id: str, count: int = 1, prompt: int = 4) -> list[Sequence]:
-        return [
-            Sequence(
-                request_id,
-                index,
-                [5] * prompt,
-                10,
-                Sampler(Settings(), ()),
-                Detokenizer(Vocabulary(tokenizer)),
-                Parser([], StopStage()),
-            )
-            for index in range(count)
-        ]
+        made: list[Sequence] = []
+        for index in range(count):
+            context = Context([ord(request_id), *[5] * (prompt - 1)])
+            parts = Sampler(Settings(), ()), Detokenizer(vocabulary), Parser([], StopStage())
+            made.append(Sequence(request_id, index, context, 1000, *parts, first=made[0] if made else None))
+        return made
 
     return make
 
 
-def read(scheduler: Scheduler) -> Sequence:
-    """Read a whole prompt."""
-    sequence = scheduler.to_prefill()
-    assert sequence is not None
-    sequence.done = len(sequence.prompt)
-    scheduler.prefilled(sequence)
-    return sequence
+def scheduler_of(running: int = 4, waiting: int = 4, step: int | None = 100, blocks: int = 1000) -> Scheduler:
+    return Scheduler(KVCache(blocks), SchedulerLimits(running, waiting, step))
 
 
-def test_prompts_are_read_one_at_a_time_in_turn(sequences: Any) -> None:
-    scheduler = Scheduler(4, 4)
+def step(scheduler: Scheduler) -> list[tuple[str, int]]:
+    """Do what is planned; each sequence that is complete gets a token."""
+    advances = scheduler.plan()
+    for advance in advances:
+        completes = advance.reading.completes
+        scheduler.advanced(advance)
+        if completes:
+            advance.sequence.context.tokens.append(7)
+            advance.sequence.count += 1
+    return [_named(advance) for advance in advances]
+
+
+def _named(advance: Advance) -> tuple[str, int]:
+    index = advance.sequence.index
+    return f"{advance.sequence.request_id}{index or ''}", advance.count
+
+
+def test_prompts_are_read_in_the_order_in_which_they_came(sequences: Make) -> None:
+    scheduler = scheduler_of(step=10)
+    for name, prompt in (("a", 16), ("b", 3), ("c", 8)):
+        scheduler.add(sequences(name, prompt=prompt))
+    assert step(scheduler) == [("a", 10)]
+    assert step(scheduler) == [("a", 6), ("b", 3), ("c", 1)]
+    assert step(scheduler) == [("a", 1), ("b", 1), ("c", 7)]
+
+
+def test_a_long_prompt_holds_up_nobody_who_is_answering(sequences: Make) -> None:
+    scheduler = scheduler_of(step=10)
+    scheduler.add(sequences("a"))
+    step(scheduler)
+    scheduler.add(sequences("b", prompt=1000))
+    for _ in range(5):
+        assert step(scheduler) == [("a", 1), ("b", 10)]
+
+
+def test_where_a_prompt_must_be_read_at_once_it_is(sequences: Make) -> None:
+    scheduler = scheduler_of(step=None)
+    for name in "ab":
+        scheduler.add(sequences(name, prompt=1000))
+    assert step(scheduler) == [("a", 1000)]
+    assert step(scheduler) == [("a", 1), ("b", 1000)]
+    assert step(scheduler) == [("a", 1), ("b", 1)]
+
+
+def test_no_more_sequences_run_than_may(sequences: Make) -> None:
+    scheduler = scheduler_of(running=2)
     for name in "abc":
         scheduler.add(sequences(name))
-    order = [scheduler.to_prefill() for _ in range(5)]
-    assert [sequence.request_id for sequence in order if sequence] == list("abcab")
-
-
-def test_a_sequence_decodes_once_its_prompt_is_read(sequences: Any) -> None:
-    scheduler = Scheduler(4, 4)
-    scheduler.add(sequences("a"))
-    scheduler.add(sequences("b"))
-    assert scheduler.to_decode() == []
-    first = read(scheduler)
-    assert scheduler.to_decode() == [first]
-
-
-def test_a_request_for_many_answers_does_not_keep_others_out(sequences: Any) -> None:
-    scheduler = Scheduler(2, 16)
-    scheduler.add(sequences("many", 8))
-    scheduler.add(sequences("one"))
-    scheduler.remove("many", read(scheduler).index)
-    scheduler.remove("many", read(scheduler).index)
-    entered = {read(scheduler).request_id, read(scheduler).request_id}
-    assert entered == {"many", "one"}
-
-
-def test_a_cancelled_request_makes_room_at_once(sequences: Any) -> None:
-    scheduler = Scheduler(1, 4)
-    scheduler.add(sequences("a"))
-    scheduler.add(sequences("b"))
+    assert step(scheduler) == [("a", 4), ("b", 4)]
+    assert (scheduler.running, scheduler.waiting) == (2, 1)
     scheduler.remove("a")
-    assert read(scheduler).request_id == "b"
+    assert step(scheduler) == [("b", 1), ("c", 4)]
+
+
+def test_a_request_for_many_answers_does_not_keep_others_out(sequences: Make) -> None:
+    scheduler = scheduler_of(running=2, waiting=20)
+    scheduler.add(sequences("a", 8))
+    scheduler.add(sequences("b"))
+    assert step(scheduler) == [("a", 4), ("b", 4)]
+
+
+def test_the_answers_to_one_prompt_read_it_once(sequences: Make) -> None:
+    scheduler = scheduler_of()
+    scheduler.add(sequences("a", 3, prompt=4 * BLOCK_TOKENS + 2))
+    assert step(scheduler) == [("a", 66)]
+    assert step(scheduler) == [("a", 1), ("a1", 2), ("a2", 2)]
+
+
+def test_the_answers_to_one_prompt_do_not_wait_for_one_that_has_ended(sequences: Make) -> None:
+    scheduler = scheduler_of()
+    scheduler.add(sequences("a", 2))
+    step(scheduler)
+    scheduler.remove("a", 0)
+    assert step(scheduler) == [("a1", 4)]
+
+
+def test_a_cancelled_request_makes_room_at_once(sequences: Make) -> None:
+    scheduler = scheduler_of(running=1, blocks=2)
+    scheduler.add(sequences("a", prompt=2 * BLOCK_TOKENS - 1))
+    scheduler.add(sequences("b", 2, prompt=20))
+    step(scheduler)
+    scheduler.remove("a")
     assert not scheduler.holds("a")
+    assert step(scheduler) == [("b", 20)]
     scheduler.remove("b")
     assert not scheduler.has_work
+    assert scheduler.plan() == []
 
 
-def test_the_queue_is_bounded(sequences: Any) -> None:
-    scheduler = Scheduler(1, 2)
+def test_the_queue_is_bounded(sequences: Make) -> None:
+    scheduler = scheduler_of(running=1, waiting=2)
     scheduler.add(sequences("a", 3))
-    with pytest.raises(RequestFailed) as caught:
+    with pytest.raises(RequestFailed) as failed:
         scheduler.add(sequences("b"))
-    assert caught.value.kind == "busy"
-    scheduler.remove("a", 0)
-    scheduler.add(sequences("b"))
+    assert failed.value.kind == "busy"
+
+
+def test_who_finds_no_room_waits_and_is_not_overtaken(sequences: Make) -> None:
+    scheduler = scheduler_of(blocks=6)
+    scheduler.add(sequences("a", prompt=3 * BLOCK_TOKENS))
+    scheduler.add(sequences("b", prompt=4 * BLOCK_TOKENS))
+    scheduler.add(sequences("c", prompt=4))
+    assert step(scheduler) == [("a", 48)]
+    assert step(scheduler) == [("a", 1)]
+    scheduler.remove("a")
+    assert step(scheduler) == [("b", 64), ("c", 4)]
+
+
+def test_where_room_runs_out_who_came_last_leaves_and_reads_again_later(sequences: Make) -> None:
+    interruptions: list[None] = []
+    scheduler = Scheduler(KVCache(4), SchedulerLimits(4, 4, 1000), lambda: interruptions.append(None))
+    scheduler.add(sequences("a", prompt=BLOCK_TOKENS + 1))
+    scheduler.add(sequences("b", prompt=4))
+    assert step(scheduler) == [("a", 17), ("b", 4)]
+    for _ in range(BLOCK_TOKENS - 1):
+        assert step(scheduler) == [("a", 1), ("b", 1)]
+    assert step(scheduler) == [("a", 1)]  # its 33rd token needs the fifth block
+    assert (scheduler.running, scheduler.waiting, len(interruptions)) == (1, 1, 1)
+    scheduler.remove("a")
+    assert step(scheduler) == [("b", 4)]  # of the 20 that it has, 16 are still there
+    assert step(scheduler) == [("b", 1)]
+
+
+def test_nothing_is_left_when_all_is_done(sequences: Make) -> None:
+    cache = KVCache(8)
+    scheduler = Scheduler(cache, SchedulerLimits(8, 8, 10))
+    for name in "abcd":
+        scheduler.add(sequences(name, 2, prompt=BLOCK_TOKENS * 2))
+    for _ in range(60):
+        step(scheduler)
+    for name in "abcd":
+        scheduler.remove(name)
+    assert cache.free == cache.capacity

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from llamafarm_universal.engine import (
     Accepted,
@@ -23,25 +19,31 @@ from llamafarm_universal.engine import (
     LoadedModel,
     LoadPlan,
     Piece,
+    RequestFailed,
     TextPrompt,
     Usage,
     Work,
     explained,
     refused,
 )
+from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
+from llamafarm_universal.host.engines.text.flat_runner import blocks_within
 from llamafarm_universal.host.engines.text.generation_settings import not_applied
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache, blocks_for
 from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.parse import Format, Parser, format_of
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
-from llamafarm_universal.host.engines.text.runner import Runner
+from llamafarm_universal.host.engines.text.runner import Runner, runner_of
 from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, sample, settle
-from llamafarm_universal.host.engines.text.scheduler import Scheduler
+from llamafarm_universal.host.engines.text.scheduler import Advance, Scheduler, SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.text_meter import TextMeter
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
+from llamafarm_universal.host.engines.working import CACHED_TOKENS
 from llamafarm_universal.host.models.loader import Weights, load_weights
+from llamafarm_universal.units import readable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,25 +51,32 @@ if TYPE_CHECKING:
     from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 
 log = logging.getLogger(__name__)
+_MOST_BLOCKS = 2**20  # of models whose cache does not grow
 _PROMPT_END = 64  # tokens of a prompt, special ones among them, that an answer's text and parts may depend on
 
 
 class TextEngine:
     """Generates text, and embeds with the same weights.
 
-    An answer depends on its own request alone: each sequence has its own cache, sampling and random generator.
+    An answer depends on its own request alone: what it shares with others are steps of the model, and blocks of keys
+    and values that would be the same. grant: bytes for them.
     """
 
-    def __init__(self, weights: Weights, limits: Limits) -> None:
+    def __init__(self, weights: Weights, limits: Limits, grant: int) -> None:
         self._weights = weights
         self._limits = limits
-        self._model_limits = ModelLimits.of(weights)
+        self._runner = runner_of(weights.module, weights.plan.device)
+        self._cache = _cache(weights.plan, self._runner, grant)
+        self._model_limits = ModelLimits.of(weights, self._cache.capacity * BLOCK_TOKENS)
         self._vocabulary = Vocabulary(weights.tokenizer)
         self._format = format_of(str(weights.tokenizer.chat_template), self._vocabulary.added)
-        self._runner = Runner(weights.module, weights.plan.device)
-        self._scheduler = Scheduler(limits.max_sequences, limits.max_waiting)
+        step_tokens = limits.prefill_step(weights.plan.device) if self._runner.reads_in_chunks else None
+        cache = self._cache
+        self.meter = TextMeter(lambda: self._scheduler.running, lambda: self._scheduler.waiting, lambda: cache.usage)
+        self._scheduler = Scheduler(
+            cache, SchedulerLimits(limits.max_sequences, limits.max_waiting, step_tokens), self.meter.preempted
+        )
         self._emits: dict[str, Emit] = {}
-        self.meter = TextMeter(lambda: self._scheduler.running, lambda: self._scheduler.waiting)
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
         self.model = _describe(weights, self._model_limits, self._format)
@@ -78,11 +87,11 @@ class TextEngine:
             )
 
     @classmethod
-    def load(cls, plan: LoadPlan) -> TextEngine:
+    def load(cls, plan: LoadPlan, grant: int) -> TextEngine:
         """Read the weights. Raises RequestFailed."""
         from transformers import AutoModelForCausalLM
 
-        return cls(load_weights(plan, AutoModelForCausalLM), plan.limits)
+        return cls(load_weights(plan, AutoModelForCausalLM), plan.limits, grant)
 
     def prepare(self, work: Work) -> Any:
         """The tokens of a prompt, or what the embedding engine prepares."""
@@ -114,8 +123,9 @@ class TextEngine:
             self._embedding.cancel(request_id)
 
     def step(self) -> bool:
-        """All forwards first, then one choice of tokens for all rows, then each sequence takes its own."""
-        self._take_all(self._forward_all())
+        """One forward for all sequences that advance, one choice of tokens, then each sequence takes its own."""
+        for advances in self._batches():
+            self._take_all(*self._read(advances))
         embeds = self._embedding.step() if self._embedding else False
         return embeds or self._scheduler.has_work
 
@@ -125,7 +135,7 @@ class TextEngine:
         if self._embedding:
             self._embedding.close()
         self._embedding = None
-        del self._runner, self._weights
+        del self._runner, self._weights, self._cache
 
     def _sequences(self, request_id: str, work: Generate, prompt: list[int]) -> list[Sequence]:
         sampling = work.sampling
@@ -134,18 +144,20 @@ class TextEngine:
             raise refused(f"`n` must lie between 1 and {most}; it is {work.n}.", "n")
         max_tokens = self._model_limits.admit(len(prompt), sampling.max_tokens, field_of(work.prompt))
         settings = settle(sampling, self._model_limits)
-        return [
-            Sequence(
+        sequences: list[Sequence] = []
+        for index in range(work.n):
+            sequence = Sequence(
                 request_id,
                 index,
-                prompt,
+                Context(list(prompt), work.cache_salt),
                 max_tokens,
                 Sampler(settings, prompt, offset=index),
                 self._detokenizer(work.prompt, prompt),
                 self._parser(work, settings.stop, prompt),
+                first=sequences[0] if sequences else None,
             )
-            for index in range(work.n)
-        ]
+            sequences.append(sequence)
+        return sequences
 
     def _detokenizer(self, prompt: ChatPrompt | TextPrompt, tokens: list[int]) -> Detokenizer:
         """A text goes on from its prompt; of a message, the special tokens that mark its parts go to the parser."""
@@ -162,47 +174,58 @@ class TextEngine:
         end = self._vocabulary.decode(tokens[-_PROMPT_END:])
         return Parser.of_chat(self._format, end, stops, with_tools=bool(work.prompt.tools))
 
-    def _forward_all(self) -> list[tuple[Sequence, Tensor]]:
-        """The sequences that get a token now, with the logits of that token."""
-        advancing = self._scheduler.to_decode()
-        if sequence_to_read := self._scheduler.to_prefill():
-            advancing.append(sequence_to_read)
-        rows = []
-        for sequence in advancing:
-            with self._failing_alone(sequence):
-                if (logits := self._forward(sequence)) is not None:
-                    rows.append((sequence, logits))
-        return rows
+    def _batches(self) -> list[list[Advance]]:
+        """What is read together in this step."""
+        advances = self._scheduler.plan()
+        if self._runner.shares and advances:
+            return [advances]
+        return [[advance] for advance in advances]
 
-    def _forward(self, sequence: Sequence) -> Tensor | None:
-        """The logits of the next token, float32 [vocabulary]; None where only a chunk of the prompt has been read."""
-        if not sequence.prefilling:
-            return self._runner.decode(sequence)
-        logits = self._runner.prefill(sequence, self._limits.prefill_step(self._weights.plan.device))
-        if logits is not None:
-            self._scheduler.prefilled(sequence)
-            self.meter.prompt(len(sequence.prompt))
-        return logits
+    def _read(self, advances: list[Advance]) -> tuple[list[Sequence], list[Choice]]:
+        """Read tokens. Returns the sequences that get a token now, and that token.
 
-    def _take_all(self, rows: list[tuple[Sequence, Tensor]]) -> None:
-        choices = self._choose(rows)
-        for (sequence, _), choice in zip(rows, choices, strict=True):
-            if sequence.request_id in self._emits:  # else another answer to the same request has just failed
-                with self._failing_alone(sequence):
-                    self._take(sequence, choice)
+        What has failed together is read again by itself: no request ends for another one's tokens.
+        """
+        try:
+            logits = self._runner.run([advance.reading for advance in advances])
+        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
+            if len(advances) > 1:
+                parts = [self._read([advance]) for advance in advances if self._is_open(advance.sequence)]
+                return [each for part in parts for each in part[0]], [each for part in parts for each in part[1]]
+            self._fail(advances[0].sequence, error)
+            return [], []
+        complete = [advance.sequence for advance in advances if advance.reading.completes]
+        for advance in advances:
+            self._scheduler.advanced(advance)
+        return complete, self._choose(complete, logits)
 
-    def _choose(self, rows: list[tuple[Sequence, Tensor]]) -> list[Choice]:
-        if not rows:
+    def _choose(self, sequences: list[Sequence], logits: Tensor) -> list[Choice]:
+        if not sequences:
             return []
         try:
-            return sample(torch.stack([logits for _, logits in rows]), [sequence.sampler for sequence, _ in rows])
+            return sample(logits, [sequence.sampler for sequence in sequences])
         except Exception as error:  # noqa: BLE001 - requests that fail never end the host
-            return [Choice(-1, failure=explained(error, "choosing tokens"))] * len(rows)
+            return [Choice(-1, failure=explained(error, "choosing tokens"))] * len(sequences)
+
+    def _take_all(self, sequences: list[Sequence], choices: list[Choice]) -> None:
+        for sequence, choice in zip(sequences, choices, strict=True):
+            if self._is_open(sequence):
+                try:
+                    self._take(sequence, choice)
+                except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
+                    self._fail(sequence, error)
+
+    def _is_open(self, sequence: Sequence) -> bool:
+        """Whether a request still has an answer to get: another one of the same request may just have failed."""
+        return sequence.request_id in self._emits
 
     def _take(self, sequence: Sequence, choice: Choice) -> None:
         if choice.failure:
+            self._runner.wipe(sequence.context)
             raise choice.failure
         emit = self._emits[sequence.request_id]
+        if sequence.count == 0:
+            self.meter.prompt(sequence.usage.prompt_tokens, sequence.context.shared)
         self.meter.tokens(sequence)
         output = sequence.push(choice.token, choice.scores)
         for said in output.said:
@@ -210,27 +233,17 @@ class TextEngine:
         if output.reason:
             self.meter.ended(sequence, output.reason)
             self._end(sequence)
-            usage = Usage(len(sequence.prompt), sequence.count)
-            emit(Finished(sequence.request_id, sequence.index, output.reason, usage))
+            emit(Finished(sequence.request_id, sequence.index, output.reason, sequence.usage))
 
     def _end(self, sequence: Sequence) -> None:
         self._scheduler.remove(sequence.request_id, sequence.index)
         if not self._scheduler.holds(sequence.request_id):
             del self._emits[sequence.request_id]
 
-    @contextmanager
-    def _failing_alone(self, sequence: Sequence) -> Iterator[None]:
-        """A failure ends the request that it belongs to, and no other: it never ends the host."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - whatever it is
-            self._fail(sequence.request_id, error)
-
-    def _fail(self, request_id: str, error: Exception) -> None:
-        emit = self._emits.get(request_id)  # None where another answer to the same request has failed before
-        self.cancel(request_id)
-        if emit:
-            emit(explained(error, "generating text").event(request_id))
+    def _fail(self, sequence: Sequence, error: Exception) -> None:
+        emit = self._emits[sequence.request_id]
+        self.cancel(sequence.request_id)
+        emit(explained(error, "generating text").event(sequence.request_id))
 
     def _embedder(self) -> EncodeEngine:
         from llamafarm_universal.host.engines.encode.load import sharing
@@ -240,6 +253,21 @@ class TextEngine:
                 self._embedding = sharing(self._weights, self._limits)
                 self._embedding.model = self.model
             return self._embedding
+
+
+def _cache(plan: LoadPlan, runner: Runner, grant: int) -> KVCache:
+    """As many blocks as the grant has room for. Where nothing could be estimated, there is no grant to keep to."""
+    wanted = blocks_for(CACHED_TOKENS)
+    blocks = min(blocks_within(grant, runner.token_bytes), _MOST_BLOCKS) if grant else wanted
+    if blocks < 1:
+        raise RequestFailed(
+            "out_of_memory",
+            f"`{plan.ref.id}` needs {readable(runner.token_bytes * BLOCK_TOKENS)} for the shortest text, beside its "
+            f"weights; it may use {readable(grant)}.",
+            hint="Use a smaller model, or give the runtime more memory.",
+        )
+    runner.allocate(blocks)
+    return KVCache(blocks, shares=runner.shares)
 
 
 def _describe(weights: Weights, limits: ModelLimits, model_format: Format) -> LoadedModel:

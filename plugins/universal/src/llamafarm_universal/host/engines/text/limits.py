@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,8 @@ _UNBOUNDED_ANSWER = 4096  # tokens, of models that have no limit of their own
 
 @dataclass(frozen=True)
 class ModelLimits:
-    """context_length: tokens of prompt and answer together; None: the model names no limit.
+    """context_length: tokens of prompt and answer together; None: the model names no limit. cache_tokens: for how many
+    the cache has room.
 
     defaults: the model's generation_config.json.
     """
@@ -25,9 +27,10 @@ class ModelLimits:
     vocabulary: int
     end_tokens: frozenset[int]
     defaults: Mapping[str, Any]
+    cache_tokens: int = sys.maxsize
 
     @classmethod
-    def of(cls, weights: Weights) -> ModelLimits:
+    def of(cls, weights: Weights, cache_tokens: int) -> ModelLimits:
         config = weights.module.config.get_text_config()
         defaults = _generation_defaults(weights)
         return cls(
@@ -37,6 +40,7 @@ class ModelLimits:
                 defaults.get("eos_token_id"), getattr(config, "eos_token_id", None), weights.tokenizer.eos_token_id
             ),
             defaults=defaults,
+            cache_tokens=cache_tokens,
         )
 
     def admit(self, prompt: int, max_tokens: int | None, field: str) -> int:
@@ -46,13 +50,11 @@ class ModelLimits:
         """
         if max_tokens is not None and max_tokens < 1:
             raise refused(f"`max_tokens` must be at least 1; it is {max_tokens}.", "max_tokens")
-        limit = self.context_length
-        if limit is None:
-            return max_tokens or _UNBOUNDED_ANSWER
+        limit = min(self.context_length or self.cache_tokens, self.cache_tokens)
         if prompt >= limit:
             raise RequestFailed(
                 "context_length",
-                f"The prompt has {prompt:,} tokens; the model can take {limit:,}.",
+                f"The prompt has {prompt:,} tokens; {self._can_take(limit)}.",
                 hint="Shorten the prompt, or ask a model with a longer context.",
                 param=field,
             )
@@ -60,11 +62,17 @@ class ModelLimits:
             raise RequestFailed(
                 "context_length",
                 f"The prompt has {prompt:,} tokens and max_tokens asks for {max_tokens:,} more; "
-                f"the model can take {limit:,} together.",
+                f"{self._can_take(limit)} together.",
                 hint="Shorten the prompt, or lower max_tokens.",
                 param="max_tokens",
             )
-        return max_tokens or limit - prompt
+        left = limit - prompt
+        return max_tokens or (left if self.context_length is not None else min(left, _UNBOUNDED_ANSWER))
+
+    def _can_take(self, limit: int) -> str:
+        if limit == self.context_length:
+            return f"the model can take {limit:,}"
+        return f"there is memory for {limit:,}, of the model's {self.context_length or 'any number'}"
 
 
 def token_limit(module: Any) -> int | None:

@@ -1,29 +1,61 @@
-"""Which sequence advances when. Knows nothing of models.
+"""Which sequences advance in a step, and by how many tokens. Knows nothing of models.
 
-Sequences wait in one line for each request and enter in turn, so that a request for many answers does not keep a later
-request out. In each step every running sequence that is past its prompt advances by one token, and one sequence reads a
-bounded chunk of its prompt: a long prompt slows the others down a little, and stops none.
+Every running sequence whose tokens are all read but the last advances by that one; what is left of the step's budget
+reads prompts, first come first served. So a long prompt slows the others down a little, and stops none. Sequences wait
+in one line for each request and enter in turn, so that a request for many answers does not keep a later request out.
+
+A sequence enters when the cache has room for all that it has to read. Where running sequences need more room than there
+is, the one that came last gives its blocks back, waits as the first in line, and reads its text again.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.engines.text.context import Context, Reading
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
 from llamafarm_universal.host.engines.text.sequence import Sequence
 
 
+@dataclass(frozen=True)
+class Advance:
+    """A sequence, and how many of its tokens are read in a step."""
+
+    sequence: Sequence
+    count: int
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.sequence.context, self.count)
+
+
+@dataclass(frozen=True)
+class SchedulerLimits:
+    """running: sequences at once. waiting: how many more may wait. step_tokens: of prompts in a step; None: whole
+    prompts, one in a step.
+    """
+
+    running: int
+    waiting: int
+    step_tokens: int | None
+
+
 class Scheduler:
-    def __init__(self, max_running: int, max_waiting: int) -> None:
-        self._max_running = max_running
-        self._max_waiting = max_waiting
-        self._waiting: deque[deque[Sequence]] = deque()
+    """cache: whose blocks the running sequences hold. interrupted: called for each sequence that has to make room."""
+
+    def __init__(self, cache: KVCache, limits: SchedulerLimits, interrupted: Callable[[], None] = lambda: None) -> None:
+        self._cache = cache
+        self._limits = limits
+        self._interrupted = interrupted
+        self._lines: deque[deque[Sequence]] = deque()
         self._running: list[Sequence] = []
-        self._prefilling: deque[Sequence] = deque()
 
     @property
     def has_work(self) -> bool:
-        return bool(self._running or self._waiting)
+        return bool(self._running or self._lines)
 
     @property
     def running(self) -> int:
@@ -33,52 +65,107 @@ class Scheduler:
     @property
     def waiting(self) -> int:
         """How many sequences wait for others to end."""
-        return sum(map(len, self._waiting))
+        return sum(map(len, self._lines))
 
     def add(self, sequences: list[Sequence]) -> None:
         """Queue the sequences of one request. Raises RequestFailed (`busy`) when too many wait."""
-        if self.running + self.waiting + len(sequences) > self._max_running + self._max_waiting:
+        if self.running + self.waiting + len(sequences) > self._limits.running + self._limits.waiting:
             raise RequestFailed("busy", "Too many requests wait for this model.", hint="Ask again in a moment.")
-        self._waiting.append(deque(sequences))
-        self._admit()
+        self._lines.append(deque(sequences))
 
     def holds(self, request_id: str) -> bool:
         """Whether any sequence of a request still runs or waits."""
-        sequences = [*self._running, *(sequence for line in self._waiting for sequence in line)]
-        return any(sequence.request_id == request_id for sequence in sequences)
-
-    def to_prefill(self) -> Sequence | None:
-        """The sequence whose prompt is read next; each call names another one while there are several."""
-        if not self._prefilling:
-            return None
-        sequence = self._prefilling.popleft()
-        self._prefilling.append(sequence)
-        return sequence
-
-    def to_decode(self) -> list[Sequence]:
-        """All running sequences that are past their prompts."""
-        return [sequence for sequence in self._running if not sequence.prefilling]
-
-    def prefilled(self, sequence: Sequence) -> None:
-        """The whole prompt of a sequence has been read."""
-        self._prefilling.remove(sequence)
+        return any(sequence.request_id == request_id for sequence in self._all())
 
     def remove(self, request_id: str, index: int | None = None) -> None:
-        """Forget a request, or one sequence of it, and let waiting ones in."""
+        """Forget a request, or one sequence of it, and free its blocks."""
+        for sequence in self._all():
+            if _is(sequence, request_id, index):
+                self._give_back(sequence.context)
         self._running = [sequence for sequence in self._running if not _is(sequence, request_id, index)]
-        self._prefilling = deque(sequence for sequence in self._prefilling if not _is(sequence, request_id, index))
-        lines = [deque(item for item in line if not _is(item, request_id, index)) for line in self._waiting]
-        self._waiting = deque(line for line in lines if line)
-        self._admit()
+        lines = [deque(item for item in line if not _is(item, request_id, index)) for line in self._lines]
+        self._lines = deque(line for line in lines if line)
 
-    def _admit(self) -> None:
-        while self._waiting and len(self._running) < self._max_running:
-            line = self._waiting.popleft()
-            sequence = line.popleft()
-            self._running.append(sequence)
-            self._prefilling.append(sequence)
-            if line:
-                self._waiting.append(line)
+    def plan(self) -> list[Advance]:
+        """The sequences that advance in the next step; none where nothing runs or waits."""
+        self._make_room()
+        advances = [Advance(sequence, 1) for sequence in self._running if sequence.context.unread == 1]
+        left = self._limits.step_tokens
+        reading = [sequence for sequence in self._running if sequence.context.unread > 1]
+        while left is None or left > 0:
+            sequence = reading.pop(0) if reading else self._admit()
+            if sequence is None:
+                break
+            unread = sequence.context.unread
+            count = unread if left is None else min(unread, left)
+            advances.append(Advance(sequence, count))
+            if left is None:
+                break
+            left -= count
+        return advances
+
+    def advanced(self, advance: Advance) -> None:
+        """The tokens of an advance have been read."""
+        context = advance.sequence.context
+        context.stored += advance.count
+        if context.table is not None:
+            self._cache.stored(context.table, context.tokens, context.stored)
+
+    def _make_room(self) -> None:
+        """See that each running sequence has room for its next token; the last ones leave where there is too little."""
+        for sequence in list(self._running):
+            while sequence in self._running and not self._grow(sequence.context):
+                self._interrupt(self._running[-1])
+
+    def _grow(self, context: Context) -> bool:
+        return context.table is None or self._cache.grow(context.table, len(context.tokens))
+
+    def _interrupt(self, sequence: Sequence) -> None:
+        self._running.remove(sequence)
+        self._give_back(sequence.context)
+        self._lines.appendleft(deque([sequence]))
+        self._interrupted()
+
+    def _admit(self) -> Sequence | None:
+        """Let the next sequence in, where there is a place and room for it."""
+        if self.running >= self._limits.running:
+            return None
+        line = next((line for line in self._lines if not _waits_for_sibling(line[0])), None)
+        if line is None or not self._enter(line[0].context):
+            return None
+        self._lines.remove(line)
+        sequence = line.popleft()
+        if line:
+            self._lines.append(line)
+        self._running.append(sequence)
+        return sequence
+
+    def _enter(self, context: Context) -> bool:
+        """Take the blocks for all that a sequence has to read, and one for each running one to go on with."""
+        table = self._cache.open(context.tokens, context.salt)
+        shared = len(table.blocks) * BLOCK_TOKENS
+        spare = sum(1 for sequence in self._running if sequence.context.table is not None)
+        if not self._cache.grow(table, len(context.tokens)) or (spare and self._cache.free < spare):
+            self._cache.close(table)
+            return False
+        context.table, context.stored = table, shared
+        context.shared = context.shared or shared
+        return True
+
+    def _give_back(self, context: Context) -> None:
+        if context.table is not None:
+            self._cache.close(context.table)
+        context.table, context.state, context.stored = None, None, 0
+
+    def _all(self) -> Iterator[Sequence]:
+        yield from self._running
+        for line in self._lines:
+            yield from line
+
+
+def _waits_for_sibling(sequence: Sequence) -> bool:
+    """Whether the first answer to the same prompt still reads it: its blocks can be shared after that."""
+    return sequence.first is not None and sequence.first.count == 0
 
 
 def _is(sequence: Sequence, request_id: str, index: int | None) -> bool:

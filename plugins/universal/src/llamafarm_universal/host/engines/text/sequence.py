@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.parse import Parser, Part
 from llamafarm_universal.host.engines.text.sampling import Sampler, Scores
-from llamafarm_universal.messages import Channel, TokenLogprob
+from llamafarm_universal.messages import Channel, TokenLogprob, Usage
 
 Reason = Literal["stop", "length"]
 
@@ -34,27 +35,27 @@ class Output:
 class Sequence:
     """A prompt, what has been generated, and the state that generating needs.
 
-    cache: the model's KV cache, owned by this sequence. done: how many tokens of the prompt are in it.
+    context: what the model reads. count: tokens of the answer. first: another answer to the same prompt, which reads it
+    before this one does.
     """
 
     def __init__(
         self,
         request_id: str,
         index: int,
-        prompt: list[int],
+        context: Context,
         max_tokens: int,
         sampler: Sampler,
         detokenizer: Detokenizer,
         parser: Parser,
+        first: Sequence | None = None,
     ) -> None:
         self.request_id = request_id
         self.index = index
-        self.prompt = prompt
-        self.done = 0
-        self.cache: Any = None
+        self.context = context
         self.sampler = sampler
-        self.last_token = -1
         self.count = 0
+        self.first = first
         self._max_tokens = max_tokens
         self._detokenizer = detokenizer
         self._parser = parser
@@ -62,13 +63,13 @@ class Sequence:
         self._logprobs: deque[tuple[int, TokenLogprob]] = deque()  # with where each token's text begins
 
     @property
-    def prefilling(self) -> bool:
-        return self.done < len(self.prompt)
+    def usage(self) -> Usage:
+        return Usage(len(self.context.tokens) - self.count, self.count)
 
     def push(self, token: int, scores: Scores | None) -> Output:
         """Take the next token: its text, as far as it can be sent, and whether the sequence has ended."""
         self.count += 1
-        self.last_token = token
+        self.context.tokens.append(token)
         self.sampler.add(token)
         if token in self.sampler.settings.end_tokens:
             return self._ended("stop", self._detokenizer.flush())

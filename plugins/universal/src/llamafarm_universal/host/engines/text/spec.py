@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
-from llamafarm_universal.host.engines.working import cache_bytes
+from llamafarm_universal.host.engines.working import CACHED_TOKENS, cache_bytes, wished_tokens
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
 
 
 def _fit(candidate: Candidate) -> Fit | None:
-    return Fit("text", weigh(candidate), cache_bytes(candidate)) if candidate.task == "text" else None
+    if candidate.task != "text":
+        return None
+    return Fit(
+        "text",
+        weigh(candidate),
+        cache_bytes(candidate, CACHED_TOKENS),
+        cache_bytes(candidate, wished_tokens(candidate.config)),
+    )
 
 
-def _load(plan: LoadPlan, _grant: int) -> Engine:
+def _load(plan: LoadPlan, grant: int) -> Engine:
     from llamafarm_universal.host.engines.text.engine import TextEngine
 
-    return TextEngine.load(plan)
+    return TextEngine.load(plan, grant)
 
 
 ENGINE = EngineSpec("torch", ("text",), SAFETENSORS, _fit, _load, adapters=True)

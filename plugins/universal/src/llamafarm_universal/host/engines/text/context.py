@@ -1,0 +1,46 @@
+"""The text that a model has before it: a prompt, and what has been generated behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llamafarm_universal.host.engines.text.kv_cache import BlockTable
+
+
+@dataclass(eq=False)
+class Context:
+    """tokens: all of them. stored: of how many the model has keys and values, or whatever it remembers.
+
+    table: the blocks where they are. state: what a model without blocks remembers. salt: only texts of the same one
+    share blocks. shared: how many tokens were there already when it was read first.
+    """
+
+    tokens: list[int]
+    salt: str = ""
+    stored: int = 0
+    shared: int = 0
+    table: BlockTable | None = None
+    state: Any = None
+
+    @property
+    def unread(self) -> int:
+        """How many tokens have to be read before the next one can be chosen."""
+        return len(self.tokens) - self.stored
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The next tokens of a text that are read in a step. count: how many."""
+
+    context: Context
+    count: int
+
+    @property
+    def tokens(self) -> list[int]:
+        return self.context.tokens[self.context.stored : self.context.stored + self.count]
+
+    @property
+    def completes(self) -> bool:
+        """Whether no token is left behind these."""
+        return self.count == self.context.unread

@@ -1,0 +1,174 @@
+"""Runs the model forward once for all texts of a step: their tokens lie behind one another, as a single row.
+
+That is the model's own forward, as transformers has it; only attention is ours, over the blocks of the cache. Models
+that look at other tokens outside of attention cannot be run so: each is tried when it is loaded.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from llamafarm_universal.host.engines.text import trial
+from llamafarm_universal.host.engines.text.context import Context, Reading
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
+from llamafarm_universal.host.engines.text.paged import BlockStore, LayerShape, NotPaged, PagedAttention, Span
+from llamafarm_universal.host.models.attention import attending, leave_attention, no_mask
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TRIAL_BLOCKS = 8
+
+
+class FlatRunner:
+    """module: a transformers causal language model. Raises NotPaged for one that cannot be run so, and leaves it as it
+    was.
+
+    token_bytes: what the cache takes for each token. shares: whether texts may share blocks. reads_in_chunks: whether a
+    prompt may be read in several steps.
+    """
+
+    shares = True
+    reads_in_chunks = True
+
+    def __init__(self, module: Any, device: str) -> None:
+        self._module = module
+        self._device = device
+        accepted = inspect.signature(module.forward).parameters
+        self._keeps_logits = "logits_to_keep" in accepted
+        if "position_ids" not in accepted:
+            raise NotPaged("the model takes no positions")
+        implementation = module.config._attn_implementation
+        wanted = _read_at_once(module, device)
+        if not leave_attention(module, ("sdpa", "eager")):
+            raise NotPaged("the model does not leave its attention to others")
+        try:
+            self._shapes = self._learn_shapes()
+            self._check(wanted)
+        except Exception as error:
+            module.set_attn_implementation(implementation)
+            raise error if isinstance(error, NotPaged) else NotPaged(str(error)) from error
+
+    @property
+    def token_bytes(self) -> int:
+        return sum(shape.token_bytes for shape in self._shapes.values())
+
+    def allocate(self, blocks: int) -> None:
+        """Make room for so many blocks."""
+        self._store = BlockStore(self._shapes, blocks, self._device)
+
+    def wipe(self, context: Context) -> None:
+        """Forget what the blocks of a text hold."""
+        if context.table is not None:
+            self._store.wipe(context.table.blocks)
+
+    def run(self, readings: Sequence[Reading]) -> Tensor:
+        """Read them. Returns the logits of those that complete their text, in order: float32 [texts, vocabulary]."""
+        order = sorted(range(len(readings)), key=lambda at: (readings[at].count > 1, readings[at].context.stored))
+        spans, begins = _spans([readings[at] for at in order]), {}
+        for at, span in zip(order, spans, strict=True):
+            begins[at] = span.begin + span.count - 1
+        rows = [begins[at] for at, reading in enumerate(readings) if reading.completes]
+        ids = [token for at in order for token in readings[at].tokens]
+        positions = [place for span in spans for place in range(span.past, span.length)]
+        with torch.inference_mode(), attending(PagedAttention(self._store, spans, self._device)):
+            return self._logits(ids, positions, rows)
+
+    def _logits(self, ids: list[int], positions: list[int], rows: list[int]) -> Tensor:
+        kept = torch.tensor(rows or [0], device=self._device)
+        row = torch.tensor([ids], device=self._device)
+        result = self._module(
+            input_ids=row,
+            position_ids=torch.tensor([positions], device=self._device),
+            attention_mask=no_mask(row),
+            use_cache=False,
+            return_dict=True,
+            **({"logits_to_keep": kept} if self._keeps_logits else {}),
+        )
+        logits: Tensor = result.logits[0] if self._keeps_logits else result.logits[0, kept]
+        return logits[: len(rows)].float()
+
+    def _learn_shapes(self) -> Mapping[int, LayerShape]:
+        shapes = _Shapes()
+        with torch.inference_mode(), attending(shapes):
+            self._logits(trial.tokens(self._module)[:2], [0, 1], [1])
+        if not shapes.by_layer:
+            raise NotPaged("the model has no attention")
+        _check_windows(self._module.config.get_text_config(), shapes.windows)
+        return shapes.by_layer
+
+    def _check(self, wanted: Sequence[Tensor]) -> None:
+        """Two texts, read beside each other and in pieces, must give what each gives by itself at once."""
+        self.allocate(_TRIAL_BLOCKS)
+        cache = KVCache(_TRIAL_BLOCKS)
+        texts = [Context(trial.tokens(self._module, offset)) for offset in range(len(wanted))]
+        for text in texts:
+            text.table = cache.open(text.tokens, "")
+            cache.grow(text.table, trial.LENGTH)
+        logits = None
+        for counts in ((10, 1), (1, 9), (12, 13), (1, 1)):
+            readings = [Reading(text, count) for text, count in zip(texts, counts, strict=True)]
+            logits = self.run(readings)
+            for reading in readings:
+                reading.context.stored += reading.count
+        assert logits is not None
+        if not all(trial.same(row, right, self._module) for row, right in zip(logits, wanted, strict=True)):
+            raise NotPaged("the model gives something else when texts are read together")
+
+
+class _Shapes:
+    """An attention that notes what each layer keeps of a token."""
+
+    def __init__(self) -> None:
+        self.by_layer: dict[int, LayerShape] = {}
+        self.windows: dict[int, int | None] = {}
+
+    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
+        if module.layer_idx in self.by_layer:
+            raise NotPaged("several attentions share a layer")
+        self.by_layer[module.layer_idx] = LayerShape(key.shape[1], key.shape[3], value.shape[3], key.dtype)
+        self.windows[module.layer_idx] = options.get("sliding_window")
+        return query.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
+
+
+def _check_windows(config: Any, windows: Mapping[int, int | None]) -> None:
+    """Layers that look at a part of the text only must say so to their attention: a short trial would not show it.
+
+    Raises NotPaged where they keep it to the mask, which is not looked at here.
+    """
+    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ("dynamic", "longrope"):
+        raise NotPaged("the model's positions depend on the longest text of a step")
+    kinds = getattr(config, "layer_types", None) or []
+    for layer, window in windows.items():
+        kind = kinds[layer] if layer < len(kinds) else "full_attention"
+        if kind not in ("full_attention", "sliding_attention") or (kind == "sliding_attention" and window is None):
+            raise NotPaged(f"the model has layers of the kind {kind}")
+    has_windows = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
+    if has_windows and not kinds and not any(windows.values()):
+        raise NotPaged("the model has windows of which its attention knows nothing")
+
+
+def _spans(readings: Sequence[Reading]) -> list[Span]:
+    spans, begin = [], 0
+    for reading in readings:
+        table = reading.context.table
+        assert table is not None, "a text is read that has no blocks"
+        spans.append(Span(begin, reading.count, reading.context.stored, table.blocks))
+        begin += reading.count
+    return spans
+
+
+def _read_at_once(module: Any, device: str) -> list[Tensor]:
+    """The logits behind two texts, as the model gives them for each by itself."""
+    with torch.inference_mode():
+        rows = [torch.tensor([trial.tokens(module, offset)], device=device) for offset in (0, 1)]
+        return [module(input_ids=row, use_cache=False, return_dict=True).logits[0, -1].float() for row in rows]
+
+
+def blocks_within(grant: int, token_bytes: int) -> int:
+    """How many blocks fit in so many bytes."""
+    return grant // max(1, token_bytes * BLOCK_TOKENS)

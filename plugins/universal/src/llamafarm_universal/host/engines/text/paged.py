@@ -1,0 +1,216 @@
+"""Attention over the blocks of a KV cache, for all texts of a step at once.
+
+The tokens of all texts lie behind one another, as one row. Each layer puts their keys and values into the blocks, then
+each token looks at the tokens of its own text that are there. Texts that read one token are computed together.
+
+What a text gets must not depend on its company, not even in the last bit: a token that is drawn close to a border would
+become another one. torch's products of matrices keep to that where no side is very short, so that whole blocks are
+read, the rest of them masked, and a few tokens of a text are filled up to _LEAST_ROWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LEAST_ROWS = 8
+_KNOWN_TENSORS = frozenset({"s_aux", "position_ids"})  # among the options that a model gives its attention
+
+
+class NotPaged(Exception):
+    """A model's attention needs more than queries, keys and values of each token."""
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """The numbers that one layer keeps of each token."""
+
+    heads: int
+    key_size: int
+    value_size: int
+    dtype: torch.dtype
+
+    @property
+    def token_bytes(self) -> int:
+        return self.heads * (self.key_size + self.value_size) * int(self.dtype.itemsize)
+
+
+class BlockStore:
+    """The keys and values of all layers: [blocks, BLOCK_TOKENS, heads, size] each."""
+
+    def __init__(self, shapes: Mapping[int, LayerShape], blocks: int, device: str) -> None:
+        def zeros(shape: LayerShape, size: int) -> Tensor:
+            return torch.zeros(blocks, BLOCK_TOKENS, shape.heads, size, dtype=shape.dtype, device=device)
+
+        self.keys = {layer: zeros(shape, shape.key_size) for layer, shape in shapes.items()}
+        self.values = {layer: zeros(shape, shape.value_size) for layer, shape in shapes.items()}
+
+    def wipe(self, blocks: Sequence[int]) -> None:
+        """Forget what blocks hold: what is no number in one text would spoil the next one, even where it is masked."""
+        for cache in (*self.keys.values(), *self.values.values()):
+            cache[list(blocks)] = 0
+
+
+@dataclass(frozen=True)
+class Span:
+    """Tokens of one text in a step. past: how many are in the cache before them. blocks: of the text, with room for
+    them. begin: where they stand among the tokens of the step."""
+
+    begin: int
+    count: int
+    past: int
+    blocks: Sequence[int]
+
+    @property
+    def length(self) -> int:
+        return self.past + self.count
+
+    @property
+    def slots(self) -> list[int]:
+        """Where its tokens go: their places in a cache without blocks."""
+        places = range(self.past, self.length)
+        return [self.blocks[place // BLOCK_TOKENS] * BLOCK_TOKENS + place % BLOCK_TOKENS for place in places]
+
+
+class PagedAttention:
+    """One step's attention. spans: those of one token first, sorted by their length."""
+
+    def __init__(self, store: BlockStore, spans: Sequence[Span], device: str) -> None:
+        self._store = store
+        self._device = device
+        self._spans = spans
+        self._singles = [span for span in spans if span.count == 1]
+        self._slots = torch.tensor([slot for span in spans for slot in span.slots], device=device)
+        self._reads: dict[int | None, list[_Read]] = {}
+
+    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
+        _check(options)
+        layer = module.layer_idx
+        keys, values = self._store.keys[layer], self._store.values[layer]
+        keys.view(-1, *keys.shape[2:]).index_copy_(0, self._slots, key[0].transpose(0, 1))
+        values.view(-1, *values.shape[2:]).index_copy_(0, self._slots, value[0].transpose(0, 1))
+        output = query.new_empty(query.shape[2], query.shape[1], value.shape[3])
+        for read in self._of_window(options.get("sliding_window"), query.dtype):
+            read.attend(query[0], keys, values, options, output)
+        return output[None]
+
+    def _of_window(self, window: int | None, dtype: torch.dtype) -> list[_Read]:
+        """How each span reads the cache; the same in all layers of one window."""
+        if window not in self._reads:
+            groups = [*_alike(self._singles), *([span] for span in self._spans[len(self._singles) :])]
+            self._reads[window] = [_Read.of(group, window, dtype, self._device) for group in groups]
+        return self._reads[window]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What some spans read in each layer: as many blocks each.
+
+    begin, end: their tokens among those of the step. blocks: [spans * blocks of each], or a slice where they lie in one
+    piece. mask: what is added to the scores of the tokens that are read: [spans, 1, tokens, tokens read].
+    """
+
+    begin: int
+    end: int
+    spans: int
+    blocks: Tensor | slice
+    mask: Tensor
+
+    @classmethod
+    def of(cls, spans: Sequence[Span], window: int | None, dtype: torch.dtype, device: str) -> _Read:
+        first = [0 if window is None else max(0, span.past + 1 - window) // BLOCK_TOKENS for span in spans]
+        counts = [blocks_for(span.length) - start for span, start in zip(spans, first, strict=True)]
+        most = max(counts)
+        tables = [
+            [*span.blocks[start : start + count], *[0] * (most - count)]
+            for span, start, count in zip(spans, first, counts, strict=True)
+        ]
+        begins = [start * BLOCK_TOKENS for start in first]
+        blocks = [block for table in tables for block in table]
+        in_one_piece = len(spans) == 1 and blocks == list(range(blocks[0], blocks[0] + most))
+        return cls(
+            spans[0].begin,
+            spans[-1].begin + spans[-1].count,
+            len(spans),
+            slice(blocks[0], blocks[0] + most) if in_one_piece else torch.tensor(blocks, device=device),
+            _mask(spans, begins, most * BLOCK_TOKENS, window, device, dtype),
+        )
+
+    def attend(self, query: Tensor, keys: Tensor, values: Tensor, options: Mapping[str, Any], output: Tensor) -> None:
+        own = query[:, self.begin : self.end].unflatten(1, (self.spans, -1)).transpose(0, 1)
+        tokens, rows = own.shape[2], self.mask.shape[2]
+        filled = torch.nn.functional.pad(own, (0, 0, 0, rows - tokens))
+        product = _product(filled, self._of(keys), self._of(values), self.mask, options)
+        output[self.begin : self.end] = product[:, :, :tokens].transpose(1, 2).flatten(0, 1)
+
+    def _of(self, cache: Tensor) -> Tensor:
+        """[spans, heads, tokens read, size]"""
+        blocks = cache[self.blocks] if isinstance(self.blocks, slice) else cache.index_select(0, self.blocks)
+        return blocks.view(self.spans, -1, *cache.shape[2:]).transpose(1, 2)
+
+
+def _product(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """query: [spans, heads, tokens, size]; keys, values: [spans, key heads, tokens read, size]. As the query."""
+    scale = options.get("scaling")
+    if options.get("softcap") is not None or options.get("s_aux") is not None:
+        return _plain_product(query, keys, values, mask, options)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    if query.shape[2] > 1:
+        return attend(query, keys, values, mask, scale=scale, enable_gqa=query.shape[1] != keys.shape[1])
+    # One token: the heads that share a key are computed as if they were tokens, and no key is copied for them.
+    together = query.reshape(query.shape[0], keys.shape[1], -1, query.shape[3])
+    return attend(together, keys, values, mask, scale=scale).reshape(*query.shape[:3], values.shape[3])
+
+
+def _plain_product(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """With what torch's own product lacks: scores that are capped (Gemma 2), and sinks (gpt-oss).
+
+    Source: the eager attention of transformers' models.
+    """
+    grouped = query.unflatten(1, (keys.shape[1], -1))
+    scores = grouped @ keys[:, :, None].transpose(-1, -2) * options["scaling"]
+    if (cap := options.get("softcap")) is not None:
+        scores = torch.tanh(scores / cap) * cap
+    scores = scores.flatten(1, 2) + mask
+    if (sinks := options.get("s_aux")) is not None:
+        scores = torch.cat([scores, sinks.reshape(1, -1, 1, 1).expand(*scores.shape[:3], 1)], dim=-1)
+    shares = scores.float().softmax(-1).to(values.dtype)[..., : keys.shape[2]]
+    return (shares.unflatten(1, (keys.shape[1], -1)) @ values[:, :, None]).flatten(1, 2)
+
+
+def _alike(singles: Sequence[Span]) -> list[list[Span]]:
+    """Spans that are read together: none is padded to more than twice its length, beyond a few blocks."""
+    groups: list[list[Span]] = []
+    for span in singles:
+        if groups and span.length <= max(2 * groups[-1][0].length, 8 * BLOCK_TOKENS):
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    return groups
+
+
+def _mask(
+    spans: Sequence[Span], begins: Sequence[int], length: int, window: int | None, device: str, dtype: torch.dtype
+) -> Tensor:
+    """0 where a token may be looked at, else minus infinity. Several tokens of a text are filled up with its last."""
+    rows = 1 if spans[0].count == 1 else -(-spans[0].count // _LEAST_ROWS) * _LEAST_ROWS
+    places = [[span.past + min(row, span.count - 1) for row in range(rows)] for span in spans]
+    asking = torch.tensor(places, device=device)
+    looked_at = torch.arange(length, device=device) + torch.tensor(begins, device=device)[:, None]
+    distance = asking[:, :, None] - looked_at[:, None, :]
+    hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
+    return torch.zeros(hidden.shape, dtype=dtype, device=device).masked_fill(hidden, float("-inf"))[:, None]
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    tensors = {name for name, value in options.items() if isinstance(value, torch.Tensor)}
+    if unknown := sorted(tensors - _KNOWN_TENSORS):
+        raise NotPaged(f"the model's attention depends on {', '.join(unknown)}")

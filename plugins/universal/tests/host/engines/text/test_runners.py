@@ -1,0 +1,141 @@
+"""Texts that are read together, in pieces and beside each other, give what each gives by itself at once."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import language_models as models
+import pytest
+import torch
+from llamafarm_universal.host.engines.text.context import Context, Reading
+from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
+from llamafarm_universal.host.engines.text.kv_cache import KVCache, blocks_for
+from llamafarm_universal.host.engines.text.paged import NotPaged
+from llamafarm_universal.host.engines.text.runner import Runner, runner_of
+from llamafarm_universal.host.engines.text.single_runner import SingleRunner
+
+LENGTHS = (1, 5, 16, 17, 40, 70)
+ANSWER = 12
+
+
+def contexts(runner: Runner, prompts: list[list[int]], *, scattered: bool = False) -> list[Context]:
+    """Texts with room for their answers. scattered: their blocks do not lie in one piece."""
+    cache = KVCache(200, shares=runner.shares)
+    runner.allocate(200)
+    texts = [Context(list(tokens)) for tokens in prompts]
+    for text in texts:
+        text.table = cache.open(text.tokens, "")
+    for size in range(16, 112, 16) if scattered else (112,):
+        for text in texts:
+            assert text.table is not None
+            assert cache.grow(text.table, size)
+    return texts
+
+
+def write(runner: Runner, texts: list[Context], chance: random.Random) -> None:
+    """Read the prompts in pieces of random sizes, and write ANSWER tokens to each: the likeliest ones."""
+    ends = [len(text.tokens) + ANSWER for text in texts]
+    while any(len(text.tokens) < end for text, end in zip(texts, ends, strict=True)):
+        open_texts = [text for text, end in zip(texts, ends, strict=True) if len(text.tokens) < end]
+        chosen = [text for text in open_texts if chance.random() < 0.7] or open_texts[:1]
+        pieces = runner.reads_in_chunks
+        readings = [Reading(text, chance.randint(1, text.unread) if pieces else text.unread) for text in chosen]
+        logits = iter(runner.run(readings))
+        for reading in readings:
+            completes = reading.completes
+            reading.context.stored += reading.count
+            if completes:
+                reading.context.tokens.append(int(next(logits).argmax()))
+
+
+def generated(model: Any, tokens: list[int]) -> list[int]:
+    with torch.inference_mode():
+        row = model.generate(
+            torch.tensor([tokens]), max_new_tokens=ANSWER, min_new_tokens=ANSWER, do_sample=False, eos_token_id=None
+        )
+    return [int(token) for token in row[0]]
+
+
+@pytest.mark.parametrize("name", [*models.FLAT, *models.SINGLE])
+def test_texts_are_those_that_transformers_generates_alone(name: str) -> None:
+    model = models.build(name)
+    prompts = [models.prompt(length, length) for length in LENGTHS]
+    wanted = [generated(model, tokens) for tokens in prompts]
+    runner = runner_of(model, "cpu")
+    assert isinstance(runner, FlatRunner if name in models.FLAT else SingleRunner)
+    assert runner.reads_in_chunks is (name not in models.FORGETFUL)
+    for seed, scattered in enumerate((False, True)):
+        texts = contexts(runner, prompts, scattered=scattered)
+        write(runner, texts, random.Random(seed))
+        assert [text.tokens for text in texts] == wanted
+
+
+@pytest.mark.parametrize("name", models.FLAT)
+def test_in_bf16_texts_are_read_together_too(name: str) -> None:
+    runner = runner_of(models.build(name, torch.bfloat16), "cpu")
+    assert isinstance(runner, FlatRunner)
+
+
+def test_all_texts_of_a_step_are_one_row_of_the_model() -> None:
+    model = models.build("Llama")
+    runner = FlatRunner(model, "cpu")
+    seen: list[tuple[int, ...]] = []
+    model.model.layers[0].mlp.register_forward_hook(lambda _module, given, _output: seen.append(given[0].shape[:-1]))
+    texts = contexts(runner, [models.prompt(9), models.prompt(30)])
+    logits = runner.run([Reading(texts[0], 9), Reading(texts[1], 20)])
+    assert seen == [(1, 29)]
+    assert logits.shape == (1, 300)  # the second text is not complete yet
+    assert logits.dtype == torch.float32
+
+
+def test_shared_blocks_are_not_read_again() -> None:
+    model = models.build("Llama")
+    tokens = models.prompt(50)
+    wanted = generated(model, tokens)
+    runner, cache = FlatRunner(model, "cpu"), KVCache(20)
+    runner.allocate(20)
+    for shared in (0, 48):
+        text = Context(list(tokens))
+        text.table = cache.open(text.tokens, "")
+        text.stored = len(text.table.blocks) * 16
+        assert text.stored == shared
+        assert cache.grow(text.table, 62)
+        while len(text.tokens) < 62:
+            token = int(runner.run([Reading(text, text.unread)])[0].argmax())
+            text.stored = len(text.tokens)
+            text.tokens.append(token)
+            cache.stored(text.table, text.tokens, text.stored)
+        assert text.tokens == wanted
+
+
+def test_a_text_that_came_to_nothing_spoils_no_other_one() -> None:
+    model = models.build("Llama")
+    runner, cache = FlatRunner(model, "cpu"), KVCache(2)
+    runner.allocate(2)
+    tokens = models.prompt(20)
+    broken = Context(list(tokens), table=cache.open(tokens, ""))
+    cache.grow(broken.table, 32)
+    for store in (*runner._store.keys.values(), *runner._store.values.values()):
+        store[:] = float("nan")
+    runner.wipe(broken)
+    assert all(not store.any() for store in runner._store.keys.values())
+
+
+def test_what_the_cache_takes_is_known() -> None:
+    for name in ("Llama", "GPT2"):
+        runner = FlatRunner(models.build(name), "cpu")
+        heads = 2 if name == "Llama" else 4
+        assert runner.token_bytes == 2 * 2 * heads * 16 * 4  # layers, keys and values, heads, size, bytes
+    assert SingleRunner(models.build("Bloom"), "cpu").token_bytes == 2 * 2 * 4 * 16 * 4
+    assert SingleRunner(models.build("Mamba"), "cpu").token_bytes == 0
+    assert blocks_for(17) == 2
+
+
+@pytest.mark.parametrize("name", ["MiniMax", "Bloom"])
+def test_a_model_that_cannot_be_read_flat_is_left_as_it_was(name: str) -> None:
+    model = models.build(name)
+    before = model.config._attn_implementation
+    with pytest.raises(NotPaged):
+        FlatRunner(model, "cpu")
+    assert model.config._attn_implementation == before

@@ -1,0 +1,67 @@
+"""Small models with random weights, one of each kind of language model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import transformers
+
+SMALL: dict[str, Any] = {
+    "vocab_size": 300,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "initializer_range": 0.3,
+}
+WINDOWS = {"sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"]}
+MAMBA = {"vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 2, "state_size": 8, "initializer_range": 0.3}
+
+FLAT: dict[str, dict[str, Any]] = {
+    "Llama": {},
+    "GPT2": {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 256},
+    "Mistral": {"sliding_window": 8},
+    "Qwen2": {},
+    "Qwen3": {"head_dim": 16},
+    "Phi": {},
+    "Gemma2": {"head_dim": 16, **WINDOWS},  # its scores are capped
+    "Gemma3Text": {"head_dim": 16, **WINDOWS},
+    "GptOss": {"head_dim": 16, "num_local_experts": 2, "num_experts_per_tok": 1, **WINDOWS},  # sinks
+    "Mixtral": {"num_local_experts": 4},
+    "GPTNeoX": {},
+    "OPT": {"word_embed_proj_dim": 64, "ffn_dim": 128},
+}
+"""Those whose texts are read together."""
+
+SINGLE: dict[str, dict[str, Any]] = {
+    "Mamba": MAMBA,
+    "Mamba2": {**MAMBA, "num_heads": 8, "head_dim": 16, "n_groups": 1},
+    "FalconMamba": MAMBA,
+    "Jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "num_experts": 2},
+    "Bloom": {"n_layer": 2, "n_head": 4},  # tells positions by its scores
+    "MiniMax": {"num_local_experts": 2, "head_dim": 16},  # has a cache of its own
+}
+"""Those whose texts are read one after the other."""
+
+FORGETFUL = ("Mamba", "FalconMamba", "Jamba")
+"""Those that must read a prompt at once."""
+
+
+def build(name: str, dtype: torch.dtype = torch.float32) -> Any:
+    """A causal language model of the family."""
+    torch.manual_seed(0)
+    changes = (FLAT | SINGLE)[name]
+    config = getattr(transformers, f"{name}Config")(**(changes if "Mamba" in name else SMALL | changes))
+    classes = [f"{name}ForCausalLM", f"{name.removesuffix('Text')}ForCausalLM", f"{name}LMHeadModel"]
+    model = next(getattr(transformers, option) for option in classes if hasattr(transformers, option))
+    return model(config).to(dtype).eval()
+
+
+def prompt(length: int, first: int = 3) -> list[int]:
+    return [3 + (first + index * 7) % 290 for index in range(length)]
