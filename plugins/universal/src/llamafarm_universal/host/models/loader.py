@@ -11,6 +11,7 @@ from typing import Any
 from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.failure import RequestFailed, is_out_of_memory, without_paths
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
+from llamafarm_universal.host.models.linears import accelerate, bytes_of_forms
 from llamafarm_universal.messages import LoadedModel
 from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.safety import HubId, parse_model_id
@@ -22,22 +23,19 @@ _MOST_NAMED = 3
 
 @dataclass
 class Weights:
-    """A loaded model, shared by the engines that execute it."""
+    """A loaded model, shared by the engines that execute it. parameters: numbers in its weights, as trained."""
 
     plan: LoadPlan
     module: Any
     tokenizer: Any
-
-    @property
-    def parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.module.parameters())
+    parameters: int
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of all parameters and buffers, shared ones counted once."""
+        """Bytes of all parameters and buffers, shared ones counted once, and of weights in other forms."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
         storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
-        return sum(storages.values())
+        return int(sum(storages.values())) + bytes_of_forms(self.module)
 
     def describe(
         self,
@@ -90,7 +88,18 @@ def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = (
     except Exception as error:
         raise load_failure(plan, error) from error
     module.eval().requires_grad_(False)
-    return Weights(plan, module, tokenizer)
+    return ready_weights(plan, module, tokenizer)
+
+
+def ready_weights(plan: LoadPlan, module: Any, tokenizer: Any, model: Any = None) -> Weights:
+    """The weights as engines use them: on a CPU, in the forms that it computes fastest.
+
+    model: the transformers model inside, where the module is another library's.
+    """
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    if plan.device == "cpu":
+        accelerate(module if model is None else model)
+    return Weights(plan, module, tokenizer, parameters)
 
 
 def refuse_missing(plan: LoadPlan, module: Any, missing: Collection[str], unread: tuple[str, ...] = ()) -> None:

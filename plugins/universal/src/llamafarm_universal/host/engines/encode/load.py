@@ -28,7 +28,14 @@ from llamafarm_universal.host.engines.encode.tokens import Tokens
 from llamafarm_universal.host.engines.encode.towers import PaddedTextTower, PictureTower, TextTower, Towers
 from llamafarm_universal.host.engines.text.limits import context_length, token_limit
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
-from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights, refuse_missing, unmarked
+from llamafarm_universal.host.models.loader import (
+    Weights,
+    load_failure,
+    load_weights,
+    ready_weights,
+    refuse_missing,
+    unmarked,
+)
 from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.task import sentence_settings
 
@@ -186,7 +193,7 @@ def _sentence(plan: LoadPlan) -> EncodeEngine:
     if plan.adapter is not None:
         _adapt(model, plan, plan.adapter)
     model.eval().requires_grad_(False)
-    weights = Weights(plan, model, model.tokenizer)
+    weights = ready_weights(plan, model, model.tokenizer, model[0].model)
     limits = [limit for limit in (model.max_seq_length, token_limit(model[0].model)) if limit is not None]
     tokens = Tokens(model.tokenizer, min(limits, default=None), len(model.tokenizer))
     dimensions = int(model.get_embedding_dimension())

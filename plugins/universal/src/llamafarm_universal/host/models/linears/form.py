@@ -1,0 +1,56 @@
+"""What a linear layer is exchanged for: a module that computes the same product in another way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Form(torch.nn.Module):  # type: ignore[misc]  # torch is not type-checked
+    """One way to compute `x @ weight.T + bias`, for an x of any shape [..., in_features].
+
+    name: how the trial's records call it. most_error: how far what it computes may be from the product, relative to it,
+    beyond rounding.
+    """
+
+    name: ClassVar[str]
+    most_error: ClassVar[float] = 0.0
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.out_features, self.in_features = weight.shape
+        self.dtype = weight.dtype
+        # Plain attributes, not parameters: torch looks those up ten times as slowly, at every call.
+        object.__setattr__(self, "bias", None if bias is None else bias.detach())
+
+    @classmethod
+    def make(cls, weight: Tensor, bias: Tensor | None) -> Self:
+        """The form of a layer. weight: [out_features, in_features]. Raises where this processor cannot compute it."""
+        return cls(weight, bias)
+
+    @property
+    def weight(self) -> Tensor:
+        """The weight as the original layer had it, made anew: for those few who look at it, not for products."""
+        raise NotImplementedError
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that are neither parameters nor buffers."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}, {self.dtype}, bias={self.bias is not None}"
+
+
+def bytes_of(*tensors: Any) -> int:
+    """Bytes of tensors, whatever their layout; None counts nothing."""
+    return sum(each.numel() * each.element_size() for each in tensors if each is not None)
+
+
+def bytes_of_forms(module: torch.nn.Module) -> int:
+    """Bytes that the forms in a module hold, which are neither parameters nor buffers."""
+    return sum(each.memory_bytes for each in module.modules() if isinstance(each, Form))

@@ -1,0 +1,91 @@
+"""What trials have measured, kept for this process, and in a file for those to come."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from llamafarm import data_dir
+
+from llamafarm_universal.host.models.linears.form import Form
+from llamafarm_universal.host.models.linears.trial import ROWS, Shape, Times, measure
+
+log = logging.getLogger(__name__)
+
+
+class Record:
+    """Times of forms by shape, of one processor with one number of threads and one version of torch.
+
+    path: the file, None for none. What cannot be read or written there is measured again the next time.
+    """
+
+    def __init__(self, path: Path | None, machine: str) -> None:
+        self._path = path
+        self._machine = machine
+        self._times: dict[str, Times] = _read(path).get(machine, {}) if path else {}
+        self._lock = threading.Lock()
+
+    def times(self, shape: Shape, forms: Sequence[type[Form]]) -> Times:
+        """How long the forms take, measured now where that is not known yet."""
+        with self._lock:
+            known = self._times.get(str(shape), {})
+            asked = {form.name for form in forms}
+            if not asked <= known.keys():
+                known = self._times[str(shape)] = self._measured(shape, forms, known)
+            return {name: times for name, times in known.items() if name in asked and times}
+
+    def _measured(self, shape: Shape, forms: Sequence[type[Form]], known: Times) -> Times:
+        """All forms are timed anew, in one race; those that do not work here are kept as such: without times."""
+        times = {**known, **{form.name: [] for form in forms}, **measure(shape, forms)}
+        if self._path:
+            _write(self._path, self._machine, {**self._times, str(shape): times})
+        return times
+
+
+def this_record() -> Record:
+    """The record of this machine, in LlamaFarm's data directory."""
+    return Record(data_dir(os.environ) / "universal" / "linears.json", machine_key())
+
+
+def machine_key() -> str:
+    """What times depend on: processor, threads, torch, and how they are measured."""
+    able = {**torch.cpu.get_capabilities()}
+    digest = hashlib.sha256(json.dumps(able, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    rows = "-".join(map(str, ROWS))
+    return f"{able.get('cpu_name')} {digest}, {torch.get_num_threads()} threads, torch {torch.__version__}, rows {rows}"
+
+
+def _read(path: Path) -> dict[str, dict[str, Times]]:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {machine: {shape: _checked(times) for shape, times in of.items()} for machine, of in kept.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        log.warning("%s cannot be read (%s): linear layers are timed anew.", path, error)
+        return {}
+
+
+def _checked(times: Times) -> Times:
+    """Raises ValueError for what this module has not written."""
+    if any(len(each) not in (0, len(ROWS)) or not all(number > 0 for number in each) for each in times.values()):
+        raise ValueError("it holds no times")
+    return times
+
+
+def _write(path: Path, machine: str, times: dict[str, Times]) -> None:
+    """Put this machine's times into the file, beside those of others; readers see the old file or the new one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        own = path.with_suffix(f".{os.getpid()}")
+        kept = _read(path)
+        own.write_text(json.dumps({**kept, machine: {**kept.get(machine, {}), **times}}, indent=1), encoding="utf-8")
+        own.replace(path)
+    except OSError as error:
+        log.info("The times of linear layers are not kept for the next start: %s", error)
