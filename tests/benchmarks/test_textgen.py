@@ -68,6 +68,11 @@ def test_ours_is_compared_with_each_peer_at_as_many_clients() -> None:
     assert textgen.missed([ratio]) == []
 
 
+def test_of_several_passes_the_fastest_counts() -> None:
+    slow, fast, other = row("ours", 1, 10, 90), row("ours", 1, 30, 50), row("ours", 8, 20, 50)
+    assert textgen.best([slow, other, fast]) == [fast, other]
+
+
 def test_what_is_too_slow_or_too_late_is_over_budget() -> None:
     measured = [row("ours", 8, 20, 100), row("transformers continuous", 8, 10, 100)]
     assert textgen.missed(textgen.compare(measured)) == ["tokens/s at 8", "first token at 8"]
