@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.host.engines.working import CACHED_TOKENS, batch_bytes, cache_bytes, wished_tokens
+from llamafarm_universal.host.engines.working import CACHED_TOKENS, batch_bytes, cache_bytes, doubles_at, wished_tokens
 from llamafarm_universal.messages import ModelRef
 from llamafarm_universal.messages.plan import Candidate
 
@@ -61,6 +61,13 @@ def test_a_model_without_attention_is_not_guessed_at() -> None:
 )
 def test_a_text_model_can_use_room_for_its_longest_text(config: Any, tokens: int) -> None:
     assert wished_tokens(config) == tokens
+
+
+def test_attention_outweighs_all_else_the_sooner_the_smaller_a_model_is() -> None:
+    small = {"hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2}
+    large = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
+    assert 2000 < doubles_at(small, 372_000_000) < doubles_at(large, 8_000_000_000) < 20_000
+    assert doubles_at({"model_type": "mamba"}, 10**9) > 10**9
 
 
 def test_a_batch_takes_more_the_wider_the_model_is() -> None:

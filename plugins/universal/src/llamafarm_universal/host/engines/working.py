@@ -14,6 +14,8 @@ from llamafarm_universal.placement import BYTES
 CACHED_TOKENS = 8192
 """Of all running sequences together: so many fit into what a text model needs at least."""
 _MOST_WISHED = 131_072
+_ATTENTION = 3
+_NEVER = 2**40  # tokens
 LIVE_STATES = 8
 """So many copies of a batch's hidden states are counted as alive at once in one layer."""
 
@@ -22,6 +24,19 @@ def wished_tokens(config: Mapping[str, Any]) -> int:
     """What a text model can use: the cache of its longest text, or of many short ones."""
     context = _first(config.get("text_config") or config, "max_position_embeddings", "n_positions", "n_ctx")
     return min(_MOST_WISHED, max(4 * CACHED_TOKENS, context))
+
+
+def doubles_at(config: Mapping[str, Any], parameters: int) -> int:
+    """Behind so many tokens attention costs a token as much as all else: twice what the first one costs.
+
+    All else are two operations for each parameter; attention is four for each number of a query and each token that is
+    looked at, which take _ATTENTION times as long as those of a product of large matrices.
+    """
+    shapes = _shapes(config)
+    if shapes is None:
+        return _NEVER
+    queries = _first(config.get("text_config") or config, "num_attention_heads", "n_head", "num_heads", "n_heads")
+    return max(1, parameters // (2 * shapes.layers * queries * shapes.head_size * _ATTENTION))
 
 
 def cache_bytes(candidate: Candidate, tokens: int) -> int:

@@ -75,6 +75,17 @@ def test_a_long_prompt_holds_up_nobody_who_is_answering(sequences: Make) -> None
         assert step(scheduler) == [("a", 1), ("b", 10)]
 
 
+def test_the_pieces_of_a_long_prompt_become_smaller_as_each_token_costs_more(sequences: Make) -> None:
+    limits = SchedulerLimits(4, 4, step_tokens=100, doubles_at=200)
+    scheduler = Scheduler(KVCache(1000), limits)
+    scheduler.add(sequences("a", prompt=2000))
+    pieces = [step(scheduler)[0][1] for _ in range(20)]
+    assert pieces[:4] == [100, 66, 54, 47]
+    stored = [sum(pieces[:at]) for at in range(20)]
+    costs = [count * (1 + before / 200) for count, before in zip(pieces, stored, strict=True)]
+    assert all(90 < cost <= 100 for cost in costs)
+
+
 def test_where_a_prompt_must_be_read_at_once_it_is(sequences: Make) -> None:
     scheduler = scheduler_of(step=None)
     for name in "ab":

@@ -41,7 +41,7 @@ from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.text_meter import TextMeter
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
-from llamafarm_universal.host.engines.working import CACHED_TOKENS
+from llamafarm_universal.host.engines.working import CACHED_TOKENS, doubles_at
 from llamafarm_universal.host.models.loader import Weights, load_weights
 from llamafarm_universal.units import readable
 
@@ -74,7 +74,14 @@ class TextEngine:
         cache = self._cache
         self.meter = TextMeter(lambda: self._scheduler.running, lambda: self._scheduler.waiting, lambda: cache.usage)
         self._scheduler = Scheduler(
-            cache, SchedulerLimits(limits.max_sequences, limits.max_waiting, step_tokens), self.meter.preempted
+            cache,
+            SchedulerLimits(
+                limits.max_sequences,
+                limits.max_waiting,
+                step_tokens,
+                doubles_at(weights.plan.config, weights.parameters),
+            ),
+            self.meter.preempted,
         )
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None

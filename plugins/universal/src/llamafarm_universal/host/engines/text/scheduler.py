@@ -1,7 +1,8 @@
 """Which sequences advance in a step, and by how many tokens. Knows nothing of models.
 
 Every running sequence whose tokens are all read but the last advances by that one; what is left of the step's budget
-reads prompts, first come first served. So a long prompt slows the others down a little, and stops none. Sequences wait
+reads prompts, first come first served. So a long prompt slows the others down a little, and stops none: the further it
+has been read, the smaller are the pieces, since each token looks at all those before it. Sequences wait
 in one line for each request and enter in turn, so that a request for many answers does not keep a later request out.
 
 A sequence enters when the cache has room for all that it has to read. Where running sequences need more room than there
@@ -10,6 +11,7 @@ is, the one that came last gives its blocks back, waits as the first in line, an
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,12 +37,24 @@ class Advance:
 @dataclass(frozen=True)
 class SchedulerLimits:
     """running: sequences at once. waiting: how many more may wait. step_tokens: of prompts in a step; None: whole
-    prompts, one in a step.
+    prompts, one in a step. doubles_at: behind so many others a token costs twice what the first one does.
     """
 
     running: int
     waiting: int
     step_tokens: int | None
+    doubles_at: float = math.inf
+
+    def affordable(self, left: float, stored: int) -> int:
+        """How many tokens behind so many stored ones can be read for what so many first tokens cost; one at least."""
+        return max(1, int(left / self._cost(stored)))
+
+    def cost(self, count: int, stored: int) -> float:
+        """What tokens behind so many stored ones cost, in first tokens."""
+        return count * self._cost(stored)
+
+    def _cost(self, stored: int) -> float:
+        return 1 + stored / self.doubles_at
 
 
 class Scheduler:
@@ -90,18 +104,18 @@ class Scheduler:
         """The sequences that advance in the next step; none where nothing runs or waits."""
         self._make_room()
         advances = [Advance(sequence, 1) for sequence in self._running if sequence.context.unread == 1]
-        left = self._limits.step_tokens
+        left: float | None = self._limits.step_tokens
         reading = [sequence for sequence in self._running if sequence.context.unread > 1]
-        while left is None or left > 0:
+        while left is None or left >= 1:
             sequence = reading.pop(0) if reading else self._admit()
             if sequence is None:
                 break
-            unread = sequence.context.unread
-            count = unread if left is None else min(unread, left)
+            context, limits = sequence.context, self._limits
+            count = context.unread if left is None else min(context.unread, limits.affordable(left, context.stored))
             advances.append(Advance(sequence, count))
             if left is None:
                 break
-            left -= count
+            left -= limits.cost(count, context.stored)
         return advances
 
     def advanced(self, advance: Advance) -> None:
