@@ -81,3 +81,18 @@ def test_the_rows_decide_which_of_two_forms_computes() -> None:
 def test_two_forms_that_leave_the_weight_as_it_is_hold_it_once() -> None:
     weight = torch.randn(9, 7).bfloat16()
     assert ByRows(Plain(weight, None), Widened(weight, None), 4).memory_bytes == weight.nbytes + 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("size_out", "size_in"), [(96, 64), (128, 2048), (48, 4864)])
+def test_what_a_row_gives_does_not_depend_on_the_others(size_out: int, size_in: int, dtype: torch.dtype) -> None:
+    """Not to the last bit: a token drawn close to a border would become another one."""
+    chance = torch.Generator().manual_seed(0)
+    weight = torch.randn(size_out, size_in, generator=chance).to(dtype)
+    rows = torch.randn(40, size_in, generator=chance).to(dtype)
+    form = Packed.make(weight, None)
+    together = form(rows)
+    for count in (1, 2, 3, 8, 17):
+        for begin in range(0, 40 - count, count):
+            assert torch.equal(form(rows[begin : begin + count]), together[begin : begin + count])
+    assert torch.equal(form(rows[None, :1]), together[None, :1])
