@@ -69,7 +69,6 @@ def test_a_folder_counts_from_the_configuration_and_not_from_where_the_command_r
     ("entry", "parameters", "message"),
     [
         ("provider: universal", "{reasoning_effort: low}", "the provider universal cannot do this: use chat_template"),
-        ("provider: universal", "{response_format: {type: json_object}}", "the provider universal cannot do this"),
         ("provider: universal", "{min_pp: 1}", "the provider universal knows no such parameter; did you mean 'min_p'?"),
         ("provider: ollama", "{num_ctxt: 1}", "the provider ollama knows no such parameter; did you mean 'num_ctx'?"),
         ("provider: lemonade", "{dimensions: 8}", "the provider lemonade cannot do this: the vectors come in"),
@@ -89,6 +88,7 @@ def test_what_the_runtime_will_refuse_is_told_when_the_file_is_read(tmp_path, pl
     ("entry", "parameters"),
     [
         ("provider: universal", "{top_k: 5, chat_template_kwargs: {enable_thinking: false}, user: me, n: 1}"),
+        ("provider: universal", "{response_format: {type: json_object}, structured_outputs: {choice: [yes please]}}"),
         ("provider: ollama", "{num_ctx: 512, think: true, user: me, max_tokens: 5}"),
         ("provider: lemonade", "{top_k: 5, max_tokens: -1}"),
         ("provider: openai", "{top_k: 5, max_tokens: -1, seed: 7}"),

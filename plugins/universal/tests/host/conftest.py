@@ -159,8 +159,8 @@ class HostProcess:
             raise AssertionError(failed.last)
         request_id = self.new_id()
         shaped = prompt if isinstance(prompt, ChatPrompt) else TextPrompt(prompt)
-        parallel = sampling.pop("parallel_tool_calls", True)
-        self.send(Run(request_id, ref, Generate(shaped, Sampling(**sampling), n, parallel_tool_calls=parallel)))
+        more = {name: sampling.pop(name) for name in ("parallel_tool_calls", "structure") if name in sampling}
+        self.send(Run(request_id, ref, Generate(shaped, Sampling(**sampling), n, **more)))
         return request_id
 
     def generate(

@@ -11,6 +11,7 @@ The model's id and the text of the last message say what happens:
                                                                    <log>              all commands so far, as JSON
                                                                    <thought>…         the piece is reasoning
                                                                    <call>…            the piece is a call, as JSON
+                                                                   <arguments>…       it is what goes on with that
 
 Of the operation `draw`, which is its own, `what` says the value: a small or a large blob, a dataclass, or what is no
 JSON; each answer is told in two steps and a piece. <fail> and <hang> come after the first step.
@@ -84,6 +85,8 @@ def told_in(text: str) -> tuple[m.Channel, str]:
         return "reasoning", text.removeprefix("<thought>")
     if text.startswith("<call>"):
         return "tool_call", text.removeprefix("<call>")
+    if text.startswith("<arguments>"):
+        return "arguments", text.removeprefix("<arguments>")
     return "text", text
 
 

@@ -212,7 +212,7 @@ def test_a_failure_in_an_answer_that_does_not_stream_is_a_status(shared):
     assert shared.chat("Hel|<fail>").status_code == 503
 
 
-STRICT_TOOL = {"type": "function", "function": {"name": "f", "strict": True}}
+STRICT_TOOL = {"type": "function", "function": {"name": "f", "strict": True, "parameters": {"uniqueItems": True}}}
 IMAGE = {"type": "image_url", "image_url": {"url": "http://127.0.0.1/cat.png"}}
 WRONG = [
     ({"temperature": 2.1}, "temperature", "a number from 0 to 2"),
@@ -232,10 +232,9 @@ WRONG = [
     ({"stream_options": {"include_usage": True}}, "stream_options", "needs 'stream'"),
     ({"stream": True, "stream_options": {"usage": True}}, "stream_options.usage", "include_usage"),
     ({"max_token": 5}, "max_token", "Did you mean 'max_tokens'?"),
-    ({"response_format": {"type": "json_object"}}, "response_format", "not supported"),
-    ({"tool_choice": "required"}, "tool_choice", "'auto' or 'none'"),
+    ({"tool_choice": "required"}, "tool_choice", "no 'tools'"),
     ({"tools": [{"type": "function"}]}, "tools[0].function", "an object"),
-    ({"tools": [STRICT_TOOL]}, "tools[0].function.strict", "constrained"),
+    ({"tools": [STRICT_TOOL]}, "tools[0].function.parameters", "#/uniqueItems: `uniqueItems` cannot be enforced"),
     ({"reasoning_effort": "high"}, "reasoning_effort", "not supported"),
     ({"chat_template_kwargs": {"chat_template": "x"}}, "chat_template_kwargs.chat_template", "Unknown field"),
     ({"messages": []}, "messages", "not an empty list"),

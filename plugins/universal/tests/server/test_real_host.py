@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import httpx
 import openai
 import pytest
+from pydantic import BaseModel, Field
 from runtime_servers import BOUND, wait_until
 
 
@@ -66,6 +70,88 @@ def test_embeddings_are_the_same_in_both_formats(client, llama):
     ).json()["data"][0]["embedding"]
     data = base64.b64decode(raw)
     assert struct.unpack(f"<{len(data) // 4}f", data) == pytest.approx(numbers.data[0].embedding, rel=1e-3, abs=1e-5)
+
+
+DEMO = "package:llamafarm_universal/demo_model"
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"enum": ["Rome", "Paris"]}}, "required": ["city"]},
+    },
+}
+TIME = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
+NAMED = {"type": "function", "function": {"name": "get_time"}}
+
+
+class City(BaseModel):
+    name: Literal["Rome", "Paris"]
+    days: int = Field(ge=1, le=7)
+    rain: bool
+
+
+def test_an_answer_is_parsed_into_a_class(client):
+    ask = {"model": DEMO, "messages": [{"role": "user", "content": "Rome?"}], "response_format": City}
+    assert isinstance(client.chat.completions.parse(**ask).choices[0].message.parsed, City)
+    with client.chat.completions.stream(**ask) as stream:
+        assert isinstance(stream.get_final_completion().choices[0].message.parsed, City)
+
+
+def test_an_answer_that_is_cut_off_says_so(client):
+    ask = {"model": DEMO, "messages": [{"role": "user", "content": "Rome?"}], "max_tokens": 3}
+    with pytest.raises(openai.LengthFinishReasonError):
+        client.chat.completions.parse(**ask, response_format=City)
+
+
+@pytest.mark.parametrize(("choice", "called"), [
+    ("required", {"get_weather", "get_time"}), (NAMED, {"get_time"}), ("auto", {"get_weather", "get_time"}),
+])  # fmt: skip
+@pytest.mark.parametrize("parallel", [True, False])
+def test_tools_are_called_as_they_were_offered_streamed_or_not(client, choice, called, parallel):
+    ask = {"model": DEMO, "messages": [{"role": "user", "content": "What is the weather in Rome?"}], "seed": 1}
+    tools = {"tools": [WEATHER, TIME], "tool_choice": choice, "parallel_tool_calls": parallel}
+    whole = client.chat.completions.create(**ask, **tools)
+    calls = whole.choices[0].message.tool_calls
+    assert whole.choices[0].finish_reason == "tool_calls"
+    assert {call.function.name for call in calls} <= called
+    for call in calls:
+        assert json.loads(call.function.arguments).get("city", "Rome") in ("Rome", "Paris")
+    if not parallel or choice == NAMED:
+        assert len(calls) == 1
+    with client.chat.completions.stream(**ask, **tools) as stream:
+        streamed = stream.get_final_completion().choices[0]
+    assert streamed.finish_reason == "tool_calls"
+    assert [call.function.arguments for call in streamed.message.tool_calls] == [c.function.arguments for c in calls]
+
+
+def test_tools_may_be_shown_and_not_called(client):
+    ask = {"model": DEMO, "messages": [{"role": "user", "content": "What is the weather in Rome?"}]}
+    message = client.chat.completions.create(**ask, tools=[WEATHER], tool_choice="none").choices[0].message
+    assert message.tool_calls is None
+    assert message.content
+
+
+@pytest.mark.parametrize(("asks", "pattern"), [
+    ({"regex": r"\d{3}-\d{2}"}, r"\d{3}-\d{2}"),
+    ({"choice": ["yes", "no"]}, "yes|no"),
+    ({"grammar": 'start: "(" start ")" | "x"'}, r"\(*x\)*"),
+    ({"json": {"type": "boolean"}}, "true|false"),
+])  # fmt: skip
+def test_texts_keep_to_what_vllms_field_says(client, llama, asks, pattern):
+    extra = {"structured_outputs": asks}
+    answer = client.chat.completions.create(**ask(llama, max_tokens=100), extra_body=extra)
+    assert re.fullmatch(pattern, text_of(answer))
+    continued = client.completions.create(model=str(llama), prompt="hello", max_tokens=100, extra_body=extra)
+    assert re.fullmatch(pattern, continued.choices[0].text)
+
+
+def test_a_schema_that_cannot_be_compiled_is_a_400_that_names_it(client, llama):
+    for pattern in ("(?=a)b", "("):
+        schema = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "string", "pattern": pattern}}}
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(**ask(llama), response_format=schema)
+        assert refused.value.param == "response_format.json_schema.schema"
+        assert "regex parse error" in refused.value.message
 
 
 def test_a_prompt_that_is_too_long_names_both_lengths_and_the_next_request_works(client, llama):

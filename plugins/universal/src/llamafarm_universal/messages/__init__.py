@@ -83,7 +83,9 @@ from llamafarm_universal.messages.work import (
     Score,
     Scores,
     Strategy,
+    Structure,
     TextPrompt,
+    ToolChoice,
     Work,
 )
 
@@ -140,8 +142,10 @@ __all__ = [
     "StoreRequest",
     "Stored",
     "Strategy",
+    "Structure",
     "TextPrompt",
     "TokenLogprob",
+    "ToolChoice",
     "Unload",
     "Unloaded",
     "Usage",

@@ -90,14 +90,15 @@ class TokenLogprob:
     top: tuple[tuple[bytes, float], ...] = ()
 
 
-Channel = Literal["text", "reasoning", "tool_call"]
+Channel = Literal["text", "reasoning", "tool_call", "arguments"]
 
 
 @dataclass(frozen=True)
 class Piece:
     """Text that the index-th answer went on with; it may be empty where only logprobs are reported.
 
-    channel: what the text is: said, thought, or a whole call as a JSON object: `name`, and `arguments` as a JSON text.
+    channel: what the text is: said; thought; the beginning of a call as a JSON object, its `name` and, as a JSON text,
+    of its `arguments` what is there; or how the arguments of the last call go on.
     """
 
     is_last: ClassVar[bool] = False

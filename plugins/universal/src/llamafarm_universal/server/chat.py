@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from llamafarm.web import EventStream, json_answer
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +16,7 @@ from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runt
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.generation import generate
 from llamafarm_universal.server.sampling import chat_sampling, check_stream_options
+from llamafarm_universal.server.structure import structure_of, tool_choice_of
 
 
 async def chat(request: Request, parsed: Parsed) -> Response:
@@ -27,6 +31,7 @@ async def chat(request: Request, parsed: Parsed) -> Response:
         chat_sampling(parsed),
         parsed.get("n", 1),
         parallel_tool_calls=parsed.get("parallel_tool_calls", True),
+        structure=structure_of(parsed),
     )
     answer = Answer(generation, f"chatcmpl-{caller.request_id}", parsed.values["model"])
     if not parsed.get("stream"):
@@ -59,6 +64,12 @@ async def count(request: Request, parsed: Parsed) -> Response:
 
 
 def chat_prompt(parsed: Parsed) -> ChatPrompt:
-    """What the chat template gets to see of a request."""
-    tools = () if parsed.get("tool_choice") == "none" else parsed.get("tools", ())
-    return ChatPrompt(parsed.values["messages"], tools, parsed.get("chat_template_kwargs", {}))
+    """What the chat template gets to see of a request, and which of its tools may be called."""
+    tools = () if parsed.get("tool_choice") == "none" else tuple(map(_shown, parsed.get("tools", ())))
+    options = parsed.get("chat_template_kwargs", {})
+    return ChatPrompt(parsed.values["messages"], tools, options, tool_choice_of(parsed))
+
+
+def _shown(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tool as models know it: `strict` is for this server."""
+    return {**tool, "function": {name: item for name, item in tool["function"].items() if name != "strict"}}

@@ -31,6 +31,8 @@ class Sequence:
             case "tool_call":
                 self._calls += 1
                 return {"tool_calls": [_call_delta(json.loads(piece.text), self._calls - 1)]}
+            case "arguments":
+                return {"tool_calls": [{"index": self._calls - 1, "function": {"arguments": piece.text}}]}
 
     def finish_reason(self, reason: Reason) -> FinishReason:
         return "tool_calls" if self._calls and reason == "stop" else reason
@@ -100,8 +102,16 @@ class _Collected:
     def add(self, delta: Delta, logprobs: tuple[TokenLogprob, ...]) -> None:
         self._content.append(delta.get("content") or "")
         self._reasoning.append(delta.get("reasoning") or "")
-        self._calls += [{key: call[key] for key in call if key != "index"} for call in _as_dicts(delta)]
+        for call in _as_dicts(delta):
+            self._add_call({key: call[key] for key in call if key != "index"})
         self._logprobs += [_logprob(token) for token in logprobs]
+
+    def _add_call(self, call: dict[str, Any]) -> None:
+        """A call, or how the arguments of the last one go on."""
+        if "id" in call:
+            self._calls.append(call)
+        else:
+            self._calls[-1]["function"]["arguments"] += call["function"]["arguments"]
 
     def choice(self) -> Choice:
         content = "".join(self._content)

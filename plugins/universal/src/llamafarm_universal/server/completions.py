@@ -20,6 +20,7 @@ from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runt
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.generation import Generation, generate
 from llamafarm_universal.server.sampling import check_stream_options, completion_sampling
+from llamafarm_universal.server.structure import structure_of
 
 
 async def complete(request: Request, parsed: Parsed) -> Response:
@@ -33,6 +34,7 @@ async def complete(request: Request, parsed: Parsed) -> Response:
         tuple(TextPrompt(prompt) for prompt in parsed.values["prompt"]),
         completion_sampling(parsed),
         made,
+        structure=structure_of(parsed),
     )
     answer = _Answer(generation, f"cmpl-{caller.request_id}", parsed.values["model"])
     if not parsed.get("stream"):

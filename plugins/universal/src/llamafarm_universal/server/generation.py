@@ -17,6 +17,7 @@ from llamafarm_universal.messages import (
     ModelRef,
     Piece,
     Sampling,
+    Structure,
     TextPrompt,
 )
 from llamafarm_universal.server.caller import Caller
@@ -87,6 +88,7 @@ async def generate(
     n: int,
     *,
     parallel_tool_calls: bool = True,
+    structure: Structure | None = None,
 ) -> Generation:
     """Send the prompts and return when all are accepted. Raises LlamaFarmError where one is refused."""
     if n * len(prompts) > MAX_SEQUENCES:
@@ -94,7 +96,7 @@ async def generate(
             f"{len(prompts)} prompts with n={n} are more than {MAX_SEQUENCES} answers.", param="n", code="invalid_value"
         )
     works = tuple(
-        Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls, cache_salt=caller.tenant)
+        Generate(prompt, _seeded(sampling, i * n), n, parallel_tool_calls, structure, cache_salt=caller.tenant)
         for i, prompt in enumerate(prompts)
     )
     ticket = await runtime.submit(ref, works, caller)

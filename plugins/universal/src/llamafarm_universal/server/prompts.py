@@ -8,7 +8,8 @@ from typing import Any
 from llamafarm.errors import RequestError
 from llamafarm.wire import BodyError, parse_object
 
-from llamafarm_universal.server.fields import as_list, as_object, record, show, text, wrong
+from llamafarm_universal.server.fields import as_list, as_object, boolean, record, show, text, wrong
+from llamafarm_universal.server.schema import checked_schema
 
 MAX_MESSAGES = 10_000
 MAX_TOOLS = 128
@@ -21,7 +22,9 @@ FIELDS = {
 BROKEN_ARGUMENTS = "INVALID_JSON"
 """The argument that holds a call's arguments where they are no JSON object: the conversation must be able to go on."""
 FIELDS["developer"] = FIELDS["system"]
-TOOL_FIELDS = record(name=text, description=lambda value, path: _string(value, path), parameters=as_object)
+TOOL_FIELDS = record(
+    name=text, description=lambda value, path: _string(value, path), parameters=as_object, strict=boolean
+)
 
 
 def messages(value: Any, path: str) -> tuple[Mapping[str, Any], ...]:
@@ -128,17 +131,11 @@ def _tool(value: Any, path: str) -> Mapping[str, Any]:
     tool = as_object(value, path)
     if tool.get("type") != "function":
         wrong(f"{path}.type", "'function'", tool.get("type"))
-    function = dict(as_object(tool.get("function"), f"{path}.function"))
-    if function.pop("strict", None):
-        raise RequestError(
-            f"{path}.function.strict is not supported here: it needs constrained decoding.",
-            hint="Leave 'strict' out and check the arguments.",
-            param=f"{path}.function.strict",
-            code="unsupported_parameter",
-        )
-    checked = TOOL_FIELDS(function, f"{path}.function")
-    text(checked.get("name"), f"{path}.function.name")
-    return {"type": "function", "function": checked}
+    function = TOOL_FIELDS(tool.get("function"), f"{path}.function")
+    text(function.get("name"), f"{path}.function.name")
+    if parameters := function.get("parameters"):
+        checked_schema(parameters, f"{path}.function.parameters", strict=function.get("strict", False))
+    return {"type": "function", "function": function}
 
 
 def _string(value: Any, path: str) -> str:

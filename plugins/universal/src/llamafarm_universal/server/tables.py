@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from llamafarm.errors import RequestError
-
 from llamafarm_universal.server.fields import (
     Advisory,
     Done,
@@ -28,6 +26,7 @@ from llamafarm_universal.server.fields import (
 from llamafarm_universal.server.inputs import MAX_TOKEN_ID, documents, embedding_input, labels, prompt, texts
 from llamafarm_universal.server.keep import FOREVER
 from llamafarm_universal.server.prompts import messages, tools
+from llamafarm_universal.server.structure import response_format, structured_outputs, tool_choice
 
 MAX_CHOICES = 16
 MAX_STOPS = 16
@@ -73,16 +72,6 @@ def _token_id(key: str, path: str) -> int:
     return int(key)
 
 
-def tool_choice(value: Any, path: str) -> str:
-    if value in ("auto", "none"):
-        return str(value)
-    raise RequestError(
-        f"{path!r} can be 'auto' or 'none' here: forcing a call needs constrained decoding, which is not there yet.",
-        param=path,
-        code="unsupported_parameter",
-    )
-
-
 SAMPLING: Table = {
     "temperature": Done(number(0, 2)),
     "top_p": Done(number(0, 1)),
@@ -105,15 +94,25 @@ SAMPLING: Table = {
     "user": Advisory(),
 }
 
+STRUCTURE: Table = {
+    "response_format": Done(response_format),
+    "structured_outputs": Done(structured_outputs, note="vLLM's: json, json_object, regex, choice or grammar."),
+    "guided_json": Refused("vLLM has it no more; use 'structured_outputs': {'json': …}."),
+    "guided_regex": Refused("vLLM has it no more; use 'structured_outputs': {'regex': …}."),
+    "guided_choice": Refused("vLLM has it no more; use 'structured_outputs': {'choice': …}."),
+    "guided_grammar": Refused("vLLM has it no more; use 'structured_outputs': {'grammar': …}."),
+}
+
 CHAT: Table = {
     "model": Done(text, required=True),
     "messages": Done(messages, required=True),
     **SAMPLING,
+    **STRUCTURE,
     "max_completion_tokens": Done(integer(1)),
     "logprobs": Done(boolean),
     "top_logprobs": Done(integer(0, 20)),
     "tools": Done(tools),
-    "tool_choice": Done(tool_choice, note="'auto' and 'none'; forcing a call needs constrained decoding."),
+    "tool_choice": Done(tool_choice),
     "parallel_tool_calls": Done(boolean),
     "chat_template_kwargs": Done(record(enable_thinking=boolean, thinking=boolean)),
     "metadata": Advisory(),
@@ -122,7 +121,6 @@ CHAT: Table = {
     "safety_identifier": Advisory(),
     "prompt_cache_key": Advisory(),
     "prompt_cache_retention": Advisory(),
-    "response_format": Refused("answers in a given format need constrained decoding.", inert=({"type": "text"},)),
     "modalities": Refused("this model answers in text alone.", inert=(["text"],)),
     "reasoning_effort": Refused("use chat_template_kwargs {'enable_thinking': …} where the model's template knows it."),
     "verbosity": Refused("say in the prompt how long the answer shall be."),
@@ -137,6 +135,7 @@ COMPLETIONS: Table = {
     "model": Done(text, required=True),
     "prompt": Done(prompt, required=True),
     **SAMPLING,
+    **STRUCTURE,
     "logprobs": Done(integer(0, 20)),
     "suffix": Refused("models here continue a text, they do not fill one in.", inert=("",)),
     "echo": Refused("put the prompt before the answer yourself.", inert=(False,)),

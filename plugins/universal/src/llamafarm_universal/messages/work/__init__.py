@@ -16,7 +16,15 @@ from llamafarm_universal.messages.work.encode import (
     Scores,
     Strategy,
 )
-from llamafarm_universal.messages.work.text import ChatPrompt, Count, Generate, Sampling, TextPrompt
+from llamafarm_universal.messages.work.text import (
+    ChatPrompt,
+    Count,
+    Generate,
+    Sampling,
+    Structure,
+    TextPrompt,
+    ToolChoice,
+)
 
 __all__ = [
     "ChatPrompt",
@@ -32,7 +40,9 @@ __all__ = [
     "Score",
     "Scores",
     "Strategy",
+    "Structure",
     "TextPrompt",
+    "ToolChoice",
     "Work",
     "user_names",
 ]

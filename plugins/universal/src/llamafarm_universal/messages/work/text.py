@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class ToolChoice:
+    """Which tools may be called. required: the answer must be a call. names: of the only ones; empty: all of them.
+
+    strict: the names of tools whose parameters must be kept to the letter; those of others as far as can be enforced.
+    """
+
+    required: bool = False
+    names: tuple[str, ...] = ()
+    strict: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -14,6 +26,7 @@ class ChatPrompt:
     messages: tuple[Mapping[str, Any], ...]
     tools: tuple[Mapping[str, Any], ...] = ()
     template_options: Mapping[str, Any] = field(default_factory=dict)
+    tool_choice: ToolChoice = field(default_factory=ToolChoice)
 
 
 @dataclass(frozen=True)
@@ -52,11 +65,26 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Structure:
+    """What an answer must be, reasoning aside: JSON of a schema, or a text that fits a regex, a list or a grammar.
+
+    value: the schema; the regex, in the syntax of Rust's crate `regex`; the texts to choose from; a grammar of Lark or
+    GBNF. strict: a schema that cannot be enforced in full is refused. field: where in the request it stands.
+    """
+
+    kind: Literal["json", "regex", "choice", "grammar"]
+    value: Any
+    strict: bool = True
+    field: str = "response_format"
+
+
+@dataclass(frozen=True)
 class Generate:
     """Continue a prompt. n: how many sequences; the i-th uses seed + i where a seed is given.
 
-    cache_salt: only requests of the same one share what the model remembers of their beginnings.
-    parallel_tool_calls: without them an answer ends with its first call. An answer to a chat is told in channels.
+    parallel_tool_calls: without them an answer ends with its first call. structure: what the answer must be, where it
+    is no call. cache_salt: only requests of the same one share what the model remembers of their beginnings. An answer
+    to a chat is told in channels.
     Each sequence is told in pieces, and ends with a Finished whose usage counts its own tokens.
     """
 
@@ -66,6 +94,7 @@ class Generate:
     sampling: Sampling = field(default_factory=Sampling)
     n: int = 1
     parallel_tool_calls: bool = True
+    structure: Structure | None = None
     cache_salt: str = ""
 
     @property

@@ -13,8 +13,8 @@ from tiny_models import make_reciting_model
 TOOLS = ({"type": "function", "function": {"name": "f", "parameters": {}}},)
 ASKED = ({"role": "user", "content": "hi"},)
 PLAIN = "{% for message in messages %}{{ message.content }}{% endfor %}"
-HARMONY = ["<|channel|>", "analysis", "<|message|>", "Hm.", "<|end|>", "<|start|>", "assistant "]
-COMMENTARY = ["<|channel|> ", "commentary to=functions.f", "<|constrain|>", "json", " <|message|>", '{"x": 1}']
+COMMENTARY = ["<|channel|>", "commentary to=functions.f ", "<|constrain|>", "json", "<|message|>", '{"x": 1}']
+HARMONY = {"<|channel|>", "<|message|>", "<|constrain|>", "<|start|>", "<|end|>", "<|call|>"}
 
 
 class Recital:
@@ -38,9 +38,13 @@ class Recital:
 
 
 def joined(pieces: list[Piece]) -> list[tuple[str, str]]:
+    """What was told, in the order of its channels; calls with all of their arguments."""
     told: list[tuple[str, str]] = []
     for piece in pieces:
-        if told and told[-1][0] == piece.channel:
+        if piece.channel == "arguments":
+            begun = json.loads(told[-1][1])
+            told[-1] = call(begun["arguments"] + piece.text)
+        elif told and told[-1][0] == piece.channel != "tool_call":
             told[-1] = (piece.channel, told[-1][1] + piece.text)
         elif piece.text:
             told.append((piece.channel, piece.text))
@@ -68,7 +72,7 @@ def test_without_tools_and_in_texts_special_tokens_are_left_out(mistral: Recital
 
 
 def test_llama_3_marks_a_call_with_one_token(host: Any, models_folder: Path) -> None:
-    pieces = ["<|python_tag|>", '{"name": "f", ', '"parameters": {}}']
+    pieces = ["<|python_tag|>", '{"name": "f", "parameters": ', "{}", "}"]
     llama_3 = Recital(host, models_folder / "llama-3", pieces, {"<|python_tag|>"})
     assert llama_3.told(*TOOLS) == [call("{}")]
 
@@ -81,22 +85,24 @@ def test_reasoning_is_told_apart_where_the_template_opens_it(host: Any, models_f
 
 
 def test_gpt_oss_speaks_in_channels(host: Any, models_folder: Path) -> None:
-    pieces = [*HARMONY, *COMMENTARY]
-    special = {piece for piece in pieces if piece.startswith("<|") and piece.strip() == piece} | {"<|call|>"}
-    oss = Recital(host, models_folder / "oss", pieces, special, "<|start|>assistant")
-    assert oss.told(*TOOLS) == [("reasoning", "Hm."), call('{"x": 1}')]
+    oss = Recital(host, models_folder / "oss", COMMENTARY, HARMONY, "<|start|>assistant")
+    assert oss.told(*TOOLS) == [call('{"x": 1}')]
+    thought = ["<|channel|>", "analysis", "<|message|>", "Hm."]
+    thinking = Recital(host, models_folder / "oss-thinking", thought, HARMONY, "<|start|>assistant")
+    assert thinking.told() == [("reasoning", "Hm.")]
 
 
 def test_without_parallel_calls_the_answer_ends_at_once(host: Any, models_folder: Path) -> None:
-    pieces = ["<tool_call>", '{"name": "f"}', "</tool_call>", "and", " more"]
+    pieces = ["<tool_call>", '{"name": "f", "arguments": ', "{}", "}\n", "</tool_call>", "and", " more"]
     hermes = Recital(host, models_folder / "hermes", pieces, set())
     assert hermes.told(*TOOLS) == [call("{}"), ("text", "and more")]
     answer = host.generate(hermes.ref, ChatPrompt(ASKED, TOOLS), temperature=0, parallel_tool_calls=False)
     assert joined(answer.pieces()) == [call("{}")]
-    assert (answer.finished.reason, answer.finished.usage.completion_tokens) == ("stop", 3)
+    assert (answer.finished.reason, answer.finished.usage.completion_tokens) == ("stop", 5)
 
 
 def test_log_probabilities_go_with_the_parts_that_their_tokens_make(host: Any, mistral: Recital) -> None:
     answer = host.generate(mistral.ref, ChatPrompt(ASKED, TOOLS), temperature=0, logprobs=0)
     tokens = {piece.channel: [entry.token for entry in piece.logprobs] for piece in answer.pieces()}
-    assert tokens == {"text": [b"See."], "tool_call": [b"[TOOL_CALLS]", b"f", b"[ARGS]", b'{"x": 1}']}
+    call = {"tool_call": [b"[TOOL_CALLS]", b"f", b"[ARGS]"], "arguments": [b'{"x": 1}']}
+    assert tokens == {"text": [b"See."], **call}

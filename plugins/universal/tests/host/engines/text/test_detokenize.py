@@ -201,5 +201,5 @@ def test_added_tokens_are_known_by_name_also_where_the_tokenizer_lists_special_o
         def __len__(self) -> int:
             return len(tokenizer)
 
-    assert vocabulary_of(tokenizer).added == {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}
-    assert Vocabulary(Bare()).added == {"<|endoftext|>", "<|im_end|>"}
+    assert vocabulary_of(tokenizer).added == {"<|endoftext|>": 0, "<|im_start|>": 1, "<|im_end|>": 2}
+    assert Vocabulary(Bare()).added == {"<|endoftext|>": 0, "<|im_end|>": 2}

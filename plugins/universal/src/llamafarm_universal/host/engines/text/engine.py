@@ -26,21 +26,18 @@ from llamafarm_universal.engine import (
     explained,
     refused,
 )
+from llamafarm_universal.host.engines.text.answers import Answers, Prepared
 from llamafarm_universal.host.engines.text.context import Context
-from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.flat_runner import blocks_within
 from llamafarm_universal.host.engines.text.generation_settings import not_applied
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache, blocks_for
 from llamafarm_universal.host.engines.text.limits import ModelLimits
-from llamafarm_universal.host.engines.text.parse import Format, Parser, format_of
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
 from llamafarm_universal.host.engines.text.runner import Runner, runner_of
 from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, sample, settle
 from llamafarm_universal.host.engines.text.scheduler import Advance, Scheduler, SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
-from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.text_meter import TextMeter
-from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
 from llamafarm_universal.host.engines.working import CACHED_TOKENS, doubles_at
 from llamafarm_universal.host.models.loader import Weights, load_weights
 from llamafarm_universal.units import readable
@@ -52,7 +49,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _MOST_BLOCKS = 2**20  # of models whose cache does not grow
-_PROMPT_END = 64  # tokens of a prompt, special ones among them, that an answer's text and parts may depend on
 
 
 class TextEngine:
@@ -68,8 +64,7 @@ class TextEngine:
         self._runner = runner_of(weights.module, weights.plan.device)
         self._cache = _cache(weights.plan, self._runner, grant)
         self._model_limits = ModelLimits.of(weights, self._cache.capacity * BLOCK_TOKENS)
-        self._vocabulary = Vocabulary(weights.tokenizer)
-        self._format = format_of(str(weights.tokenizer.chat_template), self._vocabulary.added)
+        self._answers = Answers(weights.tokenizer, self._model_limits.vocabulary, self._model_limits.end_tokens)
         step_tokens = limits.prefill_step(weights.plan.device) if self._runner.reads_in_chunks else None
         cache = self._cache
         self.meter = TextMeter(lambda: self._scheduler.running, lambda: self._scheduler.waiting, lambda: cache.usage)
@@ -86,7 +81,7 @@ class TextEngine:
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
-        self.model = _describe(weights, self._model_limits, self._format)
+        self.model = _describe(weights, self._model_limits, self._answers)
         if self.model.not_applied:
             names = ", ".join(self.model.not_applied)
             log.warning(
@@ -105,8 +100,10 @@ class TextEngine:
         match work:
             case Embed():
                 return self._embedder().prepare(work)
-            case Generate() | Count():
-                return encode(work.prompt, self._weights.tokenizer, self.model.ref.id, self._model_limits.vocabulary)
+            case Generate():
+                return self._answers.prepare(work, self._encode(work.prompt))
+            case Count():
+                return self._encode(work.prompt)
         raise AssertionError(work)
 
     def submit(self, request_id: str, work: Work, prepared: Any, emit: Emit) -> None:
@@ -121,7 +118,7 @@ class TextEngine:
                 self._emits[request_id] = emit
                 for sequence in sequences:
                     self.meter.begin(sequence)
-                emit(Accepted(request_id, len(prepared), self.model))
+                emit(Accepted(request_id, len(prepared.tokens), self.model))
 
     def cancel(self, request_id: str) -> None:
         self._emits.pop(request_id, None)
@@ -142,10 +139,14 @@ class TextEngine:
         if self._embedding:
             self._embedding.close()
         self._embedding = None
+        self._answers.close()
         del self._runner, self._weights, self._cache
 
-    def _sequences(self, request_id: str, work: Generate, prompt: list[int]) -> list[Sequence]:
-        sampling = work.sampling
+    def _encode(self, prompt: ChatPrompt | TextPrompt) -> list[int]:
+        return encode(prompt, self._weights.tokenizer, self.model.ref.id, self._model_limits.vocabulary)
+
+    def _sequences(self, request_id: str, work: Generate, prepared: Prepared) -> list[Sequence]:
+        sampling, prompt = work.sampling, prepared.tokens
         most = self._limits.max_sequences + self._limits.max_waiting
         if not 1 <= work.n <= most:
             raise refused(f"`n` must lie between 1 and {most}; it is {work.n}.", "n")
@@ -159,27 +160,13 @@ class TextEngine:
                 Context(list(prompt), work.cache_salt),
                 max_tokens,
                 Sampler(settings, prompt, offset=index),
-                self._detokenizer(work.prompt, prompt),
-                self._parser(work, settings.stop, prompt),
+                prepared.detokenizer(),
+                prepared.parser(settings.stop),
+                prepared.constraint(),
                 first=sequences[0] if sequences else None,
             )
             sequences.append(sequence)
         return sequences
-
-    def _detokenizer(self, prompt: ChatPrompt | TextPrompt, tokens: list[int]) -> Detokenizer:
-        """A text goes on from its prompt; of a message, the special tokens that mark its parts go to the parser."""
-        if isinstance(prompt, TextPrompt):
-            return Detokenizer(self._vocabulary, tokens[-_PROMPT_END:])
-        begun = tokens[-_PROMPT_END:] if prompt.template_options.get("continue_final_message") else ()
-        marks = self._format.marks(with_tools=bool(prompt.tools))
-        return Detokenizer(self._vocabulary, begun, hidden=self._vocabulary.special_but(marks))
-
-    def _parser(self, work: Generate, stop: tuple[str, ...], tokens: list[int]) -> Parser:
-        stops = StopStage(stop, one_call=not work.parallel_tool_calls)
-        if isinstance(work.prompt, TextPrompt):
-            return Parser([], stops)
-        end = self._vocabulary.decode(tokens[-_PROMPT_END:])
-        return Parser.of_chat(self._format, end, stops, with_tools=bool(work.prompt.tools))
 
     def _batches(self) -> list[list[Advance]]:
         """What is read together in this step."""
@@ -210,7 +197,8 @@ class TextEngine:
         if not sequences:
             return []
         try:
-            return sample(logits, [sequence.sampler for sequence in sequences])
+            masks = [sequence.constraint and sequence.constraint.mask() for sequence in sequences]
+            return sample(logits, [sequence.sampler for sequence in sequences], masks)
         except Exception as error:  # noqa: BLE001 - requests that fail never end the host
             return [Choice(-1, failure=explained(error, "choosing tokens"))] * len(sequences)
 
@@ -277,10 +265,8 @@ def _cache(plan: LoadPlan, runner: Runner, grant: int) -> KVCache:
     return KVCache(blocks, shares=runner.shares)
 
 
-def _describe(weights: Weights, limits: ModelLimits, model_format: Format) -> LoadedModel:
-    template = str(weights.tokenizer.chat_template or "")
-    able = {"chat": bool(template), "tools": "tools" in template, "reasoning": model_format.thinks(template)}
-    features = {"completions", "embeddings", *(name for name, is_able in able.items() if is_able)}
+def _describe(weights: Weights, limits: ModelLimits, answers: Answers) -> LoadedModel:
+    features = answers.features | {"completions", "embeddings"}
     dimensions = getattr(weights.module.config.get_text_config(), "hidden_size", None)
     model = weights.describe(("generate", "count", "embed"), features, limits.context_length, dimensions)
     return replace(model, not_applied=not_applied(limits.defaults))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,8 @@ def _encode_chat(prompt: ChatPrompt, tokenizer: Any, model: str) -> list[int]:
     options = {"add_generation_prompt": True, **prompt.template_options}
     messages = [dict(message) for message in prompt.messages]
     tools = [dict(tool) for tool in prompt.tools] or None
+    if prompt.tool_choice.required and "tools" not in str(tokenizer.chat_template):
+        messages = _with_tools(messages, prompt)
     if "sanitize_control_tokens" in inspect.signature(tokenizer.apply_chat_template).parameters:
         # "<|im_end|>" in a message stays text: only the template itself ends a turn.
         options["sanitize_control_tokens"] = True
@@ -68,3 +71,18 @@ def _encode_chat(prompt: ChatPrompt, tokenizer: Any, model: str) -> list[int]:
             hint="The template comes with the model; many want user and assistant to take turns, beginning with user.",
         ) from error
     return ids
+
+
+def _with_tools(messages: list[dict[str, Any]], prompt: ChatPrompt) -> list[dict[str, Any]]:
+    """The messages, with the tools told in the last one of the user: the template tells of none."""
+    names = prompt.tool_choice.names
+    functions = [tool["function"] for tool in prompt.tools if not names or tool["function"]["name"] in names]
+    told = "\n".join(json.dumps(function, ensure_ascii=False) for function in functions)
+    last = next((message for message in reversed(messages) if message["role"] == "user"), None)
+    asking = f'Answer with JSON that calls a function, {{"name": …, "arguments": {{…}}}}. The functions are:\n{told}'
+    if last is None:
+        return [*messages, {"role": "user", "content": asking}]
+    return [
+        {**message, "content": f"{message['content']}\n\n{asking}"} if message is last else message
+        for message in messages
+    ]

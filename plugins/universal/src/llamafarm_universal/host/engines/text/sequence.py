@@ -8,6 +8,7 @@ from typing import Literal
 
 from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
+from llamafarm_universal.host.engines.text.grammar import Constraint
 from llamafarm_universal.host.engines.text.parse import Parser, Part
 from llamafarm_universal.host.engines.text.sampling import Sampler, Scores
 from llamafarm_universal.messages import Channel, TokenLogprob, Usage
@@ -35,8 +36,8 @@ class Output:
 class Sequence:
     """A prompt, what has been generated, and the state that generating needs.
 
-    context: what the model reads. count: tokens of the answer. first: another answer to the same prompt, which reads it
-    before this one does.
+    context: what the model reads. count: tokens of the answer. constraint: what holds it to a format. first: another
+    answer to the same prompt, which reads it before this one does.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Sequence:
         sampler: Sampler,
         detokenizer: Detokenizer,
         parser: Parser,
+        constraint: Constraint | None = None,
         first: Sequence | None = None,
     ) -> None:
         self.request_id = request_id
         self.index = index
         self.context = context
         self.sampler = sampler
+        self.constraint = constraint
         self.count = 0
         self.first = first
         self._max_tokens = max_tokens
@@ -79,9 +82,18 @@ class Sequence:
             # A token that ends text held back so far begins behind that text.
             own = len(logprob.token.decode(errors="replace"))
             self._logprobs.append((self._decoded + max(0, len(text) - own), logprob))
+        if self._completes(token):
+            return self._ended("stop", text + self._detokenizer.flush())
         if self.count >= self._max_tokens:
             return self._ended("length", text + self._detokenizer.flush())
         return self._output(self._parse(text), None)
+
+    def _completes(self, token: int) -> bool:
+        """Whether nothing can follow a token in the format that the answer is held to."""
+        if self.constraint is None:
+            return False
+        self.constraint.advance(token)
+        return self.constraint.is_finished
 
     def _logprob(self, token: int, scores: Scores) -> TokenLogprob:
         logprob, alternatives = scores

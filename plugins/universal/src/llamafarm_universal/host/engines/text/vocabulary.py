@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
@@ -38,8 +38,11 @@ class Vocabulary:
             token for token, content in added.items() if content.special
         }
         self._special_names = {token: tokenizer.convert_ids_to_tokens(token) for token in self.special}
-        self.added = frozenset(map(str, added.values())) | frozenset(self._special_names.values())
-        """The names of the tokens that were added to the vocabulary: special ones, and others."""
+        self.added: Mapping[str, int] = {
+            **{str(content): token for token, content in added.items()},
+            **{name: token for token, name in self._special_names.items()},
+        }
+        """The tokens that were added to the vocabulary, by their names: special ones, and others."""
         self.byte_level = self._is_byte_level()
         self.byte_fallback = not self.byte_level and self._falls_back_to_bytes()
         self._known: dict[int, bytes | None] = {}
@@ -62,7 +65,9 @@ class Vocabulary:
     def _read_bytes(self, token: int) -> bytes | None:
         name = self._tokenizer.convert_ids_to_tokens(token)
         if self.byte_level:
-            return _spelled(name) if name is not None else b""  # models have more rows than their tokenizer has tokens
+            return (
+                spelled_bytes(name) if name is not None else b""
+            )  # models have more rows than their tokenizer has tokens
         if self.byte_fallback and name is not None and (match := _BYTE_TOKEN.fullmatch(name)):
             return bytes([int(match[1], 16)])
         return None
@@ -73,7 +78,7 @@ class Vocabulary:
         Every such vocabulary has a token for each byte, and the space among them is special to other decoders.
         """
         alphabet = self._tokenizer.convert_tokens_to_ids(list(_BYTES_OF))
-        if self._tokenizer.convert_ids_to_tokens(alphabet) != list(_BYTES_OF):
+        if None in alphabet or self._tokenizer.convert_ids_to_tokens(alphabet) != list(_BYTES_OF):
             return False
         size = len(self._tokenizer)
         space = alphabet[0x20]
@@ -86,7 +91,7 @@ class Vocabulary:
         names = self._tokenizer.convert_ids_to_tokens(tokens)
         if None in names:
             return False
-        return self.decode(tokens) == b"".join(map(_spelled, names)).decode(errors="replace")
+        return self.decode(tokens) == b"".join(map(spelled_bytes, names)).decode(errors="replace")
 
     def _falls_back_to_bytes(self) -> bool:
         euro = [self._tokenizer.convert_tokens_to_ids(f"<0x{byte:02X}>") for byte in "€".encode()]
@@ -101,7 +106,7 @@ def _added_tokens(tokenizer: Any) -> dict[int, Any]:
     return added
 
 
-def _spelled(name: str) -> bytes:
+def spelled_bytes(name: str) -> bytes:
     """The bytes of a byte-level token; one with other characters, such as an added token, is itself."""
     if all(character in _BYTES_OF for character in name):
         return bytes(_BYTES_OF[character] for character in name)

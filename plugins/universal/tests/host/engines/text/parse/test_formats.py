@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 from llamafarm_universal.host.engines.text.parse import format_of
-from llamafarm_universal.host.engines.text.parse.formats import DEEPSEEK, HERMES, LLAMA, MISTRAL, MISTRAL_THINK, THINK
+from llamafarm_universal.host.engines.text.parse.formats import (
+    DEEPSEEK,
+    DEEPSEEK_FENCED,
+    HERMES,
+    LLAMA,
+    MISTRAL,
+    MISTRAL_ARGS,
+    MISTRAL_THINK,
+    QWEN_CODER,
+    THINK,
+)
 
 HARMONY_TOKENS = {"<|channel|>", "<|message|>", "<|start|>", "<|end|>"}
 
@@ -15,10 +25,12 @@ HARMONY_TOKENS = {"<|channel|>", "<|message|>", "<|start|>", "<|end|>"}
         ("… <tool_call> …", {"<|im_start|>"}, THINK, HERMES),
         ("…", {"<|im_start|>"}, THINK, HERMES),
         ("… [TOOL_CALLS] …", {"[INST]", "[TOOL_CALLS]"}, THINK, MISTRAL),
-        ("…", {"[TOOL_CALLS]", "[ARGS]", "[THINK]"}, MISTRAL_THINK, MISTRAL),
+        ("…", {"[TOOL_CALLS]", "[ARGS]", "[THINK]"}, MISTRAL_THINK, MISTRAL_ARGS),
         ("… <|python_tag|> …", {"<|python_tag|>", "<|eot_id|>"}, THINK, LLAMA),
         ("… <tool_call> …", {"<|python_tag|>", "<|eot_id|>"}, THINK, HERMES),  # Hermes, trained on Llama 3
+        ("… <tool_call> … <function= …", set(), THINK, QWEN_CODER),
         ("…", {"<｜tool▁calls▁begin｜>"}, THINK, DEEPSEEK),
+        ("… ```json …", {"<｜tool▁calls▁begin｜>"}, THINK, DEEPSEEK_FENCED),  # before V3.1
         ("…", HARMONY_TOKENS, THINK, None),
     ],
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llamafarm_universal.host.engines.text.parse.formats import Format, format_of
+from llamafarm_universal.host.engines.text.parse.formats import PLAIN, Format, format_of
 from llamafarm_universal.host.engines.text.parse.parser import Parser
 from llamafarm_universal.host.engines.text.parse.part import Part
 
-__all__ = ["Format", "Parser", "Part", "format_of"]
+__all__ = ["PLAIN", "Format", "Parser", "Part", "format_of"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llamafarm_universal.host.engines.text.parse.part import Held, Part, first_of, held_back
+from llamafarm_universal.host.engines.text.parse.shape import CallShape
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ Read = Callable[[str], list[Call]]
 class CallMarks:
     """How calls are marked. close: None where they go on to the next opening mark, or to the end of the answer.
 
-    inner: further marks, which the reader needs. bare: whether an answer may also be a call without any mark.
+    shape: how calls are written in full; None where their arguments are no JSON. inner: further marks, which the reader
+    needs. bare: whether an answer may also be a call without any mark.
     """
 
     open: str
     close: str | None
     read: Read
+    shape: CallShape | None
     inner: tuple[str, ...] = ()
     bare: bool = False
 

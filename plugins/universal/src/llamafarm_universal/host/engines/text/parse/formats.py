@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from llamafarm_universal.host.engines.text.parse import shape
 from llamafarm_universal.host.engines.text.parse.calls import Call, CallMarks, call_of, parsed
 from llamafarm_universal.host.engines.text.parse.harmony import MARKS as HARMONY_MARKS
 from llamafarm_universal.host.engines.text.parse.thinking import ThinkingMarks
@@ -41,12 +42,13 @@ def format_of(template: str, tokens: Collection[str]) -> Format:
 
 
 def _calls(template: str, tokens: Collection[str]) -> CallMarks:
-    for calls in (MISTRAL, DEEPSEEK):
-        if calls.open in tokens or calls.open in template:
-            return calls
+    if MISTRAL.open in tokens or MISTRAL.open in template:
+        return MISTRAL_ARGS if "[ARGS]" in template or "[ARGS]" in tokens else MISTRAL
+    if DEEPSEEK.open in tokens or DEEPSEEK.open in template:
+        return DEEPSEEK_FENCED if "```json" in template else DEEPSEEK
     if HERMES.open not in template and LLAMA.open in tokens:
         return LLAMA
-    return HERMES
+    return QWEN_CODER if "<function=" in template else HERMES
 
 
 def _read_hermes(text: str) -> list[Call]:
@@ -119,7 +121,14 @@ _DEEPSEEK_CALL = re.compile(
 
 THINK = ThinkingMarks("<think>", "</think>")
 MISTRAL_THINK = ThinkingMarks("[THINK]", "[/THINK]")
-HERMES = CallMarks("<tool_call>", "</tool_call>", _read_hermes)
-MISTRAL = CallMarks("[TOOL_CALLS]", None, _read_mistral, inner=("[ARGS]", "[CALL_ID]"))
-LLAMA = CallMarks("<|python_tag|>", None, _read_llama, bare=True)
-DEEPSEEK = CallMarks("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", _read_deepseek, inner=_DEEPSEEK_INNER)
+HERMES = CallMarks("<tool_call>", "</tool_call>", _read_hermes, shape.HERMES)
+QWEN_CODER = replace(HERMES, shape=None)
+"""Its arguments are elements, `<parameter=KEY>VALUE</parameter>`."""
+MISTRAL = CallMarks("[TOOL_CALLS]", None, _read_mistral, shape.MISTRAL, inner=("[ARGS]", "[CALL_ID]"))
+MISTRAL_ARGS = replace(MISTRAL, shape=shape.MISTRAL_ARGS)
+LLAMA = CallMarks("<|python_tag|>", None, _read_llama, shape.LLAMA, bare=True)
+_DEEPSEEK_CLOSE = "<｜tool▁calls▁end｜>"
+DEEPSEEK = CallMarks("<｜tool▁calls▁begin｜>", _DEEPSEEK_CLOSE, _read_deepseek, shape.DEEPSEEK, inner=_DEEPSEEK_INNER)
+DEEPSEEK_FENCED = replace(DEEPSEEK, shape=shape.DEEPSEEK_FENCED)
+PLAIN = CallMarks("<tool_call>", None, _read_llama, shape.PLAIN, bare=True)
+"""For models whose templates know no tools."""

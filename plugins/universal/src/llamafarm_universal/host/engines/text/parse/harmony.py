@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from llamafarm_universal.host.engines.text.parse.calls import call_of
+from llamafarm_universal.host.engines.text.parse.calls import Call, call_of
 from llamafarm_universal.host.engines.text.parse.part import Held, Part, first_of, held_back
+from llamafarm_universal.messages import Channel
 
 _BODY = "<|message|>"
 _ENDS = ("<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>")
@@ -23,13 +24,15 @@ _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 class HarmonyStage:
     """Tells messages of an answer apart by their channels: analysis is reasoning, a recipient makes a call.
 
-    prefix: what the prompt has of this answer already, from its last `<|start|>` on.
+    prefix: what the prompt has of this answer already, from its last `<|start|>` on. streams: whether calls are told
+    while they are written, since a grammar holds the answer to their form.
     """
 
-    def __init__(self, prefix: str, *, with_tools: bool) -> None:
+    def __init__(self, prefix: str, *, with_tools: bool, streams: bool = False) -> None:
         self._held = Held()
         self._with_tools = with_tools
-        self._kind: Literal["header", "text", "reasoning", "call"] = "header"
+        self._streams = streams
+        self._kind: Literal["header", "text", "reasoning", "call", "arguments"] = "header"
         self._name = ""
         self._first = True
         _, _, begun = prefix.rpartition("<|start|>assistant")
@@ -58,13 +61,13 @@ class HarmonyStage:
         self._first = False
         self._enter(text[:at])
         self._held.drop(at + len(_BODY))
-        return []
+        return [Call(self._name, "").part(self._held.end)] if self._kind == "arguments" else []
 
     def _enter(self, header: str) -> None:
         channel, recipient = _CHANNEL.search(header), _RECIPIENT.search(header)
         self._name = recipient[1] if recipient else ""
         if self._name and self._with_tools:
-            self._kind = "call"
+            self._kind = "arguments" if self._streams else "call"
         else:
             self._kind = "reasoning" if channel and channel[1] == "analysis" else "text"
 
@@ -75,7 +78,7 @@ class HarmonyStage:
             if self._kind == "call":
                 return None
             certain = len(text) - held_back(text, _ENDS)
-            return self._held.take(certain, "reasoning" if self._kind == "reasoning" else "text") or None
+            return self._held.take(certain, self._channel) or None
         at, mark = found
         parts = self._end_body(at)
         self._held.drop(len(mark) if mark in _ENDS[:3] else 0)
@@ -87,7 +90,11 @@ class HarmonyStage:
         if self._kind == "call" and (call := call_of({"name": self._name, "arguments": self._held.text[:at].strip()})):
             self._held.drop(at)
             return [call.part(self._held.end)]
-        return self._held.take(at, "reasoning" if self._kind == "reasoning" else "text")
+        return self._held.take(at, self._channel)
+
+    @property
+    def _channel(self) -> Channel:
+        return self._kind if self._kind in ("reasoning", "arguments") else "text"
 
 
 def _may_begin(text: str) -> bool:

@@ -8,6 +8,7 @@ from llamafarm_universal.host.engines.text.parse.calls import CallStage
 from llamafarm_universal.host.engines.text.parse.formats import Format
 from llamafarm_universal.host.engines.text.parse.harmony import HarmonyStage
 from llamafarm_universal.host.engines.text.parse.part import Part, Stage
+from llamafarm_universal.host.engines.text.parse.stream import CallStreamStage
 from llamafarm_universal.host.engines.text.parse.thinking import ThinkingStage
 from llamafarm_universal.host.engines.text.stop import StopStage
 
@@ -21,16 +22,22 @@ class Parser:
         self._written = 0
 
     @classmethod
-    def of_chat(cls, model_format: Format, prompt_end: str, stops: StopStage, *, with_tools: bool) -> Parser:
+    def of_chat(
+        cls, model_format: Format, prompt_end: str, stops: StopStage, *, with_tools: bool, streams: bool = False
+    ) -> Parser:
         """For an answer in a conversation. prompt_end: the text that its prompt ends with, special tokens included.
 
-        with_tools: whether calls are looked for; without tools there are none.
+        with_tools: whether calls are looked for; without tools there are none. streams: whether calls are told while
+        they are written: a grammar holds the answer to their form.
         """
-        if model_format.calls is None:
-            return cls([HarmonyStage(prompt_end, with_tools=with_tools)], stops)
-        opened = prompt_end.rstrip().endswith(model_format.thinking.open)
-        thinking = ThinkingStage(model_format.thinking, opened=opened)
-        return cls([thinking, CallStage(model_format.calls)] if with_tools else [thinking], stops)
+        calls = model_format.calls
+        if calls is None:
+            return cls([HarmonyStage(prompt_end, with_tools=with_tools, streams=streams)], stops)
+        thinking = ThinkingStage(model_format.thinking, opened=model_format.thinking.opened_by(prompt_end))
+        if not with_tools:
+            return cls([thinking], stops)
+        stage = CallStreamStage(calls, calls.shape) if streams and calls.shape else CallStage(calls)
+        return cls([thinking, stage], stops)
 
     @property
     def stopped(self) -> bool:

@@ -13,6 +13,14 @@ class ThinkingMarks:
     open: str
     close: str
 
+    def opened_by(self, prompt_end: str) -> bool:
+        """Whether a prompt ends within reasoning, as many templates have it."""
+        return prompt_end.rstrip().endswith(self.open)
+
+    def closed_by(self, prompt_end: str) -> bool:
+        """Whether a prompt has the reasoning behind it: a template that switches it off writes an empty one."""
+        return prompt_end.rstrip().endswith(self.close)
+
 
 class ThinkingStage:
     """Tells what is thought from what is said.
