@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from llguidance import LLMatcher
@@ -16,6 +17,7 @@ WHITE_SPACE = r"\x20|\n\x20{0,16}"
 models that may write any amount of it sometimes never stop."""
 ANY_OBJECT: Mapping[str, Any] = {"type": "object", "additionalProperties": True}
 _STEP = 1e-6
+_RULES_KEPT = 512  # clients send the same tools with each request, up to 128 of them
 _COMBINING = {"allOf", "anyOf", "oneOf", "$ref"}
 _CONSTRAINING = {"properties", "required", "additionalProperties", "patternProperties"}
 _OPENING = {"additionalProperties", "patternProperties"}
@@ -39,6 +41,7 @@ def arguments_rule(schema: Any, *, strict: bool) -> str:
     return json_rule({"type": "object", **schema}, strict=strict)
 
 
+@lru_cache(_RULES_KEPT)
 def error_in(rule: str) -> str:
     """What is wrong with such a rule; empty where it can be enforced."""
     return LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(f"start: {rule}"))
