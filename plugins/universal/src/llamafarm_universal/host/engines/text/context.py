@@ -31,14 +31,17 @@ class Context:
 
 @dataclass(frozen=True)
 class Reading:
-    """The next tokens of a text that are read in a step. count: how many."""
+    """The next tokens of a text that are read in a step. count: how many. guess: tokens that may follow the text, and
+    are read behind its last one.
+    """
 
     context: Context
     count: int
+    guess: tuple[int, ...] = ()
 
     @property
     def tokens(self) -> list[int]:
-        return self.context.tokens[self.context.stored : self.context.stored + self.count]
+        return [*self.context.tokens[self.context.stored : self.context.stored + self.count], *self.guess]
 
     @property
     def completes(self) -> bool:

@@ -19,7 +19,6 @@ from llamafarm_universal.engine import (
     LoadedModel,
     LoadPlan,
     Piece,
-    RequestFailed,
     TextPrompt,
     Usage,
     Work,
@@ -28,27 +27,23 @@ from llamafarm_universal.engine import (
 )
 from llamafarm_universal.host.engines.text.answers import Answers, Prepared
 from llamafarm_universal.host.engines.text.context import Context
-from llamafarm_universal.host.engines.text.flat_runner import blocks_within
 from llamafarm_universal.host.engines.text.generation_settings import not_applied
-from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache, blocks_for
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
-from llamafarm_universal.host.engines.text.runner import Runner, runner_of
-from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, sample, settle
-from llamafarm_universal.host.engines.text.scheduler import Advance, Scheduler, SchedulerLimits
+from llamafarm_universal.host.engines.text.runner import cache_of, runner_of
+from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, settle
+from llamafarm_universal.host.engines.text.scheduler import Scheduler, SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
+from llamafarm_universal.host.engines.text.stepper import Stepper
 from llamafarm_universal.host.engines.text.text_meter import TextMeter
-from llamafarm_universal.host.engines.working import CACHED_TOKENS, doubles_at
+from llamafarm_universal.host.engines.working import doubles_at
 from llamafarm_universal.host.models.loader import Weights, load_weights
-from llamafarm_universal.units import readable
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 
 log = logging.getLogger(__name__)
-_MOST_BLOCKS = 2**20  # of models whose cache does not grow
 
 
 class TextEngine:
@@ -62,7 +57,7 @@ class TextEngine:
         self._weights = weights
         self._limits = limits
         self._runner = runner_of(weights.module, weights.plan.device)
-        self._cache = _cache(weights.plan, self._runner, grant)
+        self._cache = cache_of(self._runner, weights.plan, grant)
         self._model_limits = ModelLimits.of(weights, self._cache.capacity * BLOCK_TOKENS)
         self._answers = Answers(weights.tokenizer, self._model_limits.vocabulary, self._model_limits.end_tokens)
         step_tokens = limits.prefill_step(weights.plan.device) if self._runner.reads_in_chunks else None
@@ -78,6 +73,7 @@ class TextEngine:
             ),
             self.meter.preempted,
         )
+        self._stepper = Stepper(self._runner, self._scheduler, self.meter)
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
@@ -128,8 +124,12 @@ class TextEngine:
 
     def step(self) -> bool:
         """One forward for all sequences that advance, one choice of tokens, then each sequence takes its own."""
-        for advances in self._batches():
-            self._take_all(*self._read(advances))
+        for sequence, choice in self._stepper.step():
+            if sequence.request_id in self._emits:  # else another answer to the same request has just failed
+                try:
+                    self._take(sequence, choice)
+                except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
+                    self._fail(sequence, error)
         embeds = self._embedding.step() if self._embedding else False
         return embeds or self._scheduler.has_work
 
@@ -140,7 +140,7 @@ class TextEngine:
             self._embedding.close()
         self._embedding = None
         self._answers.close()
-        del self._runner, self._weights, self._cache
+        del self._runner, self._stepper, self._weights, self._cache
 
     def _encode(self, prompt: ChatPrompt | TextPrompt) -> list[int]:
         return encode(prompt, self._weights.tokenizer, self.model.ref.id, self._model_limits.vocabulary)
@@ -167,52 +167,6 @@ class TextEngine:
             )
             sequences.append(sequence)
         return sequences
-
-    def _batches(self) -> list[list[Advance]]:
-        """What is read together in this step."""
-        advances = self._scheduler.plan()
-        if self._runner.shares and advances:
-            return [advances]
-        return [[advance] for advance in advances]
-
-    def _read(self, advances: list[Advance]) -> tuple[list[Sequence], list[Choice]]:
-        """Read tokens. Returns the sequences that get a token now, and that token.
-
-        What has failed together is read again by itself: no request ends for another one's tokens.
-        """
-        try:
-            logits = self._runner.run([advance.reading for advance in advances])
-        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
-            if len(advances) > 1:
-                parts = [self._read([advance]) for advance in advances if self._is_open(advance.sequence)]
-                return [each for part in parts for each in part[0]], [each for part in parts for each in part[1]]
-            self._fail(advances[0].sequence, error)
-            return [], []
-        complete = [advance.sequence for advance in advances if advance.reading.completes]
-        for advance in advances:
-            self._scheduler.advanced(advance)
-        return complete, self._choose(complete, logits)
-
-    def _choose(self, sequences: list[Sequence], logits: Tensor) -> list[Choice]:
-        if not sequences:
-            return []
-        try:
-            masks = [sequence.constraint and sequence.constraint.mask() for sequence in sequences]
-            return sample(logits, [sequence.sampler for sequence in sequences], masks)
-        except Exception as error:  # noqa: BLE001 - requests that fail never end the host
-            return [Choice(-1, failure=explained(error, "choosing tokens"))] * len(sequences)
-
-    def _take_all(self, sequences: list[Sequence], choices: list[Choice]) -> None:
-        for sequence, choice in zip(sequences, choices, strict=True):
-            if self._is_open(sequence):
-                try:
-                    self._take(sequence, choice)
-                except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
-                    self._fail(sequence, error)
-
-    def _is_open(self, sequence: Sequence) -> bool:
-        """Whether a request still has an answer to get: another one of the same request may just have failed."""
-        return sequence.request_id in self._emits
 
     def _take(self, sequence: Sequence, choice: Choice) -> None:
         if choice.failure:
@@ -248,21 +202,6 @@ class TextEngine:
                 self._embedding = sharing(self._weights, self._limits)
                 self._embedding.model = self.model
             return self._embedding
-
-
-def _cache(plan: LoadPlan, runner: Runner, grant: int) -> KVCache:
-    """As many blocks as the grant has room for. Where nothing could be estimated, there is no grant to keep to."""
-    wanted = blocks_for(CACHED_TOKENS)
-    blocks = min(blocks_within(grant, runner.token_bytes), _MOST_BLOCKS) if grant else wanted
-    if blocks < 1:
-        raise RequestFailed(
-            "out_of_memory",
-            f"`{plan.ref.id}` needs {readable(runner.token_bytes * BLOCK_TOKENS)} for the shortest text, beside its "
-            f"weights; it may use {readable(grant)}.",
-            hint="Use a smaller model, or give the runtime more memory.",
-        )
-    runner.allocate(blocks)
-    return KVCache(blocks, shares=runner.shares)
 
 
 def _describe(weights: Weights, limits: ModelLimits, answers: Answers) -> LoadedModel:

@@ -14,7 +14,7 @@ import torch
 
 from llamafarm_universal.host.engines.text import trial
 from llamafarm_universal.host.engines.text.context import Context, Reading
-from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
+from llamafarm_universal.host.engines.text.kv_cache import KVCache
 from llamafarm_universal.host.engines.text.paged import BlockStore, LayerShape, NotPaged, PagedAttention, Span
 from llamafarm_universal.host.models.attention import attending, leave_attention, no_mask
 
@@ -67,12 +67,16 @@ class FlatRunner:
             self._store.wipe(context.table.blocks)
 
     def run(self, readings: Sequence[Reading]) -> Tensor:
-        """Read them. Returns the logits of those that complete their text, in order: float32 [texts, vocabulary]."""
-        order = sorted(range(len(readings)), key=lambda at: (readings[at].count > 1, readings[at].context.stored))
-        spans, begins = _spans([readings[at] for at in order]), {}
+        """Read them. Returns the logits of those that complete their text, in order: float32 [rows, vocabulary].
+
+        A text has a row for its own last token, and one for each that is guessed.
+        """
+        order = sorted(range(len(readings)), key=lambda at: (len(readings[at].tokens) > 1, readings[at].context.stored))
+        spans, ends = _spans([readings[at] for at in order]), {}
         for at, span in zip(order, spans, strict=True):
-            begins[at] = span.begin + span.count - 1
-        rows = [begins[at] for at, reading in enumerate(readings) if reading.completes]
+            ends[at] = span.begin + span.count
+        complete = [(ends[at], reading) for at, reading in enumerate(readings) if reading.completes]
+        rows = [row for end, reading in complete for row in range(end - 1 - len(reading.guess), end)]
         ids = [token for at in order for token in readings[at].tokens]
         positions = [place for span in spans for place in range(span.past, span.length)]
         with torch.inference_mode(), attending(PagedAttention(self._store, spans, self._device)):
@@ -157,8 +161,8 @@ def _spans(readings: Sequence[Reading]) -> list[Span]:
     for reading in readings:
         table = reading.context.table
         assert table is not None, "a text is read that has no blocks"
-        spans.append(Span(begin, reading.count, reading.context.stored, table.blocks))
-        begin += reading.count
+        spans.append(Span(begin, count := len(reading.tokens), reading.context.stored, table.blocks))
+        begin += count
     return spans
 
 
@@ -167,8 +171,3 @@ def _read_at_once(module: Any, device: str) -> list[Tensor]:
     with torch.inference_mode():
         rows = [torch.tensor([trial.tokens(module, offset)], device=device) for offset in (0, 1)]
         return [module(input_ids=row, use_cache=False, return_dict=True).logits[0, -1].float() for row in rows]
-
-
-def blocks_within(grant: int, token_bytes: int) -> int:
-    """How many blocks fit in so many bytes."""
-    return grant // max(1, token_bytes * BLOCK_TOKENS)

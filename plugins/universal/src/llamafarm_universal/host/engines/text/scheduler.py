@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.context import Context, Reading
@@ -24,14 +24,15 @@ from llamafarm_universal.host.engines.text.sequence import Sequence
 
 @dataclass(frozen=True)
 class Advance:
-    """A sequence, and how many of its tokens are read in a step."""
+    """A sequence, how many of its tokens are read in a step, and what is guessed to follow them."""
 
     sequence: Sequence
     count: int
+    guess: tuple[int, ...] = ()
 
     @property
     def reading(self) -> Reading:
-        return Reading(self.sequence.context, self.count)
+        return Reading(self.sequence.context, self.count, self.guess)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,10 @@ class Scheduler:
             raise RequestFailed("busy", "Too many requests wait for this model.", hint="Ask again in a moment.")
         self._lines.append(deque(sequences))
 
+    def runs(self, sequence: Sequence) -> bool:
+        """Whether a sequence advances: it has neither ended nor been interrupted."""
+        return sequence in self._running
+
     def holds(self, request_id: str) -> bool:
         """Whether any sequence of a request still runs or waits."""
         return any(sequence.request_id == request_id for sequence in self._all())
@@ -117,6 +122,12 @@ class Scheduler:
                 break
             left -= limits.cost(count, context.stored)
         return advances
+
+    def stretched(self, advance: Advance, guess: tuple[int, ...]) -> Advance:
+        """The advance with tokens that may follow, where there is room for them."""
+        context = advance.sequence.context
+        room = context.table is not None and self._cache.grow(context.table, len(context.tokens) + len(guess))
+        return replace(advance, guess=guess) if guess and room else advance
 
     def advanced(self, advance: Advance) -> None:
         """The tokens of an advance have been read."""

@@ -69,6 +69,16 @@ class Sequence:
     def usage(self) -> Usage:
         return Usage(len(self.context.tokens) - self.count, self.count)
 
+    @property
+    def left(self) -> int:
+        """How many tokens the answer may still get."""
+        return self._max_tokens - self.count
+
+    @property
+    def can_be_guessed(self) -> bool:
+        """Whether a token can be chosen without telling sampler and constraint of those before it."""
+        return self.constraint is None and not self.sampler.changes_logits
+
     def push(self, token: int, scores: Scores | None) -> Output:
         """Take the next token: its text, as far as it can be sent, and whether the sequence has ended."""
         self.count += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -50,6 +51,14 @@ class Sampler:
         """
         digest = blake2b(self._position.to_bytes(8) + trial.to_bytes(8), key=self._key, digest_size=6).digest()
         return int.from_bytes(digest[:3]) / _STEPS, int.from_bytes(digest[3:]) / _STEPS
+
+    def ahead(self, steps: int) -> Sampler:
+        """The sampler as it will be so many tokens later; only of one that does not change logits."""
+        if not steps:
+            return self
+        later = copy.copy(self)
+        later._position += steps
+        return later
 
     def add(self, token: int) -> None:
         """Take the next token of the answer into account."""

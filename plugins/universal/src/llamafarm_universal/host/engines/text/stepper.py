@@ -1,0 +1,112 @@
+"""One step: tokens are read for all sequences that advance, and the next ones are chosen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llamafarm_universal.failure import explained
+from llamafarm_universal.host.engines.text.guesses import Guesses
+from llamafarm_universal.host.engines.text.runner import Runner
+from llamafarm_universal.host.engines.text.sampling import Choice, sample
+from llamafarm_universal.host.engines.text.scheduler import Advance, Scheduler
+from llamafarm_universal.host.engines.text.sequence import Sequence
+from llamafarm_universal.host.engines.text.text_meter import TextMeter
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of logits. ahead: how many guessed tokens stand before the one to choose. guess: what that one has been
+    guessed to be; None where nothing was read behind it.
+    """
+
+    sequence: Sequence
+    ahead: int = 0
+    guess: int | None = None
+
+
+class Stepper:
+    """runner: of the model. scheduler: says who advances. meter: counts what was guessed."""
+
+    def __init__(self, runner: Runner, scheduler: Scheduler, meter: TextMeter) -> None:
+        self._runner = runner
+        self._scheduler = scheduler
+        self._meter = meter
+        self._guesses = Guesses()
+
+    def step(self) -> Iterator[tuple[Sequence, Choice]]:
+        """The tokens that are chosen. Whoever takes one gives it to its sequence before asking for the next one."""
+        for advances in self._batches():
+            yield from self._read(advances)
+
+    def _batches(self) -> list[list[Advance]]:
+        """What is read together in this step."""
+        advances = self._scheduler.plan()
+        if not self._runner.shares:
+            return [[advance] for advance in advances]
+        return [self._with_guesses(advances)] if advances else []
+
+    def _with_guesses(self, advances: list[Advance]) -> list[Advance]:
+        [advance, *others] = advances
+        sequence = advance.sequence
+        if others or sequence.context.unread > 1 or not sequence.can_be_guessed:
+            return advances
+        return [self._scheduler.stretched(advance, self._guesses.of(sequence.context, sequence.left - 1))]
+
+    def _read(self, advances: list[Advance]) -> Iterator[tuple[Sequence, Choice]]:
+        """What has failed together is read again by itself: no request ends for another one's tokens."""
+        began = time.perf_counter()
+        try:
+            logits = self._runner.run([advance.reading for advance in advances])
+        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
+            if len(advances) == 1:
+                yield advances[0].sequence, Choice(-1, failure=explained(error, "generating text"))
+            for advance in advances if len(advances) > 1 else ():
+                if self._scheduler.runs(advance.sequence):
+                    yield from self._read([advance])
+            return
+        rows = [row for advance in advances if advance.reading.completes for row in _rows(advance)]
+        for advance in advances:
+            self._scheduler.advanced(advance)
+        choices = self._choose(rows, logits)
+        yield from self._accepted(rows, choices, began, alone=len(advances) == 1 and advances[0].count == 1)
+
+    def _accepted(
+        self, rows: list[_Row], choices: list[Choice], began: float, *, alone: bool
+    ) -> Iterator[tuple[Sequence, Choice]]:
+        """The choices of each sequence, up to the first one that was guessed wrongly."""
+        seconds = time.perf_counter() - began
+        refuted: set[Sequence] = set()
+        given = 0
+        for row, choice in zip(rows, choices, strict=True):
+            if row.sequence in refuted or not self._scheduler.runs(row.sequence):
+                continue
+            given += 1
+            yield row.sequence, choice
+            if row.guess is not None and choice.token != row.guess:
+                refuted.add(row.sequence)
+            elif row.guess is not None and self._scheduler.runs(row.sequence):
+                row.sequence.context.stored += 1
+        if alone and given:
+            self._guesses.observe(seconds, given, guessed=len(rows) > 1)
+        if len(rows) > 1 and alone:
+            self._meter.speculated(len(rows) - 1, given - 1)
+
+    def _choose(self, rows: list[_Row], logits: Tensor) -> list[Choice]:
+        if not rows:
+            return []
+        try:
+            masks = [row.sequence.constraint and row.sequence.constraint.mask() for row in rows]
+            return sample(logits, [row.sequence.sampler.ahead(row.ahead) for row in rows], masks)
+        except Exception as error:  # noqa: BLE001 - requests that fail never end the host
+            return [Choice(-1, failure=explained(error, "choosing tokens"))] * len(rows)
+
+
+def _rows(advance: Advance) -> list[_Row]:
+    sequence = advance.sequence
+    return [_Row(sequence, ahead, guess) for ahead, guess in enumerate((*advance.guess, None))]

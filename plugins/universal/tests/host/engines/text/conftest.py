@@ -1,0 +1,87 @@
+"""A text engine in this process, driven by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llamafarm_universal.engine import Finished, Piece, Result, Work
+from llamafarm_universal.host.engines.text.engine import TextEngine
+from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
+from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.store.plan import make_plan
+
+BLOCK_BYTES = 16 * 2 * 2 * 2 * 16 * 4
+"""Of the small Llama: tokens, layers, keys and values, heads, size, bytes of a number."""
+
+
+@dataclass
+class Driven:
+    """An engine that is driven by hand.
+
+    told: what each request was told. chosen: all tokens of all answers. read: tokens that the model has read. steps: of
+    the engine.
+    """
+
+    engine: TextEngine
+    told: dict[str, list[Result]] = field(default_factory=dict)
+    chosen: list[int] = field(default_factory=list)
+    read: int = 0
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        runner = self.engine._runner
+        run = runner.run
+
+        def counted(readings: Any) -> Any:
+            self.read += sum(reading.count for reading in readings)
+            return run(readings)
+
+        take = self.engine._take
+
+        def noted(sequence: Any, choice: Any) -> None:
+            self.chosen.append(choice.token)
+            take(sequence, choice)
+
+        runner.run = counted  # type: ignore[method-assign]
+        self.engine._take = noted  # type: ignore[method-assign]
+
+    def start(self, work: Work) -> str:
+        request_id = f"request-{len(self.told)}"
+        events = self.told.setdefault(request_id, [])
+        self.engine.submit(request_id, work, self.engine.prepare(work), events.append)
+        return request_id
+
+    def run(self, most: int = 10_000) -> None:
+        """Until nothing is left to do."""
+        for _ in range(most):
+            self.steps += 1
+            if not self.engine.step():
+                return
+        raise AssertionError("It never ends.")
+
+    def answer(self, request_id: str, index: int = 0) -> tuple[str, str | None, int]:
+        """An answer's text, why it has ended, and its tokens."""
+        events = self.told[request_id]
+        text = "".join(event.text for event in events if isinstance(event, Piece) and event.index == index)
+        [end] = [event for event in events if isinstance(event, Finished) and event.index == index]
+        return text, end.reason, end.usage.completion_tokens
+
+    @property
+    def cache(self) -> Any:
+        return self.engine._cache
+
+
+@pytest.fixture
+def driven(llama_folder: Path) -> Callable[..., Driven]:
+    """Load the small Llama. blocks: of its cache."""
+
+    def load(blocks: int = 200, **limits: Any) -> Driven:
+        ref = ModelRef(str(llama_folder), LoadSettings(device="cpu", dtype="fp32"))
+        plan = make_plan(ref, llama_folder, Machine(), Limits(**limits))
+        return Driven(TextEngine.load(plan, blocks * BLOCK_BYTES))
+
+    return load
