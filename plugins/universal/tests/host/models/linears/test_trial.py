@@ -8,7 +8,7 @@ import pytest
 import torch
 from llamafarm_universal.host.models.linears.packed import Packed
 from llamafarm_universal.host.models.linears.plain import Plain, Widened
-from llamafarm_universal.host.models.linears.trial import ROWS, Shape, measure
+from llamafarm_universal.host.models.linears.trial import ROWS, Shape, is_right, measure
 from torch import Tensor
 
 SHAPE = Shape(64, 32, "float32", has_bias=True)
@@ -54,3 +54,10 @@ def test_the_seed_of_others_is_not_spent() -> None:
     torch.manual_seed(0)
     measure(SHAPE, (Plain,))
     assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("columns", [384, 1536, 4864])
+def test_sums_in_another_order_are_not_wrong(columns: int, dtype: torch.dtype) -> None:
+    weight = (torch.randn(384, columns, generator=torch.Generator().manual_seed(0)) / columns**0.5).to(dtype)
+    assert is_right(Packed.make(weight, None), weight, None)
