@@ -39,11 +39,34 @@ FLAT: dict[str, dict[str, Any]] = {
 }
 """Those whose texts are read together."""
 
-SINGLE: dict[str, dict[str, Any]] = {
+LINEAR = {
+    "head_dim": 16,
+    "linear_num_value_heads": 4,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+}
+EXPERTS = {
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+    "shared_expert_intermediate_size": 32,
+}
+MAMBA_HEADS = {"mamba_n_heads": 8, "mamba_d_head": 16, "mamba_d_state": 8}
+
+STATEFUL: dict[str, dict[str, Any]] = {
     "Mamba": MAMBA,
     "Mamba2": {**MAMBA, "num_heads": 8, "head_dim": 16, "n_groups": 1},
     "FalconMamba": MAMBA,
     "Jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "num_experts": 2},
+    "Qwen3Next": {**LINEAR, **EXPERTS, "layer_types": ["linear_attention", "full_attention"]},
+    "Lfm2": {"layer_types": ["conv", "full_attention"]},
+    "FalconH1": {**MAMBA_HEADS, "mamba_d_ssm": 128, "head_dim": 16},  # both in each layer
+    "Bamba": {**MAMBA_HEADS, "attn_layer_indices": [1]},
+}
+"""Those that remember texts in states, which are read together too."""
+
+SINGLE: dict[str, dict[str, Any]] = {
     "Bloom": {"n_layer": 2, "n_head": 4},  # tells positions by its scores
     "MiniMax": {"num_local_experts": 2, "head_dim": 16},  # has a cache of its own
 }
@@ -56,7 +79,7 @@ FORGETFUL = ("Mamba", "FalconMamba", "Jamba")
 def build(name: str, dtype: torch.dtype = torch.float32) -> Any:
     """A causal language model of the family."""
     torch.manual_seed(0)
-    changes = (FLAT | SINGLE)[name]
+    changes = (FLAT | STATEFUL | SINGLE)[name]
     config = getattr(transformers, f"{name}Config")(**(changes if "Mamba" in name else SMALL | changes))
     classes = [f"{name}ForCausalLM", f"{name.removesuffix('Text')}ForCausalLM", f"{name}LMHeadModel"]
     model = next(getattr(transformers, option) for option in classes if hasattr(transformers, option))

@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import language_models
 import pytest
-from llamafarm_universal.host.engines.working import CACHED_TOKENS, batch_bytes, cache_bytes, doubles_at, wished_tokens
+from llamafarm_universal.host.engines.text.state_runner import StateRunner
+from llamafarm_universal.host.engines.working import (
+    CACHED_TOKENS,
+    batch_bytes,
+    cache_bytes,
+    doubles_at,
+    state_bytes,
+    wished_tokens,
+)
 from llamafarm_universal.messages import ModelRef
 from llamafarm_universal.messages.plan import Candidate
 
@@ -30,6 +39,18 @@ def test_a_cache_of_so_many_tokens_takes_what_is_expected(family: str) -> None:
         cache = model(torch.ones(1, tokens, dtype=torch.long), use_cache=True).past_key_values
     taken = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
     assert cache_bytes(candidate(config.to_dict()), 100 * tokens) == 100 * taken
+
+
+@pytest.mark.parametrize("family", ["Mamba", "Mamba2", "FalconMamba", "Jamba", "Qwen3Next", "Lfm2"])
+def test_states_take_no_more_than_is_expected_and_a_third_of_it_at_least(family: str) -> None:
+    runner = StateRunner(language_models.build(family), "cpu")
+    config = runner._module.config.to_dict()
+    assert runner.text_bytes <= state_bytes(candidate(config)) <= 3 * runner.text_bytes
+    assert state_bytes(candidate({"text_config": config})) == state_bytes(candidate(config))
+
+
+def test_a_model_that_keeps_states_alone_has_no_cache_of_keys() -> None:
+    assert cache_bytes(candidate({"hidden_size": 8, "num_hidden_layers": 2, "num_heads": 4, "state_size": 8}), 9) == 0
 
 
 def test_the_shapes_of_a_nested_configuration_count() -> None:

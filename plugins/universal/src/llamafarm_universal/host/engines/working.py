@@ -16,6 +16,8 @@ CACHED_TOKENS = 8192
 _MOST_WISHED = 131_072
 _ATTENTION = 3
 _NEVER = 2**40  # tokens
+STATEFUL_TEXTS = 8
+"""So many texts with states run at once in what a text model needs at least."""
 LIVE_STATES = 8
 """So many copies of a batch's hidden states are counted as alive at once in one layer."""
 
@@ -45,9 +47,34 @@ def cache_bytes(candidate: Candidate, tokens: int) -> int:
     Source: the shapes of transformers' DynamicCache.
     """
     shapes = _shapes(candidate.config)
-    if shapes is None:
+    if shapes is None or ("state_size" in candidate.config and "num_attention_heads" not in candidate.config):
         return 0
     return 2 * shapes.layers * shapes.heads * shapes.head_size * tokens * BYTES[candidate.dtype]
+
+
+def state_bytes(candidate: Candidate) -> int:
+    """What a model with states remembers of a text however long it is, counted twice: texts are stacked anew at times.
+
+    A little much for hybrids, since every layer is counted as one with states. 0 for models without.
+    Source: the shapes of transformers' LinearAttentionLayer, in float32.
+    """
+    config = candidate.config.get("text_config") or candidate.config
+    hidden = _first(config, "hidden_size")
+    layers = _first(config, "num_hidden_layers", "n_layer", "num_layers")
+    size = _first(config, "state_size", "mamba_d_state", "ssm_state_size")
+    width = _first(config, "conv_kernel", "mamba_d_conv", "linear_conv_kernel_dim", "conv_L_cache") or 4
+    inner = _first(config, "mamba_d_ssm") or hidden * (_first(config, "mamba_expand", "expand") or 2)
+    keys, values = (
+        _first(config, f"linear_num_{kind}_heads") * _first(config, f"linear_{kind}_head_dim")
+        for kind in ("key", "value")
+    )
+    if size:
+        numbers = inner * size + (inner + 2 * size * (_first(config, "n_groups", "mamba_n_groups") or 1)) * width
+    elif values:
+        numbers = values * _first(config, "linear_key_head_dim") + (2 * keys + values) * width
+    else:
+        numbers = hidden * width if "conv_L_cache" in config else 0
+    return 2 * layers * numbers * 4
 
 
 def batch_bytes(candidate: Candidate) -> int:

@@ -14,6 +14,7 @@ from llamafarm_universal.host.engines.text.kv_cache import KVCache, blocks_for
 from llamafarm_universal.host.engines.text.paged import NotPaged
 from llamafarm_universal.host.engines.text.runner import Runner, runner_of
 from llamafarm_universal.host.engines.text.single_runner import SingleRunner
+from llamafarm_universal.host.engines.text.state_runner import StateRunner
 
 LENGTHS = (1, 5, 16, 17, 40, 70)
 ANSWER = 12
@@ -33,9 +34,9 @@ def contexts(runner: Runner, prompts: list[list[int]], *, scattered: bool = Fals
     return texts
 
 
-def write(runner: Runner, texts: list[Context], chance: random.Random) -> None:
-    """Read the prompts in pieces of random sizes, and write ANSWER tokens to each: the likeliest ones."""
-    ends = [len(text.tokens) + ANSWER for text in texts]
+def write(runner: Runner, texts: list[Context], chance: random.Random, answer: int = ANSWER) -> None:
+    """Read the prompts in pieces of random sizes, and write so many tokens to each: the likeliest ones."""
+    ends = [len(text.tokens) + answer for text in texts]
     while any(len(text.tokens) < end for text, end in zip(texts, ends, strict=True)):
         open_texts = [text for text, end in zip(texts, ends, strict=True) if len(text.tokens) < end]
         chosen = [text for text in open_texts if chance.random() < 0.7] or open_texts[:1]
@@ -49,6 +50,12 @@ def write(runner: Runner, texts: list[Context], chance: random.Random) -> None:
                 reading.context.tokens.append(int(next(logits).argmax()))
 
 
+def kind_of(name: str) -> type[Runner]:
+    if name in models.STATEFUL:
+        return StateRunner
+    return FlatRunner if name in models.FLAT else SingleRunner
+
+
 def generated(model: Any, tokens: list[int]) -> list[int]:
     with torch.inference_mode():
         row = model.generate(
@@ -57,13 +64,13 @@ def generated(model: Any, tokens: list[int]) -> list[int]:
     return [int(token) for token in row[0]]
 
 
-@pytest.mark.parametrize("name", [*models.FLAT, *models.SINGLE])
+@pytest.mark.parametrize("name", [*models.FLAT, *models.STATEFUL, *models.SINGLE])
 def test_texts_are_those_that_transformers_generates_alone(name: str) -> None:
     model = models.build(name)
     prompts = [models.prompt(length, length) for length in LENGTHS]
     wanted = [generated(model, tokens) for tokens in prompts]
     runner = runner_of(model, "cpu")
-    assert isinstance(runner, FlatRunner if name in models.FLAT else SingleRunner)
+    assert isinstance(runner, kind_of(name))
     assert runner.reads_in_chunks is (name not in models.FORGETFUL)
     for seed, scattered in enumerate((False, True)):
         texts = contexts(runner, prompts, scattered=scattered)
@@ -71,10 +78,10 @@ def test_texts_are_those_that_transformers_generates_alone(name: str) -> None:
         assert [text.tokens for text in texts] == wanted
 
 
-@pytest.mark.parametrize("name", models.FLAT)
+@pytest.mark.parametrize("name", [*models.FLAT, *models.STATEFUL])
 def test_in_bf16_texts_are_read_together_too(name: str) -> None:
     runner = runner_of(models.build(name, torch.bfloat16), "cpu")
-    assert isinstance(runner, FlatRunner)
+    assert isinstance(runner, kind_of(name))
 
 
 def test_all_texts_of_a_step_are_one_row_of_the_model() -> None:
@@ -87,6 +94,42 @@ def test_all_texts_of_a_step_are_one_row_of_the_model() -> None:
     assert seen == [(1, 29)]
     assert logits.shape == (1, 300)  # the second text is not complete yet
     assert logits.dtype == torch.float32
+
+
+def test_states_of_texts_that_go_on_together_are_stacked_once() -> None:
+    runner = StateRunner(models.build("Mamba2"), "cpu")
+    texts = contexts(runner, [models.prompt(9), models.prompt(30), models.prompt(12)])
+    caches = []
+    for going in (texts, texts, texts, texts[1:], texts[1:], texts):
+        readings = [Reading(text, text.unread) for text in going]
+        runner.run(readings)
+        for reading in readings:
+            reading.context.stored += reading.count
+            reading.context.tokens.append(7)
+        caches.append([text.state.cache for text in going])
+    assert [len(set(step)) for step in caches] == [3, 1, 1, 1, 1, 1]  # prompts are read by themselves
+    assert caches[1] == caches[2]
+    assert caches[3] == caches[4]
+
+
+@pytest.mark.parametrize("name", ["Mamba2", "Jamba"])
+def test_texts_that_a_step_has_failed_for_are_read_anew(name: str) -> None:
+    model = models.build(name)
+    prompts = [models.prompt(9), models.prompt(30)]
+    wanted = [generated(model, tokens) for tokens in prompts]
+    runner = StateRunner(model, "cpu")
+    texts = contexts(runner, prompts)
+    write(runner, texts, random.Random(0), answer=3)
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    broken = model.get_output_embeddings().register_forward_pre_hook(fail)
+    with pytest.raises(MemoryError):
+        runner.run([Reading(text, 1) for text in texts])
+    broken.remove()
+    write(runner, texts, random.Random(1), answer=ANSWER - 3)
+    assert [text.tokens for text in texts] == wanted
 
 
 def test_shared_blocks_are_not_read_again() -> None:
@@ -128,11 +171,16 @@ def test_what_the_cache_takes_is_known() -> None:
         heads = 2 if name == "Llama" else 4
         assert runner.token_bytes == 2 * 2 * heads * 16 * 4  # layers, keys and values, heads, size, bytes
     assert SingleRunner(models.build("Bloom"), "cpu").token_bytes == 2 * 2 * 4 * 16 * 4
-    assert SingleRunner(models.build("Mamba"), "cpu").token_bytes == 0
+    states = 2 * 128 * (8 + 4) * 4  # layers, inner size, state and convolution, bytes
+    for runner_kind, stacks in ((SingleRunner, 1), (StateRunner, 2)):
+        stateful = runner_kind(models.build("Mamba"), "cpu")
+        assert (stateful.token_bytes, stateful.text_bytes) == (0, stacks * states)
+    hybrid = StateRunner(models.build("Jamba"), "cpu")
+    assert hybrid.token_bytes == 1 * 2 * 2 * 16 * 4  # of its one layer with attention
     assert blocks_for(17) == 2
 
 
-@pytest.mark.parametrize("name", ["MiniMax", "Bloom"])
+@pytest.mark.parametrize("name", ["MiniMax", "Bloom", "Jamba"])
 def test_a_model_that_cannot_be_read_flat_is_left_as_it_was(name: str) -> None:
     model = models.build(name)
     before = model.config._attn_implementation

@@ -31,7 +31,8 @@ from llamafarm_universal.host.engines.text.generation_settings import not_applie
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
-from llamafarm_universal.host.engines.text.runner import cache_of, runner_of
+from llamafarm_universal.host.engines.text.room import allocated, most_running
+from llamafarm_universal.host.engines.text.runner import runner_of
 from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, settle
 from llamafarm_universal.host.engines.text.scheduler import Scheduler, SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
@@ -57,7 +58,8 @@ class TextEngine:
         self._weights = weights
         self._limits = limits
         self._runner = runner_of(weights.module, weights.plan.device)
-        self._cache = cache_of(self._runner, weights.plan, grant)
+        running = most_running(weights.plan, self._runner, grant)
+        self._cache = allocated(weights.plan, self._runner, grant, running)
         self._model_limits = ModelLimits.of(weights, self._cache.capacity * BLOCK_TOKENS)
         self._answers = Answers(weights.tokenizer, self._model_limits.vocabulary, self._model_limits.end_tokens)
         step_tokens = limits.prefill_step(weights.plan.device) if self._runner.reads_in_chunks else None
@@ -66,7 +68,7 @@ class TextEngine:
         self._scheduler = Scheduler(
             cache,
             SchedulerLimits(
-                limits.max_sequences,
+                running,
                 limits.max_waiting,
                 step_tokens,
                 doubles_at(weights.plan.config, weights.parameters),

@@ -15,7 +15,15 @@ import torch
 from llamafarm_universal.host.engines.text import trial
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.kv_cache import KVCache
-from llamafarm_universal.host.engines.text.paged import BlockStore, LayerShape, NotPaged, PagedAttention, Span
+from llamafarm_universal.host.engines.text.paged import (
+    BlockStore,
+    LayerShape,
+    NotPaged,
+    PagedAttention,
+    Shapes,
+    check_positions,
+    spans_of,
+)
 from llamafarm_universal.host.models.attention import attending, leave_attention, no_mask
 
 if TYPE_CHECKING:
@@ -28,11 +36,13 @@ class FlatRunner:
     """module: a transformers causal language model. Raises NotPaged for one that cannot be run so, and leaves it as it
     was.
 
-    token_bytes: what the cache takes for each token. shares: whether texts may share blocks. reads_in_chunks: whether a
-    prompt may be read in several steps.
+    token_bytes: what the cache takes for each token. The rest: as of Runner.
     """
 
     shares = True
+    reads_together = True
+    takes_guesses = True
+    text_bytes = 0
     reads_in_chunks = True
 
     def __init__(self, module: Any, device: str) -> None:
@@ -43,12 +53,13 @@ class FlatRunner:
         if "position_ids" not in accepted:
             raise NotPaged("the model takes no positions")
         implementation = module.config._attn_implementation
-        wanted = _read_at_once(module, device)
+        texts = [trial.tokens(module, offset) for offset in (0, 1)]
+        wanted = trial.read_at_once(module, texts, device)
         if not leave_attention(module, ("sdpa", "eager")):
             raise NotPaged("the model does not leave its attention to others")
         try:
             self._shapes = self._learn_shapes()
-            self._check(wanted)
+            self._check(texts, wanted)
         except Exception as error:
             module.set_attn_implementation(implementation)
             raise error if isinstance(error, NotPaged) else NotPaged(str(error)) from error
@@ -72,7 +83,7 @@ class FlatRunner:
         A text has a row for its own last token, and one for each that is guessed.
         """
         order = sorted(range(len(readings)), key=lambda at: (len(readings[at].tokens) > 1, readings[at].context.stored))
-        spans, ends = _spans([readings[at] for at in order]), {}
+        spans, ends = spans_of([readings[at] for at in order]), {}
         for at, span in zip(order, spans, strict=True):
             ends[at] = span.begin + span.count
         complete = [(ends[at], reading) for at, reading in enumerate(readings) if reading.completes]
@@ -97,7 +108,7 @@ class FlatRunner:
         return logits[: len(rows)].float()
 
     def _learn_shapes(self) -> Mapping[int, LayerShape]:
-        shapes = _Shapes()
+        shapes = Shapes()
         with torch.inference_mode(), attending(shapes):
             self._logits(trial.tokens(self._module)[:2], [0, 1], [1])
         if not shapes.by_layer:
@@ -105,11 +116,11 @@ class FlatRunner:
         _check_windows(self._module.config.get_text_config(), shapes.windows)
         return shapes.by_layer
 
-    def _check(self, wanted: Sequence[Tensor]) -> None:
+    def _check(self, tokens: list[list[int]], wanted: Sequence[Tensor]) -> None:
         """Two texts, read beside each other and in pieces, must give what each gives by itself at once."""
         self.allocate(_TRIAL_BLOCKS)
         cache = KVCache(_TRIAL_BLOCKS)
-        texts = [Context(trial.tokens(self._module, offset)) for offset in range(len(wanted))]
+        texts = [Context(list(each)) for each in tokens]
         for text in texts:
             text.table = cache.open(text.tokens, "")
             cache.grow(text.table, trial.LENGTH)
@@ -124,28 +135,12 @@ class FlatRunner:
             raise NotPaged("the model gives something else when texts are read together")
 
 
-class _Shapes:
-    """An attention that notes what each layer keeps of a token."""
-
-    def __init__(self) -> None:
-        self.by_layer: dict[int, LayerShape] = {}
-        self.windows: dict[int, int | None] = {}
-
-    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
-        if module.layer_idx in self.by_layer:
-            raise NotPaged("several attentions share a layer")
-        self.by_layer[module.layer_idx] = LayerShape(key.shape[1], key.shape[3], value.shape[3], key.dtype)
-        self.windows[module.layer_idx] = options.get("sliding_window")
-        return query.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
-
-
 def _check_windows(config: Any, windows: Mapping[int, int | None]) -> None:
     """Layers that look at a part of the text only must say so to their attention: a short trial would not show it.
 
     Raises NotPaged where they keep it to the mask, which is not looked at here.
     """
-    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ("dynamic", "longrope"):
-        raise NotPaged("the model's positions depend on the longest text of a step")
+    check_positions(config)
     kinds = getattr(config, "layer_types", None) or []
     for layer, window in windows.items():
         kind = kinds[layer] if layer < len(kinds) else "full_attention"
@@ -154,20 +149,3 @@ def _check_windows(config: Any, windows: Mapping[int, int | None]) -> None:
     has_windows = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
     if has_windows and not kinds and not any(windows.values()):
         raise NotPaged("the model has windows of which its attention knows nothing")
-
-
-def _spans(readings: Sequence[Reading]) -> list[Span]:
-    spans, begin = [], 0
-    for reading in readings:
-        table = reading.context.table
-        assert table is not None, "a text is read that has no blocks"
-        spans.append(Span(begin, count := len(reading.tokens), reading.context.stored, table.blocks))
-        begin += count
-    return spans
-
-
-def _read_at_once(module: Any, device: str) -> list[Tensor]:
-    """The logits behind two texts, as the model gives them for each by itself."""
-    with torch.inference_mode():
-        rows = [torch.tensor([trial.tokens(module, offset)], device=device) for offset in (0, 1)]
-        return [module(input_ids=row, use_cache=False, return_dict=True).logits[0, -1].float() for row in rows]

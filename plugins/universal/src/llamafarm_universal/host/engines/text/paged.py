@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llamafarm_universal.host.engines.text.context import Reading
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
 
 if TYPE_CHECKING:
@@ -78,6 +79,32 @@ class Span:
         """Where its tokens go: their places in a cache without blocks."""
         places = range(self.past, self.length)
         return [self.blocks[place // BLOCK_TOKENS] * BLOCK_TOKENS + place % BLOCK_TOKENS for place in places]
+
+
+class Shapes:
+    """An attention that notes what each layer keeps of a token."""
+
+    def __init__(self) -> None:
+        self.by_layer: dict[int, LayerShape] = {}
+        self.windows: dict[int, int | None] = {}
+
+    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
+        if module.layer_idx in self.by_layer:
+            raise NotPaged("several attentions share a layer")
+        self.by_layer[module.layer_idx] = LayerShape(key.shape[1], key.shape[3], value.shape[3], key.dtype)
+        self.windows[module.layer_idx] = options.get("sliding_window")
+        return query.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
+
+
+def spans_of(readings: Sequence[Reading]) -> list[Span]:
+    """Of texts that have blocks, behind one another."""
+    spans, begin = [], 0
+    for reading in readings:
+        table = reading.context.table
+        assert table is not None, "a text is read that has no blocks"
+        spans.append(Span(begin, count := len(reading.tokens), reading.context.stored, table.blocks))
+        begin += count
+    return spans
 
 
 class PagedAttention:
@@ -214,3 +241,9 @@ def _check(options: Mapping[str, Any]) -> None:
     tensors = {name for name, value in options.items() if isinstance(value, torch.Tensor)}
     if unknown := sorted(tensors - _KNOWN_TENSORS):
         raise NotPaged(f"the model's attention depends on {', '.join(unknown)}")
+
+
+def check_positions(config: Any) -> None:
+    """Raises NotPaged where the position of a token is computed from more than the token's own place."""
+    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ("dynamic", "longrope"):
+        raise NotPaged("the model's positions depend on the longest text of a step")

@@ -1,6 +1,6 @@
 """Runs the model forward for one text at a time, each with the cache that the model makes for it.
 
-For models that cannot be run flat: those that remember in a state (Mamba), and those whose attention is their own.
+For models whose attention or cache is their own, so that nothing is known of it but that it can be handed back.
 """
 
 from __future__ import annotations
@@ -26,24 +26,23 @@ _TRIAL_CHUNKS = (0, 10, 19, trial.LENGTH)
 class SingleRunner:
     """module: a transformers causal language model. Raises RequestFailed where it keeps no cache.
 
-    token_bytes: what its cache grows by with each token. reads_in_chunks: whether a prompt may be read in several
-    steps. Some models forget what they have read when more than one token follows (Mamba and its kin among them), so
-    each is tried when it is loaded.
+    token_bytes: what its cache grows by with each token. text_bytes: what a text takes beside that. reads_in_chunks:
+    whether a prompt may be read in several steps. Some models forget what they have read when more than one token
+    follows (Mamba and its kin among them), so each is tried when it is loaded.
     """
 
     shares = False
+    reads_together = False
+    takes_guesses = False
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = module
         self._device = device
+        self._cache_name = cache_name_of(module)
         accepted = inspect.signature(module.forward).parameters
-        names = [name for name in _CACHE_NAMES if name in accepted]
-        if not names:
-            raise RequestFailed("not_supported", f"{type(module).__name__} keeps no KV cache: it cannot be streamed.")
-        self._cache_name = names[0]
         self._options = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
         self.reads_in_chunks = self._chunks_change_nothing()
-        self.token_bytes = self._growth()
+        self.token_bytes, self.text_bytes = self._sizes()
 
     def allocate(self, blocks: int) -> None:
         """Nothing: each text has a cache of its own."""
@@ -70,6 +69,8 @@ class SingleRunner:
         with torch.inference_mode():
             result = self._module(input_ids=ids, use_cache=True, return_dict=True, **options)
             logits: Tensor = result.logits[0, -1].float()
+        if self._cache_name not in result:
+            raise _not_streamed(self._module)
         return logits, result[self._cache_name]
 
     def _chunks_change_nothing(self) -> bool:
@@ -81,10 +82,27 @@ class SingleRunner:
             chunked, cache = self._logits(tokens[begin:end], cache)
         return trial.same(chunked, whole, self._module)
 
-    def _growth(self) -> int:
+    def _sizes(self) -> tuple[int, int]:
+        """What each token takes in the cache, and what a text takes that has none."""
         tokens = trial.tokens(self._module)
-        sizes = [_tensor_bytes(self._logits(tokens[:length], None)[1]) for length in (8, 16)]
-        return (sizes[1] - sizes[0]) // 8
+        short, long = (_tensor_bytes(self._logits(tokens[:length], None)[1]) for length in (8, 16))
+        each = (long - short) // 8
+        return each, short - 8 * each
+
+
+def cache_name_of(module: Any) -> str:
+    """The argument that a model takes its cache in. Raises RequestFailed where it keeps none."""
+    accepted = inspect.signature(module.forward).parameters
+    for name in _CACHE_NAMES:
+        if name in accepted:
+            return name
+    raise _not_streamed(module)
+
+
+def _not_streamed(module: Any) -> RequestFailed:
+    return RequestFailed(
+        "not_supported", f"{type(module).__name__} hands out no cache of what it has read: it cannot be streamed."
+    )
 
 
 def _tensor_bytes(item: Any, seen: set[int] | None = None) -> int:

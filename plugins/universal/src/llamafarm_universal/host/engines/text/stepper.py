@@ -47,14 +47,14 @@ class Stepper:
     def _batches(self) -> list[list[Advance]]:
         """What is read together in this step."""
         advances = self._scheduler.plan()
-        if not self._runner.shares:
+        if not self._runner.reads_together:
             return [[advance] for advance in advances]
         return [self._with_guesses(advances)] if advances else []
 
     def _with_guesses(self, advances: list[Advance]) -> list[Advance]:
         [advance, *others] = advances
         sequence = advance.sequence
-        if others or sequence.context.unread > 1 or not sequence.can_be_guessed:
+        if others or sequence.context.unread > 1 or not self._runner.takes_guesses or not sequence.can_be_guessed:
             return advances
         return [self._scheduler.stretched(advance, self._guesses.of(sequence.context, sequence.left - 1))]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,3 +29,10 @@ def same(logits: Tensor, wanted: Tensor, module: Any) -> bool:
     """
     eps = torch.finfo(module.get_input_embeddings().weight.dtype).eps
     return bool((logits - wanted).norm() <= max(_TOLERANCE, math.sqrt(eps)) * (wanted - wanted.mean()).norm())
+
+
+def read_at_once(module: Any, texts: Sequence[list[int]], device: str) -> list[Tensor]:
+    """The logits behind each text, as the model gives them for it by itself: float32 [vocabulary]."""
+    with torch.inference_mode():
+        rows = [torch.tensor([tokens], device=device) for tokens in texts]
+        return [module(input_ids=row, use_cache=False, return_dict=True).logits[0, -1].float() for row in rows]
