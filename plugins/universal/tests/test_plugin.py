@@ -118,6 +118,7 @@ def test_every_documented_setting_is_accepted():
     [
         {"transformers": {"device": "tpu"}},
         {"transformers": {"dtype": "int4"}},
+        {"transformers": {"quantization": "int3"}},
         {"transformers": {"devise": "cpu"}},
         {"transformers": {"batch_size": 0}},
         {"transformers": {"model_type": "Text Model"}},

@@ -85,7 +85,7 @@ def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
     wanted = candidate.ref.settings.engine
     failures: list[RequestFailed] = []
     for spec in installed() if wanted is None else _called(wanted):
-        if candidate.adapter is not None and not spec.adapters:
+        if not _heeds(spec, candidate):
             continue
         fit = _fit(spec, candidate)
         if isinstance(fit, Fit):
@@ -99,6 +99,13 @@ def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
             f"No engine here puts the adapter `{candidate.ref.id}` on its base model for the task `{candidate.task}`.",
             hint="Merge the adapter into its base model with peft's `merge_and_unload`, save that, and load it.",
             param="model",
+        )
+    if candidate.ref.settings.quantization != "none":
+        raise RequestFailed(
+            "not_supported",
+            f"No engine here quantises `{candidate.ref.id}` for the task `{candidate.task}`.",
+            hint="Load it with `quantization: none`.",
+            param="quantization",
         )
     needed = f", which is a model for the task `{candidate.task}`." if candidate.task else "."
     hint = f"The engines here do: {', '.join(tasks())}. `model_type` names the task where that misleads."
@@ -133,6 +140,12 @@ def work_of(operation: str, fields: Mapping[str, Any]) -> Work:
         )
     [read] = declared
     return read(fields)
+
+
+def _heeds(spec: EngineSpec, candidate: Candidate) -> bool:
+    """Whether an engine does all that a candidate's settings ask for."""
+    is_quantised = candidate.ref.settings.quantization != "none"
+    return (spec.adapters or candidate.adapter is None) and (spec.quantizes or not is_quantised)
 
 
 def _fit(spec: EngineSpec, candidate: Candidate) -> Fit | RequestFailed | None:

@@ -39,6 +39,10 @@ class Transformers(BaseModel):
 
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(default="auto", description="`auto` takes the best there is.")
     dtype: Literal["auto", "fp16", "bf16", "fp32"] = Field(default="auto", description="Precision of the weights.")
+    quantization: Literal["none", "int8", "int4"] = Field(
+        default="none",
+        description="Bits of the weights of linear layers; fewer take less memory and less time to read.",
+    )
     trust_remote_code: bool = Field(default=False, description="Execute Python code that comes with the model.")
     model_type: str | None = Field(
         default=None,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from llamafarm_universal.engine import Candidate, FilePatterns
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.messages import Quantization
 from llamafarm_universal.placement import BYTES
 from llamafarm_universal.safety import refuse_pickle
 
@@ -30,10 +33,33 @@ SAFETENSORS = FilePatterns(
 _MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors format
 
 
+_QUANTIZED: Mapping[Quantization, float] = {"int8": 1.03, "int4": 0.63}
+"""Bytes of each number, with its share of scales."""
+
+
 def weigh(candidate: Candidate) -> int:
-    """The bytes of the loaded weights. Raises RequestFailed where there are none, or only some that may run code."""
+    """The bytes of the loaded weights. Raises RequestFailed where there are none, or only some that may run code.
+
+    A quantization leaves the embedding as it is, and gives the head of a text model eight bits. A head that is tied to
+    the embedding is held once more, in the form that products are fastest with, where the engine makes forms.
+    """
     refuse_pickle(candidate.ref.id, candidate.folder)
-    return candidate.parameters * BYTES[candidate.dtype]
+    full, quantization = BYTES[candidate.dtype], candidate.ref.settings.quantization
+    embedded = min(_embedded(candidate.config), candidate.parameters)
+    is_tied = candidate.task == "text" and candidate.config.get("tie_word_embeddings", True)
+    if quantization == "none":
+        copied = embedded * full if is_tied and candidate.device == "cpu" else 0
+        return candidate.parameters * full + copied
+    head = embedded if candidate.task == "text" else 0
+    rest = max(0, candidate.parameters - embedded - (0 if is_tied else head))
+    return int(embedded * full + head * _QUANTIZED["int8"] + rest * _QUANTIZED[quantization])
+
+
+def _embedded(config: Mapping[str, Any]) -> int:
+    """How many numbers the embedding of tokens has; 0 where the configuration does not tell."""
+    config = config.get("text_config") or config
+    width = next((config[name] for name in ("hidden_size", "n_embd", "d_model") if name in config), 0)
+    return int(config.get("vocab_size") or 0) * int(width or 0)
 
 
 def count_parameters(folder: Path, files: str = "**/*.safetensors") -> int:

@@ -22,7 +22,9 @@ def big(models_folder: Path, make_model: Callable[..., Path]) -> ModelRef:
 
 def test_unloading_gives_the_memory_back(start_host: Callable[..., Any], big: ModelRef, llama: ModelRef) -> None:
     with start_host() as host:
-        host.generate(llama, max_tokens=1)  # everything that is imported once is in memory now
+        host.generate(llama, max_tokens=1)
+        host.generate(big, max_tokens=1)  # all that is imported, compiled and measured once is in memory after that
+        host.unload(big)
         process = psutil.Process(host.process.pid)
         before = process.memory_info().rss
         host.generate(big, max_tokens=2, temperature=0)

@@ -21,6 +21,7 @@ OPEN = Handles(Operator())
 @pytest.mark.parametrize(("model", "settings", "handle"), [
     ("org/model", {}, "org/model"),
     ("org/model", {"dtype": "bf16", "device": "cpu"}, "org/model@device=cpu,dtype=bf16"),
+    ("org/model", {"quantization": "int8"}, "org/model@quantization=int8"),
     ("org/model", {"revision": "refs/pr/1"}, "org/model@revision=refs/pr/1"),
     ("org/model", {"revision": "a@b,c=d e"}, "org/model@revision=a%40b%2Cc%3Dd%20e"),
     ("org/model", {"revision": "12"}, "org/model@revision=%2212%22"),

@@ -133,6 +133,24 @@ def test_a_model_of_a_slow_engine_gets_a_host_of_its_own(llama_folder: Path, mon
     assert plan(llama_folder).isolated
 
 
+def test_an_engine_that_does_not_quantise_is_not_asked_to(llama_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan(llama_folder, quantization="int8").engine == "torch"
+    other = EngineSpec("other", ("text",), SAFETENSORS, lambda _: Fit("text", 1), no_load)
+    monkeypatch.setattr(catalogue, "installed", lambda: (other,))
+    assert plan(llama_folder).engine == "other"
+    with pytest.raises(RequestFailed, match="No engine here quantises") as caught:
+        plan(llama_folder, quantization="int8")
+    assert caught.value.param == "quantization"
+
+
+def test_a_head_that_is_tied_to_the_embedding_is_weighed_once_more_on_a_cpu(copy_of: Callable[..., Path]) -> None:
+    folder = copy_of()
+    before = plan(folder, device="cpu").weight_bytes
+    change_config(folder, tie_word_embeddings=True)
+    config = json.loads((folder / "config.json").read_text())
+    assert plan(folder, device="cpu").weight_bytes == before + 4 * config["vocab_size"] * config["hidden_size"]
+
+
 def failing(error: BaseException) -> EngineSpec:
     """An engine that fails over every model."""
 

@@ -68,7 +68,15 @@ from llamafarm_universal.messages.events import (
     Usage,
 )
 from llamafarm_universal.messages.machine import Machine
-from llamafarm_universal.messages.model import Device, DeviceName, Dtype, DtypeName, LoadSettings, ModelRef
+from llamafarm_universal.messages.model import (
+    Device,
+    DeviceName,
+    Dtype,
+    DtypeName,
+    LoadSettings,
+    ModelRef,
+    Quantization,
+)
 from llamafarm_universal.messages.work import (
     ChatPrompt,
     Classes,
@@ -130,6 +138,7 @@ __all__ = [
     "Progress",
     "Pull",
     "Pulled",
+    "Quantization",
     "Ready",
     "Remove",
     "Removed",

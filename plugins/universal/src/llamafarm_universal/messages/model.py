@@ -9,6 +9,7 @@ DeviceName = Literal["cuda", "mps", "cpu"]
 DtypeName = Literal["fp16", "bf16", "fp32"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "fp16", "bf16", "fp32"]
+Quantization = Literal["none", "int8", "int4"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class LoadSettings:
 
     model_type: the task, where the model's own configuration misleads (`text`, `embedding`, …). engine: who executes
     it, where several can. options: of the engine's own block, as pairs, so that settings can be compared and hashed.
-    isolated: it gets an engine host of its own.
+    isolated: it gets an engine host of its own. quantization: how many bits the weights of linear layers get, where
+    they are fewer than `dtype` has.
     """
 
     device: Device = "auto"
@@ -28,6 +30,7 @@ class LoadSettings:
     engine: str | None = None
     options: tuple[tuple[str, str | int | float | bool], ...] = ()
     isolated: bool = False
+    quantization: Quantization = "none"
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
         "engine": model.engine,
         "device": model.device,
         "dtype": model.dtype,
+        "quantization": model.ref.settings.quantization,
+        "likeness": model.likeness,
         "parameters": model.parameters,
         "memory_bytes": model.memory_bytes,
         "context_length": model.context_length,

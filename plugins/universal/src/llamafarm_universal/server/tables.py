@@ -199,6 +199,7 @@ OPERATION: Table = {
 SETTINGS = {
     "device": choice("auto", "cuda", "mps", "cpu"),
     "dtype": choice("auto", "fp16", "bf16", "fp32"),
+    "quantization": choice("none", "int8", "int4"),
     "trust_remote_code": boolean,
     "model_type": text,
     "revision": text,

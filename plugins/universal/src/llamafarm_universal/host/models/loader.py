@@ -23,12 +23,16 @@ _MOST_NAMED = 3
 
 @dataclass
 class Weights:
-    """A loaded model, shared by the engines that execute it. parameters: numbers in its weights, as trained."""
+    """A loaded model, shared by the engines that execute it.
+
+    parameters: numbers in its weights, as trained. likeness: see LoadedModel.
+    """
 
     plan: LoadPlan
     module: Any
     tokenizer: Any
     parameters: int
+    likeness: float | None = None
 
     @property
     def memory_bytes(self) -> int:
@@ -58,6 +62,7 @@ class Weights:
             context_length=context_length,
             dimensions=dimensions,
             features=frozenset(features),
+            likeness=self.likeness,
         )
 
 
@@ -92,14 +97,17 @@ def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = (
 
 
 def ready_weights(plan: LoadPlan, module: Any, tokenizer: Any, model: Any = None) -> Weights:
-    """The weights as engines use them: on a CPU, in the forms that it computes fastest.
+    """The weights as engines use them: with as many bits as asked, and on a CPU in the forms that it computes fastest.
 
-    model: the transformers model inside, where the module is another library's.
+    model: the transformers model inside, where the module is another library's. Raises RequestFailed where it cannot be
+    quantised.
     """
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    if plan.device == "cpu":
-        accelerate(module if model is None else model)
-    return Weights(plan, module, tokenizer, parameters)
+    quantization = plan.ref.settings.quantization
+    made = accelerate(module if model is None else model, quantization=quantization, device=plan.device)
+    if made.likeness is not None:
+        log.info("`%s` in %s: the cosine to its own answers is %.5f", plan.ref.id, quantization, made.likeness)
+    return Weights(plan, module, tokenizer, parameters, made.likeness)
 
 
 def refuse_missing(plan: LoadPlan, module: Any, missing: Collection[str], unread: tuple[str, ...] = ()) -> None:

@@ -22,4 +22,4 @@ def _load(plan: LoadPlan, _grant: int) -> Engine:
     return load_encoder(plan)
 
 
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True)
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True, quantizes=True)

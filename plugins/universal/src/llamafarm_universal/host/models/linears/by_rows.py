@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from llamafarm_universal.host.models.linears.form import Form
-from llamafarm_universal.host.models.linears.plain import Plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +22,7 @@ class ByRows(Form):
         self.in_features, self.out_features, self.dtype = few.in_features, few.out_features, few.dtype
         for name, value in (("bias", few.bias), ("few", few), ("many", many)):
             object.__setattr__(self, name, value)
+        self.bits = few.bits
         self.most = most
         self._numbers = most * few.in_features
 
@@ -37,9 +37,7 @@ class ByRows(Form):
 
     @property
     def memory_bytes(self) -> int:
-        """Forms that leave the weight as it is share it."""
-        shared = isinstance(self.few, Plain) and isinstance(self.many, Plain)
-        return int(self.few.memory_bytes + (0 if shared else self.many.memory_bytes))
+        return int(self.few.memory_bytes + (0 if self.few.shares_with(self.many) else self.many.memory_bytes))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, {self.few.name} up to {self.most} rows, then {self.many.name}"

@@ -13,7 +13,7 @@ LEAST_GAIN = 1.05
 """By so much a form must beat torch's own way, and two that share a weight one alone."""
 GAIN_OF_A_COPY = 1.5
 """By so much two forms must beat one where each holds the weight: a model twice as large has to be worth it."""
-_IN_PLACE = {"plain", "widened"}
+_SHARING = ({"plain", "widened"}, {"int4", "int4 widened"})
 _MOST = [round(math.sqrt(few * many)) for few, many in pairwise(ROWS)]
 
 
@@ -41,7 +41,8 @@ def choose(times: Times) -> Choice:
 
 
 def _gain(few: str, many: str) -> float:
-    return LEAST_GAIN**2 if {few, many} <= _IN_PLACE else LEAST_GAIN * GAIN_OF_A_COPY
+    share = any({few, many} <= forms for forms in _SHARING)
+    return LEAST_GAIN**2 if share else LEAST_GAIN * GAIN_OF_A_COPY
 
 
 def _cost(choice: Choice, times: Times) -> float:

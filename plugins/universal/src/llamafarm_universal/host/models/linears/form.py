@@ -14,11 +14,12 @@ class Form(torch.nn.Module):  # type: ignore[misc]  # torch is not type-checked
     """One way to compute `x @ weight.T + bias`, for an x of any shape [..., in_features].
 
     name: how the trial's records call it. most_error: how far what it computes may be from the product, relative to it,
-    beyond rounding.
+    beyond rounding. bits: of each number of the weight, where they are fewer than the layer had.
     """
 
     name: ClassVar[str]
     most_error: ClassVar[float] = 0.0
+    bits: int | None = None
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -31,6 +32,17 @@ class Form(torch.nn.Module):  # type: ignore[misc]  # torch is not type-checked
     def make(cls, weight: Tensor, bias: Tensor | None) -> Self:
         """The form of a layer. weight: [out_features, in_features]. Raises where this processor cannot compute it."""
         return cls(weight, bias)
+
+    @classmethod
+    def beside(cls, other: Form, weight: Tensor, bias: Tensor | None) -> Form:
+        """The form of a layer that has another one already, with which it shares what both hold, where it can."""
+        del other
+        return cls.make(weight, bias)
+
+    def shares_with(self, other: Form) -> bool:
+        """Whether two forms of one layer hold the same."""
+        del other
+        return False
 
     @property
     def weight(self) -> Tensor:

@@ -90,6 +90,7 @@ class Part(Form):
         torch.nn.Module.__init__(self)
         form, begin = merged.form, sum(merged.sizes[:place])
         self.in_features, self.out_features, self.dtype = form.in_features, merged.sizes[place], form.dtype
+        self.bits = form.bits
         self.merged, self.place = merged, place
         self._rows = slice(begin, begin + self.out_features)
         object.__setattr__(self, "bias", form.bias[self._rows] if has_bias else None)

@@ -29,6 +29,7 @@ _FEW_ROWS = 2  # of ROWS: at so few, reading the weights takes longer than compu
 _MOST_FEW, _MOST_MANY = 4_000_000, 1_000_000  # numbers of a weight on trial: forms keep their order in larger ones
 _BEYOND_CACHES = 64_000_000  # bytes of all copies of a weight: in a model, no layer finds its weight in a cache
 _MOST_COPIES = 16
+_BLOCK = 64  # outputs that some forms compute together
 _SECONDS = 0.01  # for each form at each number of rows
 _LEAST_ROUNDS = 4
 
@@ -56,6 +57,7 @@ def measure(shape: Shape, forms: Sequence[type[Form]]) -> Times:
                 x = _random(rows, shape.in_features).to(getattr(torch, shape.dtype))
                 for name, seconds in _race(made, x).items():
                     times.setdefault(name, []).append(round(seconds * 1e6, 1))
+    times = {name: each for name, each in times.items() if len(each) == len(ROWS)}
     log.debug("Linear layers of %s take, in µs at %s rows: %s", shape, ROWS, times)
     return times
 
@@ -65,7 +67,7 @@ def _made(shape: Shape, forms: Sequence[type[Form]], most: int) -> dict[str, lis
 
     Where few rows shall be timed, they are so many that the processor's caches do not hold them.
     """
-    outputs = min(shape.out_features, max(1, most // shape.in_features))
+    outputs = min(shape.out_features, max(1, most // shape.in_features // _BLOCK) * _BLOCK)
     dtype = getattr(torch, shape.dtype)
     weight = (_random(outputs, shape.in_features) / math.sqrt(shape.in_features)).to(dtype)
     bias = _random(1, outputs)[0].to(dtype) if shape.has_bias else None
