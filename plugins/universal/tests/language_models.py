@@ -72,6 +72,41 @@ SINGLE: dict[str, dict[str, Any]] = {
 }
 """Those whose texts are read one after the other."""
 
+_SIDES = {
+    "vocab_size": 400,
+    "d_model": 64,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 128,
+    "decoder_ffn_dim": 128,
+    "max_position_embeddings": 64,
+    "init_std": 0.4,
+    "bos_token_id": 3,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "decoder_start_token_id": 2,
+}
+ENCODER_DECODERS: dict[str, dict[str, Any]] = {
+    "T5": {
+        "vocab_size": 400,
+        "d_model": 64,
+        "d_kv": 16,
+        "d_ff": 128,
+        "num_layers": 2,
+        "num_heads": 4,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+        "decoder_start_token_id": 0,
+        "initializer_factor": 5.0,
+    },
+    "Bart": _SIDES,
+    "MBart": _SIDES,
+    "Marian": _SIDES,
+}
+"""Those that read with an encoder, and write with a decoder."""
+
 FORGETFUL = ("Mamba", "FalconMamba", "Jamba")
 """Those that must read a prompt at once."""
 
@@ -84,6 +119,18 @@ def build(name: str, dtype: torch.dtype = torch.float32) -> Any:
     classes = [f"{name}ForCausalLM", f"{name.removesuffix('Text')}ForCausalLM", f"{name}LMHeadModel"]
     model = next(getattr(transformers, option) for option in classes if hasattr(transformers, option))
     return model(config).to(dtype).eval()
+
+
+def build_encoder_decoder(name: str) -> Any:
+    """An encoder-decoder of the family."""
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{name}Config")(**ENCODER_DECODERS[name])
+    kind = "MarianMTModel" if name == "Marian" else f"{name}ForConditionalGeneration"
+    model = getattr(transformers, kind)(config).eval()
+    model.generation_config.forced_eos_token_id = None
+    if name == "MBart":
+        model.generation_config.forced_bos_token_id = 3  # the language to write
+    return model
 
 
 def prompt(length: int, first: int = 3) -> list[int]:

@@ -10,7 +10,7 @@ from llamafarm_universal.catalogue import choose, tasks
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.messages.plan import Candidate
-from llamafarm_universal.task import named_task, task_of
+from llamafarm_universal.task import ENCODER_DECODERS, is_encoder_decoder, named_task, task_of
 
 
 def refusal(folder: Path, config: dict[str, Any], **settings: Any) -> RequestFailed:
@@ -39,6 +39,18 @@ def refusal(folder: Path, config: dict[str, Any], **settings: Any) -> RequestFai
 )
 def test_the_architecture_names_the_task(tmp_path: Path, architecture: str, task: str) -> None:
     assert task_of(tmp_path, {"architectures": [architecture]}) == task
+
+
+def test_an_encoder_decoder_of_text_writes_text_unless_its_entry_says_otherwise(tmp_path: Path) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES as KNOWN
+
+    for model_type in ENCODER_DECODERS:
+        config = {"architectures": [KNOWN[model_type]], "model_type": model_type}
+        assert (task_of(tmp_path, config), is_encoder_decoder(config)) == ("text", True)
+    half = {"architectures": ["T5EncoderModel"], "model_type": "t5"}
+    assert (task_of(tmp_path, half), is_encoder_decoder(half)) == ("embedding", False)
+    decoder = {"architectures": ["BartForCausalLM"], "model_type": "bart"}
+    assert (task_of(tmp_path, decoder), is_encoder_decoder(decoder)) == ("text", False)
 
 
 def test_the_sentence_transformers_layout_embeds_whatever_the_architecture(tmp_path: Path) -> None:
@@ -73,7 +85,7 @@ def test_model_type_names_the_task() -> None:
     [
         ({"architectures": ["ViTForImageClassification"], "model_type": "vit"}, "ViTForImageClassification"),
         ({"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper"}, "task `audio`"),
-        ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}, "task `text2text`"),
+        ({"architectures": ["KosmosForConditionalGeneration"], "model_type": "kosmos"}, "task `text2text`"),
         ({"architectures": ["LlavaForConditionalGeneration"], "vision_config": {}}, "task `multimodal`"),
         ({"architectures": ["Something"], "model_type": "new"}, "`Something`"),
         ({"model_type": "mystery"}, "no architecture, model type `mystery`"),

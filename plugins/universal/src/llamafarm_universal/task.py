@@ -33,6 +33,33 @@ _ENDINGS = (
     ("ForPreTraining", "embedding"),
     ("Model", "embedding"),
 )
+ENCODER_DECODERS = frozenset(
+    {
+        "bart",
+        "bigbird_pegasus",
+        "blenderbot",
+        "blenderbot-small",
+        "fsmt",
+        "led",
+        "longt5",
+        "m2m_100",
+        "marian",
+        "mbart",
+        "mt5",
+        "mvp",
+        "nllb-moe",
+        "pegasus",
+        "pegasus_x",
+        "plbart",
+        "prophetnet",
+        "switch_transformers",
+        "t5",
+        "t5gemma",
+        "umt5",
+    }
+)
+"""Model types of transformers' AutoModelForSeq2SeqLM that read and write nothing but text."""
+_ENCODER_DECODER_ENDINGS = ("ForConditionalGeneration", "MTModel", "WithLMHeadModel")
 _MULTIMODAL_KEYS = ("vision_config", "audio_config")
 _SPEECH_TYPES = ("whisper", "speech_to_text", "speecht5")
 
@@ -55,8 +82,20 @@ def named_task(name: str, known: Collection[str]) -> str:
     return task
 
 
+def is_encoder_decoder(config: Mapping[str, Any]) -> bool:
+    """Whether a model of text reads the prompt with one half, and writes an answer with the other (T5, BART, …)."""
+    ending = _architecture(config).endswith(_ENCODER_DECODER_ENDINGS)
+    return ending and str(config.get("model_type")) in ENCODER_DECODERS
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    return str((config.get("architectures") or [""])[0])
+
+
 def _from_architecture(config: Mapping[str, Any]) -> str | None:
-    architecture = str((config.get("architectures") or [""])[0])
+    architecture = _architecture(config)
+    if is_encoder_decoder(config):
+        return "text"
     if str(config.get("model_type")) in _SPEECH_TYPES:
         return "audio"
     if architecture.endswith("ForConditionalGeneration"):

@@ -14,6 +14,7 @@ from llamafarm_universal.placement import BYTES
 CACHED_TOKENS = 8192
 """Of all running sequences together: so many fit into what a text model needs at least."""
 _MOST_WISHED = 131_072
+_HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads", "decoder_attention_heads")
 _ATTENTION = 3
 _NEVER = 2**40  # tokens
 STATEFUL_TEXTS = 8
@@ -37,7 +38,7 @@ def doubles_at(config: Mapping[str, Any], parameters: int) -> int:
     shapes = _shapes(config)
     if shapes is None:
         return _NEVER
-    queries = _first(config.get("text_config") or config, "num_attention_heads", "n_head", "num_heads", "n_heads")
+    queries = _first(config.get("text_config") or config, *_HEADS)
     return max(1, parameters // (2 * shapes.layers * queries * shapes.head_size * _ATTENTION))
 
 
@@ -107,8 +108,8 @@ class _Shapes(NamedTuple):
 def _shapes(config: Mapping[str, Any]) -> _Shapes | None:
     config = config.get("text_config") or config
     hidden = _first(config, "hidden_size", "n_embd", "d_model", "dim")
-    layers = _first(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers")
-    heads = _first(config, "num_attention_heads", "n_head", "num_heads", "n_heads")
+    layers = _first(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers", "decoder_layers")
+    heads = _first(config, *_HEADS)
     if not (hidden and layers and heads):
         return None
     head_size = _first(config, "head_dim", "d_kv") or hidden // heads

@@ -77,11 +77,11 @@ class Driven:
 
 @pytest.fixture
 def driven(llama_folder: Path) -> Callable[..., Driven]:
-    """Load the small Llama. blocks: of its cache."""
+    """Load a model, the small Llama by default. blocks: of its cache, as large as the Llama's."""
 
-    def load(blocks: int = 200, **limits: Any) -> Driven:
-        ref = ModelRef(str(llama_folder), LoadSettings(device="cpu", dtype="fp32"))
-        plan = make_plan(ref, llama_folder, Machine(), Limits(**limits))
+    def load(blocks: int = 200, folder: Path = llama_folder, **limits: Any) -> Driven:
+        ref = ModelRef(str(folder), LoadSettings(device="cpu", dtype="fp32"))
+        plan = make_plan(ref, folder, Machine(), Limits(**limits))
         return Driven(TextEngine.load(plan, blocks * BLOCK_BYTES))
 
     return load

@@ -18,10 +18,12 @@ _PROMPT_END = 64  # tokens of a prompt, special ones among them, that an answer'
 class Answers:
     """Those of one model. rows: how many logits it gives. end_tokens: those with which its answers end.
 
-    features: what can be asked of them: `chat`, `tools`, `reasoning`, `structured`.
+    goes_on: whether answers go on from their prompts: those of all models do but of encoder-decoders. features: what
+    can be asked of them: `chat`, `tools`, `reasoning`, `structured`.
     """
 
-    def __init__(self, tokenizer: Any, rows: int, end_tokens: frozenset[int]) -> None:
+    def __init__(self, tokenizer: Any, rows: int, end_tokens: frozenset[int], *, goes_on: bool) -> None:
+        self._goes_on = goes_on
         template = str(tokenizer.chat_template or "")
         self._vocabulary = Vocabulary(tokenizer)
         self._format = format_of(template, self._vocabulary.added)
@@ -36,10 +38,11 @@ class Answers:
 
     def prepare(self, work: Generate, tokens: list[int]) -> Prepared:
         """Make a request ready. tokens: its prompt. Raises RequestFailed for a format that cannot be kept to."""
-        end = self._vocabulary.decode(tokens[-_PROMPT_END:])
+        before = tokens[-_PROMPT_END:] if self._goes_on else []
+        end = self._vocabulary.decode(before)
         answer_format = self._format_of(work.prompt)
         hold = self._grammars.hold(work, answer_format, end)
-        return Prepared(work, tokens, self._vocabulary, answer_format, end, hold)
+        return Prepared(work, tokens, before, self._vocabulary, answer_format, end, hold)
 
     def close(self) -> None:
         self._grammars.close()
@@ -52,10 +55,13 @@ class Answers:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request that is ready to run. end: the text that its prompt ends with. format: how its answers are written."""
+    """A request that is ready to run. tokens: its prompt. before: those of them that stand before its answers, and end
+    the text that they make. format: how answers are written.
+    """
 
     work: Generate
     tokens: list[int]
+    before: list[int]
     vocabulary: Vocabulary
     format: Format
     end: str
@@ -69,8 +75,8 @@ class Prepared:
         """A text goes on from its prompt; of a message, the special tokens that mark its parts go to the parser."""
         prompt = self.work.prompt
         if isinstance(prompt, TextPrompt):
-            return Detokenizer(self.vocabulary, self.tokens[-_PROMPT_END:])
-        begun = self.tokens[-_PROMPT_END:] if prompt.template_options.get("continue_final_message") else ()
+            return Detokenizer(self.vocabulary, self.before)
+        begun = self.before if prompt.template_options.get("continue_final_message") else ()
         marks = self.format.marks(with_tools=bool(prompt.tools))
         return Detokenizer(self.vocabulary, begun, hidden=self.vocabulary.special_but(marks))
 

@@ -10,7 +10,8 @@ from llamafarm_universal.host.engines.text.kv_cache import BlockTable
 
 @dataclass(eq=False)
 class Context:
-    """tokens: all of them. stored: of how many the model has keys and values, or whatever it remembers.
+    """tokens: all of them. stored: of how many the model has keys and values, or whatever it remembers. source: what an
+    encoder reads beside them, of a model that has one.
 
     table: the blocks where they are. state: what a model without blocks remembers. salt: only texts of the same one
     share blocks. shared: how many tokens were there already when it was read first.
@@ -18,10 +19,16 @@ class Context:
 
     tokens: list[int]
     salt: str = ""
+    source: tuple[int, ...] = ()
     stored: int = 0
     shared: int = 0
     table: BlockTable | None = None
     state: Any = None
+
+    @property
+    def size(self) -> int:
+        """Of how many tokens the model has to remember something."""
+        return len(self.source) + len(self.tokens)
 
     @property
     def unread(self) -> int:

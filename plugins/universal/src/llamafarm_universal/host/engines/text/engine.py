@@ -1,4 +1,4 @@
-"""The text engine: any causal language model of transformers, many answers at once."""
+"""The text engine: any language model of transformers, many answers at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from llamafarm_universal.engine import (
     refused,
 )
 from llamafarm_universal.host.engines.text.answers import Answers, Prepared
-from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.engines.text.generation_settings import not_applied
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 from llamafarm_universal.host.engines.text.limits import ModelLimits
@@ -40,6 +39,7 @@ from llamafarm_universal.host.engines.text.stepper import Stepper
 from llamafarm_universal.host.engines.text.text_meter import TextMeter
 from llamafarm_universal.host.engines.working import doubles_at
 from llamafarm_universal.host.models.loader import Weights, load_weights
+from llamafarm_universal.task import is_encoder_decoder
 
 if TYPE_CHECKING:
     from llamafarm_universal.host.engines.encode.engine import EncodeEngine
@@ -61,7 +61,12 @@ class TextEngine:
         running = most_running(weights.plan, self._runner, grant)
         self._cache = allocated(weights.plan, self._runner, grant, running)
         self._model_limits = ModelLimits.of(weights, self._cache.capacity * BLOCK_TOKENS)
-        self._answers = Answers(weights.tokenizer, self._model_limits.vocabulary, self._model_limits.end_tokens)
+        self._answers = Answers(
+            weights.tokenizer,
+            self._model_limits.vocabulary,
+            self._model_limits.end_tokens,
+            goes_on=not self._model_limits.start,
+        )
         step_tokens = limits.prefill_step(weights.plan.device) if self._runner.reads_in_chunks else None
         cache = self._cache
         self.meter = TextMeter(lambda: self._scheduler.running, lambda: self._scheduler.waiting, lambda: cache.usage)
@@ -89,9 +94,10 @@ class TextEngine:
     @classmethod
     def load(cls, plan: LoadPlan, grant: int) -> TextEngine:
         """Read the weights. Raises RequestFailed."""
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-        return cls(load_weights(plan, AutoModelForCausalLM), plan.limits, grant)
+        kind = AutoModelForSeq2SeqLM if is_encoder_decoder(plan.config) else AutoModelForCausalLM
+        return cls(load_weights(plan, kind), plan.limits, grant)
 
     def prepare(self, work: Work) -> Any:
         """The tokens of a prompt, or what the embedding engine prepares."""
@@ -156,12 +162,13 @@ class TextEngine:
         settings = settle(sampling, self._model_limits)
         sequences: list[Sequence] = []
         for index in range(work.n):
+            context = self._model_limits.context(prompt, work.cache_salt)
             sequence = Sequence(
                 request_id,
                 index,
-                Context(list(prompt), work.cache_salt),
+                context,
                 max_tokens,
-                Sampler(settings, prompt, offset=index),
+                Sampler(settings, list(context.tokens), offset=index),
                 prepared.detokenizer(),
                 prepared.parser(settings.stop),
                 prepared.constraint(),
@@ -207,7 +214,13 @@ class TextEngine:
 
 
 def _describe(weights: Weights, limits: ModelLimits, answers: Answers) -> LoadedModel:
-    features = answers.features | {"completions", "embeddings"}
+    operations, features = ["generate", "count"], answers.features | {"completions"}
+    not_here = set(not_applied(limits.defaults))
+    if limits.start:
+        not_here.discard("forced_bos_token_id")
+    else:
+        operations.append("embed")
+        features |= {"embeddings"}
     dimensions = getattr(weights.module.config.get_text_config(), "hidden_size", None)
-    model = weights.describe(("generate", "count", "embed"), features, limits.context_length, dimensions)
-    return replace(model, not_applied=not_applied(limits.defaults))
+    model = weights.describe(operations, features, limits.context_length, dimensions)
+    return replace(model, not_applied=tuple(sorted(not_here)))

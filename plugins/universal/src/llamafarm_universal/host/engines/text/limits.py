@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.models.loader import Weights
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
@@ -20,6 +21,7 @@ class ModelLimits:
     """context_length: tokens of prompt and answer together; None: the model names no limit. cache_tokens: for how many
     the cache has room.
 
+    start: the tokens that the answers of an encoder-decoder begin with; its prompts and answers have a context each.
     defaults: the model's generation_config.json.
     """
 
@@ -28,20 +30,27 @@ class ModelLimits:
     end_tokens: frozenset[int]
     defaults: Mapping[str, Any]
     cache_tokens: int = sys.maxsize
+    start: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, weights: Weights, cache_tokens: int) -> ModelLimits:
         config = weights.module.config.get_text_config()
         defaults = _generation_defaults(weights)
         return cls(
-            context_length=token_limit(weights.module),
+            # T5 and its kin know distances only: they take as many tokens as there is memory for.
+            context_length=None if hasattr(config, "relative_attention_num_buckets") else token_limit(weights.module),
             vocabulary=int(weights.module.get_input_embeddings().weight.shape[0]),
             end_tokens=_ids(
                 defaults.get("eos_token_id"), getattr(config, "eos_token_id", None), weights.tokenizer.eos_token_id
             ),
             defaults=defaults,
             cache_tokens=cache_tokens,
+            start=_start_of(weights.module),
         )
+
+    def context(self, prompt: list[int], salt: str) -> Context:
+        """The text before an answer."""
+        return Context(list(self.start), salt, tuple(prompt)) if self.start else Context(list(prompt), salt)
 
     def admit(self, prompt: int, max_tokens: int | None, field: str) -> int:
         """How many tokens an answer may have to a prompt of so many, which came in that field of the request.
@@ -50,6 +59,8 @@ class ModelLimits:
         """
         if max_tokens is not None and max_tokens < 1:
             raise refused(f"`max_tokens` must be at least 1; it is {max_tokens}.", "max_tokens")
+        if self.start:
+            return self._admit_apart(prompt, max_tokens, field)
         limit = min(self.context_length or self.cache_tokens, self.cache_tokens)
         if prompt >= limit:
             raise RequestFailed(
@@ -68,6 +79,27 @@ class ModelLimits:
             )
         left = limit - prompt
         return max_tokens or (left if self.context_length is not None else min(left, _UNBOUNDED_ANSWER))
+
+    def _admit_apart(self, prompt: int, max_tokens: int | None, field: str) -> int:
+        """As `admit`, where prompt and answer have a context each, and the cache together."""
+        longest = self.context_length or self.cache_tokens
+        answer = min(longest, self.cache_tokens - prompt) - len(self.start)
+        if prompt > longest or answer < 1:
+            limit = min(longest, self.cache_tokens - len(self.start) - 1)
+            raise RequestFailed(
+                "context_length",
+                f"The prompt has {prompt:,} tokens; {self._can_take(limit)}.",
+                hint="Shorten the prompt, or ask a model with a longer context.",
+                param=field,
+            )
+        if max_tokens is not None and max_tokens > answer:
+            raise RequestFailed(
+                "context_length",
+                f"max_tokens asks for {max_tokens:,}; the model can answer a prompt of {prompt:,} with {answer:,}.",
+                hint="Lower max_tokens.",
+                param="max_tokens",
+            )
+        return max_tokens or (answer if self.context_length is not None else min(answer, _UNBOUNDED_ANSWER))
 
     def _can_take(self, limit: int) -> str:
         if limit == self.context_length:
@@ -91,6 +123,25 @@ def context_length(config: Any) -> int | None:
     """The tokens that a model can take, from its configuration."""
     values = [getattr(config, key, None) for key in _CONTEXT_KEYS]
     return next((value for value in values if isinstance(value, int) and value > 0), None)
+
+
+def _start_of(module: Any) -> tuple[int, ...]:
+    """The tokens that an encoder-decoder's answers begin with; none of any other model.
+
+    Source: GenerationMixin._prepare_decoder_input_ids_for_generation, and ForcedBOSTokenLogitsProcessor.
+    """
+    if not module.config.is_encoder_decoder:
+        return ()
+    settings = module.generation_config
+    first = settings.bos_token_id if settings.decoder_start_token_id is None else settings.decoder_start_token_id
+    if first is None:
+        raise RequestFailed(
+            "load_failed",
+            f"{type(module).__name__} does not say which token its answers begin with.",
+            hint="Add `decoder_start_token_id` to its generation_config.json.",
+        )
+    forced = settings.forced_bos_token_id
+    return (first,) if forced is None else (first, forced)
 
 
 def _generation_defaults(weights: Weights) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llamafarm_universal.host.engines.text.context import Context, Reading
+from llamafarm_universal.host.engines.text.encoder_decoder_runner import EncoderDecoderRunner
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
 from llamafarm_universal.host.engines.text.paged import NotPaged
 from llamafarm_universal.host.engines.text.single_runner import SingleRunner
@@ -55,6 +56,8 @@ def runner_of(module: Any, device: str) -> Runner:
 
     Raises RequestFailed for a model that cannot be streamed at all.
     """
+    if module.config.is_encoder_decoder:
+        return EncoderDecoderRunner(module, device)
     for runner in (FlatRunner, StateRunner):
         try:
             return runner(module, device)

@@ -126,7 +126,7 @@ class Scheduler:
     def stretched(self, advance: Advance, guess: tuple[int, ...]) -> Advance:
         """The advance with tokens that may follow, where there is room for them."""
         context = advance.sequence.context
-        room = context.table is not None and self._cache.grow(context.table, len(context.tokens) + len(guess))
+        room = context.table is not None and self._cache.grow(context.table, context.size + len(guess))
         return replace(advance, guess=guess) if guess and room else advance
 
     def advanced(self, advance: Advance) -> None:
@@ -143,7 +143,7 @@ class Scheduler:
                 self._interrupt(self._running[-1])
 
     def _grow(self, context: Context) -> bool:
-        return context.table is None or self._cache.grow(context.table, len(context.tokens))
+        return context.table is None or self._cache.grow(context.table, context.size)
 
     def _interrupt(self, sequence: Sequence) -> None:
         self._running.remove(sequence)
@@ -170,7 +170,7 @@ class Scheduler:
         table = self._cache.open(context.tokens, context.salt)
         shared = len(table.blocks) * BLOCK_TOKENS
         spare = sum(1 for sequence in self._running if sequence.context.table is not None)
-        if not self._cache.grow(table, len(context.tokens)) or (spare and self._cache.free < spare):
+        if not self._cache.grow(table, context.size) or (spare and self._cache.free < spare):
             self._cache.close(table)
             return False
         context.table, context.stored = table, shared

@@ -67,7 +67,7 @@ class Sequence:
 
     @property
     def usage(self) -> Usage:
-        return Usage(len(self.context.tokens) - self.count, self.count)
+        return Usage(len(self.context.source) or len(self.context.tokens) - self.count, self.count)
 
     @property
     def left(self) -> int:

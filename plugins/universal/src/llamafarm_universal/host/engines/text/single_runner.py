@@ -85,7 +85,7 @@ class SingleRunner:
     def _sizes(self) -> tuple[int, int]:
         """What each token takes in the cache, and what a text takes that has none."""
         tokens = trial.tokens(self._module)
-        short, long = (_tensor_bytes(self._logits(tokens[:length], None)[1]) for length in (8, 16))
+        short, long = (tensor_bytes(self._logits(tokens[:length], None)[1]) for length in (8, 16))
         each = (long - short) // 8
         return each, short - 8 * each
 
@@ -105,7 +105,7 @@ def _not_streamed(module: Any) -> RequestFailed:
     )
 
 
-def _tensor_bytes(item: Any, seen: set[int] | None = None) -> int:
+def tensor_bytes(item: Any, seen: set[int] | None = None) -> int:
     """Of all tensors that an object holds."""
     seen = set() if seen is None else seen
     if id(item) in seen:
@@ -114,7 +114,7 @@ def _tensor_bytes(item: Any, seen: set[int] | None = None) -> int:
     if isinstance(item, torch.Tensor):
         return int(item.nbytes)
     if isinstance(item, dict):
-        return sum(_tensor_bytes(value, seen) for value in item.values())
+        return sum(tensor_bytes(value, seen) for value in item.values())
     if isinstance(item, (list, tuple)):
-        return sum(_tensor_bytes(value, seen) for value in item)
-    return _tensor_bytes(vars(item), seen) if hasattr(item, "__dict__") else 0
+        return sum(tensor_bytes(value, seen) for value in item)
+    return tensor_bytes(vars(item), seen) if hasattr(item, "__dict__") else 0
