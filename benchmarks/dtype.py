@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from llamafarm_universal.host.models.linears import bf16_pays
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 SIZES = {
@@ -53,6 +54,9 @@ def main() -> None:
     abilities = torch.cpu.get_capabilities()
     print(f"{abilities.get('cpu_name')}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print("bf16 instructions:", [name for name in ("avx512_bf16", "amx_bf16", "bf16") if abilities.get(name)] or "none")
+    print(
+        "Linear layers in their best form, by which the runtime goes: bf16", "pays" if bf16_pays() else "does not pay"
+    )
     print(f"{'':34}{'fp32 ms':>10}{'bf16 ms':>10}{'bf16 gains':>12}")
     for width in (1024, 4096):
         for rows in (1, PROMPT):

@@ -14,13 +14,12 @@ from llamafarm_universal.placement import choose_device
 
 @pytest.fixture
 def hardware(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Pretend to have GPUs, or processor instructions: torch's own answers are replaced."""
+    """Pretend to have GPUs: torch's own answers are replaced."""
 
-    def have(*, cuda: bool = False, mps: bool = False, gpu_bf16: bool = False, cpu_bf16: bool = False) -> None:
+    def have(*, cuda: bool = False, mps: bool = False, gpu_bf16: bool = False) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: gpu_bf16)
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": cpu_bf16})
 
     return have
 
@@ -67,11 +66,11 @@ def test_a_device_that_is_not_there_is_an_error_with_a_way_out(hardware: Any, na
         assert "device: auto" in (caught.value.hint or "")
 
 
-def test_what_computes_in_bf16_is_known(hardware: Any) -> None:
+def test_which_gpus_compute_in_bf16_is_known(hardware: Any) -> None:
     hardware(cuda=True, gpu_bf16=True)
     assert this_machine(environ={}).bf16 == {"cuda"}
-    hardware(cuda=True, cpu_bf16=True)
-    assert this_machine(environ={}).bf16 == {"cpu"}
+    hardware(cuda=True)
+    assert this_machine(environ={}).bf16 == set()
     hardware(mps=True)
     assert this_machine(environ={}).bf16 == {"mps"}
 

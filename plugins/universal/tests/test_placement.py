@@ -21,6 +21,10 @@ ABLE = Machine(bf16=frozenset({"cpu", "cuda"}))
         ("cpu", ABLE, {}, LARGE_ON_CPU - 1, "fp32"),
         ("cpu", ABLE, {}, LARGE_ON_CPU, "bf16"),
         ("cpu", PLAIN, {}, LARGE_ON_CPU, "fp32"),
+        ("cpu", ABLE, {"dtype": "bfloat16"}, 1, "bf16"),
+        ("cpu", ABLE, {"torch_dtype": "float16"}, 1, "bf16"),
+        ("cpu", ABLE, {"dtype": "float32"}, 1, "fp32"),
+        ("cpu", PLAIN, {"dtype": "bfloat16"}, LARGE_ON_CPU, "fp32"),
     ],
 )
 def test_auto_is_what_the_device_computes_best(

@@ -11,7 +11,9 @@ from llamafarm_universal.messages import Device, DeviceName, Dtype, DtypeName, M
 BYTES: Mapping[DtypeName, int] = {"fp16": 2, "bf16": 2, "fp32": 4}
 
 LARGE_ON_CPU = 1_000_000_000
-"""Parameters from which `auto` prefers bf16 on a processor with instructions for it: fp32 would take 4 GB and more."""
+"""Parameters from which `auto` gives a model bf16 whatever its files have, where the processor gains by it: fp32 would
+take 4 GB and more."""
+_HALVES = ("bfloat16", "float16")
 
 _HARDWARE: Mapping[Device, str] = {"cuda": "no NVIDIA GPU", "mps": "no Apple GPU"}
 
@@ -35,16 +37,14 @@ def choose_dtype(
     """The number format for a request's setting.
 
     `auto` on a GPU is fp16, or bf16 where the model's configuration says so and the GPU can. On a processor it is fp32,
-    or bf16 for models of LARGE_ON_CPU parameters and more where the processor has instructions for it (AVX-512 BF16 or
-    AMX). Without them torch emulates bf16, and `benchmarks/dtype.py` measured on an AVX2 processor with two cores, for
-    34M and 372M parameters: prompts are read 3 to 4 times slower, single tokens come 1.1 to 1.5 times faster. That is
-    a loss for every prompt that is not very short, at either size, so bf16 is left to those who ask for it.
+    or bf16 where the processor gains by it, which is measured (`host/models/linears/half`), and the model's own files
+    have no more bits; models of LARGE_ON_CPU parameters and more get it for their size.
     """
     wanted = machine.dtype if requested == "auto" else requested
     if wanted != "auto":
         return wanted
-    computes_bf16 = device in machine.bf16
+    gains = device in machine.bf16
+    own = str(config.get("dtype") or config.get("torch_dtype")).removeprefix("torch.")
     if device == "cpu":
-        return "bf16" if parameters >= LARGE_ON_CPU and computes_bf16 else "fp32"
-    asks_bf16 = "bfloat16" in str(config.get("dtype") or config.get("torch_dtype"))
-    return "bf16" if asks_bf16 and computes_bf16 else "fp16"
+        return "bf16" if gains and (own in _HALVES or parameters >= LARGE_ON_CPU) else "fp32"
+    return "bf16" if own == "bfloat16" and gains else "fp16"

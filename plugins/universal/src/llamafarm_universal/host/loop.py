@@ -34,6 +34,7 @@ from llamafarm_universal.messages import (
     Load,
     Loaded,
     LoadedModel,
+    Machine,
     ModelRef,
     Ready,
     Run,
@@ -269,13 +270,20 @@ class Host:
 
     def _ready(self) -> Ready:
         try:
-            machine = this_machine(self._options.device, self._options.dtype)
+            machine = _measured(this_machine(self._options.device, self._options.dtype))
         except RequestFailed as failure:
             self._outbox.add(failure.event(""))
             self._outbox.flush()
             os._exit(1)
         device = machine.devices["auto"]
         return Ready(device, details(device), machine)
+
+
+def _measured(machine: Machine) -> Machine:
+    """With whether its processor gains by bf16, which no list of its abilities tells."""
+    from llamafarm_universal.host.models.linears import bf16_pays
+
+    return replace(machine, bf16=machine.bf16 | {"cpu"}) if bf16_pays() else machine
 
 
 def _request_of(command: HostRequest) -> _Request:

@@ -14,7 +14,7 @@ _ONLY_CPU: Mapping[Device, DeviceName] = {"auto": "cpu", "cpu": "cpu"}
 class Machine:
     """devices: where each setting of `device` leads; one that is missing asks for a device that is not there.
 
-    bf16: the devices that compute in it. dtype: what a model gets that asks for nothing else. torch: its version.
+    bf16: the devices that gain by it. dtype: what a model gets that asks for nothing else. torch: its version.
     """
 
     devices: Mapping[Device, DeviceName] = field(default_factory=lambda: _ONLY_CPU)

@@ -6,6 +6,7 @@ undoes what changes the model's answers. No architecture is known by name.
 """
 
 from llamafarm_universal.host.models.linears.form import bytes_of_forms
+from llamafarm_universal.host.models.linears.half import bf16_pays
 from llamafarm_universal.host.models.linears.replace import Accelerated, accelerate
 
-__all__ = ["Accelerated", "accelerate", "bytes_of_forms"]
+__all__ = ["Accelerated", "accelerate", "bf16_pays", "bytes_of_forms"]

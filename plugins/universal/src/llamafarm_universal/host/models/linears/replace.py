@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 SMALL = 1 << 14
 """Weights of fewer numbers are left alone: calling anything takes longer than computing them."""
-LEAST_LIKENESS = 0.9
-"""Of a quantised model's answers to those that it gave before; below it, something is wrong."""
+LEAST_LIKENESS = 0.5
+"""Of a quantised model's answers to those that it gave before; below it, something is broken."""
 
 
 @dataclass(frozen=True)
