@@ -52,7 +52,7 @@ def test_so_do_those_that_come_after_it(record: Callable[..., Record], measured:
 def test_on_a_busy_machine_the_best_of_some_races_counts_and_is_not_kept(
     record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    races = [([9.0, 2.0, 9.0, 4.0], 0.9), ([1.0, 9.0, 9.0, 9.0], 0.8), ([9.0, 9.0, 3.0, 9.0], 0.7), (TIMES, 0.1)]
+    races = [([9.0, 2.0, 3.0, 9.0], 0.9), ([1.0, 9.0, 9.0, 4.0], 0.8), (TIMES, 0.1)]
     monkeypatch.setattr(module, "_timed", lambda *_: (lambda times, waited: ({"plain": times}, waited))(*races.pop(0)))
     assert record().times(SHAPE, (Plain,)) == {"plain": TIMES}
     assert len(races) == 1

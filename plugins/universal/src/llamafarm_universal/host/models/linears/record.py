@@ -20,7 +20,7 @@ from llamafarm_universal.host.models.linears.trial import ROWS, Shape, Times, me
 log = logging.getLogger(__name__)
 _CALM = 0.1
 """The most that threads may have waited for processors, as a share of the time of a race that counts for good."""
-_RACES = 3
+_RACES = 2
 
 
 class Record:
