@@ -137,6 +137,8 @@ def test_a_local_folder_is_named_by_its_whole_path(tmp_path, monkeypatch):
     local = UniversalEntry(name="e", provider="universal", model="./models/mine")
     assert local.model == str(tmp_path / "models" / "mine")
     assert entry().model == "org/model"
+    assert UniversalEntry(name="e", provider="universal", model="./mine.gguf").model == str(tmp_path / "mine.gguf")
+    assert UniversalEntry(name="e", provider="universal", model="org/m:q4.gguf").model == "org/m:q4.gguf"
     assert UniversalEntry(name="e", provider="universal", model="package:a/b").model == "package:a/b"
 
 
@@ -144,8 +146,11 @@ def test_a_local_folder_is_named_by_its_whole_path(tmp_path, monkeypatch):
     ("model", "pointer"),
     [
         ("qwen3:8b", "`provider: ollama` executes"),
-        ("unsloth/Qwen3-4B-GGUF", "`provider: ollama` and `provider: lemonade` execute"),
-        ("models/qwen3.gguf", "`provider: ollama` and `provider: lemonade` execute"),
+        (
+            "unsloth/Qwen3-4B-GGUF",
+            "'unsloth/Qwen3-4B-GGUF:FILE.gguf', or let `provider: ollama` or `provider: lemonade`",
+        ),
+        ("models/qwen3.gguf", "write './models/qwen3.gguf' for a file"),
         ("https://huggingface.co/Qwen/Qwen3-0.6B", "write the id alone"),
     ],
 )

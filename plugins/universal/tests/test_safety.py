@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, parse_model_id, under
+from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, parse_model_id, repository_of, under
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,13 @@ from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, parse
 )
 def test_hugging_face_ids(text: str) -> None:
     assert parse_model_id(text) == HubId(text)
+
+
+def test_one_file_of_a_repository() -> None:
+    assert parse_model_id("org/name-GGUF:name-Q4_K_M.gguf") == HubId("org/name-GGUF", "name-Q4_K_M.gguf")
+    assert parse_model_id("org/name:sub/x.GGUF") == HubId("org/name", "sub/x.GGUF")
+    assert repository_of("org/name:x.gguf") == repository_of("org/name") == "org/name"
+    assert repository_of("./mine.gguf") == "./mine.gguf"
 
 
 def test_folders_and_packages() -> None:
@@ -31,7 +38,9 @@ def test_folders_and_packages() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", " ", "a/b/c", "a/../b", "..", ".", "a/", "/".join("ab") + "/", "org/na me", "org/name\n", "http://host/x",
-     "org/name@main", "-org/name", "org--name/x", "a..b", "x" * 300, "package:", "package:a", "package:a/.hidden",
+     "org/name@main", "org/name:x.bin", "org/name:../x.gguf", "org/name:/x.gguf", "org/name:.gguf", "a:b:c.gguf",
+     "org/name:" + "x" * 900 + ".gguf",
+     "-org/name", "org--name/x", "a..b", "x" * 300, "package:", "package:a", "package:a/.hidden",
      "package:a//b", "package:a/b/../c", "file:///etc", "org\\name", "org/name\0", "/\0", "~\0", "/" + "x/" * 500],
 )  # fmt: skip
 def test_everything_else_is_refused(text: str) -> None:

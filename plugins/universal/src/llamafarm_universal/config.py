@@ -98,8 +98,17 @@ def placed(model: str, info: ValidationInfo) -> str:
     """The model as the runtime, which works in another folder, understands it. Raises ValueError for other ids."""
     if is_folder(model):
         return beside_config(model, info)
-    if model.lower().endswith(("-gguf", ".gguf")):
-        raise ValueError(f"{model!r} holds GGUF files, which `provider: ollama` and `provider: lemonade` execute")
+    if model.lower().endswith(".gguf"):
+        if ":" in model:
+            return model
+        raise ValueError(
+            f"{model!r} is no Hugging Face id: write './{model}' for a file, or 'org/name:FILE.gguf' for one of the hub"
+        )
+    if model.lower().endswith("-gguf"):
+        raise ValueError(
+            f"{model!r} holds GGUF files: name one of them, '{model}:FILE.gguf', or let `provider: ollama` or "
+            "`provider: lemonade` execute it"
+        )
     if model.startswith(("http://", "https://")):
         raise ValueError(f"{model!r} is an address; write the id alone, such as `Qwen/Qwen3-0.6B`")
     if ":" in model and not model.startswith(PACKAGE):
@@ -126,7 +135,9 @@ class UniversalEntry(ModelEntry):
     """
 
     model: Annotated[str, AfterValidator(placed)] = Field(
-        min_length=1, description="A Hugging Face id, a folder (relative to llamafarm.yaml), or package:NAME/FOLDER."
+        min_length=1,
+        description="A Hugging Face id, `org/name:FILE.gguf`, a folder or GGUF file (relative to llamafarm.yaml), or "
+        "package:NAME/FOLDER.",
     )
     base_url: Annotated[str, AfterValidator(lambda url: normalize_base_url(url, path=API_PATH))] | None = Field(
         default=None,

@@ -11,6 +11,7 @@ from typing import Any
 
 from llamafarm_universal.engine import Candidate, FilePatterns
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.messages import Quantization
 from llamafarm_universal.placement import BYTES
 from llamafarm_universal.safety import refuse_pickle
@@ -43,7 +44,8 @@ def weigh(candidate: Candidate) -> int:
     A quantization leaves the embedding as it is, and gives the head of a text model eight bits. A head that is tied to
     the embedding is held once more, in the form that products are fastest with, where the engine makes forms.
     """
-    refuse_pickle(candidate.ref.id, candidate.folder)
+    if not is_gguf(candidate.folder):
+        refuse_pickle(candidate.ref.id, candidate.folder)
     full, quantization = BYTES[candidate.dtype], candidate.ref.settings.quantization
     embedded = min(_embedded(candidate.config), candidate.parameters)
     is_tied = candidate.task == "text" and candidate.config.get("tie_word_embeddings", True)

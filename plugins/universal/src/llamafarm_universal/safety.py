@@ -14,14 +14,19 @@ _PACKAGE_ID = re.compile(r"package:([A-Za-z_][A-Za-z0-9_]*)((?:/[A-Za-z0-9_][A-Z
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 MAX_LENGTH = 1000
 """Characters of a model's name: more is no path that anybody means, and each message would repeat it."""
+_LONGEST = 200  # characters of a hub id
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+
+
+_FILE = re.compile(rf"(.+?):((?:{_PART}/)*{_PART}\.gguf)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class HubId:
-    """`org/name` or `name` on the Hugging Face hub."""
+    """`org/name` or `name` on the Hugging Face hub. file: the only file that is meant, behind a `:`."""
 
     id: str
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,25 @@ def parse_model_id(text: str) -> HubId | PackagedFolder | LocalFolder:
         and (text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", text))
     ):
         return LocalFolder(_expanded(Path(text)))
-    if _HUB_ID.fullmatch(text) and ".." not in text and "--" not in text and len(text) <= 200:
-        return HubId(text)
+    one_file = _FILE.fullmatch(text) if len(text) <= 2 * _LONGEST else None
+    name = one_file[1] if one_file else text
+    if _HUB_ID.fullmatch(name) and ".." not in text and "--" not in name and len(name) <= _LONGEST:
+        return HubId(name, one_file[2] if one_file else None)
     raise refused(
         f"`{text[:200]}` is not a model id.",
         "model",
-        hint="Use a Hugging Face id (`org/name`), a folder (`./models/mine`) or `package:NAME/FOLDER`.",
+        hint="Use a Hugging Face id (`org/name`, `org/name:FILE.gguf`), a folder (`./models/mine`) or "
+        "`package:NAME/FOLDER`.",
     )
+
+
+def repository_of(model: str) -> str:
+    """The repository of the hub that a model's files lie in; the model's own name where it is no hub model.
+
+    Raises RequestFailed.
+    """
+    source = parse_model_id(model)
+    return source.id if isinstance(source, HubId) else model
 
 
 def _expanded(path: Path) -> Path:

@@ -12,6 +12,7 @@ import yaml
 from llamafarm.errors import ConfigError, RequestError
 
 from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.safety import LocalFolder, parse_model_id
 from llamafarm_universal.server.fields import Done, Table, boolean, number, parse, text
@@ -92,7 +93,8 @@ def checked_id(model_id: str, folder: Path | None = None) -> str:
     if not isinstance(source, LocalFolder):
         return model_id
     try:
-        return str(((folder or Path.cwd()) / source.path).resolve())
+        path = (folder or Path.cwd()) / source.path
+        return str(path.parent.resolve() / path.name if is_gguf(path) else path.resolve())
     except (OSError, RuntimeError):
         raise refused(f"`{model_id}` is a link that leads to itself.", "model") from None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.messages.plan import ADAPTER_FILE, CONFIG_FILES
 from llamafarm_universal.safety import under
 
@@ -127,6 +128,9 @@ def _complete(folder: Path, wanted: Mapping[str, Any]) -> bool:
     """Whether configuration and all weights are there: other programs leave partial copies in the same cache."""
     from huggingface_hub.utils import filter_repo_objects
 
+    wanted_files = wanted["allow_patterns"]
+    if len(wanted_files) == 1 and is_gguf(wanted_files[0]):
+        return (folder / str(wanted_files[0])).is_file()
     if not any((folder / name).is_file() for name in (*CONFIG_FILES, ADAPTER_FILE)):
         return False
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix not in _NO_WEIGHTS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.messages import ModelRef
-from llamafarm_universal.safety import HubId, parse_model_id
+from llamafarm_universal.safety import HubId, parse_model_id, repository_of
 from llamafarm_universal.store.cache import delete
 from llamafarm_universal.store.copy import Copy
 from llamafarm_universal.store.download import Transfer
@@ -68,7 +68,7 @@ class Downloads:
 
         Raises RequestFailed.
         """
-        if ref.id in self._closed:
+        if repository_of(ref.id) in self._closed:
             raise _being_deleted(ref.id)
         copy = Copy.of(ref)
         download = self._shared.get(copy) or self._start(copy, ref)
@@ -84,15 +84,23 @@ class Downloads:
     @contextmanager
     def kept(self, model: str) -> Iterator[None]:
         """A model's files are not deleted meanwhile."""
-        self._kept[model] += 1
+        repository = repository_of(model)
+        self._kept[repository] += 1
         try:
             yield
         finally:
-            self._kept[model] -= 1
+            self._kept[repository] -= 1
 
     async def remove(self, model: str) -> int:
         """Delete a hub model's files. Returns the bytes that they took. Raises RequestFailed."""
-        if not isinstance(parse_model_id(model), HubId):
+        source = parse_model_id(model)
+        if isinstance(source, HubId) and source.file:
+            raise refused(
+                f"`{model}` is one file of `{source.id}`, and models are deleted whole.",
+                "model",
+                hint=f"Delete `{source.id}`, with all of its files that are here.",
+            )
+        if not isinstance(source, HubId):
             raise refused(f"`{model}` is a folder that the runtime only reads: it deletes models of the hub.", "model")
         if model in self._closed:
             raise _being_deleted(model)
@@ -131,7 +139,7 @@ class Downloads:
     async def _delete(self, model: str) -> int:
         """Once the downloads that were given up have noticed it."""
         try:
-            writers = [download.ended for download in self._writing if download.ref.id == model]
+            writers = [download.ended for download in self._writing if repository_of(download.ref.id) == model]
             if writers:
                 await asyncio.wait(writers)
             return await in_thread(lambda: delete(model, self._environ))

@@ -27,6 +27,7 @@ def task_here(model: str) -> str | None:
 
 def _folders(model: str) -> Iterable[Path]:
     """Every revision that the cache has of a hub model; the folder of another one."""
-    if isinstance(parse_model_id(model), HubId):
-        return sorted(folder_of(model).glob("snapshots/*"))
+    source = parse_model_id(model)
+    if isinstance(source, HubId):
+        return sorted(folder_of(source.id).glob(f"snapshots/*/{source.file}" if source.file else "snapshots/*"))
     return [locate(ModelRef(model), lambda *_: None)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from llamafarm_universal.catalogue import engines
 from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.messages import ModelRef, Stored
 from llamafarm_universal.messages.plan import ADAPTER_FILE, CONFIG_FILES
 from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, check_revision, parse_model_id, under
@@ -20,14 +21,15 @@ from llamafarm_universal.store.download import Progress, download
 
 
 def locate(ref: ModelRef, progress: Progress, environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder that holds the model's files. Raises RequestFailed.
+    """The folder that holds the model's files, or the one file in the GGUF format that it is. Raises RequestFailed.
 
     progress: told while downloading; an exception that it raises ends the download.
     """
     check_revision(ref.settings.revision)
     source = parse_model_id(ref.id)
     if isinstance(source, HubId):
-        return download(Copy.of(ref), progress, environ)
+        folder = download(Copy.of(ref), progress, environ)
+        return _file_in(folder, source) if source.file else folder
     if ref.settings.revision is not None:
         raise refused(f"`{ref.id}` is a folder, and a folder has no revisions.", "revision")
     return _packaged(source) if isinstance(source, PackagedFolder) else _local(source)
@@ -37,8 +39,8 @@ def on_disk(model: str, environ: Mapping[str, str] = os.environ) -> Stored | Non
     """What this machine has of a model; None where it has nothing. Asks no network. Raises RequestFailed."""
     source = parse_model_id(model)
     if isinstance(source, HubId):
-        size = size_of(folder_of(model, environ))
-        return Stored(_is_complete(model, environ), size) if size else None
+        size = size_of(folder_of(source.id, environ))
+        return Stored(_is_complete(source, environ), size) if size else None
     try:
         folder = _packaged(source) if isinstance(source, PackagedFolder) else _local(source)
     except RequestFailed as failure:
@@ -48,10 +50,23 @@ def on_disk(model: str, environ: Mapping[str, str] = os.environ) -> Stored | Non
     return Stored(_has_base(ModelRef(model), folder, environ), size_of(folder))
 
 
-def _is_complete(model: str, environ: Mapping[str, str]) -> bool:
+def _is_complete(source: HubId, environ: Mapping[str, str]) -> bool:
     """Whether a hub model can be loaded by any engine, in any revision that is here."""
-    choices = [Copy(model, engine=name).arguments(environ) for name in engines()]
-    return any(_has_base(ModelRef(model), folder, environ) for folder in copies(model, choices, environ))
+    choices = [Copy(source.id, engine=name, file=source.file).arguments(environ) for name in engines()]
+    return any(_has_base(ModelRef(source.id), folder, environ) for folder in copies(source.id, choices, environ))
+
+
+def _file_in(folder: Path, source: HubId) -> Path:
+    """One file of a hub model. Raises RequestFailed where there is none of that name."""
+    path = folder / str(source.file)
+    if not path.is_file():
+        raise RequestFailed(
+            "model_not_found",
+            f"`{source.id}` has no file `{source.file}`.",
+            hint="Its page on the hub lists the files.",
+            param="model",
+        )
+    return path
 
 
 def _has_base(ref: ModelRef, folder: Path, environ: Mapping[str, str]) -> bool:
@@ -100,6 +115,8 @@ def _local(source: LocalFolder) -> Path:
 
 def _checked(folder: Path, name: str) -> Path:
     try:
+        if is_gguf(folder) and folder.is_file():
+            return folder.absolute()  # a link into a cache leads to a file of another name
         if not folder.is_dir():
             raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
         if not any((folder / file).is_file() for file in (*CONFIG_FILES, ADAPTER_FILE)):

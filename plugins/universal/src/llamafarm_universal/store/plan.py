@@ -10,6 +10,7 @@ from typing import Any
 
 from llamafarm_universal.catalogue import choose, tasks
 from llamafarm_universal.failure import RequestFailed, without_paths
+from llamafarm_universal.gguf import is_gguf, read_header
 from llamafarm_universal.messages import Machine, ModelRef
 from llamafarm_universal.messages.plan import ADAPTER_WEIGHTS, CONFIG_FILES, Candidate, Limits, LoadPlan
 from llamafarm_universal.placement import choose_device, choose_dtype
@@ -49,7 +50,14 @@ def _candidate(ref: ModelRef, folder: Path, machine: Machine, adapter: Path | No
     settings = ref.settings
     config = read_config(folder, ref.id)
     task = named_task(settings.model_type, tasks()) if settings.model_type else task_of(folder, config)
-    parameters = count_parameters(folder)
+    if is_gguf(folder) and task != "text":
+        raise RequestFailed(
+            "not_supported",
+            f"`{ref.id}` is a GGUF file: they are read as models for `text` alone, not for `{task}`.",
+            hint="Use the model's safetensors, or a runtime of llama.cpp (`provider: ollama`, `provider: lemonade`).",
+            param="model_type",
+        )
+    parameters = read_header(folder).parameters if is_gguf(folder) else count_parameters(folder)
     if adapter is not None:
         parameters += count_parameters(adapter, ADAPTER_WEIGHTS)
         task = "embedding" if (adapter / "modules.json").is_file() else task
@@ -59,7 +67,9 @@ def _candidate(ref: ModelRef, folder: Path, machine: Machine, adapter: Path | No
 
 
 def read_config(folder: Path, model: str) -> Mapping[str, Any]:
-    """config.json, or model_index.json of a diffusers pipeline. Raises RequestFailed."""
+    """config.json, or model_index.json of a diffusers pipeline, or what a GGUF file says. Raises RequestFailed."""
+    if is_gguf(folder):
+        return read_header(folder).config
     for name in CONFIG_FILES:
         path = folder / name
         if not path.is_file():

@@ -10,7 +10,9 @@ from typing import Any
 
 from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.failure import RequestFailed, is_out_of_memory, without_paths
+from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
+from llamafarm_universal.host.models.gguf_files import as_numbers, beside_nothing, gguf_failure
 from llamafarm_universal.host.models.linears import accelerate, bytes_of_forms
 from llamafarm_universal.messages import LoadedModel
 from llamafarm_universal.messages.plan import LoadPlan
@@ -75,23 +77,24 @@ def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = (
     from transformers import AutoTokenizer
 
     common = {"local_files_only": True, "trust_remote_code": plan.ref.settings.trust_remote_code}
+    weights = {"dtype": torch_dtype(plan.dtype), "device_map": plan.device, "output_loading_info": True}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(plan), **common)
-        module, info = auto_class.from_pretrained(
-            plan.folder,
-            dtype=torch_dtype(plan.dtype),
-            device_map=plan.device,
-            use_safetensors=True,
-            output_loading_info=True,
-            **common,
-        )
+        if is_gguf(plan.folder):
+            with beside_nothing(plan.folder) as folder:
+                tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=plan.folder.name, **common)
+                module, info = auto_class.from_pretrained(folder, **as_numbers(plan.folder), **weights, **common)
+            module.config.quantization_config = None  # what was read is numbers
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(plan), **common)
+            module, info = auto_class.from_pretrained(plan.folder, use_safetensors=True, **weights, **common)
         refuse_missing(plan, module, info["missing_keys"], unread)
         if plan.adapter is not None:
             module = merged(module, tokenizer, plan, plan.adapter)
     except RequestFailed:
         raise
     except Exception as error:
-        raise load_failure(plan, error) from error
+        known = gguf_failure(plan, error) if is_gguf(plan.folder) else None
+        raise known or load_failure(plan, error) from error
     module.eval().requires_grad_(False)
     return ready_weights(plan, module, tokenizer)
 
