@@ -59,10 +59,10 @@ def _named(advance: Advance) -> tuple[str, int]:
 
 def test_prompts_are_read_in_the_order_in_which_they_came(sequences: Make) -> None:
     scheduler = scheduler_of(step=10)
-    for name, prompt in (("a", 16), ("b", 3), ("c", 8)):
+    for name, prompt in (("a", 76), ("b", 3), ("c", 8)):
         scheduler.add(sequences(name, prompt=prompt))
-    assert step(scheduler) == [("a", 10)]
-    assert step(scheduler) == [("a", 6), ("b", 3), ("c", 1)]
+    assert step(scheduler) == [("a", 40)]  # four times as much as beside answers that go on
+    assert step(scheduler) == [("a", 36), ("b", 3), ("c", 1)]
     assert step(scheduler) == [("a", 1), ("b", 1), ("c", 7)]
 
 
@@ -79,11 +79,11 @@ def test_the_pieces_of_a_long_prompt_become_smaller_as_each_token_costs_more(seq
     limits = SchedulerLimits(4, 4, step_tokens=100, doubles_at=200)
     scheduler = Scheduler(KVCache(1000), limits)
     scheduler.add(sequences("a", prompt=2000))
-    pieces = [step(scheduler)[0][1] for _ in range(20)]
-    assert pieces[:4] == [100, 66, 54, 47]
-    stored = [sum(pieces[:at]) for at in range(20)]
+    pieces = [step(scheduler)[0][1] for _ in range(12)]
+    assert pieces[:4] == [400, 133, 109, 95]
+    stored = [sum(pieces[:at]) for at in range(12)]
     costs = [count * (1 + before / 200) for count, before in zip(pieces, stored, strict=True)]
-    assert all(90 < cost <= 100 for cost in costs)
+    assert all(380 < cost <= 400 for cost in costs)
 
 
 def test_where_a_prompt_must_be_read_at_once_it_is(sequences: Make) -> None:

@@ -21,6 +21,9 @@ from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
 from llamafarm_universal.host.engines.text.sequence import Sequence
 
+_ALONE = 4
+"""So many times as much is read of prompts in a step in which no answer goes on."""
+
 
 @dataclass(frozen=True)
 class Advance:
@@ -110,6 +113,8 @@ class Scheduler:
         self._make_room()
         advances = [Advance(sequence, 1) for sequence in self._running if sequence.context.unread == 1]
         left: float | None = self._limits.step_tokens
+        if left is not None and not advances:  # nobody waits for a next token
+            left *= _ALONE
         reading = [sequence for sequence in self._running if sequence.context.unread > 1]
         while left is None or left >= 1:
             sequence = reading.pop(0) if reading else self._admit()
