@@ -55,11 +55,12 @@ class FlatRunner:
         implementation = module.config._attn_implementation
         texts = [trial.tokens(module, offset) for offset in (0, 1)]
         wanted = trial.read_at_once(module, texts, device)
+        noises = trial.noises(module, texts, wanted, device)
         if not leave_attention(module, ("sdpa", "eager")):
             raise NotPaged("the model does not leave its attention to others")
         try:
             self._shapes = self._learn_shapes()
-            self._check(texts, wanted)
+            self._check(texts, wanted, noises)
         except Exception as error:
             module.set_attn_implementation(implementation)
             raise error if isinstance(error, NotPaged) else NotPaged(str(error)) from error
@@ -116,7 +117,7 @@ class FlatRunner:
         _check_windows(self._module.config.get_text_config(), shapes.windows)
         return shapes.by_layer
 
-    def _check(self, tokens: list[list[int]], wanted: Sequence[Tensor]) -> None:
+    def _check(self, tokens: list[list[int]], wanted: Sequence[Tensor], noises: Sequence[float]) -> None:
         """Two texts, read beside each other and in pieces, must give what each gives by itself at once."""
         self.allocate(_TRIAL_BLOCKS)
         cache = KVCache(_TRIAL_BLOCKS)
@@ -131,7 +132,8 @@ class FlatRunner:
             for reading in readings:
                 reading.context.stored += reading.count
         assert logits is not None
-        if not all(trial.same(row, right, self._module) for row, right in zip(logits, wanted, strict=True)):
+        rows = zip(logits, wanted, noises, strict=True)
+        if not all(trial.same(row, right, self._module, noise) for row, right, noise in rows):
             raise NotPaged("the model gives something else when texts are read together")
 
 
