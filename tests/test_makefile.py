@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,8 +24,9 @@ def bench(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str]:
     python.chmod(0o755)
     made = ROOT / ".venv" / ".dev"
     given = [f"BIN={folder}", f"VENV={made.parent}", f"BENCHMARKS={' '.join(benchmarks)}"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
-        ["make", "-o", str(made), "bench", *given], cwd=ROOT, capture_output=True, text=True, timeout=60
+        ["make", "-o", str(made), "bench", *given], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from llamafarm.errors import LlamaFarmError
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.handles import Handles, handle_of
-from llamafarm_universal.server.operator import Operator
+from llamafarm_universal.server.operator import Operator, checked_id
 from llamafarm_universal.server.settings import Settings
 from runtime_servers import serving
 
@@ -106,3 +108,15 @@ def test_a_restarted_server_and_a_replica_answer_to_a_handle():
         answer = second.chat("<show>", model=loaded["model"]).json()
     ref = json.loads(answer["choices"][0]["message"]["content"])["ref"]
     assert (ref["id"], ref["settings"]["dtype"]) == ("/srv/model", "bf16")
+
+
+def test_a_folder_by_its_whole_path_is_found_wherever_the_runtime_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where that folder is gone by now."""
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert checked_id(str(tmp_path / "model")) == str((tmp_path / "model").resolve())
+    with pytest.raises(RequestFailed, match="name the model by its whole path"):
+        checked_id("./model")

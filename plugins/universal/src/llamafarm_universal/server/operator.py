@@ -93,10 +93,20 @@ def checked_id(model_id: str, folder: Path | None = None) -> str:
     if not isinstance(source, LocalFolder):
         return model_id
     try:
-        path = (folder or Path.cwd()) / source.path
+        path = source.path if source.path.is_absolute() else (folder or _working_directory()) / source.path
         return str(path.parent.resolve() / path.name if is_gguf(path) else path.resolve())
     except (OSError, RuntimeError):
         raise refused(f"`{model_id}` is a link that leads to itself.", "model") from None
+
+
+def _working_directory() -> Path:
+    """Raises RequestFailed where the folder that the runtime was started in is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        raise refused(
+            "The folder that the runtime was started in is gone: name the model by its whole path.", "model"
+        ) from None
 
 
 def read_operator(token_file: Path | None, config_file: Path | None) -> Operator:
