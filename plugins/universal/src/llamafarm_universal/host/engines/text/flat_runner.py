@@ -21,6 +21,7 @@ from llamafarm_universal.host.engines.text.paged import (
     NotPaged,
     PagedAttention,
     Shapes,
+    attention_restored_on_failure,
     check_positions,
     spans_of,
 )
@@ -52,18 +53,14 @@ class FlatRunner:
         self._keeps_logits = "logits_to_keep" in accepted
         if "position_ids" not in accepted:
             raise NotPaged("the model takes no positions")
-        implementation = module.config._attn_implementation
         texts = [trial.tokens(module, offset) for offset in (0, 1)]
         wanted = trial.read_at_once(module, texts, device)
         noises = trial.noises(module, texts, wanted, device)
-        if not leave_attention(module, ("sdpa", "eager")):
-            raise NotPaged("the model does not leave its attention to others")
-        try:
+        with attention_restored_on_failure(module):
+            if not leave_attention(module, ("sdpa", "eager")):
+                raise NotPaged("the model does not leave its attention to others")
             self._shapes = self._learn_shapes()
             self._check(texts, wanted, noises)
-        except Exception as error:
-            module.set_attn_implementation(implementation)
-            raise error if isinstance(error, NotPaged) else NotPaged(str(error)) from error
 
     @property
     def token_bytes(self) -> int:

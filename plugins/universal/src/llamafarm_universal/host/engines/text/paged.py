@@ -10,7 +10,8 @@ read, the rest of them masked, and a few tokens of a text are filled up to _LEAS
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,17 @@ _KNOWN_TENSORS = frozenset({"s_aux", "position_ids"})  # among the options that 
 
 class NotPaged(Exception):
     """A model's attention needs more than queries, keys and values of each token."""
+
+
+@contextmanager
+def attention_restored_on_failure(module: Any) -> Iterator[None]:
+    """Whatever fails within, the model computes its attention as before, and NotPaged is raised."""
+    implementation = module.config._attn_implementation
+    try:
+        yield
+    except Exception as error:
+        module.set_attn_implementation(implementation)
+        raise error if isinstance(error, NotPaged) else NotPaged(str(error)) from error
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from llamafarm_universal.host.engines.text.paged import (
     NotPaged,
     PagedAttention,
     Shapes,
+    attention_restored_on_failure,
     check_positions,
     spans_of,
 )
@@ -64,15 +65,11 @@ class StateRunner:
             raise NotPaged("the model takes no positions")
         texts = [trial.tokens(module, offset)[:length] for offset, length in enumerate(_TRIAL_LENGTHS)]
         wanted = trial.read_at_once(module, texts, device)
-        implementation = module.config._attn_implementation
-        if self._caches.attends and not leave_attention(module, ("sdpa", "eager")):
-            raise NotPaged("the model does not leave its attention to others")
-        try:
+        with attention_restored_on_failure(module):
+            if self._caches.attends and not leave_attention(module, ("sdpa", "eager")):
+                raise NotPaged("the model does not leave its attention to others")
             self._shapes = self._learn_shapes()
             self.reads_in_chunks = self._may_read_in_pieces(texts, wanted)
-        except Exception as error:
-            module.set_attn_implementation(implementation)
-            raise error if isinstance(error, NotPaged) else NotPaged(str(error)) from error
 
     @property
     def token_bytes(self) -> int:
