@@ -159,6 +159,24 @@ def test_who_finds_no_room_waits_and_is_not_overtaken(sequences: Make) -> None:
     assert step(scheduler) == [("b", 64), ("c", 4)]
 
 
+def test_who_waits_for_room_is_looked_at_again_only_when_there_is_more(
+    sequences: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    opening = KVCache.open
+    monkeypatch.setattr(
+        KVCache, "open", lambda cache, *given: (opened.append(len(given[0])), opening(cache, *given))[1]
+    )
+    scheduler = scheduler_of(blocks=6)
+    scheduler.add(sequences("a", prompt=3 * BLOCK_TOKENS))
+    scheduler.add(sequences("b", prompt=4 * BLOCK_TOKENS))
+    for _ in range(10):
+        step(scheduler)
+    assert opened == [48, 64]
+    scheduler.remove("a")
+    assert step(scheduler) == [("b", 64)]
+
+
 def test_where_room_runs_out_who_came_last_leaves_and_reads_again_later(sequences: Make) -> None:
     interruptions: list[None] = []
     scheduler = Scheduler(KVCache(4), SchedulerLimits(4, 4, 1000), lambda: interruptions.append(None))

@@ -68,6 +68,7 @@ class Scheduler:
         self._cache = cache
         self._limits = limits
         self._interrupted = interrupted
+        self._refused: tuple[Context, int, int] | None = None  # who found no room, in what circumstances
         self._lines: deque[deque[Sequence]] = deque()
         self._running: list[Sequence] = []
 
@@ -171,16 +172,29 @@ class Scheduler:
         return sequence
 
     def _enter(self, context: Context) -> bool:
-        """Take the blocks for all that a sequence has to read, and one for each running one to go on with."""
+        """Take the blocks for all that a sequence has to read, and one for each running one to go on with.
+
+        Who has found no room is not tried again before there is more: to look for shared blocks is to hash all of it.
+        """
+        if self._found_no_room(context):
+            return False
         table = self._cache.open(context.tokens, context.salt)
         shared = len(table.blocks) * BLOCK_TOKENS
         spare = sum(1 for sequence in self._running if sequence.context.table is not None)
         if not self._cache.grow(table, context.size) or (spare and self._cache.free < spare):
             self._cache.close(table)
+            self._refused = (context, self._cache.free, self.running)
             return False
+        self._refused = None
         context.table, context.stored = table, shared
         context.shared = context.shared or shared
         return True
+
+    def _found_no_room(self, context: Context) -> bool:
+        if self._refused is None:
+            return False
+        refused, free, running = self._refused
+        return refused is context and self._cache.free <= free and self.running >= running
 
     def _give_back(self, context: Context) -> None:
         if context.table is not None:
