@@ -11,7 +11,7 @@ import pytest
 def pytest_configure() -> None:
     """A shell's background job ignores Ctrl-C, and the programs that it starts would inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in an engine host: threads that spin hold up the others
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin hold up other tests
     if "PYTEST_XDIST_WORKER" in os.environ:  # others test at the same time: torch's threads would wait for each other
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -1,11 +1,16 @@
-"""Loading models beside the host's main thread, one at a time: transformers changes global state meanwhile."""
+"""Loading models beside the host's main thread, one at a time: transformers changes global state meanwhile.
+
+The thread ends when all is loaded. Each thread that has computed something keeps a team of OpenMP's threads until it
+ends, and where there are more of those than processors, libgomp lets all teams but the first sleep between any two
+operations: a step of a small model then takes half as long again.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 from llamafarm_universal.catalogue import spec_of
 from llamafarm_universal.device import release_memory
@@ -26,17 +31,27 @@ class Builder:
 
     def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
         self._post = post
-        self._orders: SimpleQueue[_Order] = SimpleQueue()
-        threading.Thread(target=self._build_all, name="builder", daemon=True).start()
+        self._orders: deque[_Order] = deque()
+        self._builds = False  # whether the thread is there
+        self._lock = threading.Lock()
 
     def build(self, load: Load, built: Callable[[Engine], None], failed: Callable[[RequestFailed], None]) -> None:
         """Load a model, then call `built` or `failed` on the main thread."""
-        self._orders.put(_Order(load, built, failed))
+        with self._lock:
+            self._orders.append(_Order(load, built, failed))
+            if not self._builds:
+                self._builds = True
+                threading.Thread(target=self._build_all, name="builder", daemon=True).start()
 
     def _build_all(self) -> None:
         """In a thread."""
-        while True:
-            self._build(self._orders.get())
+        while order := self._next():
+            self._build(order)
+
+    def _next(self) -> _Order | None:
+        with self._lock:
+            self._builds = bool(self._orders)
+            return self._orders.popleft() if self._orders else None
 
     def _build(self, order: _Order) -> None:
         plan = order.load.plan

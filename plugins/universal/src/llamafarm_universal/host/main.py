@@ -44,9 +44,11 @@ def run(connection: Connection, options: HostOptions) -> None:
 
 def _tell_libraries() -> None:
     """What libraries read in the environment when they are imported, where the user has set nothing else."""
-    # Threads of torch would spin while they wait for each other, which takes the processors from the server and from
-    # the thread that is waited for. On two busy ones a request of one text took ten times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads of torch that wait for each other look a tenth of a millisecond before they sleep: longer than most gaps
+    # between two operations, which is worth a quarter of a step, and short enough to leave busy processors to others.
+    # Where they spin as long as libgomp does by itself, a request on two busy ones took ten times as long.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # Progress goes to the server as events; bars and advice on the terminal would go between its log lines.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
