@@ -6,7 +6,6 @@ Inputs become whole numbers, too, for each product anew, with a range for each r
 
 from __future__ import annotations
 
-import math
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _MOST = 127
+_ZERO = 128  # what stands for 0 where numbers have no sign
 _LEAST = 1e-30  # what a row of zeros is divided by
 
 
@@ -31,8 +31,13 @@ def whole_numbers(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def largest(rows: Tensor) -> Tensor:
     """The largest absolute number of each row, float32 [..., 1]; never 0."""
-    most: Tensor = torch.linalg.vector_norm(rows, math.inf, dim=-1, keepdim=True, dtype=torch.float32)
+    most: Tensor = rows.abs().amax(-1, keepdim=True).float()  # a tenth of the time of a norm, or of aminmax
     return most.clamp_min_(_LEAST)
+
+
+def _unsigned(rows: Tensor, steps: Tensor) -> Tensor:
+    """How many steps each number has, and 128 more: uint8, to which torch converts slowly, and to int8 fast."""
+    return (rows / steps).round_().to(torch.int8).view(torch.uint8).bitwise_xor_(_ZERO)
 
 
 class Int8(Form):
@@ -55,7 +60,7 @@ class Int8(Form):
         if len(rows) == 1:
             product = self._product(rows.float(), self._packed, self._reduces)
         else:  # the operator finds one range for all rows, so each is brought to -1 to 1 before
-            least, most = rows.float().aminmax(dim=-1, keepdim=True)
+            least, most = rows.amin(-1, keepdim=True).float(), rows.amax(-1, keepdim=True).float()
             middle, half = (least + most) / 2, ((most - least) / 2).clamp_min_(_LEAST)
             product = self._product((rows - middle) / half, self._packed, self._reduces)
             product = product.mul_(half).addcmul_(middle, self._sums)
@@ -94,9 +99,9 @@ class Int8OneDnn(Form):
     def forward(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, self.in_features)
         steps = largest(rows).div_(_MOST)
-        inputs = (rows / steps).round_().add_(128).to(torch.uint8)
+        inputs = _unsigned(rows, steps)
         weights = (self._numbers, self._scales, self._zeros)
-        product = self._product(inputs, 1.0, 128, *weights, None, 1.0, 0, torch.float32, "none", [], "").mul_(steps)
+        product = self._product(inputs, 1.0, _ZERO, *weights, None, 1.0, 0, torch.float32, "none", [], "").mul_(steps)
         if self._bias is not None:
             product = product.add_(self._bias)
         shaped: Tensor = product.to(x.dtype).view(*x.shape[:-1], self.out_features)
