@@ -41,6 +41,7 @@ class Shape:
 
 SHAPES = {
     "tiny": Shape(2, 64, 128, 4, 2, 1024, tied=False),
+    "26m": Shape(6, 512, 1536, 8, 2, 16_384, tied=True),
     "372m": Shape(24, 896, 4864, 14, 2, 16_384, tied=True),  # Qwen2 0.5B, with a smaller vocabulary
     "8b": Shape(32, 4096, 14_336, 32, 8, 128_256, tied=False),  # Llama 3.1 8B's
 }

@@ -67,7 +67,12 @@ class Recorder(Connection):
         self._arrivals: list[tuple[float, int]] = []
         began = time.perf_counter()
         received = await self.ask(asked)
-        return Recording(began, received, tuple(self._arrivals))
+        return Recording(began, received, self.arrivals)
+
+    @property
+    def arrivals(self) -> tuple[tuple[float, int], ...]:
+        """Those of the newest answer so far, as a Recording has them."""
+        return tuple(self._arrivals)
 
     def data_received(self, data: bytes) -> None:
         now = time.perf_counter()

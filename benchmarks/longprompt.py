@@ -1,0 +1,92 @@
+"""How long does a prompt of 30,000 tokens hold up an answer that goes on beside it?
+
+One client has a long answer streamed. While it comes, another one sends the prompt, of which a piece is read in each
+step of the first client's answer. The gap between two tokens while the first pieces are read is what one chunk takes;
+no later one may take more than BUDGET times as long, however much of the prompt there is to look back at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+from dataclasses import dataclass
+from itertools import pairwise
+
+from load import percentile, post
+from models import SHAPES, folder_of
+from processes import end_properly
+from stream import Recording, connect
+from textservers import Server, ours
+
+BUDGET = 2.0
+TOKENS = 30_000
+BOUND = 1800.0
+"""Seconds that an answer may take."""
+_ALONE = 2.0  # seconds that the first answer goes on by itself
+_FIRST = 3  # gaps that tell how long a chunk takes
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Seconds between two tokens of the first client's answer. alone: before the prompt came. beside: while it was
+    read."""
+
+    alone: list[float]
+    beside: list[float]
+
+    @property
+    def chunk(self) -> float:
+        """What one chunk takes."""
+        return percentile(self.beside[:_FIRST], 0.5)
+
+
+def asked(server: Server, tokens: int, length: int) -> bytes:
+    chance = random.Random(tokens)
+    fields = {"model": server.model, "prompt": [chance.randrange(300, 1000) for _ in range(tokens)]}
+    return post(server.place, server.path, {**fields, "max_tokens": length, "stream": True, "ignore_eos": True})
+
+
+async def measure(server: Server, tokens: int) -> Gaps:
+    """Have both answers written. The first one is broken off when the prompt of the second has been read."""
+    host, _, port = server.place.rpartition(":")
+    warm, going, other = [await connect(host, int(port), BOUND) for _ in range(3)]
+    await warm.record(asked(server, 20, 2))
+    first = asyncio.create_task(going.record(asked(server, 20, 32_000 - 40)))
+    await asyncio.sleep(_ALONE)
+    second = await other.record(asked(server, tokens, 1))
+    first.cancel()
+    for connection in (warm, going, other):
+        connection.close()
+    return gaps([moment for moment, _ in going.arrivals[1:]], second)
+
+
+def gaps(times: list[float], second: Recording) -> Gaps:
+    """times: when pieces of the first answer came. Each is taken for a token."""
+    pairs = list(pairwise(times))
+    alone = [after - before for before, after in pairs if after < second.asked]
+    beside = [after - before for before, after in pairs if second.asked < before and after < second.ended]
+    return Gaps(alone, beside)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--model", default="26m", help=f"one of {', '.join(SHAPES)}, or a folder")
+    parser.add_argument("--dtype", default="bf16")
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="of the long prompt")
+    given = parser.parse_args()
+    end_properly()
+    with ours(folder_of(given.model), {"dtype": given.dtype}) as server:
+        measured = asyncio.run(measure(server, given.tokens))
+    alone, beside = measured.alone, measured.beside
+    print(f"{given.model}, {given.dtype}, a prompt of {given.tokens} tokens, read in {len(beside)} steps")
+    print(f"ms between tokens: alone {percentile(alone, 0.5) * 1000:.1f}, beside one chunk {measured.chunk * 1000:.1f}")
+    share = {name: percentile(beside, at) / measured.chunk for name, at in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
+    print("beside the prompt, in chunks: " + ", ".join(f"{name} {times:.2f}" for name, times in share.items()))
+    if share["p99"] > BUDGET:
+        sys.exit("over the budget")
+
+
+if __name__ == "__main__":
+    main()
