@@ -60,6 +60,8 @@ class BlockStore:
     """The keys and values of all layers: [blocks, BLOCK_TOKENS, heads, size] each."""
 
     def __init__(self, shapes: Mapping[int, LayerShape], blocks: int, device: str) -> None:
+        self.blocks = blocks
+
         def zeros(shape: LayerShape, size: int) -> Tensor:
             return torch.zeros(blocks, BLOCK_TOKENS, shape.heads, size, dtype=shape.dtype, device=device)
 
@@ -131,7 +133,7 @@ class PagedAttention:
         self._reads: dict[int | None, list[_Read]] = {}
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
-        _check(options)
+        check_options(options)
         layer = module.layer_idx
         keys, values = self._store.keys[layer], self._store.values[layer]
         keys.view(-1, *keys.shape[2:]).index_copy_(0, self._slots, key[0].transpose(0, 1))
@@ -187,7 +189,7 @@ class _Read:
         own = query[:, self.begin : self.end].unflatten(1, (self.spans, -1)).transpose(0, 1)
         tokens, rows = own.shape[2], self.mask.shape[2]
         filled = torch.nn.functional.pad(own, (0, 0, 0, rows - tokens))
-        product = _product(filled, self._of(keys), self._of(values), self.mask, options)
+        product = product_of(filled, self._of(keys), self._of(values), self.mask, options)
         output[self.begin : self.end] = product[:, :, :tokens].transpose(1, 2).flatten(0, 1)
 
     def _of(self, cache: Tensor) -> Tensor:
@@ -196,8 +198,10 @@ class _Read:
         return blocks.view(self.spans, -1, *cache.shape[2:]).transpose(1, 2)
 
 
-def _product(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, options: Mapping[str, Any]) -> Tensor:
-    """query: [spans, heads, tokens, size]; keys, values: [spans, key heads, tokens read, size]. As the query."""
+def product_of(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """query: [spans, heads, tokens, size]; keys, values: [spans, key heads, tokens read, size]; mask: what is added to
+    the scores. Returns a tensor as the query.
+    """
     scale = options.get("scaling")
     if options.get("softcap") is not None or options.get("s_aux") is not None:
         return _plain_product(query, keys, values, mask, options)
@@ -249,7 +253,8 @@ def _mask(
     return torch.zeros(hidden.shape, dtype=dtype, device=device).masked_fill(hidden, float("-inf"))[:, None]
 
 
-def _check(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raises NotPaged where a model gives its attention tensors of which nothing is known here."""
     tensors = {name for name, value in options.items() if isinstance(value, torch.Tensor)}
     if unknown := sorted(tensors - _KNOWN_TENSORS):
         raise NotPaged(f"the model's attention depends on {', '.join(unknown)}")
