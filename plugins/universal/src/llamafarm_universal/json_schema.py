@@ -5,7 +5,7 @@ Source of the keywords: JSON Schema 2020-12, and llguidance's docs/json_schema.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 MAX_DEPTH = 64
@@ -14,6 +14,7 @@ MAX_SCHEMAS = 5_000
 MAX_VALUES = 20_000
 """Values of one `enum`."""
 
+TEXT = frozenset({"string"})
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 UNENFORCED_FORMATS = frozenset(
     {
@@ -98,6 +99,60 @@ def with_subschemas(schema: Mapping[str, Any], change: Callable[[Any], Any]) -> 
     return copied
 
 
+def property_types(schema: Any, name: str) -> frozenset[str] | None:
+    """The types that the values of a property may have; None where a schema says nothing of it."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return types_of(properties[name], schema) if isinstance(properties, dict) and name in properties else None
+
+
+def types_of(schema: Any, root: Any, depth: int = 0) -> frozenset[str] | None:
+    """The types that a schema leaves to values; None where it says nothing of them. root: what references go into."""
+    if not isinstance(schema, dict) or depth > MAX_DEPTH:
+        return None
+    if "const" in schema or "enum" in schema:
+        return frozenset(map(type_of, schema.get("enum", [schema.get("const")])))
+    if "type" in schema:
+        return frozenset([schema["type"]] if isinstance(schema["type"], str) else schema["type"])
+    if "$ref" in schema:
+        return types_of(referred(schema["$ref"], root), root, depth + 1)
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            branches = [types_of(branch, root, depth + 1) for branch in schema[keyword]]
+            return None if None in branches else frozenset().union(*(types or () for types in branches))
+    if len(schema.get("allOf", ())) == 1:
+        return types_of(schema["allOf"][0], root, depth + 1)
+    return None
+
+
+def type_of(value: Any) -> str:
+    """The name of a JSON value's type; a number that is whole is an integer."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "boolean"
+    if isinstance(value, int | float):
+        return "integer" if value % 1 == 0 else "number"
+    return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
+
+
+def is_one_of(types: Collection[str], value: Any) -> bool:
+    """Whether a value has one of these types."""
+    kind = type_of(value)
+    return kind in types or (kind == "integer" and "number" in types)
+
+
+def referred(reference: str, root: Any) -> Any:
+    """What a reference within a schema goes to; None where there is nothing."""
+    target = root
+    for step in reference.removeprefix("#").split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
+            target = target[int(name)]
+        elif isinstance(target, dict) and name in target:
+            target = target[name]
+        else:
+            return None
+    return target
+
+
 def escaped(name: str) -> str:
     """A name as a part of a JSON Pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
@@ -127,15 +182,8 @@ def _check_reference(reference: str, at: str, root: Any) -> None:
     """A reference goes to a schema within the same document."""
     if not reference.startswith("#"):
         raise UnenforcedKeyword(at, f"{reference[:100]!r} is elsewhere: only references within the schema are followed")
-    target = root
-    for step in reference.removeprefix("#").split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
-            target = target[int(name)]
-        elif isinstance(target, dict) and name in target:
-            target = target[name]
-        else:
-            raise SchemaError(at, f"there is no {reference[:100]!r} in this schema")
+    if referred(reference, root) is None:
+        raise SchemaError(at, f"there is no {reference[:100]!r} in this schema")
 
 
 def _is_count(value: Any) -> bool:

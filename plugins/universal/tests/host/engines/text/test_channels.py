@@ -77,6 +77,26 @@ def test_llama_3_marks_a_call_with_one_token(host: Any, models_folder: Path) -> 
     assert llama_3.told(*TOOLS) == [call("{}")]
 
 
+X = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
+TOOLS_WITH_X = ({"type": "function", "function": {"name": "f", "parameters": X}},)
+
+
+def test_qwen_coder_writes_arguments_without_quotes(host: Any, models_folder: Path) -> None:
+    pieces = ["<tool_call>", "\n<function=f>\n", "<parameter=x>\n", 'a "b"', "\n7\n", "</parameter>\n", "</function>\n"]
+    coder = Recital(host, models_folder / "coder", [*pieces, "</tool_call>"], set(), "{# <tool_call><function= #}")
+    assert coder.told(*TOOLS_WITH_X) == [call('{"x": "a \\"b\\"\\n7"}')]
+
+
+def test_gemma_4_thinks_and_calls_between_special_tokens(host: Any, models_folder: Path) -> None:
+    thought = ["<|channel>", "thought", "\nHm.", "<channel|>"]
+    pieces = [*thought, "<|tool_call>", "call:f{", "x:", "[]", "}", "<tool_call|>"]
+    special = {"<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", '<|"|>'}
+    gemma = Recital(host, models_folder / "gemma-4", pieces, special, "{# <|channel>thought #}")
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": {"type": "array"}}}}}
+    assert gemma.told(tool) == [("reasoning", "Hm."), call('{"x": []}')]
+    assert "reasoning" in gemma.model.features
+
+
 def test_reasoning_is_told_apart_where_the_template_opens_it(host: Any, models_folder: Path) -> None:
     opened = Recital(host, models_folder / "opened", ["Hm.", "</think>", "\n\nYes"], set(), "<think>\n")
     assert opened.told() == [("reasoning", "Hm."), ("text", "Yes")]

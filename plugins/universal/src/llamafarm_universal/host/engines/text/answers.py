@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
-from llamafarm_universal.host.engines.text.grammar import Constraint, Hold, ModelGrammars
+from llamafarm_universal.host.engines.text.grammar import Constraint, Hold, ModelGrammars, shape_for
 from llamafarm_universal.host.engines.text.parse import PLAIN, Format, Parser, format_of
 from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
@@ -49,8 +49,12 @@ class Answers:
 
     def _format_of(self, prompt: ChatPrompt | TextPrompt) -> Format:
         """How the model writes its answer: plain JSON where it must make calls and its template knows none."""
-        forced = isinstance(prompt, ChatPrompt) and prompt.tool_choice.required
-        return replace(self._format, calls=PLAIN) if forced and "tools" not in self.features else self._format
+        calls = self._format.calls
+        if isinstance(prompt, TextPrompt) or calls is None:
+            return self._format
+        if prompt.tool_choice.required and "tools" not in self.features:
+            calls = PLAIN
+        return replace(self._format, calls=replace(calls, shape=shape_for(calls.shape, prompt)))
 
 
 @dataclass(frozen=True)
@@ -86,4 +90,5 @@ class Prepared:
         stops = StopStage(stop, one_call=not self.work.parallel_tool_calls and not streams)
         if isinstance(prompt, TextPrompt):
             return Parser([], stops)
-        return Parser.of_chat(self.format, self.end, stops, with_tools=bool(prompt.tools), streams=streams)
+        tools = {tool["function"]["name"]: tool["function"].get("parameters") for tool in prompt.tools}
+        return Parser.of_chat(self.format, self.end, stops, tools, streams=streams)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.parse import Format
-from llamafarm_universal.host.engines.text.parse.formats import HERMES, MISTRAL_THINK, THINK
+from llamafarm_universal.host.engines.text.parse.formats import GEMMA_THINK, HERMES, MISTRAL_THINK, THINK
 from llamafarm_universal.messages import Generate, Structure, TextPrompt
 from speaker import Chat, Speaker, as_json, speaker_with
 
@@ -76,6 +76,16 @@ def test_marks_of_reasoning_may_be_special_tokens() -> None:
     assert mistral.reads(ONE, "[THINK]2[/THINK]1") == "finished"
     assert mistral.reads(ONE, "1") == "finished"
     assert mistral.reads(ONE, "2[/THINK]1", "[THINK]") == "finished"
+
+
+def test_gemma_4_thinks_in_a_channel_of_its_own() -> None:
+    gemma = speaker_with(
+        "<|channel>", "<channel|>", model_format=Format(GEMMA_THINK, HERMES), template=GEMMA_THINK.open
+    )
+    assert gemma.reads(ONE, "<|channel>thought\n2<channel|>1") == "finished"
+    assert gemma.reads(ONE, "1") == "finished"
+    assert gemma.reads(ONE, "2<channel|>1", "<|channel>thought\n") == "finished"
+    assert "goes on with no '<|channel>'" in gemma.reads(ONE, "<|channel>", "<|channel>thought\n<channel|>")
 
 
 def test_gpt_oss_answers_in_its_last_channel() -> None:

@@ -8,13 +8,25 @@ from collections.abc import Sequence
 
 import pytest
 from llamafarm_universal.host.engines.text.parse import Format, Parser
-from llamafarm_universal.host.engines.text.parse.formats import DEEPSEEK, HERMES, LLAMA, MISTRAL, MISTRAL_THINK, THINK
+from llamafarm_universal.host.engines.text.parse.formats import (
+    DEEPSEEK,
+    GEMMA,
+    GEMMA_4,
+    GEMMA_THINK,
+    GLM,
+    HERMES,
+    LLAMA,
+    MISTRAL,
+    MISTRAL_THINK,
+    THINK,
+)
 from llamafarm_universal.host.engines.text.stop import StopStage
 
 Told = tuple[str, str]
 SIZES = [1, 2, 3, 7, 1000]
 QWEN = Format(THINK, HERMES)
 HARMONY = Format(THINK, None)
+TOOLS = {"f": {"properties": {"y": {"type": "string"}}}, "g": None}
 
 
 def text(content: str) -> Told:
@@ -44,7 +56,8 @@ def parse(
     with_tools: bool = True,
 ) -> list[Told]:
     """The parts of an answer that comes in pieces of `size`; neighbours of one channel joined, calls left alone."""
-    parser = Parser.of_chat(model_format, prompt_end, StopStage(stops, one_call=one_call), with_tools=with_tools)
+    tools = TOOLS if with_tools else {}
+    parser = Parser.of_chat(model_format, prompt_end, StopStage(stops, one_call=one_call), tools)
     parts = [part for start in range(0, len(written), size) for part in parser.feed(written[start : start + size])]
     parts += parser.finish()
     ends = [part.end for part in parts]
@@ -173,6 +186,62 @@ def test_calls_of_deepseek(written: str, parts: list[Told], size: int) -> None:
     assert parse(written, size, Format(THINK, DEEPSEEK)) == parts
 
 
+GLM_CALL = "<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1</arg_value>\n</tool_call>"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("written", "parts"), [
+    (f"So. {GLM_CALL}", [text("So."), F]),
+    (GLM_CALL.replace("\n", ""), [F]),
+    ("<tool_call>g<arg_key>y</arg_key><arg_value>ü</arg_value></tool_call>", [G]),
+    ("<tool_call>f\n</tool_call> Done", [call("f", "{}"), text("Done")]),
+    (GLM_CALL.replace("</arg_value>", ""), [text(GLM_CALL.replace("</arg_value>", ""))]),
+    ("<tool_call>f of x</tool_call>", [text("<tool_call>f of x</tool_call>")]),
+    (CALL, [F]),
+])  # fmt: skip
+def test_calls_of_glm(written: str, parts: list[Told], size: int) -> None:
+    assert parse(written, size, Format(THINK, GLM)) == parts
+
+
+GEMMA_CALL = "<start_function_call>call:f{x:1}<end_function_call>"
+GEMMA_G = "<start_function_call>call:g{y:<escape>ü<escape>}<end_function_call>"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("written", "parts"), [
+    (f"{GEMMA_CALL}{GEMMA_G}", [F, G]),
+    (f"So. {GEMMA_CALL}", [text("So."), F]),
+    (GEMMA_CALL.replace("{x:1}", '{"x": 1}'), [F]),
+    (GEMMA_G.replace("<escape>ü<escape>", "ü"), [G]),
+    (GEMMA_G.replace("ü", "<end_function_call>"), [call("g", '{"y": "<end_function_call>"}')]),
+    (GEMMA_CALL.replace("1}", ""), [text(GEMMA_CALL.replace("1}", ""))]),
+    ("<start_function_call>f(x=1)<end_function_call>", [text("<start_function_call>f(x=1)<end_function_call>")]),
+    (GEMMA_CALL.partition("<end")[0], [F]),
+])  # fmt: skip
+def test_calls_of_functiongemma(written: str, parts: list[Told], size: int) -> None:
+    assert parse(written, size, Format(THINK, GEMMA)) == parts
+
+
+GEMMA_4_CALL = '<|tool_call>call:g{y:<|"|>ü<|"|>}<tool_call|>'
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_gemma_4_thinks_in_a_channel_and_calls_behind_it(size: int) -> None:
+    gemma = Format(GEMMA_THINK, GEMMA_4)
+    told = [thought("Hm.\n"), text("So."), G]
+    assert parse(f"<|channel>thought\nHm.\n<channel|>So.{GEMMA_4_CALL}", size, gemma) == told
+    assert parse(f"Hm.\n<channel|>So.{GEMMA_4_CALL}", size, gemma, "<|turn>model\n<|channel>thought\n") == told
+    assert parse(GEMMA_4_CALL, size, gemma, "<|turn>model\n<|channel>thought\n<channel|>") == [G]
+
+
+MINIMAX = '<minimax:tool_call>\n<invoke name="f">\n<parameter name="x">1</parameter>\n</invoke>\n</minimax:tool_call>'
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_calls_in_a_form_that_nobody_knows_stay_text(size: int) -> None:
+    assert parse(f"So. {MINIMAX}", size) == [text(f"So. {MINIMAX}")]
+
+
 ANALYSIS = "<|channel|>analysis<|message|>Hm."
 NEXT = "<|end|><|start|>assistant"
 FINAL = "<|channel|>final<|message|>Yes"
@@ -227,6 +296,10 @@ FRAGMENTS = [
     *sorted(QWEN.marks(with_tools=True) | HARMONY.marks(with_tools=True)),
     *("[THINK]", "[/THINK]", "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]", "<|python_tag|>"),
     *sorted(Format(THINK, DEEPSEEK).marks(with_tools=True)),
+    *sorted(
+        {*GLM.inner, GEMMA.open, str(GEMMA.close), *GEMMA.inner, *Format(GEMMA_THINK, GEMMA_4).marks(with_tools=True)}
+    ),
+    *("call:f", "{x:1}", "{x:", "x", "f\n", "<parameter=x>", "</parameter>", "thought\n"),
     *(
         "f",
         "<",
@@ -245,9 +318,11 @@ FRAGMENTS = [
     *("analysis", "final", "commentary to=functions.f", "assistant", "<function=f>", "</function>", "EN", "[]", ";"),
 ]
 FORMATS = [QWEN, HARMONY, Format(MISTRAL_THINK, MISTRAL), Format(THINK, LLAMA), Format(THINK, DEEPSEEK)]
+FAMILIES = ["hermes", "harmony", "mistral", "llama", "deepseek", "glm", "gemma", "gemma 4"]
+FORMATS += [Format(THINK, GLM), Format(THINK, GEMMA), Format(GEMMA_THINK, GEMMA_4)]
 
 
-@pytest.mark.parametrize("model_format", FORMATS, ids=["hermes", "harmony", "mistral", "llama", "deepseek"])
+@pytest.mark.parametrize("model_format", FORMATS, ids=FAMILIES)
 def test_whatever_is_written_it_does_not_matter_where_it_is_cut(model_format: Format) -> None:
     draw = random.Random(0)
     for _ in range(400):
@@ -259,14 +334,14 @@ def test_whatever_is_written_it_does_not_matter_where_it_is_cut(model_format: Fo
 
 
 def test_text_is_passed_on_as_soon_as_it_cannot_be_a_call() -> None:
-    parser = Parser.of_chat(QWEN, "", StopStage(), with_tools=True)
+    parser = Parser.of_chat(QWEN, "", StopStage(), TOOLS)
     assert [part.text for part in parser.feed("Hello")] == ["Hello"]
     assert parser.feed(" <") == []
     assert [part.text for part in parser.feed("3")] == [" <3"]
 
 
 def test_a_call_comes_out_when_it_is_complete() -> None:
-    parser = Parser.of_chat(QWEN, "", StopStage(), with_tools=True)
+    parser = Parser.of_chat(QWEN, "", StopStage(), TOOLS)
     assert parser.feed(CALL[:-1]) == []
     assert [part.channel for part in parser.feed(CALL[-1:])] == ["tool_call"]
 
@@ -277,7 +352,7 @@ def test_deep_nesting_stays_text() -> None:
 
 
 def test_each_part_knows_where_it_ends_in_what_was_written() -> None:
-    parser = Parser.of_chat(QWEN, "", StopStage(), with_tools=True)
+    parser = Parser.of_chat(QWEN, "", StopStage(), TOOLS)
     parts = [*parser.feed(f"<think>Hm</think>\nSo {CALL}\nyes"), *parser.finish()]
     ends = [len("<think>Hm"), len("<think>Hm</think>\nSo"), len(f"<think>Hm</think>\nSo {CALL}")]
     assert [part.end for part in parts] == [*ends, ends[-1] + 4]

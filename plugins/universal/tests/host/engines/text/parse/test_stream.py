@@ -7,15 +7,16 @@ import json
 import pytest
 from llamafarm_universal.host.engines.text.parse import Format, Parser
 from llamafarm_universal.host.engines.text.parse.formats import HERMES, LLAMA, MISTRAL, THINK
-from llamafarm_universal.host.engines.text.parse.stream import JsonEnd
+from llamafarm_universal.host.engines.text.parse.json_text import JsonEnd
 from llamafarm_universal.host.engines.text.stop import StopStage
 
+TOOLS = {"f": None, "g": None}
 BEGUN = '{"name": "f", "arguments": ""}'
 G_BEGUN = '{"name": "g", "arguments": ""}'
 
 
 def parts(*pieces: str, calls: object = HERMES) -> list[tuple[str, str]]:
-    parser = Parser.of_chat(Format(THINK, calls), "", StopStage(), with_tools=True, streams=True)  # type: ignore[arg-type]
+    parser = Parser.of_chat(Format(THINK, calls), "", StopStage(), TOOLS, streams=True)  # type: ignore[arg-type]
     found = [part for piece in pieces for part in parser.feed(piece)]
     return [(part.channel, part.text) for part in [*found, *parser.finish()]]
 

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from llamafarm_universal.host.engines.text.grammar.constraint import Constraint
 from llamafarm_universal.host.engines.text.grammar.model import Hold, ModelGrammars
+from llamafarm_universal.host.engines.text.grammar.tools import shape_for
 
-__all__ = ["Constraint", "Hold", "ModelGrammars"]
+__all__ = ["Constraint", "Hold", "ModelGrammars", "shape_for"]

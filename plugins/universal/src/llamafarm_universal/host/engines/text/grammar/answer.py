@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from llguidance.gbnf_to_lark import any_to_lark
 
-from llamafarm_universal.host.engines.text.grammar.calls import Calls, Tool
+from llamafarm_universal.host.engines.text.grammar.calls import Calls
 from llamafarm_universal.host.engines.text.grammar.constraint import not_compiled
 from llamafarm_universal.host.engines.text.grammar.harmony import harmony
 from llamafarm_universal.host.engines.text.grammar.lark import Lark, choice, literal, regex
 from llamafarm_universal.host.engines.text.grammar.reasoning import Reasoning
-from llamafarm_universal.host.engines.text.grammar.schema import ANY_OBJECT, arguments_rule, error_in, json_rule
+from llamafarm_universal.host.engines.text.grammar.schema import json_rule
+from llamafarm_universal.host.engines.text.grammar.tools import offered
 from llamafarm_universal.host.engines.text.parse import Format
-from llamafarm_universal.host.engines.text.parse.shape import HERMES, CallShape
+from llamafarm_universal.host.engines.text.parse.shape import CallShape
 from llamafarm_universal.messages import ChatPrompt, Generate, Structure, TextPrompt
 
 _GRAMMAR = "answer"
@@ -48,18 +48,14 @@ def _in_channels(lark: Lark, prompt: ChatPrompt, answer: str | None) -> str | No
     return harmony(lark, tools, answer, required=prompt.tool_choice.required) if tools or answer else None
 
 
-def _body(
-    lark: Lark, work: Generate, shape: CallShape | None, answer: str | None, not_text: Sequence[str]
-) -> str | None:
+def _body(lark: Lark, work: Generate, shape: CallShape, answer: str | None, not_text: Sequence[str]) -> str | None:
     """What comes behind reasoning: calls, an answer that is structured, text, or what of these is asked for."""
     assert isinstance(work.prompt, ChatPrompt)
     tools, chosen = offered(work.prompt), work.prompt.tool_choice
     if not tools:
         return answer
-    if shape is None and not (chosen.required or answer):
-        return None
     several = work.parallel_tool_calls and not (chosen.required and len(chosen.names) == 1)
-    calls = Calls(lark, shape or HERMES, tools, several=several)
+    calls = Calls(lark, shape, tools, several=several)
     if chosen.required:
         return calls.forced()
     return calls.beside(answer) if answer else calls.free(but=not_text)
@@ -76,26 +72,6 @@ def structured(lark: Lark, structure: Structure) -> str:
             return choice([literal(text) for text in structure.value])
         case "grammar":
             return f"@{_GRAMMAR}"
-
-
-def offered(prompt: ChatPrompt) -> list[Tool]:
-    """The tools that may be called. Raises RequestFailed for a strict one whose parameters cannot be enforced."""
-    chosen = prompt.tool_choice
-    return [
-        Tool(name, _arguments(tool["function"].get("parameters"), f"tools[{index}]", strict=name in chosen.strict))
-        for index, tool in enumerate(prompt.tools)
-        if (name := tool["function"]["name"]) in chosen.names or not chosen.names
-    ]
-
-
-def _arguments(parameters: Any, field: str, *, strict: bool) -> str:
-    """What matches the arguments of a tool; any object where its parameters cannot be enforced and need not be."""
-    rule = arguments_rule(parameters, strict=strict)
-    if error := error_in(rule):
-        if strict:
-            raise not_compiled(error, f"{field}.function.parameters")
-        return arguments_rule(ANY_OBJECT, strict=False)
-    return rule
 
 
 def _with_grammar(source: str, structure: Structure | None) -> str:

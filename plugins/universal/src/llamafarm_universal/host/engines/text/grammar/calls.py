@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from llamafarm_universal.host.engines.text.grammar.lark import ANY, Lark, choice, text_like
+from llamafarm_universal.host.engines.text.grammar.tools import Tool, arguments
 from llamafarm_universal.host.engines.text.parse.shape import NAME, CallShape
 
 BARE = r'\s*\{\s*"(name|type)"' + ANY
 """How an answer begins that is a call without a mark."""
-
-
-@dataclass(frozen=True)
-class Tool:
-    """arguments: the rule that they match."""
-
-    name: str
-    arguments: str
 
 
 class Calls:
@@ -71,4 +63,4 @@ class Calls:
         head = self._lark.text(self._shape.head, {NAME: self._shape.written(tool.name)})
         if not self._lark.has_special(self._shape.head):
             head = self._lark.rule(f"HEAD_{index}", head)
-        return f"{head} {tool.arguments} {self._lark.text(self._shape.tail)}"
+        return f"{head} {arguments(self._lark, self._shape, tool)} {self._lark.text(self._shape.tail)}"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from itertools import count
 
 _SPACE = r"/\x20|\n\x20{0,16}/"
 ANY = "(?s:.*)"
@@ -23,11 +24,16 @@ class Lark:
         names = sorted(special, key=len, reverse=True)
         self._cut = re.compile("(" + "|".join([*map(re.escape, names), " "]) + ")")
         self._rules: list[str] = []
+        self._numbers = count()
 
     def rule(self, name: str, body: str, *, lazy: bool = False) -> str:
         """Add a rule, or a terminal where the name is in capitals. Returns its name."""
         self._rules.append(f"{name}{'[lazy]' if lazy else ''}: {body}")
         return name
+
+    def fresh(self, name: str) -> str:
+        """A name for one more rule of this kind."""
+        return f"{name}_{next(self._numbers)}"
 
     def source(self, start: str) -> str:
         return "\n".join([f"start: {start}", *self._rules])
@@ -63,6 +69,11 @@ def choice(options: Sequence[str]) -> str:
 def regex(pattern: str) -> str:
     """What matches a regular expression. Only the slash that ends it has to be escaped, which it may be already."""
     return "/" + re.sub(r"(\\.)|/", lambda match: match[1] or r"\/", pattern, flags=re.DOTALL) + "/"
+
+
+def exactly(text: str) -> str:
+    """The pattern of a text, on one line."""
+    return re.escape(text).replace("\\\n", r"\n")
 
 
 def text_like(pattern: str, *, but: Sequence[str] = ()) -> str:

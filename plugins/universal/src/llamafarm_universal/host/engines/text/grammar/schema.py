@@ -17,7 +17,7 @@ WHITE_SPACE = r"\x20|\n\x20{0,16}"
 models that may write any amount of it sometimes never stop."""
 ANY_OBJECT: Mapping[str, Any] = {"type": "object", "additionalProperties": True}
 _STEP = 1e-6
-_RULES_KEPT = 512  # clients send the same tools with each request, up to 128 of them
+RULES_KEPT = 512  # clients send the same tools with each request, up to 128 of them
 _COMBINING = {"allOf", "anyOf", "oneOf", "$ref"}
 _CONSTRAINING = {"properties", "required", "additionalProperties", "patternProperties"}
 _OPENING = {"additionalProperties", "patternProperties"}
@@ -29,22 +29,30 @@ def json_rule(schema: Any, *, strict: bool) -> str:
     Objects that name their properties have no others, unless the schema says so. strict: a keyword that cannot be
     enforced is an error when the grammar is compiled; else it has no effect.
     """
-    schema = {} if schema is True else schema
     options = {"whitespace_pattern": WHITE_SPACE, **({} if strict else {"lenient": True})}
-    return "%json " + json.dumps({**_prepared(schema, closes=not _intersects(schema)), "x-guidance": options})
+    return "%json " + json.dumps({**prepared({} if schema is True else schema), "x-guidance": options})
 
 
 def arguments_rule(schema: Any, *, strict: bool) -> str:
-    """What matches the arguments of a call: an object in any case, and an empty one of a tool without parameters."""
-    if schema is None:
-        schema = {"properties": {}, "additionalProperties": False}
-    return json_rule({"type": "object", **schema}, strict=strict)
+    """What matches the arguments of a call in JSON."""
+    return json_rule(arguments_schema(schema), strict=strict)
 
 
-@lru_cache(_RULES_KEPT)
+def arguments_schema(schema: Any) -> dict[str, Any]:
+    """That of a tool's arguments: an object in any case, and an empty one of a tool without parameters."""
+    return {"type": "object", **({"properties": {}, "additionalProperties": False} if schema is None else schema)}
+
+
+@lru_cache(RULES_KEPT)
 def error_in(rule: str) -> str:
     """What is wrong with such a rule; empty where it can be enforced."""
     return LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(f"start: {rule}"))
+
+
+def prepared(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy for grammars: objects that name their properties are closed where that rules nothing out."""
+    copied: dict[str, Any] = _prepared(schema, closes=not _intersects(schema))
+    return copied
 
 
 def _prepared(schema: Any, *, closes: bool) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llamafarm_universal.host.engines.text.parse.json_text import parsed
 from llamafarm_universal.host.engines.text.parse.part import Held, Part, first_of, held_back
 from llamafarm_universal.host.engines.text.parse.shape import CallShape
 
@@ -24,7 +25,9 @@ class Call:
         return Part("tool_call", text, end)
 
 
-Read = Callable[[str], list[Call]]
+Parameters = Mapping[str, Any]
+"""The JSON Schemas of the tools' parameters, by the tools' names."""
+Read = Callable[[str, CallShape, Parameters], list[Call]]
 """Reads what stands between two marks; nothing where that is no call."""
 
 
@@ -32,14 +35,14 @@ Read = Callable[[str], list[Call]]
 class CallMarks:
     """How calls are marked. close: None where they go on to the next opening mark, or to the end of the answer.
 
-    shape: how calls are written in full; None where their arguments are no JSON. inner: further marks, which the reader
-    needs. bare: whether an answer may also be a call without any mark.
+    shape: how calls are written in full. inner: further marks, which the reader needs. bare: whether an answer may also
+    be a call without any mark.
     """
 
     open: str
     close: str | None
     read: Read
-    shape: CallShape | None
+    shape: CallShape
     inner: tuple[str, ...] = ()
     bare: bool = False
 
@@ -55,8 +58,9 @@ class CallStage:
     separates them, so that it is left out.
     """
 
-    def __init__(self, marks: CallMarks) -> None:
+    def __init__(self, marks: CallMarks, parameters: Parameters) -> None:
         self._marks = marks
+        self._parameters = parameters
         self._held = Held()
         self._opening = marks.open
         self._inside = False
@@ -76,7 +80,7 @@ class CallStage:
     def finish(self) -> list[Part]:
         """What was held back, at the end of the answer; a call may do without its closing mark."""
         text = self._held.text
-        if self._inside and (calls := self._marks.read(text[len(self._opening) :])):
+        if self._inside and (calls := self._read(text[len(self._opening) :])):
             self._held.drop(len(text))
             return [call.part(self._held.end) for call in calls]
         return self._held.take(len(text.rstrip()) if self._called else len(text))
@@ -114,19 +118,22 @@ class CallStage:
         text, start = self._held.text, len(self._opening)
         while found := first_of(text, self._marks.ends, start):
             at, mark = found
-            if not _ends_in_string(text[len(self._opening) : at]):
+            if not self._marks.shape.ends_within(text[len(self._opening) : at]):
                 return self._cut(at, len(mark) if self._marks.close else 0)
             start = at + 1
         return None
 
     def _cut(self, at: int, closing: int) -> list[Part]:
         self._inside = False
-        calls = self._marks.read(self._held.text[len(self._opening) : at])
+        calls = self._read(self._held.text[len(self._opening) : at])
         if not calls:
             return self._held.take(at + closing)
         self._held.drop(at + closing)
         self._called = self._separating = True
         return [call.part(self._held.end) for call in calls]
+
+    def _read(self, text: str) -> list[Call]:
+        return self._marks.read(text, self._marks.shape, self._parameters)
 
 
 _BARE = ('{"name":', '{"type":"function","name":', '{"type":"function","function":')
@@ -143,28 +150,8 @@ def call_of(value: Any) -> Call | None:
     return None if arguments is None else Call(value["name"], json.dumps(arguments, ensure_ascii=False))
 
 
-def parsed(text: str) -> Any:
-    """A JSON text's value; None where it is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _as_object(arguments: Any) -> dict[str, Any] | None:
     """Some models write the arguments as a text that holds JSON."""
     if isinstance(arguments, str):
         arguments = parsed(arguments)
     return arguments if isinstance(arguments, dict) else None
-
-
-def _ends_in_string(text: str) -> bool:
-    """Whether the JSON in a text breaks off within a string: then the mark behind it belongs to the string."""
-    start = text.find("[") if text.lstrip().startswith("[") else max(text.find("{"), 0)
-    try:
-        json.JSONDecoder().raw_decode(text, start)
-    except json.JSONDecodeError as error:
-        return error.msg.startswith("Unterminated string")
-    except RecursionError:
-        return False
-    return False

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
 from llamafarm_universal.host.engines.text.parse import shape
-from llamafarm_universal.host.engines.text.parse.calls import Call, CallMarks, call_of, parsed
+from llamafarm_universal.host.engines.text.parse.arguments import arguments_reader
+from llamafarm_universal.host.engines.text.parse.calls import Call, CallMarks, Parameters, call_of
 from llamafarm_universal.host.engines.text.parse.harmony import MARKS as HARMONY_MARKS
+from llamafarm_universal.host.engines.text.parse.json_text import parsed
+from llamafarm_universal.host.engines.text.parse.shape import CallShape
 from llamafarm_universal.host.engines.text.parse.thinking import ThinkingMarks
 
 
@@ -29,7 +31,7 @@ class Format:
         """The texts that a parser must see: where they are special tokens, these are shown to it."""
         if self.calls is None:
             return HARMONY_MARKS
-        marks = {self.thinking.open, self.thinking.close}
+        marks = {self.thinking.open, self.thinking.close, *self.thinking.inner}
         return frozenset(marks | {self.calls.open, *self.calls.ends, *self.calls.inner} if with_tools else marks)
 
 
@@ -37,8 +39,13 @@ def format_of(template: str, tokens: Collection[str]) -> Format:
     """The format of a model. template: its chat template; tokens: those that were added to its vocabulary by name."""
     if {"<|channel|>", "<|message|>"} <= set(tokens):
         return Format(THINK, None)
-    mistral = MISTRAL_THINK.open in tokens or MISTRAL_THINK.open in template
-    return Format(MISTRAL_THINK if mistral else THINK, _calls(template, tokens))
+    return Format(_thinking(template, tokens), _calls(template, tokens))
+
+
+def _thinking(template: str, tokens: Collection[str]) -> ThinkingMarks:
+    if GEMMA_THINK.inner[0] in tokens or GEMMA_THINK.open in template:
+        return GEMMA_THINK
+    return MISTRAL_THINK if MISTRAL_THINK.open in tokens or MISTRAL_THINK.open in template else THINK
 
 
 def _calls(template: str, tokens: Collection[str]) -> CallMarks:
@@ -46,26 +53,43 @@ def _calls(template: str, tokens: Collection[str]) -> CallMarks:
         return MISTRAL_ARGS if "[ARGS]" in template or "[ARGS]" in tokens else MISTRAL
     if DEEPSEEK.open in tokens or DEEPSEEK.open in template:
         return DEEPSEEK_FENCED if "```json" in template else DEEPSEEK
+    for gemma in (GEMMA, GEMMA_4):
+        if gemma.open in tokens or gemma.open in template:
+            return gemma
     if HERMES.open not in template and LLAMA.open in tokens:
         return LLAMA
+    if "<arg_key>" in template:
+        return GLM
     return QWEN_CODER if "<function=" in template else HERMES
 
 
-def _read_hermes(text: str) -> list[Call]:
-    """`{"name": …, "arguments": {…}}`, or Qwen's `<function=NAME><parameter=KEY>VALUE</parameter></function>`."""
-    if function := _FUNCTION.fullmatch(text.strip()):
-        values = {item["key"]: _value(item["value"]) for item in _PARAMETER.finditer(function["parameters"])}
-        return [Call(function["name"], json.dumps(values, ensure_ascii=False))]
-    return _listed(call_of(parsed(text)))
+def _read_hermes(text: str, shape: CallShape, parameters: Parameters) -> list[Call]:
+    """`{"name": …, "arguments": {…}}`, or as the model's own template has it, or Qwen's."""
+    call = call_of(parsed(text)) or _read_notation(text, shape, parameters)
+    return _listed(call or _read_notation(text, QWEN_CODER.shape, parameters))
 
 
-def _value(text: str) -> Any:
-    """Values stand there without quotes: what is JSON is taken as such, and everything else as text."""
-    value = parsed(text)
-    return text if value is None and text.strip() != "null" else value
+def _read_gemma(text: str, shape: CallShape, parameters: Parameters) -> list[Call]:
+    """`call:NAME{KEY:<escape>VALUE<escape>}`."""
+    return _listed(_read_notation(text, shape, parameters))
 
 
-def _read_mistral(text: str) -> list[Call]:
+def _read_notation(text: str, shape: CallShape, parameters: Parameters) -> Call | None:
+    """A call whose arguments are written in a notation of their own; None where the text is anything else."""
+    name, at = shape.name_in(text, at_once=True) or ("", 0)
+    if not name:
+        return None
+    reader, arguments, text = arguments_reader(shape, parameters.get(name)), "", text + _END
+    while (reading := reader.read(text[at:])).is_progress:
+        at += reading.size
+        arguments += reading.json
+        if reading.ended:
+            is_whole = text[at:-1].strip() in ("", shape.tail.strip())
+            return call_of({"name": name, "arguments": arguments}) if is_whole else None
+    return None
+
+
+def _read_mistral(text: str, _shape: CallShape, _parameters: Parameters) -> list[Call]:
     """`[{"name": …, "arguments": {…}}, …]`, or the newer `NAME[ARGS]{…}` (with `[CALL_ID]…` before `[ARGS]`)."""
     name, mark, arguments = text.partition("[ARGS]")
     if mark:
@@ -75,7 +99,7 @@ def _read_mistral(text: str) -> list[Call]:
     return [] if None in calls else [call for call in calls if call]
 
 
-def _read_llama(text: str) -> list[Call]:
+def _read_llama(text: str, _shape: CallShape, _parameters: Parameters) -> list[Call]:
     """`{"name": …, "parameters": {…}}`; several have a semicolon between them."""
     calls: list[Call] = []
     rest = text.strip()
@@ -92,7 +116,7 @@ def _read_llama(text: str) -> list[Call]:
     return calls
 
 
-def _read_deepseek(text: str) -> list[Call]:
+def _read_deepseek(text: str, _shape: CallShape, _parameters: Parameters) -> list[Call]:
     """`<｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{…}<｜tool▁call▁end｜>`.
 
     Before V3.1 it is `function<｜tool▁sep｜>NAME` and the arguments in a fence.
@@ -108,8 +132,7 @@ def _listed(call: Call | None) -> list[Call]:
     return [] if call is None else [call]
 
 
-_FUNCTION = re.compile(r"<function=(?P<name>[^>\n]+)>(?P<parameters>.*?)(?:</function>)?", re.DOTALL)
-_PARAMETER = re.compile(r"<parameter=(?P<key>[^>\n]+)>\n?(?P<value>.*?)\n?</parameter>", re.DOTALL)
+_END = "\0"  # no notation has it: whatever comes before it is complete
 _DEEPSEEK_INNER = ("<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>")
 _DEEPSEEK_CALL = re.compile(
     r"<｜tool▁call▁begin｜>(?:"
@@ -121,9 +144,12 @@ _DEEPSEEK_CALL = re.compile(
 
 THINK = ThinkingMarks("<think>", "</think>")
 MISTRAL_THINK = ThinkingMarks("[THINK]", "[/THINK]")
+GEMMA_THINK = ThinkingMarks("<|channel>thought", "<channel|>", inner=("<|channel>",))
 HERMES = CallMarks("<tool_call>", "</tool_call>", _read_hermes, shape.HERMES)
-QWEN_CODER = replace(HERMES, shape=None)
-"""Its arguments are elements, `<parameter=KEY>VALUE</parameter>`."""
+QWEN_CODER = replace(HERMES, shape=shape.QWEN_CODER)
+GLM = replace(HERMES, shape=shape.GLM, inner=("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"))
+GEMMA = CallMarks("<start_function_call>", "<end_function_call>", _read_gemma, shape.GEMMA, inner=("<escape>",))
+GEMMA_4 = CallMarks("<|tool_call>", "<tool_call|>", _read_gemma, shape.GEMMA_4, inner=('<|"|>',))
 MISTRAL = CallMarks("[TOOL_CALLS]", None, _read_mistral, shape.MISTRAL, inner=("[ARGS]", "[CALL_ID]"))
 MISTRAL_ARGS = replace(MISTRAL, shape=shape.MISTRAL_ARGS)
 LLAMA = CallMarks("<|python_tag|>", None, _read_llama, shape.LLAMA, bare=True)

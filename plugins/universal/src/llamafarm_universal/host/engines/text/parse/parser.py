@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llamafarm_universal.host.engines.text.parse.calls import CallStage
+from llamafarm_universal.host.engines.text.parse.calls import CallStage, Parameters
 from llamafarm_universal.host.engines.text.parse.formats import Format
 from llamafarm_universal.host.engines.text.parse.harmony import HarmonyStage
 from llamafarm_universal.host.engines.text.parse.part import Part, Stage
@@ -23,21 +23,21 @@ class Parser:
 
     @classmethod
     def of_chat(
-        cls, model_format: Format, prompt_end: str, stops: StopStage, *, with_tools: bool, streams: bool = False
+        cls, model_format: Format, prompt_end: str, stops: StopStage, tools: Parameters, *, streams: bool = False
     ) -> Parser:
         """For an answer in a conversation. prompt_end: the text that its prompt ends with, special tokens included.
 
-        with_tools: whether calls are looked for; without tools there are none. streams: whether calls are told while
-        they are written: a grammar holds the answer to their form.
+        tools: their parameters, by their names; calls are looked for where there are any. streams: whether calls are
+        told while they are written: a grammar holds the answer to their form.
         """
         calls = model_format.calls
         if calls is None:
-            return cls([HarmonyStage(prompt_end, with_tools=with_tools, streams=streams)], stops)
+            return cls([HarmonyStage(prompt_end, with_tools=bool(tools), streams=streams)], stops)
         thinking = ThinkingStage(model_format.thinking, opened=model_format.thinking.opened_by(prompt_end))
-        if not with_tools:
+        if not tools:
             return cls([thinking], stops)
-        stage = CallStreamStage(calls, calls.shape) if streams and calls.shape else CallStage(calls)
-        return cls([thinking, stage], stops)
+        stage = CallStreamStage if streams else CallStage
+        return cls([thinking, stage(calls, tools)], stops)
 
     @property
     def stopped(self) -> bool:

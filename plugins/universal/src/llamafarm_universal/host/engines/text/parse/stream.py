@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llamafarm_universal.host.engines.text.parse.calls import Call, CallMarks, CallStage
+from llamafarm_universal.host.engines.text.parse.arguments import ArgumentsReader, arguments_reader
+from llamafarm_universal.host.engines.text.parse.calls import Call, CallMarks, CallStage, Parameters
 from llamafarm_universal.host.engines.text.parse.part import Part
-from llamafarm_universal.host.engines.text.parse.shape import CallShape
 
 
 class CallStreamStage(CallStage):
@@ -14,10 +14,10 @@ class CallStreamStage(CallStage):
     arguments is no call, and no text either.
     """
 
-    def __init__(self, marks: CallMarks, shape: CallShape) -> None:
-        super().__init__(marks)
-        self._shape = shape
-        self._arguments: JsonEnd | None = None
+    def __init__(self, marks: CallMarks, parameters: Parameters) -> None:
+        super().__init__(marks, parameters)
+        self._shape = marks.shape
+        self._arguments: ArgumentsReader | None = None
 
     def finish(self) -> list[Part]:
         if self._inside:
@@ -42,42 +42,14 @@ class CallStreamStage(CallStage):
         if not name:
             return None
         self._held.drop(begin)
-        self._arguments = JsonEnd()
+        self._arguments = arguments_reader(self._shape, self._parameters.get(name))
         return [Call(name, "").part(self._held.end)]
 
-    def _read_arguments(self, end: JsonEnd) -> list[Part] | None:
-        if not self._held.text:
+    def _read_arguments(self, reader: ArgumentsReader) -> list[Part] | None:
+        reading = reader.read(self._held.text)
+        if not reading.is_progress:
             return None
-        size = end.find(self._held.text)
-        parts = self._held.take(len(self._held.text) if size is None else size, "arguments")
-        if size is not None:
+        self._held.drop(reading.size)
+        if reading.ended:
             self._arguments = None
-        return parts
-
-
-class JsonEnd:
-    """Finds the end of a JSON object or list in text that comes in pieces."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._in_string = False
-        self._escaped = False
-
-    def find(self, text: str) -> int | None:
-        """How much of the next piece belongs to the value where it ends there; None where it goes on."""
-        for index, sign in enumerate(text):
-            self._take(sign)
-            if self._depth == 0 and not self._in_string:
-                return index + 1
-        return None
-
-    def _take(self, sign: str) -> None:
-        if self._escaped:
-            self._escaped = False
-        elif self._in_string:
-            self._escaped = sign == "\\"
-            self._in_string = sign != '"'
-        elif sign == '"':
-            self._in_string = True
-        else:
-            self._depth += (sign in "{[") - (sign in "}]")
+        return [Part("arguments", reading.json, self._held.end)] if reading.json else []

@@ -10,8 +10,11 @@ from llamafarm_universal.host.engines.text.parse.part import Held, Part, held_ba
 
 @dataclass(frozen=True)
 class ThinkingMarks:
+    """What reasoning stands between. inner: tokens that an opening mark is made of, with text around them."""
+
     open: str
     close: str
+    inner: tuple[str, ...] = ()
 
     def opened_by(self, prompt_end: str) -> bool:
         """Whether a prompt ends within reasoning, as many templates have it."""
