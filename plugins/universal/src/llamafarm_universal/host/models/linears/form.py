@@ -33,6 +33,16 @@ class Form(torch.nn.Module):  # type: ignore[misc]  # torch is not type-checked
         """The form of a layer. weight: [out_features, in_features]. Raises where this processor cannot compute it."""
         return cls(weight, bias)
 
+    def finished(self, product: Tensor, x: Tensor) -> Tensor:
+        """The product of all rows of x, with the bias, in the shape and the number format of x.
+
+        product: [rows, out_features], which may be changed.
+        """
+        if self.bias is not None:
+            product = product.add_(self.bias)
+        shaped: Tensor = product.to(x.dtype).view(*x.shape[:-1], self.out_features)
+        return shaped
+
     @classmethod
     def beside(cls, other: Form, weight: Tensor, bias: Tensor | None) -> Form:
         """The form of a layer that has another one already, with which it shares what both hold, where it can."""

@@ -75,10 +75,7 @@ class Int4(Form):
     def forward(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, self.in_features).bfloat16()
         product = torch.ops.aten._weight_int4pack_mm_for_cpu.default(rows, self._numbers, GROUP, self._scales)
-        if self.bias is not None:
-            product = product.add_(self.bias)
-        shaped: Tensor = product.to(x.dtype).view(*x.shape[:-1], self.out_features)
-        return shaped
+        return self.finished(product, x)
 
     def shares_with(self, other: Form) -> bool:
         return isinstance(other, Int4)
@@ -150,11 +147,7 @@ class Int4Cuda(Int4):
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, self.in_features).bfloat16()
-        product = torch.ops.aten._weight_int4pack_mm(rows, self._numbers, GROUP, self._scales).to(x.dtype)
-        if self.bias is not None:
-            product = product.add_(self.bias)
-        shaped: Tensor = product.view(*x.shape[:-1], self.out_features)
-        return shaped
+        return self.finished(torch.ops.aten._weight_int4pack_mm(rows, self._numbers, GROUP, self._scales), x)
 
     @property
     def weight(self) -> Tensor:

@@ -64,10 +64,7 @@ class Int8(Form):
             middle, half = (least + most) / 2, ((most - least) / 2).clamp_min_(_LEAST)
             product = self._product((rows - middle) / half, self._packed, self._reduces)
             product = product.mul_(half).addcmul_(middle, self._sums)
-        if self.bias is not None:
-            product = product.add_(self.bias)
-        shaped: Tensor = product.to(x.dtype).view(*x.shape[:-1], self.out_features)
-        return shaped
+        return self.finished(product, x)
 
     @property
     def weight(self) -> Tensor:
@@ -90,8 +87,7 @@ class Int8OneDnn(Form):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
         numbers, scales = whole_numbers(weight)
-        wide = None if bias is None else bias.float()
-        kept = {"_numbers": torch.ops.onednn.qlinear_prepack(numbers, None), "_scales": scales, "_bias": wide}
+        kept = {"_numbers": torch.ops.onednn.qlinear_prepack(numbers, None), "_scales": scales}
         for name, value in {**kept, "_zeros": torch.zeros(len(scales), dtype=torch.int32)}.items():
             object.__setattr__(self, name, value)
         self._product = torch.ops.onednn.qlinear_pointwise.default
@@ -102,10 +98,7 @@ class Int8OneDnn(Form):
         inputs = _unsigned(rows, steps)
         weights = (self._numbers, self._scales, self._zeros)
         product = self._product(inputs, 1.0, _ZERO, *weights, None, 1.0, 0, torch.float32, "none", [], "").mul_(steps)
-        if self._bias is not None:
-            product = product.add_(self._bias)
-        shaped: Tensor = product.to(x.dtype).view(*x.shape[:-1], self.out_features)
-        return shaped
+        return self.finished(product, x)
 
     @property
     def weight(self) -> Tensor:
