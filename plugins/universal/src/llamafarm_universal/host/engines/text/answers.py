@@ -7,10 +7,10 @@ from typing import Any
 
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.grammar import Constraint, Hold, ModelGrammars, shape_for
-from llamafarm_universal.host.engines.text.parse import PLAIN, Format, Parser, format_of
+from llamafarm_universal.host.engines.text.parse import PLAIN, Format, Parser, ResponseTemplate, format_of
 from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
-from llamafarm_universal.messages import ChatPrompt, Generate, TextPrompt
+from llamafarm_universal.messages import Generate, TextPrompt
 
 _PROMPT_END = 64  # tokens of a prompt, special ones among them, that an answer's text and parts may depend on
 
@@ -26,7 +26,7 @@ class Answers:
         self._goes_on = goes_on
         template = str(tokenizer.chat_template or "")
         self._vocabulary = Vocabulary(tokenizer)
-        self._format = format_of(template, self._vocabulary.added)
+        self._format = format_of(template, self._vocabulary.added, ResponseTemplate.of(tokenizer))
         self._grammars = ModelGrammars(tokenizer, self._vocabulary, self._format, rows, end_tokens)
         able = {
             "chat": bool(template),
@@ -40,21 +40,24 @@ class Answers:
         """Make a request ready. tokens: its prompt. Raises RequestFailed for a format that cannot be kept to."""
         before = tokens[-_PROMPT_END:] if self._goes_on else []
         end = self._vocabulary.decode(before)
-        answer_format = self._format_of(work.prompt)
+        answer_format = self._format_of(work)
         hold = self._grammars.hold(work, answer_format, end)
         return Prepared(work, tokens, before, self._vocabulary, answer_format, end, hold)
 
     def close(self) -> None:
         self._grammars.close()
 
-    def _format_of(self, prompt: ChatPrompt | TextPrompt) -> Format:
+    def _format_of(self, work: Generate) -> Format:
         """How the model writes its answer: plain JSON where it must make calls and its template knows none."""
-        calls = self._format.calls
+        prompt, calls = work.prompt, self._format.calls
         if isinstance(prompt, TextPrompt) or calls is None:
+            return self._format
+        is_held = prompt.tool_choice.required or work.structure is not None
+        if self._format.response and not is_held:
             return self._format
         if prompt.tool_choice.required and "tools" not in self.features:
             calls = PLAIN
-        return replace(self._format, calls=replace(calls, shape=shape_for(calls.shape, prompt)))
+        return replace(self._format, calls=replace(calls, shape=shape_for(calls.shape, prompt)), response=None)
 
 
 @dataclass(frozen=True)

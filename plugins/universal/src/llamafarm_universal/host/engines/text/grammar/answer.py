@@ -30,6 +30,8 @@ def grammar_of(
     model_format, template: how the model writes, and its chat template. prompt_end: the text that the prompt ends with.
     special: the ids of tokens that are no text, by their names. Raises RequestFailed.
     """
+    if model_format.response and not work.structure:
+        return None
     lark = Lark(special)
     answer = structured(lark, work.structure) if work.structure else None
     if isinstance(work.prompt, TextPrompt):

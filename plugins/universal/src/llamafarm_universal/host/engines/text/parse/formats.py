@@ -12,31 +12,63 @@ from llamafarm_universal.host.engines.text.parse.arguments import arguments_read
 from llamafarm_universal.host.engines.text.parse.calls import Call, CallMarks, Parameters, call_of
 from llamafarm_universal.host.engines.text.parse.harmony import MARKS as HARMONY_MARKS
 from llamafarm_universal.host.engines.text.parse.json_text import parsed
+from llamafarm_universal.host.engines.text.parse.response_template import ResponseTemplate
 from llamafarm_universal.host.engines.text.parse.shape import CallShape
 from llamafarm_universal.host.engines.text.parse.thinking import ThinkingMarks
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a model writes reasoning and calls. calls: None where it has channels instead (harmony)."""
+    """How a model writes reasoning and calls. calls: None where it has channels instead (harmony).
+
+    response: the model's own description, where it writes as none of the families here does; answers that are held to
+    a format are written as the family says nevertheless. response_marks: its marks that are tokens.
+    """
 
     thinking: ThinkingMarks
     calls: CallMarks | None
+    response: ResponseTemplate | None = None
+    response_marks: frozenset[str] = frozenset()
 
     def thinks(self, template: str) -> bool:
         """Whether a model with that chat template is known to reason before it answers."""
+        if self.response:
+            return bool(self.response.reasoning)
         return self.calls is None or self.thinking.open in template
 
     def marks(self, *, with_tools: bool) -> frozenset[str]:
         """The texts that a parser must see: where they are special tokens, these are shown to it."""
+        if self.response:
+            return self.response_marks
         if self.calls is None:
             return HARMONY_MARKS
         marks = {self.thinking.open, self.thinking.close, *self.thinking.inner}
         return frozenset(marks | {self.calls.open, *self.calls.ends, *self.calls.inner} if with_tools else marks)
 
 
-def format_of(template: str, tokens: Collection[str]) -> Format:
-    """The format of a model. template: its chat template; tokens: those that were added to its vocabulary by name."""
+def format_of(template: str, tokens: Collection[str], response: ResponseTemplate | None = None) -> Format:
+    """The format of a model: of the family that its response template describes, else its chat template, or its tokens.
+
+    template: its chat template; tokens: those that were added to its vocabulary by name.
+    """
+    if response is None:
+        return _family(template, tokens)
+    described = f"{response.calls} {response.reasoning}"
+    family = _family(described, [token for token in tokens if token in described])
+    if _describes(response, family):
+        return family
+    return replace(_family(template, tokens), response=response, response_marks=response.marks(tokens))
+
+
+def _describes(response: ResponseTemplate, family: Format) -> bool:
+    """Whether a family writes as a response template says."""
+    if family.calls is None:
+        return True
+    calls = not response.calls or family.calls.open in response.calls
+    return calls and (not response.reasoning or family.thinking.open in response.reasoning)
+
+
+def _family(template: str, tokens: Collection[str]) -> Format:
     if {"<|channel|>", "<|message|>"} <= set(tokens):
         return Format(THINK, None)
     return Format(_thinking(template, tokens), _calls(template, tokens))

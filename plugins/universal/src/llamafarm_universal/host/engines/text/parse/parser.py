@@ -8,6 +8,7 @@ from llamafarm_universal.host.engines.text.parse.calls import CallStage, Paramet
 from llamafarm_universal.host.engines.text.parse.formats import Format
 from llamafarm_universal.host.engines.text.parse.harmony import HarmonyStage
 from llamafarm_universal.host.engines.text.parse.part import Part, Stage
+from llamafarm_universal.host.engines.text.parse.response_template import ResponseTemplateStage
 from llamafarm_universal.host.engines.text.parse.stream import CallStreamStage
 from llamafarm_universal.host.engines.text.parse.thinking import ThinkingStage
 from llamafarm_universal.host.engines.text.stop import StopStage
@@ -31,6 +32,8 @@ class Parser:
         told while they are written: a grammar holds the answer to their form.
         """
         calls = model_format.calls
+        if model_format.response:
+            return cls([ResponseTemplateStage(model_format.response, prompt_end, tools)], stops)
         if calls is None:
             return cls([HarmonyStage(prompt_end, with_tools=bool(tools), streams=streams)], stops)
         thinking = ThinkingStage(model_format.thinking, opened=model_format.thinking.opened_by(prompt_end))
