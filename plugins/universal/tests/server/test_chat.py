@@ -133,6 +133,23 @@ def test_tool_calls_stream_whole(shared):
     assert chunks(response)[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
+def test_a_stream_that_begins_with_a_call_says_its_role_there_and_has_no_text_before(shared):
+    first, *others = [chunk["choices"][0]["delta"] for chunk in chunks(shared.chat(CALL, tools=TOOLS, stream=True))]
+    assert (first["role"], first["content"]) == ("assistant", None)
+    assert first["tool_calls"][0]["function"]["name"] == "weather"
+    assert not any({"role", "content"} & delta.keys() for delta in others)
+
+
+def test_one_that_begins_with_reasoning_has_no_text_before_it(shared):
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks(shared.chat("<thought>So.|Yes", stream=True))]
+    assert deltas == [{"role": "assistant", "content": None, "reasoning": "So."}, {"content": "Yes"}, {}]
+
+
+def test_each_choice_of_a_stream_says_its_role_once(shared):
+    streamed = [chunk["choices"][0] for chunk in chunks(shared.chat("a|b", n=3, stream=True))]
+    assert [choice["index"] for choice in streamed if "role" in choice["delta"]] == [0, 1, 2]
+
+
 def test_tools_are_rendered_unless_they_may_not_be_called(shared):
     assert shown(shared.chat("<show>", tools=TOOLS))["prompt"]["tools"] == TOOLS
     assert shown(shared.chat("<show>", tools=TOOLS, tool_choice="none"))["prompt"]["tools"] == []

@@ -21,8 +21,24 @@ class Sequence:
 
     def __init__(self) -> None:
         self._calls = 0
+        self._role: Delta = {"role": "assistant"}
+
+    def opening(self, event: Piece | Finished) -> Delta | None:
+        """What comes before the first event of the choice: its role, where it begins with text, and says nothing yet.
+
+        As OpenAI has it: one that begins with a call has its role in the same delta, and `content` is null there.
+        """
+        if not self._role or (isinstance(event, Piece) and event.channel != "text"):
+            return None
+        self._role = {}
+        return {"role": "assistant", "content": ""}
 
     def delta(self, piece: Piece) -> Delta:
+        """The piece, with the role where the choice begins with it."""
+        begins, self._role = self._role, {}
+        return {**begins, "content": None, **self._piece(piece)} if begins else self._piece(piece)
+
+    def _piece(self, piece: Piece) -> Delta:
         match piece.channel:
             case "text":
                 return {"content": piece.text} if piece.text else {}
@@ -125,10 +141,10 @@ class _Collected:
 
 
 async def frames(answer: Answer, *, include_usage: bool) -> AsyncGenerator[bytes, None]:
-    """The stream: roles, deltas, ends, the usage where it is asked for, and `[DONE]`."""
-    for index in range(len(answer.sequences)):
-        yield _frame(answer, index, {"role": "assistant", "content": ""}, include_usage=include_usage)
+    """The stream: deltas, ends, the usage where it is asked for, and `[DONE]`."""
     async for index, event in answer.generation.events():
+        if opening := answer.sequences[index].opening(event):
+            yield _frame(answer, index, opening, include_usage=include_usage)
         yield _event_chunk(answer, index, event, include_usage=include_usage)
     if include_usage:
         yield sse.encode(_chunk(answer, [], usage=answer.generation.usage))
