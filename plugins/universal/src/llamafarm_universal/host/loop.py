@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,20 +13,21 @@ from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from llamafarm_universal.device import details, release_memory, this_machine, use_threads
+from llamafarm_universal.device import details, this_machine, use_threads
 from llamafarm_universal.engine import Engine
 from llamafarm_universal.failure import RequestFailed, explained, is_beyond_repair
 from llamafarm_universal.host.builder import Builder
+from llamafarm_universal.host.counts import Counts
 from llamafarm_universal.host.deadlines import Deadlines, too_late
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.host.prepare import Preparer
+from llamafarm_universal.host.resident import Resident
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.messages import (
     Answer,
     Blob,
     Cancel,
     Command,
-    DeviceName,
     Failed,
     Finished,
     HostRequest,
@@ -44,21 +44,9 @@ from llamafarm_universal.messages import (
 )
 from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
 from llamafarm_universal.messages.work import user_names
-from llamafarm_universal.meter import Metered
 from llamafarm_universal.pipe import Outbox, read_commands
 
 log = logging.getLogger(__name__)
-STATS_SECONDS = 1.0
-"""What the engines count is told so often while they work, and once when they rest."""
-
-
-@dataclass(eq=False)
-class Resident:
-    """A loaded model."""
-
-    ref: ModelRef
-    device: DeviceName
-    engine: Engine
 
 
 @dataclass
@@ -89,7 +77,7 @@ class Host:
         self._residents: dict[ModelRef, Resident] = {}
         self._working: set[Resident] = set()
         self._options = options
-        self._stats_due = 0.0
+        self._counts = Counts(self._outbox.add)
 
     def serve(self) -> None:
         """Until the connection closes or says Stop, which ends the process."""
@@ -104,7 +92,7 @@ class Host:
                 self._step(resident)
                 self._take(wait=False)
                 self._outbox.flush()
-            self._tell_stats()
+            self._counts.tell(self._residents.values(), working=bool(self._working))
 
     def _take(self, *, wait: bool) -> None:
         """Do everything in the inbox; wait for something where there is nothing else to do."""
@@ -147,31 +135,12 @@ class Host:
             case Run():
                 self._prepare(command)
 
-    def _tell_stats(self) -> None:
-        now = time.monotonic()
-        if self._working and now < self._stats_due:
-            return
-        self._stats_due = now + STATS_SECONDS
-        for resident in self._residents.values():
-            self._tell_stats_of(resident)
-
-    def _tell_stats_of(self, resident: Resident) -> None:
-        if not isinstance(resident.engine, Metered):
-            return
-        try:
-            stats = resident.engine.meter.take(resident.ref)
-        except Exception:  # an engine that cannot count can still answer
-            log.exception("What `%s` has counted cannot be read", resident.ref.id)
-            return
-        if stats is not None:
-            self._outbox.add(stats)
-
     def _load(self, command: Load) -> None:
         plan = command.plan
 
         def built(engine: Engine) -> None:
             if command.request_id not in self._requests:  # nobody wants it any more
-                _close(Resident(plan.ref, plan.device, engine))
+                Resident(plan.ref, plan.device, engine).close()
                 return
             self._residents[plan.ref] = Resident(plan.ref, plan.device, engine)
             self.emit(Loaded(command.request_id, engine.model))
@@ -185,8 +154,8 @@ class Host:
             return
         self._fail_all(resident, RequestFailed("in_use", f"`{command.ref.id}` has been unloaded."))
         self._working.discard(resident)
-        self._tell_stats_of(resident)
-        _close(resident)
+        self._counts.tell_of(resident)
+        resident.close()
         self.emit(Unloaded(command.request_id))
 
     def _cancel(self, request_id: str) -> None:
@@ -302,11 +271,6 @@ def _spooled(event: Finished, blob: Blob, folder: SpoolFolder | None) -> Answer:
         return replace(event, value=folder.keep(blob.data, blob.media_type))
     except RequestFailed as failure:
         return failure.event(event.request_id)
-
-
-def _close(resident: Resident) -> None:
-    resident.engine.close()
-    release_memory(resident.device)
 
 
 def _not_loaded(ref: ModelRef) -> RequestFailed:
