@@ -119,6 +119,8 @@ def test_every_documented_setting_is_accepted():
         {"transformers": {"device": "tpu"}},
         {"transformers": {"dtype": "int4"}},
         {"transformers": {"quantization": "int3"}},
+        {"transformers": {"draft_model": "small:latest"}},
+        {"transformers": {"draft_model": ""}},
         {"transformers": {"devise": "cpu"}},
         {"transformers": {"batch_size": 0}},
         {"transformers": {"model_type": "Text Model"}},
@@ -137,6 +139,9 @@ def test_a_local_folder_is_named_by_its_whole_path(tmp_path, monkeypatch):
     local = UniversalEntry(name="e", provider="universal", model="./models/mine")
     assert local.model == str(tmp_path / "models" / "mine")
     assert entry().model == "org/model"
+    assert entry(transformers={"draft_model": "./small"}).transformers.settings() == {
+        "draft_model": str(tmp_path / "small")
+    }
     assert UniversalEntry(name="e", provider="universal", model="./mine.gguf").model == str(tmp_path / "mine.gguf")
     assert UniversalEntry(name="e", provider="universal", model="org/m:q4.gguf").model == "org/m:q4.gguf"
     assert UniversalEntry(name="e", provider="universal", model="package:a/b").model == "package:a/b"

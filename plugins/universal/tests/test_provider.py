@@ -306,9 +306,11 @@ def pulled(**said) -> bytes:
 async def test_a_model_is_pulled_with_what_decides_its_files(runtime, upstream):
     step = {"stage": "downloading", "text": "Downloading", "done": 1, "total": 4, "file": "w", "index": 1, "count": 2}
     runtime.pull_events = [b": keep-alive\n\n", sse.encode(step, event="progress"), pulled(fetched=True)]
-    async with Asking(upstream, transformers={"dtype": "fp16", "revision": "v1"}) as asking:
+    transformers = {"dtype": "fp16", "revision": "v1", "draft_model": "org/small"}
+    async with Asking(upstream, transformers=transformers) as asking:
         await asking.provider.pull(asking.call())
-    assert runtime.pulls == [{"id": "org/model", "settings": {"revision": "v1"}, "stream": True, "token": None}]
+    settings = {"revision": "v1", "draft_model": "org/small"}
+    assert runtime.pulls == [{"id": "org/model", "settings": settings, "stream": True, "token": None}]
     assert asking.told == [
         Progress("downloading", "Downloading", 1, 4, "w", 1, 2),
         Progress("ready", "org/model has been downloaded"),

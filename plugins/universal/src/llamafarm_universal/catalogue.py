@@ -100,6 +100,13 @@ def choose(candidate: Candidate) -> tuple[EngineSpec, Fit]:
             hint="Merge the adapter into its base model with peft's `merge_and_unload`, save that, and load it.",
             param="model",
         )
+    if candidate.ref.settings.draft_model is not None:
+        raise RequestFailed(
+            "not_supported",
+            f"No engine here guesses ahead what `{candidate.ref.id}` says, for the task `{candidate.task}`.",
+            hint="Only models that generate text have a `draft_model`: leave it out.",
+            param="draft_model",
+        )
     if candidate.ref.settings.quantization != "none":
         raise RequestFailed(
             "not_supported",
@@ -144,8 +151,10 @@ def work_of(operation: str, fields: Mapping[str, Any]) -> Work:
 
 def _heeds(spec: EngineSpec, candidate: Candidate) -> bool:
     """Whether an engine does all that a candidate's settings ask for."""
-    is_quantised = candidate.ref.settings.quantization != "none"
-    return (spec.adapters or candidate.adapter is None) and (spec.quantizes or not is_quantised)
+    settings = candidate.ref.settings
+    heeds_quantization = spec.quantizes or settings.quantization == "none"
+    heeds_draft = spec.drafts or settings.draft_model is None
+    return (spec.adapters or candidate.adapter is None) and heeds_quantization and heeds_draft
 
 
 def _fit(spec: EngineSpec, candidate: Candidate) -> Fit | RequestFailed | None:

@@ -32,6 +32,35 @@ SERVED: Mapping[str, tuple[Operation, ...]] = {
 _FOLDERS = ("/", "~", "./", "../")
 
 
+def placed(model: str, info: ValidationInfo) -> str:
+    """The model as the runtime, which works in another folder, understands it. Raises ValueError for other ids."""
+    if is_folder(model):
+        return beside_config(model, info)
+    if model.lower().endswith(".gguf"):
+        if ":" in model:
+            return model
+        raise ValueError(
+            f"{model!r} is no Hugging Face id: write './{model}' for a file, or 'org/name:FILE.gguf' for one of the hub"
+        )
+    if model.lower().endswith("-gguf"):
+        raise ValueError(
+            f"{model!r} holds GGUF files: name one of them, '{model}:FILE.gguf', or let `provider: ollama` or "
+            "`provider: lemonade` execute it"
+        )
+    if model.startswith(("http://", "https://")):
+        raise ValueError(f"{model!r} is an address; write the id alone, such as `Qwen/Qwen3-0.6B`")
+    if ":" in model and not model.startswith(PACKAGE):
+        raise ValueError(
+            f"{model!r} is no Hugging Face id: names with a `:` are Ollama's, which `provider: ollama` executes"
+        )
+    return model
+
+
+def is_folder(model: str) -> bool:
+    """Whether a model is named by its folder on this machine."""
+    return model.startswith(_FOLDERS)
+
+
 class Transformers(BaseModel):
     """How the runtime loads the model."""
 
@@ -42,6 +71,12 @@ class Transformers(BaseModel):
     quantization: Literal["none", "int8", "int4"] = Field(
         default="none",
         description="Bits of the weights of linear layers; fewer take less memory and less time to read.",
+    )
+    draft_model: Annotated[str, AfterValidator(placed)] | None = Field(
+        default=None,
+        min_length=1,
+        examples=["Qwen/Qwen2.5-0.5B-Instruct"],
+        description="A small model of the same vocabulary that guesses what this one will say, named as `model` is.",
     )
     trust_remote_code: bool = Field(default=False, description="Execute Python code that comes with the model.")
     model_type: str | None = Field(
@@ -92,35 +127,6 @@ class Diffusion(BaseModel):
     )
     scheduler: str | None = Field(default=None, min_length=1, description="Name of the scheduler, such as `euler`.")
     enable_optimizations: bool = Field(default=True, description="Slice attention where that saves memory.")
-
-
-def placed(model: str, info: ValidationInfo) -> str:
-    """The model as the runtime, which works in another folder, understands it. Raises ValueError for other ids."""
-    if is_folder(model):
-        return beside_config(model, info)
-    if model.lower().endswith(".gguf"):
-        if ":" in model:
-            return model
-        raise ValueError(
-            f"{model!r} is no Hugging Face id: write './{model}' for a file, or 'org/name:FILE.gguf' for one of the hub"
-        )
-    if model.lower().endswith("-gguf"):
-        raise ValueError(
-            f"{model!r} holds GGUF files: name one of them, '{model}:FILE.gguf', or let `provider: ollama` or "
-            "`provider: lemonade` execute it"
-        )
-    if model.startswith(("http://", "https://")):
-        raise ValueError(f"{model!r} is an address; write the id alone, such as `Qwen/Qwen3-0.6B`")
-    if ":" in model and not model.startswith(PACKAGE):
-        raise ValueError(
-            f"{model!r} is no Hugging Face id: names with a `:` are Ollama's, which `provider: ollama` executes"
-        )
-    return model
-
-
-def is_folder(model: str) -> bool:
-    """Whether a model is named by its folder on this machine."""
-    return model.startswith(_FOLDERS)
 
 
 def folder_path(model: str) -> str:

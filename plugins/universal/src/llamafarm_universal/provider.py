@@ -52,7 +52,7 @@ DEADLINE_HEADER = "X-LF-Deadline"
 """Seconds that somebody waits for the answer: the runtime gives its turn to nobody who does not wait any more."""
 SILENCE = 600.0
 """Seconds that the runtime may say nothing while it loads or downloads; it sends comments while it works."""
-FETCHED_BY = ("revision", "trust_remote_code")
+FETCHED_BY = ("revision", "trust_remote_code", "draft_model")
 """The settings that decide which files are fetched."""
 COUNT_PATH = "/chat/completions/input_tokens"
 PROMPT_FIELDS = ("messages", "tools", "tool_choice", "chat_template_kwargs")

@@ -42,12 +42,12 @@ class LocalFolder:
     path: Path
 
 
-def parse_model_id(text: str) -> HubId | PackagedFolder | LocalFolder:
+def parse_model_id(text: str, param: str = "model") -> HubId | PackagedFolder | LocalFolder:
     """Tell the three kinds of model ids apart.
 
     A local folder begins with `/`, `~`, `./`, `../` or a drive letter: a bare `name` is always a Hugging Face id, so
     that no folder of the working directory can take a model's place.
-    Raises RequestFailed for anything else.
+    param: of the request, that the id came in. Raises RequestFailed for anything else.
     """
     if match := _PACKAGE_ID.fullmatch(text):
         return PackagedFolder(match[1], match[2].lstrip("/"))
@@ -63,7 +63,7 @@ def parse_model_id(text: str) -> HubId | PackagedFolder | LocalFolder:
         return HubId(name, one_file[2] if one_file else None)
     raise refused(
         f"`{text[:200]}` is not a model id.",
-        "model",
+        param,
         hint="Use a Hugging Face id (`org/name`, `org/name:FILE.gguf`), a folder (`./models/mine`) or "
         "`package:NAME/FOLDER`.",
     )

@@ -24,6 +24,7 @@ OPEN = Handles(Operator())
     ("org/model", {}, "org/model"),
     ("org/model", {"dtype": "bf16", "device": "cpu"}, "org/model@device=cpu,dtype=bf16"),
     ("org/model", {"quantization": "int8"}, "org/model@quantization=int8"),
+    ("org/model", {"draft_model": "org/small"}, "org/model@draft_model=org/small"),
     ("org/model", {"revision": "refs/pr/1"}, "org/model@revision=refs/pr/1"),
     ("org/model", {"revision": "a@b,c=d e"}, "org/model@revision=a%40b%2Cc%3Dd%20e"),
     ("org/model", {"revision": "12"}, "org/model@revision=%2212%22"),
@@ -42,6 +43,7 @@ def test_a_handle_can_be_read_and_any_server_knows_what_it_means(model, settings
     ("/srv/a@b", {}, "/srv/a@b@signed="),
     ("/srv/model", {"dtype": "bf16"}, "/srv/model@dtype=bf16,signed="),
     ("org/model", {"trust_remote_code": True}, "org/model@trust_remote_code=true,signed="),
+    ("org/model", {"draft_model": "/srv/small"}, "org/model@draft_model=/srv/small,signed="),
 ])  # fmt: skip
 def test_what_only_llamafarm_may_load_is_signed(model, settings, handle):
     ref = ModelRef(model, LoadSettings(**settings))
@@ -71,6 +73,24 @@ def test_what_the_operators_file_admits_needs_no_signature():
     assert here.name(other) == "org/model@dtype=bf16,trust_remote_code=true,revision=abc"
     assert here.resolve("org/model") == own
     assert here.resolve(here.name(other)) == other
+
+
+def test_the_folder_of_a_draft_model_is_admitted_where_the_operators_file_names_it() -> None:
+    own = ModelRef("org/model", LoadSettings(draft_model="/srv/small"))
+    here = Handles(Operator(models={"org/model": own}))
+    assert here.allow("org/model", LoadSettings(draft_model="/srv/small", dtype="bf16"), trusted=False)
+    with pytest.raises(LlamaFarmError, match="A draft model in a local folder is accepted only from") as caught:
+        here.allow("org/model", LoadSettings(draft_model="/srv/other"), trusted=False)
+    assert (caught.value.status, caught.value.param) == (403, "settings.draft_model")
+
+
+def test_a_draft_model_is_named_as_a_model_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    ref = OPEN.allow("org/model", LoadSettings(draft_model="./small"), trusted=True)
+    assert ref.settings.draft_model == str((tmp_path / "small").resolve())
+    with pytest.raises(LlamaFarmError, match="is not a model id") as caught:
+        OPEN.resolve("org/model@draft_model=a b")
+    assert caught.value.param == "draft_model"
 
 
 def test_no_two_settings_share_a_handle():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ FOREVER = Keep(None)
 class PlayedStore:
     """sizes: bytes of models' weights, else 40. held: models whose files come only once they are let go.
 
-    bases: what adapters change.
+    bases: what adapters change. drafts: what drafts for models.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class PlayedStore:
     missing: set[str] = field(default_factory=set)
     ended: list[str] = field(default_factory=list)
     bases: dict[str, str] = field(default_factory=dict)
+    drafts: dict[str, str] = field(default_factory=dict)
 
     async def locate(self, ref: ModelRef, listen: Callable[[LoadProgress], None]) -> LoadPlan:
         listen(LoadProgress("", "downloading", f"Downloading {ref.id}", 1, 2))
@@ -54,7 +55,9 @@ class PlayedStore:
         if ref.id in self.missing:
             raise ModelNotFound(f"There is no model {ref.id}.")
         size, base = self.sizes.get(ref.id, 40), self.bases.get(ref.id)
-        return LoadPlan(ref, Path(), {}, "text", "cpu", "fp32", 10, weight_bytes=size, base=base)
+        plan = LoadPlan(ref, Path(), {}, "text", "cpu", "fp32", 10, weight_bytes=size, base=base)
+        draft = self.drafts.get(ref.id)
+        return plan if draft is None else plan.drafted_by(replace(plan, ref=ModelRef(draft), weight_bytes=0))
 
 
 @dataclass
@@ -378,11 +381,12 @@ class TestFilesThatAreDeleted:
     async def test_a_load_that_is_under_way_is_not_deleted_under(self):
         async with house() as home:
             home.store.bases["adapter"] = "base"
+            home.store.drafts["adapter"] = "small"
             home.store.sizes = {"adapter": 80, "other": 80}
             busy = await home.lease("other")
             waiting = asyncio.create_task(home.lease("adapter"))
             await until(lambda: home.state("adapter") == "waiting")
-            for model in ("adapter", "base"):
+            for model in ("adapter", "base", "small"):
                 with pytest.raises(RequestError, match=f"`{model}` is being loaded"), home.residency.closed(model):
                     raise AssertionError("it is deleted")
             busy.release()
@@ -401,6 +405,17 @@ class TestFilesThatAreDeleted:
                 with pytest.raises(RequestError, match="`base` is being deleted"):
                     await waiting
             await home.use("adapter")
+
+    async def test_a_model_whose_draft_model_is_deleted_as_it_is_found_is_not_loaded(self):
+        async with house() as home:
+            home.store.drafts["large"] = "small"
+            home.store.held["large"] = asyncio.Event()
+            waiting = asyncio.create_task(home.lease("large"))
+            await until(lambda: home.state("large") == "locating")
+            with home.residency.closed("small"):
+                home.store.held["large"].set()
+                with pytest.raises(RequestError, match="`small` is being deleted"):
+                    await waiting
 
     async def test_two_do_not_delete_one_model_at_once(self):
         async with house() as home:

@@ -143,6 +143,60 @@ def test_an_engine_that_does_not_quantise_is_not_asked_to(llama_folder: Path, mo
     assert caught.value.param == "quantization"
 
 
+def drafted(folder: Path, draft: Path, **settings: Any) -> Any:
+    ref = ModelRef(str(folder), LoadSettings(draft_model=str(draft), **settings))
+    return make_plan(ref, folder, Machine(), Limits(), draft=draft)
+
+
+def test_a_draft_model_counts_with_the_model_that_it_drafts_for(llama_folder: Path) -> None:
+    alone, together = plan(llama_folder, dtype="bf16"), drafted(llama_folder, llama_folder, dtype="bf16")
+    assert together.memory_bytes == 2 * alone.memory_bytes
+    assert together.wished_bytes == 2 * alone.wished_bytes
+    assert together.draft.dtype == "bf16"
+    assert together.named == f"`{llama_folder}` with its draft model `{llama_folder}`"
+
+
+@pytest.mark.parametrize(("architecture", "kind", "why"), [
+    ("BertModel", "bert", "it is a model for the task `embedding`, not `text`"),
+    ("T5ForConditionalGeneration", "t5", "it is an encoder-decoder"),
+])  # fmt: skip
+def test_what_does_not_go_on_with_a_text_cannot_draft(
+    llama_folder: Path, copy_of: Callable[..., Path], architecture: str, kind: str, why: str
+) -> None:
+    folder = copy_of()
+    change_config(folder, architectures=[architecture], model_type=kind)
+    with pytest.raises(RequestFailed, match=why) as caught:
+        drafted(llama_folder, folder)
+    assert (caught.value.kind, caught.value.param) == ("not_supported", "draft_model")
+
+
+def test_a_draft_model_of_code_of_its_own_is_refused_though_the_model_is_trusted(
+    llama_folder: Path, copy_of: Callable[..., Path]
+) -> None:
+    folder = copy_of()
+    change_config(folder, auto_map={"AutoModelForCausalLM": "modeling_mine.Mine"})
+    with pytest.raises(RequestFailed, match="code") as caught:
+        drafted(llama_folder, folder, trust_remote_code=True)
+    assert caught.value.param == "draft_model"
+
+
+def test_an_adapter_cannot_draft(llama_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(RequestFailed, match="cannot draft: it is an adapter") as caught:
+        drafted(llama_folder, tmp_path)
+    assert caught.value.param == "draft_model"
+
+
+def test_an_engine_that_guesses_nothing_ahead_is_not_asked_to(
+    llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = EngineSpec("other", ("text",), SAFETENSORS, lambda _: Fit("text", 1), no_load)
+    monkeypatch.setattr(catalogue, "installed", lambda: (other,))
+    with pytest.raises(RequestFailed, match="No engine here guesses ahead") as caught:
+        plan(llama_folder, draft_model="org/small")
+    assert caught.value.param == "draft_model"
+
+
 def test_a_head_that_is_tied_to_the_embedding_is_weighed_once_more_on_a_cpu(copy_of: Callable[..., Path]) -> None:
     folder = copy_of()
     before = plan(folder, device="cpu").weight_bytes

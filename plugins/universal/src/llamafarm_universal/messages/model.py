@@ -19,7 +19,7 @@ class LoadSettings:
     model_type: the task, where the model's own configuration misleads (`text`, `embedding`, …). engine: who executes
     it, where several can. options: of the engine's own block, as pairs, so that settings can be compared and hashed.
     isolated: it gets an engine host of its own. quantization: how many bits the weights of linear layers get, where
-    they are fewer than `dtype` has.
+    they are fewer than `dtype` has. draft_model: a small model that guesses what this one will say.
     """
 
     device: Device = "auto"
@@ -31,6 +31,7 @@ class LoadSettings:
     options: tuple[tuple[str, str | int | float | bool], ...] = ()
     isolated: bool = False
     quantization: Quantization = "none"
+    draft_model: str | None = None
 
 
 @dataclass(frozen=True)

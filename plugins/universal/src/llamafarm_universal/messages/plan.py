@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,8 @@ class LoadPlan(Candidate):
     """A candidate that an engine takes.
 
     engine: its name. weight_bytes, working_bytes: what it needs of memory; wished_bytes: as of Fit. isolated: it gets a
-    host of its own. base: the id of the model that an adapter changes, whose files are read too.
+    host of its own. base: the id of the model that an adapter changes, whose files are read too. draft: of the model
+    that guesses what this one will say; the bytes here count it.
     """
 
     task: str
@@ -100,6 +101,7 @@ class LoadPlan(Candidate):
     isolated: bool = False
     limits: Limits = field(default_factory=Limits)
     base: str | None = None
+    draft: LoadPlan | None = None
 
     @classmethod
     def of(cls, candidate: Candidate, engine: str, fit: Fit, limits: Limits, *, isolated: bool = False) -> LoadPlan:
@@ -109,6 +111,27 @@ class LoadPlan(Candidate):
         known |= {"weight_bytes": fit.weight_bytes, "working_bytes": fit.working_bytes}
         known["wished_bytes"] = fit.wished_bytes
         return cls(**known, engine=engine, limits=limits, isolated=isolated or candidate.ref.settings.isolated)
+
+    def drafted_by(self, draft: LoadPlan) -> LoadPlan:
+        """The plan to load a model together with one that guesses what it will say."""
+        return replace(
+            self,
+            draft=draft,
+            weight_bytes=self.weight_bytes + draft.weight_bytes,
+            working_bytes=self.working_bytes + draft.working_bytes,
+            wished_bytes=self.wished_bytes + draft.wished_bytes,
+        )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The ids of all models whose files are read."""
+        draft = None if self.draft is None else self.draft.ref.id
+        return tuple(model for model in (self.ref.id, self.base, draft) if model is not None)
+
+    @property
+    def named(self) -> str:
+        """The model as errors about its memory name it."""
+        return f"`{self.ref.id}`" + (f" with its draft model `{self.draft.ref.id}`" if self.draft else "")
 
     @property
     def memory_bytes(self) -> int:

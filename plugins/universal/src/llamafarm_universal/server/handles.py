@@ -19,7 +19,7 @@ from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.errors import failure
 from llamafarm_universal.server.fields import record
-from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, checked_id, is_folder
+from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, checked_ref, is_folder
 from llamafarm_universal.server.tables import SETTINGS
 
 DEFAULT = LoadSettings()
@@ -74,7 +74,7 @@ class Handles:
         raise _not_loaded(name, ref)
 
     def _ref(self, model_id: str, settings: LoadSettings) -> ModelRef:
-        ref = ModelRef(_checked(model_id), settings)
+        ref = _checked(model_id, settings)
         return self._operator.models.get(ref.id, ref) if settings == DEFAULT else ref
 
 
@@ -125,15 +125,16 @@ def _read(text: str) -> str | float:
     return value if isinstance(value, str | int | float) else text
 
 
-def _checked(model_id: str) -> str:
+def _checked(model_id: str, settings: LoadSettings) -> ModelRef:
     try:
-        return checked_id(model_id)
+        return checked_ref(model_id, settings)
     except RequestFailed as error:
         raise failure(error.event("")) from None
 
 
 def _not_loaded(name: str, ref: ModelRef) -> LlamaFarmError:
-    cause = "is a local folder" if is_folder(ref.id) else "needs trust_remote_code"
+    cause = "needs trust_remote_code" if ref.settings.trust_remote_code else "has a draft model in a local folder"
+    cause = "is a local folder" if is_folder(ref.id) else cause
     return RequestError(
         f"{name[:200]!r} {cause}, and this server was not told to load it.",
         hint=f"Load it with POST /v1/models/load, or name it in the file of {CONFIG_VARIABLE}.",
@@ -144,7 +145,12 @@ def _not_loaded(name: str, ref: ModelRef) -> LlamaFarmError:
 
 
 def _forbidden(ref: ModelRef) -> LlamaFarmError:
-    what, param = ("A local folder", "id") if is_folder(ref.id) else ("trust_remote_code", "settings.trust_remote_code")
+    if is_folder(ref.id):
+        what, param = "A local folder", "id"
+    elif ref.settings.trust_remote_code:
+        what, param = "trust_remote_code", "settings.trust_remote_code"
+    else:
+        what, param = "A draft model in a local folder", "settings.draft_model"
     return RequestError(
         f"{what} is accepted only from LlamaFarm, when it has started this server, or from the server's own file.",
         hint=f"Write the model into a file, `models: [{{id: {ref.id}, …}}]`, and start the server with "

@@ -30,7 +30,7 @@ class Budget:
         if plan.memory_bytes > self.limit:
             raise RequestFailed(
                 "out_of_memory",
-                f"`{plan.ref.id}` needs {readable(plan.memory_bytes)} as {plan.dtype}; "
+                f"{plan.named} needs {readable(plan.memory_bytes)} as {plan.dtype}; "
                 f"models on {plan.device} may take {readable(self.limit)}.",
                 hint="Use a smaller model, dtype fp16 or bf16, another device, or give the runtime more memory.",
             )
@@ -39,7 +39,7 @@ class Budget:
         """The failure of a model for which nothing can make room."""
         return RequestFailed(
             "out_of_memory",
-            f"`{plan.ref.id}` needs {readable(plan.memory_bytes)} as {plan.dtype}; "
+            f"{plan.named} needs {readable(plan.memory_bytes)} as {plan.dtype}; "
             f"{readable(max(self.free, 0))} of {plan.device} memory are free, and no model that may go holds more.",
             hint="Unload a model that is kept, or use a smaller model.",
         )

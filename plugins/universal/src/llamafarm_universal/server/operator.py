@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +62,16 @@ class Operator:
     def admits(self, ref: ModelRef) -> bool:
         """Whether a request without the token may load this model.
 
-        Privileged are trust_remote_code (it executes the model's code) and local folders (they read the disk). A
-        revision is not: it names files that are as safe as those of the default branch, but with trust_remote_code it
-        must be the file's own, since other commits are other code.
+        Privileged are trust_remote_code (it executes the model's code) and local folders (they read the disk), that of
+        a draft model too. A revision is not: it names files that are as safe as those of the default branch, but with
+        trust_remote_code it must be the file's own, since other commits are other code.
         """
         if not is_privileged(ref):
             return True
         allowed = self.models.get(ref.id)
         if allowed is None:
+            return False
+        if _has_folder_for_draft(ref) and ref.settings.draft_model != allowed.settings.draft_model:
             return False
         if not ref.settings.trust_remote_code:
             return True
@@ -77,26 +79,38 @@ class Operator:
 
 
 def is_privileged(ref: ModelRef) -> bool:
-    return ref.settings.trust_remote_code or is_folder(ref.id)
+    return ref.settings.trust_remote_code or is_folder(ref.id) or _has_folder_for_draft(ref)
+
+
+def _has_folder_for_draft(ref: ModelRef) -> bool:
+    return ref.settings.draft_model is not None and is_folder(ref.settings.draft_model)
 
 
 def is_folder(model_id: str) -> bool:
     return model_id.startswith(("/", "~", ".")) or Path(model_id).is_absolute()
 
 
-def checked_id(model_id: str, folder: Path | None = None) -> str:
+def checked_ref(model_id: str, settings: LoadSettings, folder: Path | None = None) -> ModelRef:
+    """A model and its settings, with the ids in them as `checked_id` returns them. Raises RequestFailed."""
+    if settings.draft_model is not None:
+        settings = replace(settings, draft_model=checked_id(settings.draft_model, folder, "draft_model"))
+    return ModelRef(checked_id(model_id, folder), settings)
+
+
+def checked_id(model_id: str, folder: Path | None = None, param: str = "model") -> str:
     """Return a model id as refs carry it: a local folder as its whole path.
 
-    folder: what relative folders begin at, else the working directory. Raises RequestFailed.
+    folder: what relative folders begin at, else the working directory. param: of the request, that it came in. Raises
+    RequestFailed.
     """
-    source = parse_model_id(model_id)
+    source = parse_model_id(model_id, param)
     if not isinstance(source, LocalFolder):
         return model_id
     try:
         path = source.path if source.path.is_absolute() else (folder or _working_directory()) / source.path
         return str(path.parent.resolve() / path.name if is_gguf(path) else path.resolve())
     except (OSError, RuntimeError):
-        raise refused(f"`{model_id}` is a link that leads to itself.", "model") from None
+        raise refused(f"`{model_id}` is a link that leads to itself.", param) from None
 
 
 def _working_directory() -> Path:
@@ -149,7 +163,7 @@ def _read_entry(entry: Any, where: str, folder: Path) -> tuple[ModelRef, Keep | 
     try:
         values = dict(parse(entry, MODEL).values)
         keep = _keep(values.pop("keep", False), values.pop("keep_alive", None), values.pop("group", None))
-        return ModelRef(checked_id(values.pop("id"), folder), LoadSettings(**values)), keep
+        return checked_ref(values.pop("id"), LoadSettings(**values), folder), keep
     except RequestError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
     except RequestFailed as error:

@@ -168,7 +168,7 @@ class Residency:
             self._watch(resident)
             self._notify()
 
-    def _refuse_closed(self, *models: str | None) -> None:
+    def _refuse_closed(self, *models: str) -> None:
         for model in models:
             if model in self._closed:
                 raise _in_use(f"`{model}` is being deleted.")
@@ -202,7 +202,7 @@ class Residency:
     async def _load(self, resident: Resident) -> None:
         try:
             resident.plan = plan = await self._store.locate(resident.ref, resident.tell)
-            self._refuse_closed(resident.ref.id, plan.base)
+            self._refuse_closed(*plan.models)
             resident.plan = plan = await self._room.make(resident, plan)
             resident.state = "loading"
             resident.tell(LoadProgress("", "loading", f"Loading {resident.ref.id}"))

@@ -46,7 +46,7 @@ class Resident:
 
     def reads(self, model: str) -> bool:
         """Whether it is loaded from the files of that model."""
-        return self.ref.id == model or (self.plan is not None and self.plan.base == model)
+        return model in (self.plan.models if self.plan is not None else (self.ref.id,))
 
     def tell(self, progress: LoadProgress) -> None:
         """Let everybody who waits know."""

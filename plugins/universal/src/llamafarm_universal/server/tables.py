@@ -200,6 +200,7 @@ SETTINGS = {
     "device": choice("auto", "cuda", "mps", "cpu"),
     "dtype": choice("auto", "fp16", "bf16", "fp32"),
     "quantization": choice("none", "int8", "int4"),
+    "draft_model": text,
     "trust_remote_code": boolean,
     "model_type": text,
     "revision": text,
@@ -219,7 +220,7 @@ LOAD: Table = {
 
 PULL: Table = {
     "id": Done(text, required=True),
-    "settings": Done(record(revision=text, trust_remote_code=boolean)),
+    "settings": Done(record(revision=text, trust_remote_code=boolean, draft_model=text)),
     "stream": Done(boolean),
 }
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -35,7 +35,8 @@ from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.pipe import Outbox, read_commands
 from llamafarm_universal.store.adapters import base_of
 from llamafarm_universal.store.download import Transfer
-from llamafarm_universal.store.downloads import Downloads, Listen
+from llamafarm_universal.store.downloads import Downloads, Fetched, Listen
+from llamafarm_universal.store.drafts import about_draft, draft_of
 from llamafarm_universal.store.hub import on_disk, on_disk_of_all
 from llamafarm_universal.store.plan import make_plan
 from llamafarm_universal.store.threads import in_thread
@@ -47,13 +48,14 @@ log = logging.getLogger(__name__)
 class _Files:
     """folder: of the whole model. adapter: of what changes it, base: the id of the whole model then.
 
-    anew: whether anything had to be downloaded.
+    anew: whether anything had to be downloaded. draft: the folder of its draft model.
     """
 
     folder: Path
     anew: bool
     adapter: Path | None = None
     base: str | None = None
+    draft: Path | None = None
 
 
 class Store:
@@ -106,7 +108,8 @@ class Store:
         match command:
             case Locate(_, ref, machine):
                 async with self._files(request_id, ref) as files:
-                    plan = partial(make_plan, ref, files.folder, machine, self._limits, adapter=files.adapter)
+                    others = {"adapter": files.adapter, "draft": files.draft}
+                    plan = partial(make_plan, ref, files.folder, machine, self._limits, **others)
                     return Located(request_id, replace(await in_thread(plan), base=files.base))
             case Pull(_, ref):
                 async with self._files(request_id, ref) as files:
@@ -119,16 +122,27 @@ class Store:
 
     @asynccontextmanager
     async def _files(self, request_id: str, ref: ModelRef) -> AsyncIterator[_Files]:
-        """A model's files, and those of its base model where it is an adapter: nobody deletes them meanwhile."""
-        with self._downloads.kept(ref.id):
-            fetched = await self._downloads.fetch(ref, self._listener(request_id, ref.id))
-            base = await in_thread(lambda: base_of(ref, fetched.folder))
-            if base is None:
-                yield _Files(fetched.folder, fetched.anew)
-                return
-            with self._downloads.kept(base.id):
-                whole = await self._downloads.fetch(base, self._listener(request_id, base.id))
-                yield _Files(whole.folder, fetched.anew or whole.anew, fetched.folder, base.id)
+        """A model's files, those of its base model where it is an adapter, and those of its draft model.
+
+        Nobody deletes them meanwhile.
+        """
+        with ExitStack() as kept:
+
+            async def fetch(model: ModelRef) -> Fetched:
+                kept.enter_context(self._downloads.kept(model.id))
+                return await self._downloads.fetch(model, self._listener(request_id, model.id))
+
+            own = await fetch(ref)
+            base = await in_thread(lambda: base_of(ref, own.folder))
+            files = _Files(own.folder, own.anew)
+            if base is not None:
+                whole = await fetch(base)
+                files = _Files(whole.folder, own.anew or whole.anew, own.folder, base.id)
+            if (draft := draft_of(ref)) is not None:
+                with about_draft():
+                    drafting = await fetch(draft)
+                files = replace(files, anew=files.anew or drafting.anew, draft=drafting.folder)
+            yield files
 
     def _listener(self, request_id: str, model: str) -> Listen:
         def listen(transfer: Transfer) -> None:

@@ -17,17 +17,25 @@ from llamafarm_universal.placement import choose_device, choose_dtype
 from llamafarm_universal.remote_code import refuse_remote_code
 from llamafarm_universal.safetensors import count_parameters
 from llamafarm_universal.store.adapters import check_adapter, refuse_inner_adapters
+from llamafarm_universal.store.drafts import about_draft, draft_of, refuse_adapter, refuse_other_task
 from llamafarm_universal.task import named_task, task_of
 
 log = logging.getLogger(__name__)
 
 
 def make_plan(
-    ref: ModelRef, folder: Path, machine: Machine, limits: Limits, *, adapter: Path | None = None
+    ref: ModelRef,
+    folder: Path,
+    machine: Machine,
+    limits: Limits,
+    *,
+    adapter: Path | None = None,
+    draft: Path | None = None,
 ) -> LoadPlan:
     """Decide engine, device and number format, and weigh the model. Reads no weights. Raises RequestFailed.
 
-    adapter: the folder of the adapter that `ref` names, where it names one; `folder` is its base model's.
+    adapter: the folder of the adapter that `ref` names, where it names one; `folder` is its base model's. draft: the
+    folder of its draft model, where its settings name one.
     """
     if adapter is None:
         refuse_remote_code(ref.id, folder, trusted=ref.settings.trust_remote_code)
@@ -43,7 +51,18 @@ def make_plan(
             f"The configuration of `{ref.id}` makes no sense: {type(error).__name__}: {without_paths(str(error))}",
         ) from error
     spec, fit = choose(candidate)
-    return LoadPlan.of(candidate, spec.name, fit, limits, isolated=spec.isolated)
+    plan = LoadPlan.of(candidate, spec.name, fit, limits, isolated=spec.isolated)
+    return plan if draft is None else plan.drafted_by(_draft_plan(ref, draft, machine, limits))
+
+
+def _draft_plan(ref: ModelRef, folder: Path, machine: Machine, limits: Limits) -> LoadPlan:
+    draft = draft_of(ref)
+    assert draft is not None, "a folder of no draft model"
+    with about_draft():
+        refuse_adapter(draft, folder)
+        plan = make_plan(draft, folder, machine, limits)
+        refuse_other_task(plan)
+    return plan
 
 
 def _candidate(ref: ModelRef, folder: Path, machine: Machine, adapter: Path | None) -> Candidate:

@@ -148,7 +148,7 @@ def load_failure(plan: LoadPlan, error: Exception) -> RequestFailed:
     if is_out_of_memory(error):
         return RequestFailed(
             "out_of_memory",
-            f"`{plan.ref.id}` needs about {readable(plan.memory_bytes)} and does not fit in memory.",
+            f"{plan.named} needs about {readable(plan.memory_bytes)} and does not fit in memory.",
             hint="Use a smaller model, dtype fp16 or bf16, or device cpu.",
         )
     log.error("`%s` could not be loaded from %s", plan.ref.id, plan.folder, exc_info=error)

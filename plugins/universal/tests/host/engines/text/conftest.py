@@ -75,13 +75,15 @@ class Driven:
         return self.engine._cache
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def driven(llama_folder: Path) -> Callable[..., Driven]:
-    """Load a model, the small Llama by default. blocks: of its cache, as large as the Llama's."""
+    """Load a model, the small Llama by default. blocks: of its cache, as large as the Llama's. draft: the folder of a
+    draft model of the Llama's shape.
+    """
 
-    def load(blocks: int = 200, folder: Path = llama_folder, **limits: Any) -> Driven:
-        ref = ModelRef(str(folder), LoadSettings(device="cpu", dtype="fp32"))
-        plan = make_plan(ref, folder, Machine(), Limits(**limits))
-        return Driven(TextEngine.load(plan, blocks * BLOCK_BYTES))
+    def load(blocks: int = 200, folder: Path = llama_folder, draft: Path | None = None, **limits: Any) -> Driven:
+        settings = LoadSettings(device="cpu", dtype="fp32", draft_model=None if draft is None else str(draft))
+        plan = make_plan(ModelRef(str(folder), settings), folder, Machine(), Limits(**limits), draft=draft)
+        return Driven(TextEngine.load(plan, blocks * BLOCK_BYTES * (1 if draft is None else 2)))
 
     return load

@@ -55,7 +55,7 @@ def test_tokens_that_come_together_share_the_time_since_the_last_ones(clock: lis
 def test_a_prompt_counts_what_was_in_the_cache() -> None:
     meter = TextMeter(lambda: 0, lambda: 0, lambda: 0.25)
     meter.prompt(100, cached=64)
-    meter.speculated(8, 5)
+    meter.speculated("ngram", 8, 5)
     meter.preempted()
     seen = meter.take(ModelRef("m"))
     assert seen
@@ -63,6 +63,7 @@ def test_a_prompt_counts_what_was_in_the_cache() -> None:
         "prompt_tokens": 100,
         "prefix_cache_queries": 100,
         "prefix_cache_hits": 64,
+        "spec_decode_num_drafts": 1,
         "spec_decode_num_draft_tokens": 8,
         "spec_decode_num_accepted_tokens": 5,
         "num_preemptions": 1,

@@ -26,10 +26,13 @@ from llamafarm_universal.engine import (
     refused,
 )
 from llamafarm_universal.host.engines.text.answers import Answers, Prepared
+from llamafarm_universal.host.engines.text.drafter import Drafter, load_draft
 from llamafarm_universal.host.engines.text.generation_settings import not_applied
+from llamafarm_universal.host.engines.text.guesses import Guesser, Guesses
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
+from llamafarm_universal.host.engines.text.prompt_lookup import PromptLookup
 from llamafarm_universal.host.engines.text.room import allocated, most_running
 from llamafarm_universal.host.engines.text.runner import runner_of
 from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, settle
@@ -51,15 +54,17 @@ class TextEngine:
     """Generates text, and embeds with the same weights.
 
     An answer depends on its own request alone: what it shares with others are steps of the model, and blocks of keys
-    and values that would be the same. grant: bytes for them.
+    and values that would be the same. grant: bytes for them. draft: of the model that guesses what this one will say.
     """
 
-    def __init__(self, weights: Weights, limits: Limits, grant: int) -> None:
+    def __init__(self, weights: Weights, limits: Limits, grant: int, draft: Weights | None = None) -> None:
         self._weights = weights
         self._limits = limits
         self._runner = runner_of(weights.module, weights.plan.device)
+        chunk = limits.prefill_step(weights.plan.device)
+        drafter = Drafter(draft, weights, self._runner, chunk) if draft else None
         running = most_running(weights.plan, self._runner, grant)
-        self._cache = allocated(weights.plan, self._runner, grant, running)
+        self._cache = allocated(weights.plan, self._runner, grant, running, drafter)
         self._model_limits = ModelLimits.of(weights, self._cache.capacity * BLOCK_TOKENS)
         self._answers = Answers(
             weights.tokenizer,
@@ -67,7 +72,7 @@ class TextEngine:
             self._model_limits.end_tokens,
             goes_on=not self._model_limits.start,
         )
-        step_tokens = limits.prefill_step(weights.plan.device) if self._runner.reads_in_chunks else None
+        step_tokens = chunk if self._runner.reads_in_chunks else None
         cache = self._cache
         self.meter = TextMeter(lambda: self._scheduler.running, lambda: self._scheduler.waiting, lambda: cache.usage)
         self._scheduler = Scheduler(
@@ -80,11 +85,12 @@ class TextEngine:
             ),
             self.meter.preempted,
         )
-        self._stepper = Stepper(self._runner, self._scheduler, self.meter)
+        guessers: list[Guesser] = [PromptLookup(), *([drafter] if drafter else [])]
+        self._stepper = Stepper(self._runner, self._scheduler, Guesses(*guessers, count=self.meter.speculated))
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
-        self.model = _describe(weights, self._model_limits, self._answers)
+        self.model = _describe(weights, self._model_limits, self._answers, draft)
         if self.model.not_applied:
             names = ", ".join(self.model.not_applied)
             log.warning(
@@ -97,7 +103,7 @@ class TextEngine:
         from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
         kind = AutoModelForSeq2SeqLM if is_encoder_decoder(plan.config) else AutoModelForCausalLM
-        return cls(load_weights(plan, kind), plan.limits, grant)
+        return cls(load_weights(plan, kind), plan.limits, grant, load_draft(plan))
 
     def prepare(self, work: Work) -> Any:
         """The tokens of a prompt, or what the embedding engine prepares."""
@@ -213,7 +219,7 @@ class TextEngine:
             return self._embedding
 
 
-def _describe(weights: Weights, limits: ModelLimits, answers: Answers) -> LoadedModel:
+def _describe(weights: Weights, limits: ModelLimits, answers: Answers, draft: Weights | None) -> LoadedModel:
     operations, features = ["generate", "count"], answers.features | {"completions"}
     not_here = set(not_applied(limits.defaults))
     if limits.start:
@@ -223,4 +229,5 @@ def _describe(weights: Weights, limits: ModelLimits, answers: Answers) -> Loaded
         features |= {"embeddings"}
     dimensions = getattr(weights.module.config.get_text_config(), "hidden_size", None)
     model = weights.describe(operations, features, limits.context_length, dimensions)
-    return replace(model, not_applied=tuple(sorted(not_here)))
+    memory = model.memory_bytes + (draft.memory_bytes if draft else 0)
+    return replace(model, memory_bytes=memory, not_applied=tuple(sorted(not_here)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.engines.text.drafter import Drafter
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache, blocks_for
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.working import CACHED_TOKENS
@@ -27,25 +28,31 @@ def most_running(plan: LoadPlan, runner: Runner, grant: int) -> int:
     return min(most, fitting)
 
 
-def allocated(plan: LoadPlan, runner: Runner, grant: int, running: int) -> KVCache:
-    """A cache of as many blocks as there is room for beside so many running texts. Raises RequestFailed."""
+def allocated(plan: LoadPlan, runner: Runner, grant: int, running: int, drafter: Drafter | None = None) -> KVCache:
+    """A cache of as many blocks as there is room for beside so many running texts. Raises RequestFailed.
+
+    drafter: gets as many, so that it can follow each text.
+    """
     left = grant - running * runner.text_bytes
+    block_bytes = BLOCK_TOKENS * (runner.token_bytes + (drafter.token_bytes if drafter else 0))
     if not runner.token_bytes:
         blocks = _MOST_BLOCKS
     elif not grant:
         blocks = blocks_for(CACHED_TOKENS)
     else:
-        blocks = min(_MOST_BLOCKS, left // (runner.token_bytes * BLOCK_TOKENS))
+        blocks = min(_MOST_BLOCKS, left // block_bytes)
     if blocks < 1:
-        raise _no_room(plan, runner.token_bytes * BLOCK_TOKENS, left)
+        raise _no_room(plan, block_bytes, left)
     runner.allocate(blocks)
+    if drafter:
+        drafter.allocate(blocks)
     return KVCache(blocks, shares=runner.shares)
 
 
 def _no_room(plan: LoadPlan, needed: int, room: int) -> RequestFailed:
     return RequestFailed(
         "out_of_memory",
-        f"`{plan.ref.id}` needs {readable(needed)} for the shortest text, beside its weights; it may use "
+        f"{plan.named} needs {readable(needed)} for the shortest text, beside its weights; it may use "
         f"{readable(room)}.",
         hint="Use a smaller model, or give the runtime more memory.",
     )

@@ -31,4 +31,4 @@ def _load(plan: LoadPlan, grant: int) -> Engine:
     return TextEngine.load(plan, grant)
 
 
-ENGINE = EngineSpec("torch", ("text",), SAFETENSORS, _fit, _load, adapters=True, quantizes=True)
+ENGINE = EngineSpec("torch", ("text",), SAFETENSORS, _fit, _load, adapters=True, quantizes=True, drafts=True)

@@ -13,7 +13,6 @@ from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import Choice, sample
 from llamafarm_universal.host.engines.text.scheduler import Advance, Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
-from llamafarm_universal.host.engines.text.text_meter import TextMeter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,13 +30,12 @@ class _Row:
 
 
 class Stepper:
-    """runner: of the model. scheduler: says who advances. meter: counts what was guessed."""
+    """runner: of the model. scheduler: says who advances. guesses: for the answer that runs alone."""
 
-    def __init__(self, runner: Runner, scheduler: Scheduler, meter: TextMeter) -> None:
+    def __init__(self, runner: Runner, scheduler: Scheduler, guesses: Guesses) -> None:
         self._runner = runner
         self._scheduler = scheduler
-        self._meter = meter
-        self._guesses = Guesses()
+        self._guesses = guesses
 
     def step(self) -> Iterator[tuple[Sequence, Choice]]:
         """The tokens that are chosen. Whoever takes one gives it to its sequence before asking for the next one."""
@@ -52,15 +50,20 @@ class Stepper:
         return [self._with_guesses(advances)] if advances else []
 
     def _with_guesses(self, advances: list[Advance]) -> list[Advance]:
-        [advance, *others] = advances
-        sequence = advance.sequence
-        if others or sequence.context.unread > 1 or not self._runner.takes_guesses or not sequence.can_be_guessed:
+        if not self._may_guess(advances):
             return advances
-        return [self._scheduler.stretched(advance, self._guesses.of(sequence.context, sequence.left - 1))]
+        [advance] = advances
+        return [self._scheduler.stretched(advance, self._guesses.of(advance.sequence, advance.sequence.left - 1))]
+
+    def _may_guess(self, advances: list[Advance]) -> bool:
+        """Whether an answer advances alone, by its next token."""
+        [advance, *others] = advances
+        goes_on = advance.reading.completes and advance.count == 1
+        return goes_on and not others and self._runner.takes_guesses and advance.sequence.can_be_guessed
 
     def _read(self, advances: list[Advance]) -> Iterator[tuple[Sequence, Choice]]:
         """What has failed together is read again by itself: no request ends for another one's tokens."""
-        began = time.perf_counter()
+        began, alone = time.perf_counter(), self._may_guess(advances)
         try:
             logits = self._runner.run([advance.reading for advance in advances])
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
@@ -74,7 +77,7 @@ class Stepper:
         for advance in advances:
             self._scheduler.advanced(advance)
         choices = self._choose(rows, logits)
-        yield from self._accepted(rows, choices, began, alone=len(advances) == 1 and advances[0].count == 1)
+        yield from self._accepted(rows, choices, began, alone=alone)
 
     def _accepted(
         self, rows: list[_Row], choices: list[Choice], began: float, *, alone: bool
@@ -93,9 +96,7 @@ class Stepper:
             elif row.guess is not None and self._scheduler.runs(row.sequence):
                 row.sequence.context.stored += 1
         if alone and given:
-            self._guesses.observe(seconds, given, guessed=len(rows) > 1)
-        if len(rows) > 1 and alone:
-            self._meter.speculated(len(rows) - 1, given - 1)
+            self._guesses.observe(seconds, given, len(rows) - 1)
 
     def _choose(self, rows: list[_Row], logits: Tensor) -> list[Choice]:
         if not rows:

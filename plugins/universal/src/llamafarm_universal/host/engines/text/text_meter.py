@@ -68,10 +68,11 @@ class TextMeter(Meter):
         """A running answer had to make room, and goes on later."""
         self.count("num_preemptions")
 
-    def speculated(self, drafted: int, accepted: int) -> None:
-        """So many tokens were guessed ahead, and so many of them were right."""
-        self.count("spec_decode_num_draft_tokens", drafted)
-        self.count("spec_decode_num_accepted_tokens", accepted)
+    def speculated(self, method: str, drafted: int, accepted: int) -> None:
+        """So many tokens were guessed ahead for one step, and so many of them were right."""
+        self.count("spec_decode_num_drafts", method=method)
+        self.count("spec_decode_num_draft_tokens", drafted, method=method)
+        self.count("spec_decode_num_accepted_tokens", accepted, method=method)
 
 
 @dataclass(slots=True)
