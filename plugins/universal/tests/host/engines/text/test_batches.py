@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llamafarm_universal.engine import Finished, Generate, RequestFailed, Sampling, TextPrompt
+import torch
+from llamafarm_universal.engine import Failed, Finished, Generate, RequestFailed, Sampling, TextPrompt
 
 
 def work(seed: int, *, n: int = 1, most: int = 40) -> Generate:
@@ -81,6 +82,33 @@ def test_tenants_share_nothing(driven: Callable[..., Any]) -> None:
         model.start(Generate(prompt, Sampling(max_tokens=1), cache_salt=salt))
         model.run()
         assert model.read == read
+
+
+def test_what_an_answer_that_failed_has_read_is_used_by_no_other(
+    driven: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its blocks are wiped: those who come later read the beginning anew, and those beside it keep theirs."""
+    same = Generate(TextPrompt(tuple(range(5, 65))), Sampling(max_tokens=12, temperature=0, ignore_eos=True))
+    model = driven()
+    sound = model.start(same)
+    model.run()
+    beside = model.start(same)
+    model.engine.step()
+    broken = model.start(same)
+    run = model.engine._runner.run
+
+    def nonsense(readings: Any) -> torch.Tensor:
+        logits = run(readings).clone()
+        logits[1:] = float("nan")
+        return logits
+
+    monkeypatch.setattr(model.engine._runner, "run", nonsense)
+    while not isinstance(model.told[broken][-1], Failed):
+        model.engine.step()
+    monkeypatch.setattr(model.engine._runner, "run", run)
+    later = model.start(same)
+    model.run()
+    assert model.answer(beside) == model.answer(later) == model.answer(sound)
 
 
 def test_a_request_that_can_never_fit_is_refused_with_both_lengths(driven: Callable[..., Any]) -> None:

@@ -100,6 +100,24 @@ def test_a_block_that_another_text_has_just_stored_is_not_stored_under_the_same_
     assert len(cache.open([*text(2), 1], "").blocks) == 2
 
 
+def test_what_a_text_disowns_is_found_by_nobody_and_stays_with_those_who_use_it() -> None:
+    cache = KVCache(10)
+    broken, _ = read(cache, text(3))
+    beside, shared = read(cache, text(4))
+    assert shared == 3
+    own = set(beside.blocks) - set(broken.blocks)
+    cache.disown(broken)
+    assert broken.blocks == []
+    cache.disown(beside)
+    assert len(beside.blocks) == 4
+    assert own < set(beside.blocks)
+    cache.close(broken)
+    assert cache.free == 6
+    assert read(cache, text(3))[1] == 0
+    cache.close(beside)
+    assert cache.free == 7
+
+
 def test_without_sharing_each_text_has_its_own() -> None:
     cache = KVCache(10, shares=False)
     read(cache, text(3))

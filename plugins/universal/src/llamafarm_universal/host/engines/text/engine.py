@@ -185,6 +185,8 @@ class TextEngine:
 
     def _take(self, sequence: Sequence, choice: Choice) -> None:
         if choice.failure:
+            if sequence.context.table is not None:
+                self._cache.disown(sequence.context.table)
             self._runner.wipe(sequence.context)
             raise choice.failure
         emit = self._emits[sequence.request_id]

@@ -102,6 +102,17 @@ class KVCache:
                 self._by_hash[name] = table.blocks[number]
                 self._hashes[table.blocks[number]] = (name, content)
 
+    def disown(self, table: BlockTable) -> None:
+        """Have no other text begin with what a text has stored. The blocks that others use are theirs from now on."""
+        for block in table.blocks:
+            if known := self._hashes.pop(block, None):
+                del self._by_hash[known[0]]
+        own = [block for block in table.blocks if self._users[block] == 1]
+        for block in table.blocks:
+            if self._users[block] > 1:
+                self._users[block] -= 1
+        table.blocks, table.known = own, []
+
     def close(self, table: BlockTable) -> None:
         """Give back all blocks. The last ones are the first to be forgotten: without them the others are of use."""
         for block in reversed(table.blocks):
