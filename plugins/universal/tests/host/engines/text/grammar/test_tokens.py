@@ -8,8 +8,11 @@ from typing import Any
 import llamafarm_universal
 import pytest
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.host.engines.text.grammar.tokens import adapt, is_adaptable
+from llamafarm_universal.host.engines.text.grammar import ModelGrammars
+from llamafarm_universal.host.engines.text.grammar.tokens import adapt
+from llamafarm_universal.host.engines.text.parse import format_of
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
+from speaker import Chat
 from tiny_models import make_byte_fallback_tokenizer, make_tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -44,7 +47,6 @@ def test_tokens_are_the_bytes_that_they_add(kind: str) -> None:
     assert adapted.decode_bytes(tokens) == TEXT.encode()
     assert vocabulary.decode([tokens[0], *tokens]) == adapted.decode_str(tokens[:1]) + TEXT
     assert adapted.vocab_size == len(tokenizer) + 3
-    assert is_adaptable(tokenizer, vocabulary)
 
 
 def test_tokens_that_end_words_add_a_space() -> None:
@@ -74,6 +76,16 @@ def test_a_model_without_end_tokens_and_one_with_fewer_rows_than_tokens() -> Non
     assert adapt(tokenizer, vocabulary, 280, frozenset({1})).vocab_size == 280
 
 
+def test_texts_are_whole_whatever_others_set_the_tokenizer_to() -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["<tool_call>"])
+    tokenizer.backend_tokenizer.enable_truncation(2)
+    adapted = adapt(tokenizer, Vocabulary(tokenizer), len(tokenizer), frozenset({1}))
+    tokenizer.backend_tokenizer.enable_padding(length=100)
+    assert adapted.decode_bytes(adapted.tokenize_str(TEXT)) == TEXT.encode()
+    assert adapted.tokenize_str("a<tool_call>")[-1] == tokenizer.convert_tokens_to_ids("<tool_call>")
+
+
 class Slow:
     is_fast = False
 
@@ -81,10 +93,20 @@ class Slow:
 def test_tokens_without_bytes_of_their_own_are_refused(minilm_tokenizer: Any) -> None:
     for tokenizer, says in ((minilm_tokenizer, "by those around them"), (Slow(), "without a tokenizer.json")):
         vocabulary: Any = Vocabulary(tokenizer) if tokenizer is minilm_tokenizer else None
-        assert not is_adaptable(tokenizer, vocabulary)
         with pytest.raises(RequestFailed, match=says) as refused:
             adapt(tokenizer, vocabulary, 100, frozenset({1}))
         assert refused.value.kind == "not_supported"
+
+
+def test_where_no_answer_can_be_held_only_those_that_must_be_are_refused(minilm_tokenizer: Any) -> None:
+    speaks = format_of("", set())
+    grammars = ModelGrammars(minilm_tokenizer, Vocabulary(minilm_tokenizer), speaks, 100, frozenset({1}))
+    assert not grammars.are_possible
+    assert grammars.hold(Chat(("f",)).asked, speaks, "") is None
+    for _ in range(2):
+        with pytest.raises(RequestFailed, match="cannot be held to a format"):
+            grammars.hold(Chat(("f",), required=True).asked, speaks, "")
+    grammars.close()
 
 
 @pytest.fixture(scope="module")

@@ -63,15 +63,13 @@ class Constraint:
 class Grammars:
     """Compiles grammars for one model, and keeps them. Called from several threads.
 
-    adapt: makes the model's tokenizer llguidance's, once and when it is first needed; raises RequestFailed where that
-    cannot be done. rows: how many logits the model gives.
+    tokenizer: the model's, as llguidance's. rows: how many logits the model gives.
     """
 
-    def __init__(self, adapt: Callable[[], LLTokenizer], rows: int) -> None:
-        self._adapt = adapt
+    def __init__(self, tokenizer: LLTokenizer, rows: int) -> None:
+        self._tokenizer = tokenizer
         self._rows = rows
         self._lock = threading.Lock()
-        self._tokenizer: LLTokenizer | None = None
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
         self._threads = ThreadPoolExecutor(2, "mask")
 
@@ -90,7 +88,7 @@ class Grammars:
             return self._compiled.get(grammar)
 
     def _new(self, grammar: str, field: str) -> LLMatcher:
-        matcher = LLMatcher(self._adapted(), grammar, log_level=0, limits=_LIMITS)
+        matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=_LIMITS)
         if not matcher.is_error():
             matcher.compute_bitmask()
         if matcher.is_error():
@@ -100,12 +98,6 @@ class Grammars:
             while len(self._compiled) > _KEPT:
                 self._compiled.popitem(last=False)
         return matcher
-
-    def _adapted(self) -> LLTokenizer:
-        with self._lock:
-            if self._tokenizer is None:
-                self._tokenizer = self._adapt()
-            return self._tokenizer
 
 
 def not_compiled(error: str, field: str) -> RequestFailed:

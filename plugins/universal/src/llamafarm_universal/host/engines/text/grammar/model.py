@@ -9,7 +9,7 @@ from typing import Any
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.grammar.answer import grammar_of
 from llamafarm_universal.host.engines.text.grammar.constraint import Constraint, Grammars
-from llamafarm_universal.host.engines.text.grammar.tokens import adapt, is_adaptable
+from llamafarm_universal.host.engines.text.grammar.tokens import adapt
 from llamafarm_universal.host.engines.text.parse import Format
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
 from llamafarm_universal.messages import ChatPrompt, Generate
@@ -29,13 +29,13 @@ class Hold:
 class ModelGrammars:
     """model_format: how the model writes. rows: how many logits it gives. end_tokens: those with which its answers end.
 
-    are_possible: whether answers can be held to grammars at all.
+    The tokenizer is adapted when the model is loaded: that takes about a second for 150,000 tokens, most of it in calls
+    that let no other thread of the process run, which would hold up the answers that are being written.
     """
 
     def __init__(
         self, tokenizer: Any, vocabulary: Vocabulary, model_format: Format, rows: int, end_tokens: frozenset[int]
     ) -> None:
-        self.are_possible = is_adaptable(tokenizer, vocabulary)
         self._template = str(tokenizer.chat_template or "")
         marks = model_format.marks(with_tools=True)
         self._marks = {
@@ -43,9 +43,17 @@ class ModelGrammars:
             for name, token in vocabulary.added.items()
             if token < rows and (token in vocabulary.special or name in marks)
         }
-        self._grammars = Grammars(
-            lambda: adapt(tokenizer, vocabulary, rows, end_tokens, frozenset(self._marks.values())), rows
-        )
+        self._grammars: Grammars | None = None
+        try:
+            adapted = adapt(tokenizer, vocabulary, rows, end_tokens, frozenset(self._marks.values()))
+            self._grammars = Grammars(adapted, rows)
+        except RequestFailed as failure:
+            self._refusal = failure
+
+    @property
+    def are_possible(self) -> bool:
+        """Whether answers can be held to grammars at all."""
+        return self._grammars is not None
 
     def hold(self, work: Generate, model_format: Format, prompt_end: str) -> Hold | None:
         """What holds the answers to a request; None where they are free.
@@ -56,16 +64,16 @@ class ModelGrammars:
         grammar = grammar_of(work, model_format, self._template, prompt_end, self._marks)
         if grammar is None:
             return None
-        holds_calls = isinstance(work.prompt, ChatPrompt) and bool(work.prompt.tools)
-        try:
-            return Hold(self._grammars.compile(grammar, _field(work)), holds_calls)
-        except RequestFailed as failure:
-            if failure.kind == "not_supported" and _is_optional(work):
+        if self._grammars is None:
+            if _is_optional(work):
                 return None
-            raise
+            raise self._refusal.with_traceback(None)
+        holds_calls = isinstance(work.prompt, ChatPrompt) and bool(work.prompt.tools)
+        return Hold(self._grammars.compile(grammar, _field(work)), holds_calls)
 
     def close(self) -> None:
-        self._grammars.close()
+        if self._grammars:
+            self._grammars.close()
 
 
 def _field(work: Generate) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from copy import copy
-from string import ascii_lowercase
 from typing import Any
 
 from llguidance import LLTokenizer, TokenizerWrapper
+from tokenizers import Tokenizer
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary, spelled_bytes
 
+log = logging.getLogger(__name__)
 _CHUNK = 256  # tokens that are decoded together; each is tried by itself where they do not give the expected text
-_SAMPLES = 512
 _MOST_UNKNOWN = 0.05  # of the vocabulary: tokens that decode to something else, and are never allowed
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 _WORD_END = "</w>"
@@ -42,26 +43,13 @@ def adapt(
         spelled[token] = str(names[token]).encode()
     ends = sorted(token for token in end_tokens if token < rows)
     # A model without an end token gets one that it has no logits for.
-    return LLTokenizer(
-        _Tokens(tokenizer, spelled, special, ends[0] if ends else rows),
-        n_vocab=rows if ends else rows + 1,
-        eos_token=ends or [rows],
-    )
-
-
-def is_adaptable(tokenizer: Any, vocabulary: Vocabulary) -> bool:
-    """Whether `adapt` works, as far as a few hundred tokens from all over the vocabulary tell."""
-    if not _is_fast(tokenizer):
-        return False
-    some = range(0, len(tokenizer), max(1, len(tokenizer) // _SAMPLES))
-    letters = tokenizer.convert_tokens_to_ids(list(ascii_lowercase))
-    tokens = [*some, *(token for token in letters if token is not None)]
-    names = dict(zip(tokens, tokenizer.convert_ids_to_tokens(tokens), strict=True))
+    tokens = _Tokens(tokenizer, spelled, special, ends[0] if ends else rows)
     try:
-        _spell([names.get(token) for token in range(len(tokenizer))], vocabulary)
-    except RequestFailed:
-        return False
-    return True
+        adapted = LLTokenizer(tokens, n_vocab=rows if ends else rows + 1, eos_token=ends or [rows], slices=[])
+        return adapted.with_slices(LLTokenizer.general_slices())  # by itself: other threads get a turn in between
+    except Exception as error:
+        log.warning("A tokenizer cannot be held to formats", exc_info=error)
+        raise _refusal(f"This model's tokenizer cannot be read ({error})") from error
 
 
 def _is_fast(tokenizer: Any) -> bool:
@@ -79,9 +67,7 @@ class _Tokens(TokenizerWrapper):
     bos_token_id = None
 
     def __init__(self, tokenizer: Any, tokens: Sequence[bytes], special: Sequence[int], end: int) -> None:
-        self._encoder = copy(tokenizer.backend_tokenizer)  # one that nobody sets to cut or to pad texts meanwhile
-        self._encoder.no_truncation()
-        self._encoder.no_padding()
+        self._encoder = _without_limits(tokenizer.backend_tokenizer)
         self._before = self._encode(_BEGINNING)
         self.tokens = [*tokens, b""] if end == len(tokens) else tokens
         self.special_token_ids = special
@@ -100,6 +86,26 @@ class _Tokens(TokenizerWrapper):
 
     def _bytes(self, token: int) -> bytes:
         return self.tokens[token] if token < len(self.tokens) else b""
+
+
+def _without_limits(backend: Tokenizer) -> Tokenizer:
+    """The same tokenizer, which nobody sets to cut or to pad texts meanwhile.
+
+    A copy would take half a second, in which no other thread runs; the parts are shared instead where that is the same.
+    """
+    made = Tokenizer(backend.model)
+    for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+        if (value := getattr(backend, part)) is not None:
+            setattr(made, part, value)
+    made.encode_special_tokens = backend.encode_special_tokens
+    added = backend.get_added_tokens_decoder()
+    for _, token in sorted(added.items()):
+        (made.add_special_tokens if token.special else made.add_tokens)([token])
+    if made.get_added_tokens_decoder() != added:
+        made = copy(backend)
+        made.no_truncation()
+        made.no_padding()
+    return made
 
 
 def _spell(names: Sequence[str | None], vocabulary: Vocabulary) -> list[bytes]:
