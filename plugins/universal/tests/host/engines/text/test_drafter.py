@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,15 @@ def test_a_draft_model_that_fails_leaves_the_answer_alone(
     monkeypatch.setattr(drafter_of(model)._runner, "run", lambda _: torch.full((1, 300), float("nan")))
     assert answer(model, work(tokens=10)) == answer(plain, work(tokens=10))
     assert [record.message for record in caplog.records] == ["Nothing is guessed by the method draft_model any more"]
+
+
+def test_what_is_closed_lets_go_of_both_models(driven: Callable[..., Any], draft: Path) -> None:
+    model = driven(draft=draft)
+    answer(model, work(tokens=5))
+    module = weakref.ref(drafter_of(model)._runner._module)
+    model.engine.close()
+    gc.collect()
+    assert module() is None
 
 
 def test_another_vocabulary_is_refused(driven: Callable[..., Any], tmp_path: Path) -> None:
