@@ -92,6 +92,24 @@ def test_which_tools_may_be_called_reaches_the_engine(shared, choice, required, 
     assert "strict" not in prompt["tools"][2]["function"]
 
 
+TAG = {"type": "tag", "begin": "<f=a>", "content": {"type": "json_schema", "json_schema": CITY}, "end": ["</f>", "."]}
+TAGS = {"type": "triggered_tags", "triggers": ["<f="], "tags": [TAG], "stop_after_first": True}
+LEGACY = {"type": "structural_tag", "triggers": ["<f="], "structures": [{"begin": "<f=a>", "schema": CITY, "end": ""}]}
+HELD = {"triggers": ["<f="], "at_least_one": False, "stop_after_first": False}
+
+
+@pytest.mark.parametrize(("fields", "value"), [
+    ({"response_format": LEGACY}, {**HELD, "tags": [{"begin": "<f=a>", "schema": CITY, "ends": [""]}]}),
+    ({"response_format": {"type": "structural_tag", "format": TAGS}},
+     {**HELD, "stop_after_first": True, "tags": [{"begin": "<f=a>", "schema": CITY, "ends": ["</f>", "."]}]}),
+    ({"structured_outputs": {"structural_tag": json.dumps({**LEGACY, "at_least_one": True})}},
+     {**HELD, "at_least_one": True, "tags": [{"begin": "<f=a>", "schema": CITY, "ends": [""]}]}),
+])  # fmt: skip
+def test_tags_in_free_text_reach_the_engine_in_one_form(shared, fields, value):
+    structure = asked(shared, **fields)["structure"]
+    assert (structure["kind"], structure["value"]) == ("tags", value)
+
+
 WRONG = [
     ({"response_format": "json"}, "response_format", "an object"),
     ({"response_format": {"type": "xml"}}, "response_format.type", "'json_object'"),
@@ -110,7 +128,17 @@ WRONG = [
     ({"structured_outputs": {"choice": []}}, "structured_outputs.choice", "a list of 1 to"),
     ({"structured_outputs": {"choice": [1]}}, "structured_outputs.choice[0]", "not 1"),
     ({"structured_outputs": {"regex": "a" * 10_001}}, "structured_outputs.regex", "at most 10,000 characters"),
-    ({"structured_outputs": {"structural_tag": "{}"}}, "structured_outputs.structural_tag", "There is json, json_obj"),
+    ({"structured_outputs": {"disable_any_whitespace": True}}, "structured_outputs.disable_any_whitespace",
+     "There is json, json_obj"),
+    ({"structured_outputs": {"structural_tag": "{}"}}, "structured_outputs.structural_tag.structures", "missing"),
+    ({"structured_outputs": {"structural_tag": "{"}}, "structured_outputs.structural_tag", "an object in JSON"),
+    ({"response_format": {"type": "structural_tag", "format": {"type": "sequence"}}}, "response_format.format.type",
+     "'triggered_tags'"),
+    ({"structured_outputs": {"structural_tag": {"format": {**TAGS, "tags": [{**TAG, "content": {"type": "regex"}}]}}}},
+     "structured_outputs.structural_tag.format.tags[0].content.type", "'json_schema'"),
+    ({"response_format": {**LEGACY, "triggers": ["<g="]}}, "response_format", "'<f=a>'"),
+    ({"response_format": {**LEGACY, "structures": [{"begin": "<f=", "schema": DEEP, "end": ""}]}},
+     "response_format.structures[0].schema", "`not` cannot be enforced"),
     ({"structured_outputs": {"rexeg": "a"}}, "structured_outputs.rexeg", "Did you mean 'regex'?"),
     ({"structured_outputs": {"regex": "a"}, "response_format": {"type": "json_object"}}, "structured_outputs",
      "give one"),

@@ -154,6 +154,12 @@ def choice(*allowed: str) -> Parser:
     return parse_choice
 
 
+def any_text(value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        wrong(path, "a text", value)
+    return value
+
+
 def record(**parsers: Parser) -> Parser:
     """An object that has these fields and no others; null counts as absent."""
     table = {name: Done(parser) for name, parser in parsers.items()}

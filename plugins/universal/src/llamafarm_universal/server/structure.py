@@ -12,9 +12,21 @@ from llamafarm.errors import RequestError
 from llamafarm.wire import BodyError, parse_object
 
 from llamafarm_universal.messages import Structure, ToolChoice
-from llamafarm_universal.server.fields import Parsed, Parser, as_list, as_object, boolean, choice, record, text, wrong
+from llamafarm_universal.server.fields import (
+    Parsed,
+    Parser,
+    any_text,
+    as_list,
+    as_object,
+    boolean,
+    choice,
+    record,
+    text,
+    wrong,
+)
 from llamafarm_universal.server.prompts import MAX_TOOLS
 from llamafarm_universal.server.schema import checked_schema
+from llamafarm_universal.server.structural_tag import structural_tag
 
 MAX_PATTERN = 10_000
 MAX_GRAMMAR = 100_000
@@ -24,9 +36,11 @@ ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 
 
 def response_format(value: Any, path: str) -> Structure | None:
-    """OpenAI's: `text`, `json_object`, or `json_schema` with its schema. Raises RequestError."""
+    """OpenAI's: `text`, `json_object`, `json_schema` with its schema; vLLM's `structural_tag`. Raises RequestError."""
     given = {name: item for name, item in as_object(value, path).items() if item is not None}
-    kind = choice("text", "json_object", "json_schema")(given.get("type"), f"{path}.type")
+    kind = choice("text", "json_object", "json_schema", "structural_tag")(given.get("type"), f"{path}.type")
+    if kind == "structural_tag":
+        return structural_tag(given, path)
     if kind == "json_schema":
         record(type=text, json_schema=as_object)(given, path)
         return _json_schema(given.get("json_schema"), f"{path}.json_schema")
@@ -35,7 +49,7 @@ def response_format(value: Any, path: str) -> Structure | None:
 
 
 def structured_outputs(value: Any, path: str) -> Structure | None:
-    """vLLM's: one of `json`, `json_object`, `regex`, `choice` and `grammar`. Raises RequestError."""
+    """vLLM's: one of `json`, `json_object`, `regex`, `choice`, `grammar` and `structural_tag`. Raises RequestError."""
     given = {name: item for name, item in record(**_OUTPUTS)(value, path).items() if item is not None}
     if len(given) > 1:
         raise RequestError(f"{path!r} asks for {' and '.join(given)}: give one.", param=path, code="invalid_value")
@@ -90,7 +104,7 @@ def tool_choice_of(parsed: Parsed) -> ToolChoice:
 
 
 def _json_schema(value: Any, path: str) -> Structure:
-    given = record(name=text, description=_any_text, schema=as_object, strict=boolean)(value, path)
+    given = record(name=text, description=any_text, schema=as_object, strict=boolean)(value, path)
     text(given.get("name"), f"{path}.name")
     strict = given.get("strict", True)
     schema = checked_schema(given.get("schema", {}), f"{path}.schema", strict=strict)
@@ -130,12 +144,6 @@ def _limited(value: Any, path: str, most: int) -> str:
     return str(value)
 
 
-def _any_text(value: Any, path: str) -> str:
-    if not isinstance(value, str):
-        wrong(path, "a text", value)
-    return value
-
-
 def _unsupported(_value: Any, path: str) -> NoReturn:
     raise RequestError(
         f"{path!r} is not supported here.",
@@ -160,7 +168,7 @@ _OUTPUTS: Mapping[str, Parser] = {
     "regex": _regex,
     "choice": _options,
     "grammar": _grammar,
-    "structural_tag": _unsupported,
+    "structural_tag": structural_tag,
     "whitespace_pattern": _unsupported,
     "disable_any_whitespace": _unsupported,
     "disable_additional_properties": _unsupported,

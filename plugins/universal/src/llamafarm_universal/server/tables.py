@@ -96,7 +96,9 @@ SAMPLING: Table = {
 
 STRUCTURE: Table = {
     "response_format": Done(response_format),
-    "structured_outputs": Done(structured_outputs, note="vLLM's: json, json_object, regex, choice or grammar."),
+    "structured_outputs": Done(
+        structured_outputs, note="vLLM's: json, json_object, regex, choice, grammar or structural_tag."
+    ),
     "guided_json": Refused("vLLM has it no more; use 'structured_outputs': {'json': …}."),
     "guided_regex": Refused("vLLM has it no more; use 'structured_outputs': {'regex': …}."),
     "guided_choice": Refused("vLLM has it no more; use 'structured_outputs': {'choice': …}."),

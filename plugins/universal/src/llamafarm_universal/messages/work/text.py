@@ -66,13 +66,15 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Structure:
-    """What an answer must be, reasoning aside: JSON of a schema, or a text that fits a regex, a list or a grammar.
+    """What an answer must be, reasoning aside: JSON of a schema, or a text of a regex, a list, a grammar or with tags.
 
     value: the schema; the regex, in the syntax of Rust's crate `regex`; the texts to choose from; a grammar of Lark or
-    GBNF. strict: a schema that cannot be enforced in full is refused. field: where in the request it stands.
+    GBNF; of tags in free text an object of `triggers`, `tags` (each with `begin`, which begins with a trigger,
+    `schema`, and `ends`, of which one follows), `at_least_one` and `stop_after_first`. strict: a schema that cannot be
+    enforced in full is refused. field: where in the request it stands.
     """
 
-    kind: Literal["json", "regex", "choice", "grammar"]
+    kind: Literal["json", "regex", "choice", "grammar", "tags"]
     value: Any
     strict: bool = True
     field: str = "response_format"

@@ -43,6 +43,40 @@ def test_an_answer_is_what_was_asked_for(speaker: Speaker, kind: Kind, value: An
     assert speaker.reads(continued, written) == becomes
 
 
+X = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"], "additionalProperties": False}
+
+
+def tagged(*, least: bool = False, first: bool = False, triggers: tuple[str, ...] = ("<f=", "<g>")) -> Generate:
+    tags = [
+        {"begin": "<f=a>", "schema": X, "ends": ["</f>"]},
+        {"begin": "<f=b>", "schema": {"type": "boolean"}, "ends": [";", " ."]},
+        {"begin": "<g>", "schema": {"const": 1}, "ends": [""]},
+    ]
+    value = {"triggers": triggers, "tags": tags, "at_least_one": least, "stop_after_first": first}
+    return Chat(structure=Structure("tags", value, field="response_format")).asked
+
+
+@pytest.mark.parametrize("special", [(), ("<g>",)])
+@pytest.mark.parametrize(("asked", "written", "becomes"), [
+    (tagged(), "Any <text>\n with { and 7.", "may end"),
+    (tagged(), 'So: <f=a>{"x": 1}</f> and <f=b>true . Or <g>1', "may end"),
+    (tagged(), '<f=a>{"x": 1}</f><f=b>true;', "may end"),
+    (tagged(), "<f=c>", "'<f=' goes on with no 'c'"),
+    (tagged(), "So: <f=b>7", "'So: <f=b>' goes on with no '7'"),
+    (tagged(), "<f=b>true</f>", "'<f=b>true' goes on with no '<'"),
+    (tagged(), "<g>2", "'<g>' goes on with no '2'"),
+    (tagged(least=True), "So", "open"),
+    (tagged(least=True), "So <g>1", "may end"),
+    (tagged(first=True), "So <g>1", "finished"),
+    (tagged(first=True), "So", "may end"),
+    (tagged(least=True, first=True), "<f=b>false;", "finished"),
+])  # fmt: skip
+def test_text_is_free_until_a_tag_is_triggered(
+    asked: Generate, written: str, becomes: str, special: tuple[str, ...]
+) -> None:
+    assert speaker_with(*special).reads(asked, written) == becomes
+
+
 @pytest.mark.parametrize(("kind", "value", "says"), [
     ("regex", "(a", "unclosed group"),
     ("regex", "(?=a)b", "look-around"),

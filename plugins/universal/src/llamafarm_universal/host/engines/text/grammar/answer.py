@@ -13,6 +13,7 @@ from llamafarm_universal.host.engines.text.grammar.harmony import harmony
 from llamafarm_universal.host.engines.text.grammar.lark import Lark, choice, literal, regex
 from llamafarm_universal.host.engines.text.grammar.reasoning import Reasoning
 from llamafarm_universal.host.engines.text.grammar.schema import json_rule
+from llamafarm_universal.host.engines.text.grammar.tags import tags_rule
 from llamafarm_universal.host.engines.text.grammar.tools import offered
 from llamafarm_universal.host.engines.text.parse import Format
 from llamafarm_universal.host.engines.text.parse.shape import CallShape
@@ -74,6 +75,8 @@ def structured(lark: Lark, structure: Structure) -> str:
             return choice([literal(text) for text in structure.value])
         case "grammar":
             return f"@{_GRAMMAR}"
+        case "tags":
+            return tags_rule(lark, structure.value)
 
 
 def _with_grammar(source: str, structure: Structure | None) -> str:

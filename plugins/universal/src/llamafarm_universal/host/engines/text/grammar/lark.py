@@ -48,6 +48,11 @@ class Lark:
         """What matches a text, in which a space is white space or none. replaced: texts for words in it."""
         return " ".join(self._piece(piece, replaced or {}) for piece in self._cut.split(text) if piece)
 
+    def exact(self, text: str) -> str:
+        """What matches exactly a text; empty for an empty one."""
+        pieces = [piece for piece in self._cut.split(text) if piece]
+        return " ".join(literal(piece) if piece == " " else self._piece(piece, {}) for piece in pieces)
+
     def _piece(self, piece: str, replaced: Mapping[str, str]) -> str:
         if piece == " ":
             return f"({_SPACE})?"
