@@ -128,4 +128,6 @@ class _Trial:
     def judge(self, bar: float) -> None:
         """Rest for a while where a token takes longer than so many seconds."""
         if self.pace.steps > TRIES and self.pace.seconds > bar:
+            times = (self.pace.seconds * 1000, bar * 1000)
+            log.debug("%s rests: a token takes %.1f ms with it, and %.1f without", self.guesser.method, *times)
             self.pace, self.pause = _Pace(_RECENT), PAUSE
