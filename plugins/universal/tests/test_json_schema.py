@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llamafarm_universal.json_schema import MAX_DEPTH, SchemaError, UnenforcedKeyword, check, with_subschemas
+from llamafarm_universal.json_schema import (
+    MAX_DEPTH,
+    SchemaError,
+    UnenforcedKeyword,
+    check,
+    is_one_of,
+    property_types,
+    with_subschemas,
+)
 
 NODE = {"$defs": {"a/b": {"type": "object", "properties": {"next": {"$ref": "#/$defs/a~1b"}}}}, "$ref": "#/$defs/a~1b"}
 
@@ -86,3 +94,34 @@ def test_a_changed_copy_leaves_the_schema_alone() -> None:
         "title": "T",
     }
     assert schema["properties"] == {"a": {}}
+
+
+NAMED = {"$defs": {"N": {"anyOf": [{"$ref": "#/$defs/Name"}, {"type": "null"}]}, "Name": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(("schema", "types"), [
+    ({"type": "string"}, {"string"}),
+    ({"type": ["integer", "null"]}, {"integer", "null"}),
+    ({"enum": ["a", 1, 1.5, None, True, [], {}]},
+     {"string", "integer", "number", "null", "boolean", "array", "object"}),
+    ({"const": 2.0}, {"integer"}),
+    ({"$ref": "#/$defs/N"}, {"string", "null"}),
+    ({"oneOf": [{"type": "array"}, {"const": "x"}]}, {"array", "string"}),
+    ({"allOf": [{"type": "boolean"}]}, {"boolean"}),
+    ({"anyOf": [{"type": "string"}, {}]}, None),
+    ({"allOf": [{"type": "string"}, {"minLength": 1}]}, None),
+    ({"description": "anything"}, None),
+    ({"$ref": "#/properties/x"}, None),
+    (True, None),
+])  # fmt: skip
+def test_the_types_that_a_property_may_have(schema: Any, types: set[str] | None) -> None:
+    assert property_types({"properties": {"x": schema}, **NAMED}, "x") == types
+    assert property_types({"properties": {}}, "x") is None
+    assert property_types(None, "x") is None
+
+
+def test_a_whole_number_is_a_number_too() -> None:
+    assert is_one_of({"number"}, 1)
+    assert is_one_of({"integer"}, 1.0)
+    assert not is_one_of({"integer"}, 1.5)
+    assert not is_one_of({"integer", "number"}, True)
