@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from llamafarm_universal.host.engines.text.parse import Parser, ResponseTemplate, format_of
 from llamafarm_universal.host.engines.text.parse.formats import (
+    DEEPSEEK,
     GEMMA_4,
     GEMMA_THINK,
     HERMES,
@@ -62,10 +63,11 @@ def template_of(*, calls: Any = None, thinking: Any = None) -> ResponseTemplate:
     ({"open_pattern": r"<\|tool_call>call:(?:\w+)", "close": "<tool_call|>"}, {"open": "<|channel>thought\n"},
      (GEMMA_THINK, GEMMA_4)),
     ({"open_pattern": r"\[TOOL_CALLS\](?:\w+)\[ARGS\]"}, {"open": "[THINK]"}, (MISTRAL_THINK, MISTRAL_ARGS)),
-    (None, {"open": "<think>"}, (THINK, HERMES)),
+    (None, {"open": "<think>"}, (THINK, DEEPSEEK)),  # the chat template says the rest
+    (None, None, (THINK, DEEPSEEK)),
 ])  # fmt: skip
 def test_a_family_is_known_by_what_a_template_says(calls: Any, thinking: Any, family: Any) -> None:
-    made = format_of("… <｜tool▁calls▁begin｜> …", {"[TOOL_CALLS]"}, template_of(calls=calls, thinking=thinking))
+    made = format_of("… <｜tool▁calls▁begin｜> …", {"<|tool_call>"}, template_of(calls=calls, thinking=thinking))
     assert ((made.thinking, made.calls), made.response) == (family, None)
 
 
@@ -132,6 +134,17 @@ def test_what_cannot_be_read_stays_text(size: int) -> None:
     parts = [part for start in range(0, len(written), size) for part in parser.feed(written[start : start + size])]
     assert "".join(part.text for part in [*parts, *parser.finish()]) == written
     assert {part.channel for part in parts} == {"text"}
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_what_the_wire_has_no_field_for_is_text(size: int) -> None:
+    notes = {"open": "<n>", "close": "</n>", "content": "json"}
+    fields = {"notes": notes, "thinking": {"open": "<mull>", "close": "</mull>"}, "content": {"close": "<done>"}}
+    noting = format_of("", set(), ResponseTemplate.of(Tokenizer({"start_anchor": "<bot>", "fields": fields})))
+    parser = Parser.of_chat(noting, "<bot>", StopStage(), {})
+    written = 'So <n>{"x": 1}</n>, done.<done>'
+    parts = [part for start in range(0, len(written), size) for part in parser.feed(written[start : start + size])]
+    assert "".join(part.text for part in [*parts, *parser.finish()]) == 'So {"x": 1}, done.'
 
 
 @pytest.fixture(scope="module")

@@ -51,13 +51,17 @@ def format_of(template: str, tokens: Collection[str], response: ResponseTemplate
 
     template: its chat template; tokens: those that were added to its vocabulary by name.
     """
+    known = _family(template, tokens)
     if response is None:
-        return _family(template, tokens)
+        return known
     described = f"{response.calls} {response.reasoning}"
     family = _family(described, [token for token in tokens if token in described])
-    if _describes(response, family):
+    if not _describes(response, family):
+        return replace(known, response=response, response_marks=response.marks(tokens))
+    if family.calls is None:
         return family
-    return replace(_family(template, tokens), response=response, response_marks=response.marks(tokens))
+    thinking = family.thinking if response.reasoning else known.thinking
+    return Format(thinking, family.calls if response.calls else known.calls)
 
 
 def _describes(response: ResponseTemplate, family: Format) -> bool:

@@ -79,7 +79,8 @@ def _unescaped(value: Any) -> str:
 class ResponseTemplateStage:
     """Tells the regions of an answer apart. A region that cannot be read as a call is text, and so is all behind it.
 
-    White space around calls and reasoning only separates them, so that it is left out.
+    What is neither a call nor reasoning is text, whatever field of a message it would become. White space around calls
+    and reasoning only separates them, so that it is left out.
     """
 
     def __init__(self, template: ResponseTemplate, prompt_end: str, tools: Parameters) -> None:
@@ -107,21 +108,25 @@ class ResponseTemplateStage:
         space, self._space = self._space, ""
         return [*parts, Part("text", space, self._end)] if space and not self._called else parts
 
-    def _read(self, events: Callable[[], list[dict[str, Any]]]) -> list[Part]:
+    def _read(self, read: Callable[[], list[dict[str, Any]]]) -> list[Part]:
         try:
-            return [part for event in events() for part in self._told_by(event)]
+            events = read()
+            parts = [part for event in events for part in self._told_by(event)]
         except (ValueError, KeyError, TypeError):
             self._parser = None
             return self._rest()
+        if events and events[-1]["type"] == "region_close" and events[-1]["field"] == self._implicit:
+            self._pending = ""  # a mark of its own; else it is the next region's
+        return parts
 
     def _told_by(self, event: Mapping[str, Any]) -> list[Part]:
         field, kind = event["field"], event["type"]
-        if kind == "region_chunk" and not event["dirty"] and field != _CALLS:
+        if kind == "region_chunk" and field != _CALLS:
             self._pending = self._pending[self._pending.find(event["text"]) + len(event["text"]) :]
             return self._thought(event["text"]) if field in _REASONING else self._text(event["text"])
         if kind == "region_close" and field == _CALLS:
             return self._calls(event["value"])
-        if kind != "region_chunk" and field not in (_CALLS, self._implicit):
+        if field not in (_CALLS, self._implicit):
             self._pending = ""  # a mark
         return []
 
