@@ -39,6 +39,8 @@ def write_gguf(path: Path, model: Any, tokenizer: Any, kind: Kind = Kind.F32, ar
     writer.add_vocab_size(config.vocab_size)
     _add_tokenizer(writer, tokenizer)
     for name, tensor in model.state_dict().items():
+        if name == "lm_head.weight" and config.tie_word_embeddings:
+            continue  # whoever reads the file takes the embedding
         _add_tensor(writer, name, tensor.numpy(), config, kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -35,14 +35,21 @@ _SHAPES = {
     "state_size": "ssm.state_size",
 }
 """Names of transformers' configurations, and of GGUF's behind that of the architecture."""
+_EMBEDDING, _HEAD = "token_embd.weight", "output.weight"
+"""Tensors. Where there is no head, the embedding is that, too."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """fields: texts and numbers; of a list its length, or its largest number. parameters: numbers in all tensors."""
+    """fields: texts and numbers; of a list its length, or its largest number. tensors: their shapes."""
 
     fields: Mapping[str, Any]
-    parameters: int
+    tensors: Mapping[str, tuple[int, ...]]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all tensors."""
+        return sum(math.prod(shape) for shape in self.tensors.values())
 
     @property
     def config(self) -> dict[str, Any]:
@@ -51,7 +58,10 @@ class Header:
         generates = "ForConditionalGeneration" if architecture in ("t5", "umt5") else "ForCausalLM"
         shapes = {name: self.fields.get(f"{architecture}.{field}") for name, field in _SHAPES.items()}
         known = {name: value for name, value in shapes.items() if isinstance(value, int)}
-        return {"model_type": architecture, "architectures": [architecture.capitalize() + generates], **known}
+        if embedding := self.tensors.get(_EMBEDDING):
+            known["vocab_size"] = embedding[-1]  # the dimensions of a tensor are written from the last one to the first
+        named = {"model_type": architecture, "architectures": [architecture.capitalize() + generates]}
+        return {**named, **known, "tie_word_embeddings": _HEAD not in self.tensors}
 
 
 def is_gguf(path: Path | str) -> bool:
@@ -77,7 +87,7 @@ def _header(reader: _Reader, path: Path) -> Header:
     if max(tensors, fields) > _MOST_FIELDS:
         raise ValueError(f"{tensors} tensors, {fields} fields")
     values = {reader.text(): reader.value() for _ in range(fields)}
-    return Header(values, sum(reader.tensor() for _ in range(tensors)))
+    return Header(values, dict(reader.tensor() for _ in range(tensors)))
 
 
 @dataclass(frozen=True)
@@ -112,15 +122,15 @@ class _Reader:
             return count
         return max(self.numbers(f"{count}{_kind(kind)}"), default=0)
 
-    def tensor(self) -> int:
-        """How many numbers a tensor has, whose entry is read past."""
-        self.text()
+    def tensor(self) -> tuple[str, tuple[int, ...]]:
+        """The name and the shape of a tensor, whose entry is read past."""
+        name = self.text()
         [dimensions] = self.numbers("I")
         if dimensions > 8:
             raise ValueError(f"a tensor of {dimensions} dimensions")
-        count = math.prod(int(size) for size in self.numbers(f"{dimensions}Q"))
+        shape = tuple(int(size) for size in self.numbers(f"{dimensions}Q"))
         self.numbers("IQ")  # its type, and where it lies
-        return count
+        return name, shape
 
 
 def _kind(number: int) -> str:

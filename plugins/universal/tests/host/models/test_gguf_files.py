@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,22 @@ def test_the_header_tells_what_a_model_weighs(write: Write, llama: Any) -> None:
     stored = on_disk(str(path))
     assert stored is not None
     assert stored.complete
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_head_that_the_file_leaves_out_is_weighed_as_a_copy_of_the_embedding(
+    llama: Any, tokenizer: Any, tmp_path: Path, tied: bool
+) -> None:
+    from transformers import LlamaForCausalLM
+
+    config = deepcopy(llama.config)
+    config.tie_word_embeddings = tied
+    model = LlamaForCausalLM(config)
+    path = write_gguf(tmp_path / "mine.gguf", model, tokenizer)
+    plan, copy = plan_of(path), model.get_input_embeddings().weight.numel() if tied else 0
+    assert plan.parameters == sum(parameter.numel() for parameter in model.parameters())
+    assert plan.weight_bytes == 4 * (plan.parameters + copy)
+    assert plan.config["vocab_size"] == config.vocab_size
 
 
 def test_answers_are_those_of_the_model_that_was_written(write: Write, llama: Any) -> None:
