@@ -161,6 +161,15 @@ def test_a_model_that_would_answer_otherwise_keeps_its_own(
     assert torch.equal(answer_of(model), answer_of(same))
 
 
+def test_texts_that_are_tried_begin_as_the_models_texts_do() -> None:
+    """What trained models compute without that token is far from what they compute otherwise, and coarse."""
+    model = make("llama")
+    seen: list[torch.Tensor] = []
+    model.get_input_embeddings().register_forward_hook(lambda _module, given, _output: seen.append(given[0]))
+    answer_of(model)
+    assert seen[0][:, 0].tolist() == [model.config.bos_token_id] * 2
+
+
 class Flat(nn.Module):
     """Lays what two layers computed out in one row, which parts of one product cannot be without a copy."""
 

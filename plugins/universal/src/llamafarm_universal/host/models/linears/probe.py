@@ -31,6 +31,9 @@ def _answer(module: Any, texts: int) -> Tensor:
     vocabulary = int(config.vocab_size)
     length = min(_TOKENS, (getattr(config, "max_position_embeddings", None) or _TOKENS) // 2 or 1)
     ids = (torch.arange(1, texts * length + 1) * vocabulary // (texts * length + 1)).view(texts, length)
+    begin = getattr(config, "bos_token_id", None)
+    if isinstance(begin, int) and 0 <= begin < vocabulary:  # without it a trained model is not what it is on real texts
+        ids[:, 0] = begin
     read = getattr(module, "get_text_features", None) or module.forward  # of CLIP and its kin, only the texts
     options = {"decoder_input_ids": ids} if "decoder_input_ids" in inspect.signature(read).parameters else {}
     if read == module.forward:

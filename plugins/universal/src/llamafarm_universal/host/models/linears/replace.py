@@ -23,6 +23,7 @@ from llamafarm_universal.host.models.linears.record import Record, this_record
 from llamafarm_universal.host.models.linears.siblings import Merged, Part, groups, joined
 from llamafarm_universal.host.models.linears.trial import Shape
 from llamafarm_universal.host.models.linears.watch import Watch, parts_of, watch
+from llamafarm_universal.host.models.rounding import difference
 from llamafarm_universal.messages import DeviceName, Quantization
 
 if TYPE_CHECKING:
@@ -159,9 +160,7 @@ class _Exchanges:
             return False
         if self._quantization != "none":
             return _likeness(before, after) >= LEAST_LIKENESS
-        spread = (before.float() - before.float().mean()).norm()
-        tolerance = math.sqrt(torch.finfo(before.dtype).eps)
-        return bool((after.float() - before.float()).norm() <= tolerance * spread)
+        return difference(after, before) <= math.sqrt(torch.finfo(before.dtype).eps)
 
     def _undo(self) -> None:
         for exchange in reversed(self._layers):
