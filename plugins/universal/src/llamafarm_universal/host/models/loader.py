@@ -69,7 +69,15 @@ class Weights:
 
 
 def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = ()) -> Weights:
-    """Read a transformers model and its tokenizer.
+    """Read a transformers model and its tokenizer, and make its weights ready.
+
+    auto_class, unread: as of `read_weights`. Raises RequestFailed, also where the files lack weights.
+    """
+    return ready_weights(plan, *read_weights(plan, auto_class, unread=unread))
+
+
+def read_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = ()) -> tuple[Any, Any]:
+    """A transformers model, as its author computes it, and its tokenizer.
 
     auto_class: such as AutoModelForCausalLM. unread: how the names of weights begin that nothing is computed with, so
     that they may be missing. Raises RequestFailed, also where the files lack weights.
@@ -95,8 +103,7 @@ def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = (
     except Exception as error:
         known = gguf_failure(plan, error) if is_gguf(plan.folder) else None
         raise known or load_failure(plan, error) from error
-    module.eval().requires_grad_(False)
-    return ready_weights(plan, module, tokenizer)
+    return module.eval().requires_grad_(False), tokenizer
 
 
 def ready_weights(plan: LoadPlan, module: Any, tokenizer: Any, model: Any = None) -> Weights:

@@ -34,14 +34,14 @@ from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
 from llamafarm_universal.host.engines.text.prompt_lookup import PromptLookup
 from llamafarm_universal.host.engines.text.room import allocated, most_running
-from llamafarm_universal.host.engines.text.runner import runner_of
+from llamafarm_universal.host.engines.text.runner import Runner, runner_of
 from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, settle
 from llamafarm_universal.host.engines.text.scheduler import Scheduler, SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stepper import Stepper
 from llamafarm_universal.host.engines.text.text_meter import TextMeter
 from llamafarm_universal.host.engines.working import doubles_at
-from llamafarm_universal.host.models.loader import Weights, load_weights
+from llamafarm_universal.host.models.loader import Weights, read_weights, ready_weights
 from llamafarm_universal.task import is_encoder_decoder
 
 if TYPE_CHECKING:
@@ -54,13 +54,16 @@ class TextEngine:
     """Generates text, and embeds with the same weights.
 
     An answer depends on its own request alone: what it shares with others are steps of the model, and blocks of keys
-    and values that would be the same. grant: bytes for them. draft: of the model that guesses what this one will say.
+    and values that would be the same. runner: of the model. grant: bytes for them. draft: of the model that guesses
+    what this one will say.
     """
 
-    def __init__(self, weights: Weights, limits: Limits, grant: int, draft: Weights | None = None) -> None:
+    def __init__(
+        self, weights: Weights, runner: Runner, limits: Limits, grant: int, draft: Weights | None = None
+    ) -> None:
         self._weights = weights
         self._limits = limits
-        self._runner = runner_of(weights.module, weights.plan.device)
+        self._runner = runner
         chunk = limits.prefill_step(weights.plan.device)
         drafter = Drafter(draft, weights, self._runner, chunk) if draft else None
         running = most_running(weights.plan, self._runner, grant)
@@ -103,7 +106,9 @@ class TextEngine:
         from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
         kind = AutoModelForSeq2SeqLM if is_encoder_decoder(plan.config) else AutoModelForCausalLM
-        return cls(load_weights(plan, kind), plan.limits, grant, load_draft(plan))
+        module, tokenizer = read_weights(plan, kind)
+        runner = runner_of(module, plan.device)  # tried before anything is exchanged: few bits would hide what it does
+        return cls(ready_weights(plan, module, tokenizer), runner, plan.limits, grant, load_draft(plan))
 
     def prepare(self, work: Work) -> Any:
         """The tokens of a prompt, or what the embedding engine prepares."""

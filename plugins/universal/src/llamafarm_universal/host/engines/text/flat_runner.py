@@ -15,7 +15,6 @@ import torch
 from llamafarm_universal.host.engines.text import trial
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.decode_graphs import DecodeGraphs, can_record
-from llamafarm_universal.host.engines.text.kv_cache import KVCache
 from llamafarm_universal.host.engines.text.paged import (
     BlockStore,
     LayerShape,
@@ -27,11 +26,12 @@ from llamafarm_universal.host.engines.text.paged import (
     spans_of,
 )
 from llamafarm_universal.host.models.attention import attending, leave_attention, no_mask
+from llamafarm_universal.host.models.rounding import difference
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_TRIAL_BLOCKS = 8
+_IN_PIECES = ((10, 1), (1, 9), (12, 13), (1, 1))
 
 
 class FlatRunner:
@@ -54,14 +54,14 @@ class FlatRunner:
         self._keeps_logits = "logits_to_keep" in accepted
         if "position_ids" not in accepted:
             raise NotPaged("the model takes no positions")
-        texts = [trial.tokens(module, offset) for offset in (0, 1)]
-        wanted = trial.read_at_once(module, texts, device)
-        noises = trial.noises(module, texts, wanted, device)
+        own = trial.Trial(module, device)
         with attention_restored_on_failure(module):
             if not leave_attention(module, ("sdpa", "eager")):
                 raise NotPaged("the model does not leave its attention to others")
             self._shapes = self._learn_shapes()
-            self._check(texts, wanted, noises)
+            if not own.passes(self, _IN_PIECES):
+                raise NotPaged("the model gives something else when texts are read together")
+        self._tolerance = own.tolerance if can_record(device) else 0.0
 
     @property
     def token_bytes(self) -> int:
@@ -116,7 +116,7 @@ class FlatRunner:
         return logits.float()
 
     def _agree(self, logits: Tensor, wanted: Tensor) -> bool:
-        return trial.same(logits, wanted, self._module)
+        return difference(logits, wanted) <= self._tolerance
 
     def _learn_shapes(self) -> Mapping[int, LayerShape]:
         shapes = Shapes()
@@ -126,25 +126,6 @@ class FlatRunner:
             raise NotPaged("the model has no attention")
         _check_windows(self._module.config.get_text_config(), shapes.windows)
         return shapes.by_layer
-
-    def _check(self, tokens: list[list[int]], wanted: Sequence[Tensor], noises: Sequence[float]) -> None:
-        """Two texts, read beside each other and in pieces, must give what each gives by itself at once."""
-        self.allocate(_TRIAL_BLOCKS)
-        cache = KVCache(_TRIAL_BLOCKS)
-        texts = [Context(list(each)) for each in tokens]
-        for text in texts:
-            text.table = cache.open(text.tokens, "")
-            cache.grow(text.table, trial.LENGTH)
-        logits = None
-        for counts in ((10, 1), (1, 9), (12, 13), (1, 1)):
-            readings = [Reading(text, count) for text, count in zip(texts, counts, strict=True)]
-            logits = self.run(readings)
-            for reading in readings:
-                reading.context.stored += reading.count
-        assert logits is not None
-        rows = zip(logits, wanted, noises, strict=True)
-        if not all(trial.same(row, right, self._module, noise) for row, right, noise in rows):
-            raise NotPaged("the model gives something else when texts are read together")
 
 
 def _check_windows(config: Any, windows: Mapping[int, int | None]) -> None:

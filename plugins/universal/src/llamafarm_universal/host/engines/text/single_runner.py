@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CACHE_NAMES = ("past_key_values", "cache_params")  # cache_params: state-space models
-_TRIAL_CHUNKS = (0, 10, 19, trial.LENGTH)
+_IN_PIECES = ((10,), (12,), (2,))
 
 
 class SingleRunner:
@@ -41,7 +40,8 @@ class SingleRunner:
         self._cache_name = cache_name_of(module)
         accepted = inspect.signature(module.forward).parameters
         self._options = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
-        self.reads_in_chunks = self._chunks_change_nothing()
+        self._takes_positions = "position_ids" in accepted
+        self.reads_in_chunks = trial.Trial(module, device, (trial.LENGTH,)).passes(self, _IN_PIECES)
         self.token_bytes, self.text_bytes = self._sizes()
 
     def allocate(self, blocks: int) -> None:
@@ -54,18 +54,21 @@ class SingleRunner:
         """Read them. Returns the logits of those that complete their text, in order: float32 [texts, vocabulary]."""
         rows = []
         for reading in readings:
-            logits, reading.context.state = self._logits(reading.tokens, reading.context.state)
+            context = reading.context
+            logits, context.state = self._logits(reading.tokens, context.state, context.stored)
             if reading.completes:
                 rows.append(logits)
         return torch.stack(rows) if rows else torch.empty(0, 0)
 
-    def _logits(self, tokens: list[int], cache: Any) -> tuple[Tensor, Any]:
-        """Read tokens after those in the cache; None is an empty one, which the model makes as it needs it.
+    def _logits(self, tokens: list[int], cache: Any = None, past: int = 0) -> tuple[Tensor, Any]:
+        """Read tokens behind so many in the cache; None is an empty one, which the model makes as it needs it.
 
         Returns the logits of the next token, float32 [vocabulary], and the cache.
         """
         ids = torch.tensor([tokens], device=self._device)
         options = self._options if cache is None else {**self._options, self._cache_name: cache}
+        if self._takes_positions:  # a hybrid would count the keys of its first layer, which may have none
+            options = {**options, "position_ids": torch.arange(past, past + len(tokens), device=self._device)[None]}
         with torch.inference_mode():
             result = self._module(input_ids=ids, use_cache=True, return_dict=True, **options)
             logits: Tensor = result.logits[0, -1].float()
@@ -73,19 +76,10 @@ class SingleRunner:
             raise _not_streamed(self._module)
         return logits, result[self._cache_name]
 
-    def _chunks_change_nothing(self) -> bool:
-        """Whether a short text read in chunks gives the logits of the same text read at once."""
-        tokens = trial.tokens(self._module)
-        whole, _ = self._logits(tokens, None)
-        cache = None
-        for begin, end in pairwise(_TRIAL_CHUNKS):
-            chunked, cache = self._logits(tokens[begin:end], cache)
-        return trial.same(chunked, whole, self._module)
-
     def _sizes(self) -> tuple[int, int]:
         """What each token takes in the cache, and what a text takes that has none."""
         tokens = trial.tokens(self._module)
-        short, long = (tensor_bytes(self._logits(tokens[:length], None)[1]) for length in (8, 16))
+        short, long = (tensor_bytes(self._logits(tokens[:length])[1]) for length in (8, 16))
         each = (long - short) // 8
         return each, short - 8 * each
 
