@@ -9,7 +9,6 @@ from copy import copy
 from typing import Any
 
 from llguidance import LLTokenizer, TokenizerWrapper
-from tokenizers import Tokenizer
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary, spelled_bytes
@@ -88,12 +87,12 @@ class _Tokens(TokenizerWrapper):
         return self.tokens[token] if token < len(self.tokens) else b""
 
 
-def _without_limits(backend: Tokenizer) -> Tokenizer:
+def _without_limits(backend: Any) -> Any:
     """The same tokenizer, which nobody sets to cut or to pad texts meanwhile.
 
     A copy would take half a second, in which no other thread runs; the parts are shared instead where that is the same.
     """
-    made = Tokenizer(backend.model)
+    made = type(backend)(backend.model)
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
         if (value := getattr(backend, part)) is not None:
             setattr(made, part, value)
