@@ -111,12 +111,19 @@ class ChatRequest(TextRequest):
     store: NotRequired[bool | None]
 
 
+class PromptTokensDetails(TypedDict):
+    """Of the tokens of a prompt."""
+
+    cached_tokens: int
+
+
 class Usage(TypedDict):
     """Token counts of one request."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: NotRequired[PromptTokensDetails]
 
 
 class Choice(TypedDict):

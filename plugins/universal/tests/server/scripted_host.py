@@ -230,7 +230,7 @@ class Host:
             self.send(m.Piece(command.request_id, index, text, channel, told))
         limit = work.sampling.max_tokens
         reason = "length" if limit is not None and limit < len(pieces) else "stop"
-        self.send(m.Finished(command.request_id, index, reason, m.Usage(7, len(pieces))))
+        self.send(m.Finished(command.request_id, index, reason, m.Usage(7, len(pieces), cached_tokens=4)))
 
     def text(self, command: m.Run) -> str:
         work: Any = command.work

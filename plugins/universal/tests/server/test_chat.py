@@ -8,6 +8,13 @@ import httpx
 import openai
 import pytest
 
+USAGE = {
+    "prompt_tokens": 7,
+    "completion_tokens": 2,
+    "total_tokens": 9,
+    "prompt_tokens_details": {"cached_tokens": 4},
+}
+
 
 def events(response: httpx.Response) -> list[str]:
     return [line.removeprefix("data: ") for line in response.text.split("\n\n") if line.startswith("data: ")]
@@ -29,7 +36,7 @@ def test_an_answer_in_one_piece_has_openais_shape(shared):
     assert answer["model"] == "echo/model"
     message = {"role": "assistant", "content": "Hello"}
     assert answer["choices"] == [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}]
-    assert answer["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    assert answer["usage"] == USAGE
 
 
 def test_a_stream_begins_with_the_role_and_ends_with_the_reason_and_done(shared):
@@ -45,7 +52,7 @@ def test_a_stream_begins_with_the_role_and_ends_with_the_reason_and_done(shared)
 def test_a_stream_ends_with_the_usage_where_it_is_asked_for(shared):
     *others, last = chunks(shared.chat("Hel|lo", stream=True, stream_options={"include_usage": True}))
     assert last["choices"] == []
-    assert last["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    assert last["usage"] == USAGE
     assert all(chunk["usage"] is None for chunk in others)
 
 

@@ -20,13 +20,15 @@ def test_a_prompt_is_continued(shared):
     assert answer["object"] == "text_completion"
     assert answer["id"].startswith("cmpl-")
     assert answer["choices"] == [{"index": 0, "text": "ab", "finish_reason": "stop", "logprobs": None}]
-    assert answer["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    counts = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    assert answer["usage"] == {**counts, "prompt_tokens_details": {"cached_tokens": 4}}
 
 
 def test_several_prompts_are_answered_in_order(shared):
     answer = complete(shared, ["a", "b|c"], n=2).json()
     assert [(c["index"], c["text"]) for c in answer["choices"]] == [(0, "a"), (1, "a"), (2, "bc"), (3, "bc")]
-    assert answer["usage"] == {"prompt_tokens": 14, "completion_tokens": 6, "total_tokens": 20}
+    counts = {"prompt_tokens": 14, "completion_tokens": 6, "total_tokens": 20}
+    assert answer["usage"] == {**counts, "prompt_tokens_details": {"cached_tokens": 8}}, "each prompt counts once"
 
 
 @pytest.mark.parametrize(("prompt", "heard"), [([5, 6], ["(5, 6)"]), ([[5], [6]], ["(5,)", "(6,)"])])
@@ -41,6 +43,7 @@ def test_a_stream_has_the_same_shape(shared):
     assert "".join(piece["choices"][0]["text"] for piece in pieces) == "ab"
     assert pieces[-1]["choices"][0]["finish_reason"] == "stop"
     assert (usage["choices"], usage["usage"]["total_tokens"]) == ([], 9)
+    assert usage["usage"]["prompt_tokens_details"] == {"cached_tokens": 4}
 
 
 def test_sixteen_tokens_are_the_default(shared):

@@ -39,8 +39,9 @@ def test_streamed_or_not_the_answer_is_the_same(client, llama):
     chunks = list(stream)
     assert text_of(whole)
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == text_of(whole)
-    assert chunks[-1].usage == whole.usage
-    assert whole.usage.prompt_tokens > 0
+    told = chunks[-1].usage
+    assert (told.prompt_tokens, told.total_tokens) == (whole.usage.prompt_tokens, whole.usage.total_tokens)
+    assert whole.usage.prompt_tokens > told.prompt_tokens_details.cached_tokens > 0, "the same prompt, once more"
     finish = next(c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason)
     assert finish == whole.choices[0].finish_reason
 

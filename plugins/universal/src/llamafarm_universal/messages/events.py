@@ -126,10 +126,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one answer."""
+    """Tokens of one answer. cached_tokens: those of the prompt that had been read for an earlier one."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True)

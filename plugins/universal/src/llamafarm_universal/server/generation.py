@@ -40,6 +40,7 @@ class Generation:
         self.choices = n * len(ticket.events.requests)
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.cached_tokens = 0
 
     @property
     def usage(self) -> Usage:
@@ -48,6 +49,7 @@ class Generation:
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
         }
 
     async def events(self) -> AsyncIterator[tuple[int, Piece | Finished]]:
@@ -76,6 +78,8 @@ class Generation:
     def _numbered(self, event: Piece | Finished) -> tuple[int, Piece | Finished]:
         if isinstance(event, Finished):
             self.completion_tokens += event.usage.completion_tokens
+            if event.index == 0:  # the other answers find what this one has read
+                self.cached_tokens += event.usage.cached_tokens
         return self._first_choice[event.request_id] + event.index, event
 
 

@@ -52,6 +52,7 @@ def test_where_room_is_short_answers_are_interrupted_and_stay_the_same(driven: C
         started = [model.start(each) for each in works]
         model.run()
         answers.append([model.answer(request_id) for request_id in started])
+        assert {model.told[request_id][-1].usage.cached_tokens for request_id in started} == {0}, "what was its own"
         assert model.cache.free == model.cache.capacity
     assert answers[0] == answers[1]
 
@@ -69,10 +70,11 @@ def test_a_prompt_is_read_once_for_all_its_answers(driven: Callable[..., Any]) -
 def test_the_beginning_of_a_conversation_is_read_once(driven: Callable[..., Any]) -> None:
     model = driven()
     start = tuple(5 + at % 200 for at in range(64))
-    for more, read in (((7,), 65), ((7, 8, 9), 65 + 3)):
-        model.start(Generate(TextPrompt((*start, *more)), Sampling(max_tokens=1)))
+    for more, read, cached in (((7,), 65, 0), ((7, 8, 9), 65 + 3, 64)):
+        request_id = model.start(Generate(TextPrompt((*start, *more)), Sampling(max_tokens=1)))
         model.run()
         assert model.read == read
+        assert model.told[request_id][-1].usage.cached_tokens == cached
 
 
 def test_tenants_share_nothing(driven: Callable[..., Any]) -> None:

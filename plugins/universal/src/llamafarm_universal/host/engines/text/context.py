@@ -14,14 +14,14 @@ class Context:
     encoder reads beside them, of a model that has one.
 
     table: the blocks where they are. state: what a model without blocks remembers. salt: only texts of the same one
-    share blocks. shared: how many tokens were there already when it was read first.
+    share blocks. shared: how many tokens were there already when it was first read; None before that.
     """
 
     tokens: list[int]
     salt: str = ""
     source: tuple[int, ...] = ()
     stored: int = 0
-    shared: int = 0
+    shared: int | None = None
     table: BlockTable | None = None
     state: Any = None
 

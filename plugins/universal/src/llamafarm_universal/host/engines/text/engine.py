@@ -196,7 +196,7 @@ class TextEngine:
             raise choice.failure
         emit = self._emits[sequence.request_id]
         if sequence.count == 0:
-            self.meter.prompt(sequence.usage.prompt_tokens, sequence.context.shared)
+            self.meter.prompt(sequence.usage.prompt_tokens, sequence.usage.cached_tokens)
         self.meter.tokens(sequence)
         output = sequence.push(choice.token, choice.scores)
         for said in output.said:

@@ -187,7 +187,8 @@ class Scheduler:
             return False
         self._refused = None
         context.table, context.stored = table, shared
-        context.shared = context.shared or shared
+        if context.shared is None:  # what it finds later is its own
+            context.shared = shared
         return True
 
     def _found_no_room(self, context: Context) -> bool:

@@ -67,7 +67,8 @@ class Sequence:
 
     @property
     def usage(self) -> Usage:
-        return Usage(len(self.context.source) or len(self.context.tokens) - self.count, self.count)
+        prompt = len(self.context.source) or len(self.context.tokens) - self.count
+        return Usage(prompt, self.count, self.context.shared or 0)
 
     @property
     def left(self) -> int:
