@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from llamafarm_universal.engine import Finished, Piece, Result, Work
 from llamafarm_universal.host.engines.text.engine import TextEngine
-from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
+from llamafarm_universal.messages import LoadSettings, Machine, ModelRef, Quantization
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
 
@@ -78,11 +78,18 @@ class Driven:
 @pytest.fixture(scope="session")
 def driven(llama_folder: Path) -> Callable[..., Driven]:
     """Load a model, the small Llama by default. blocks: of its cache, as large as the Llama's. draft: the folder of a
-    draft model of the Llama's shape.
+    draft model of the Llama's shape. quantization: of both.
     """
 
-    def load(blocks: int = 200, folder: Path = llama_folder, draft: Path | None = None, **limits: Any) -> Driven:
-        settings = LoadSettings(device="cpu", dtype="fp32", draft_model=None if draft is None else str(draft))
+    def load(
+        blocks: int = 200,
+        folder: Path = llama_folder,
+        draft: Path | None = None,
+        quantization: Quantization = "none",
+        **limits: Any,
+    ) -> Driven:
+        named = None if draft is None else str(draft)
+        settings = LoadSettings(device="cpu", dtype="fp32", draft_model=named, quantization=quantization)
         plan = make_plan(ModelRef(str(folder), settings), folder, Machine(), Limits(**limits), draft=draft)
         return Driven(TextEngine.load(plan, blocks * BLOCK_BYTES * (1 if draft is None else 2)))
 

@@ -16,6 +16,8 @@ from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.drafter import MOST, Drafter
 from llamafarm_universal.host.engines.text.guesses import Guesses
 from llamafarm_universal.host.engines.text.prompt_lookup import PromptLookup
+from llamafarm_universal.host.engines.text.trial import Trial
+from llamafarm_universal.host.models.linears.form import Form
 from llamafarm_universal.messages import Structure
 from tiny_models import make_byte_fallback_tokenizer, make_llama
 from transformers import AutoModelForCausalLM
@@ -222,6 +224,24 @@ def test_what_is_closed_lets_go_of_both_models(driven: Callable[..., Any], draft
     model.engine.close()
     gc.collect()
     assert module() is None
+
+
+def test_model_and_draft_are_tried_before_they_get_fewer_bits(
+    driven: Callable[..., Any], draft: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With few bits a trained model may give something else wherever rounding does: nothing could be told of it."""
+    passes, bits = Trial.passes, []
+
+    def noted(trial: Trial, runner: Any, steps: Any) -> bool:
+        bits.append({each.bits for each in runner._module.modules() if isinstance(each, Form)})
+        return passes(trial, runner, steps)
+
+    monkeypatch.setattr(Trial, "passes", noted)
+    model = driven(draft=draft, quantization="int8")
+    assert bits == [set(), set()]
+    assert {8} <= {each.bits for each in model.engine._weights.module.modules() if isinstance(each, Form)}
+    [(_, reason, tokens)] = answer(model, work())
+    assert (reason, tokens) == ("length", 40)
 
 
 def test_another_vocabulary_is_refused(driven: Callable[..., Any], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from llamafarm_universal.host.engines.text.sampling import sample
 from llamafarm_universal.host.engines.text.scheduler import SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.working import doubles_at
-from llamafarm_universal.host.models.loader import Weights, load_weights
+from llamafarm_universal.host.models.loader import Weights, read_weights, ready_weights
 from llamafarm_universal.messages.plan import LoadPlan
 
 if TYPE_CHECKING:
@@ -36,23 +36,31 @@ MOST = 7
 _FIRST = 4  # so many are drafted at first
 
 
-class Drafter:
-    """weights: of the draft model. target: of the model whose answers it guesses; runner: of that one. chunk: tokens of
-    a prompt that are read at once.
+@dataclass(frozen=True)
+class Draft:
+    """A draft model."""
 
-    Raises RequestFailed where it has another vocabulary, or where one of the two cannot take back what it has read.
+    weights: Weights
+    runner: FlatRunner
+
+
+class Drafter:
+    """target: the model whose answers are guessed; runner: of that one. chunk: tokens of a prompt read at once.
+
+    Raises RequestFailed where the draft model has another vocabulary, or where the other cannot take back what it has
+    read.
     """
 
     method = "draft_model"
 
-    def __init__(self, weights: Weights, target: Weights, runner: Runner, chunk: int) -> None:
+    def __init__(self, draft: Draft, target: Weights, runner: Runner, chunk: int) -> None:
+        weights = draft.weights
         if not runner.takes_guesses:
-            raise _refused(weights, f"`{target.plan.ref.id}` cannot take back what it has read, so nothing is guessed.")
+            raise _refused(
+                weights.plan, f"`{target.plan.ref.id}` cannot take back what it has read, so nothing is guessed."
+            )
         _check_vocabulary(weights, target)
-        try:
-            self._runner = FlatRunner(weights.module, weights.plan.device)
-        except NotPaged as reason:
-            raise _refused(weights, f"{reason}.") from reason
+        self._runner = draft.runner
         self._chunk = chunk
         self._limits = SchedulerLimits(1, 0, chunk, doubles_at(weights.plan.config, weights.parameters))
         self._known, self._sayable = _rows(weights), min(_rows(weights), _rows(target))
@@ -158,14 +166,18 @@ class _Followed:
         self.is_known = self.is_known and max(came, default=0) < known
 
 
-def load_draft(plan: LoadPlan) -> Weights | None:
-    """Read the draft model of a model, where it has one. Raises RequestFailed."""
+def load_draft(plan: LoadPlan) -> Draft | None:
+    """Read the draft model of a model, where it has one. Raises RequestFailed, also where it cannot be one."""
     from transformers import AutoModelForCausalLM
 
     if plan.draft is None:
         return None
     try:
-        return load_weights(plan.draft, AutoModelForCausalLM)
+        module, tokenizer = read_weights(plan.draft, AutoModelForCausalLM)
+        runner = FlatRunner(module, plan.draft.device)  # tried before it gets fewer bits, as the model itself
+        return Draft(ready_weights(plan.draft, module, tokenizer), runner)
+    except NotPaged as reason:
+        raise _refused(plan.draft, f"{reason}.") from reason
     except RequestFailed as failure:
         failure.param = "draft_model"
         raise
@@ -193,7 +205,7 @@ def _check_vocabulary(draft: Weights, target: Weights) -> None:
         return
     token = min(token for token in own.keys() | other.keys() if own.get(token) != other.get(token))
     raise _refused(
-        draft,
+        draft.plan,
         f"it has another vocabulary than `{target.plan.ref.id}`: {len(own):,} tokens and {len(other):,}, of which "
         f"number {token} is {_named(own, token)} here and {_named(other, token)} there.",
     )
@@ -208,10 +220,10 @@ def _named(vocabulary: dict[int, str], token: int) -> str:
     return f"`{vocabulary[token]}`" if token in vocabulary else "none"
 
 
-def _refused(draft: Weights, why: str) -> RequestFailed:
+def _refused(plan: LoadPlan, why: str) -> RequestFailed:
     return RequestFailed(
         "not_supported",
-        f"`{draft.plan.ref.id}` cannot draft: {why}",
+        f"`{plan.ref.id}` cannot draft: {why}",
         hint="Name a smaller model of the same family, or leave `draft_model` out.",
         param="draft_model",
     )

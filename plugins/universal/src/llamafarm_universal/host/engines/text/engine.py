@@ -26,7 +26,7 @@ from llamafarm_universal.engine import (
     refused,
 )
 from llamafarm_universal.host.engines.text.answers import Answers, Prepared
-from llamafarm_universal.host.engines.text.drafter import Drafter, load_draft
+from llamafarm_universal.host.engines.text.drafter import Draft, Drafter, load_draft
 from llamafarm_universal.host.engines.text.generation_settings import not_applied
 from llamafarm_universal.host.engines.text.guesses import Guesser, Guesses
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
@@ -59,7 +59,7 @@ class TextEngine:
     """
 
     def __init__(
-        self, weights: Weights, runner: Runner, limits: Limits, grant: int, draft: Weights | None = None
+        self, weights: Weights, runner: Runner, limits: Limits, grant: int, draft: Draft | None = None
     ) -> None:
         self._weights = weights
         self._limits = limits
@@ -93,7 +93,7 @@ class TextEngine:
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
-        self.model = _describe(weights, self._model_limits, self._answers, draft)
+        self.model = _describe(weights, self._model_limits, self._answers, draft.weights if draft else None)
         if self.model.not_applied:
             names = ", ".join(self.model.not_applied)
             log.warning(
