@@ -3,7 +3,7 @@
 The two are constructed, since nothing else says how often they agree: the model has random weights, and what all its
 layers but the first few add is made small; its draft model has those few layers alone. The smaller the addition, the
 more often they agree, from nearly always down to hardly ever. Answers with and without take turns in one process.
-`python benchmarks/drafting.py`; it needs about 6 GB and some minutes.
+`python benchmarks/drafting.py`; it needs about 5 GB and some minutes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from typing import Any
 import torch
 from llamafarm_universal.device import this_machine
 from llamafarm_universal.engine import Generate, Sampling, TextPrompt
+from llamafarm_universal.host.engines.text.drafter import load_draft
 from llamafarm_universal.host.engines.text.engine import TextEngine
+from llamafarm_universal.host.models.loader import load_weights
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
 from models import BUILD, SHAPES, folder_of
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 GRANT = 2**29
 ACCEPTED, DRAFTED = "spec_decode_num_accepted_tokens", "spec_decode_num_draft_tokens"
@@ -53,8 +56,6 @@ def first_layers(name: str, layers: int) -> Path:
 
 
 def _read(name: str) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     folder = folder_of(name)
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16), AutoTokenizer.from_pretrained(folder)
 
@@ -65,15 +66,14 @@ def _write(model: Any, tokenizer: Any, folder: Path) -> None:
     (folder / ".written").touch()
 
 
-def engine_of(folder: Path, draft: Path | None, given: argparse.Namespace) -> TextEngine:
+def engines_of(folder: Path, draft: Path, given: argparse.Namespace) -> list[TextEngine]:
+    """One without the draft model and one with it, of the same weights: a second load may find other forms faster."""
     settings = LoadSettings(
-        device=given.device,
-        dtype=given.dtype,
-        quantization=given.quantization,
-        draft_model=None if draft is None else str(draft),
+        device=given.device, dtype=given.dtype, quantization=given.quantization, draft_model=str(draft)
     )
     plan = make_plan(ModelRef(str(folder), settings), folder, this_machine(), Limits(), draft=draft)
-    return TextEngine.load(plan, GRANT)
+    weights = load_weights(plan, AutoModelForCausalLM)
+    return [TextEngine(weights, plan.limits, GRANT, each) for each in (None, load_draft(plan))]
 
 
 def tokens_per_second(engine: TextEngine, work: Generate) -> float:
@@ -91,7 +91,7 @@ def tokens_per_second(engine: TextEngine, work: Generate) -> float:
 
 def row(name: str, addition: float, given: argparse.Namespace) -> str:
     folder, draft = constructed(name, addition, given.layers), first_layers(name, given.layers)
-    engines = [engine_of(folder, None, given), engine_of(folder, draft, given)]
+    engines = engines_of(folder, draft, given)
     rates: list[list[float]] = [[], []]
     right = drafted = 0.0
     for number in range(given.answers + 1):
