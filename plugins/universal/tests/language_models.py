@@ -36,6 +36,16 @@ FLAT: dict[str, dict[str, Any]] = {
     "Mixtral": {"num_local_experts": 4},
     "GPTNeoX": {},
     "OPT": {"word_embed_proj_dim": 64, "ffn_dim": 128},
+    "Phi3": {  # turns keys otherwise in texts of more than 24 tokens
+        "original_max_position_embeddings": 24,
+        "rope_parameters": {
+            "rope_type": "longrope",
+            "rope_theta": 10_000.0,
+            "short_factor": [1.0] * 8,
+            "long_factor": [4.0] * 8,
+            "original_max_position_embeddings": 24,
+        },
+    },
 }
 """Those whose texts are read together."""
 

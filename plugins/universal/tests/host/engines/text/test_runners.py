@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import language_models as models
@@ -130,6 +131,27 @@ def test_texts_that_a_step_has_failed_for_are_read_anew(name: str) -> None:
     broken.remove()
     write(runner, texts, random.Random(1), answer=ANSWER - 3)
     assert [text.tokens for text in texts] == wanted
+
+
+def test_a_text_that_becomes_long_is_read_anew_where_its_keys_become_others() -> None:
+    runner = FlatRunner(models.build("Phi3"), "cpu")
+    assert not runner.shares
+    assert not runner.takes_guesses
+    reads: list[list[int]] = []
+    read = runner._read
+
+    def noted(readings: Sequence[Reading]) -> torch.Tensor:
+        reads.append([reading.count for reading in readings])
+        return read(readings)
+
+    runner._read = noted  # type: ignore[method-assign]
+    texts = contexts(runner, [models.prompt(9), models.prompt(23), models.prompt(30)])
+    for _ in range(3):
+        readings = [Reading(text, text.unread) for text in texts]
+        for reading, row in zip(readings, runner.run(readings), strict=True):
+            reading.context.stored += reading.count
+            reading.context.tokens.append(int(row.argmax()))
+    assert reads == [[9, 23], [30], [1, 1], [1], [1], [25, 1]]
 
 
 def test_shared_blocks_are_not_read_again() -> None:

@@ -23,6 +23,7 @@ from llamafarm_universal.host.engines.text.paged import (
     Shapes,
     attention_restored_on_failure,
     check_positions,
+    longest_short_text,
     spans_of,
 )
 from llamafarm_universal.host.models.attention import attending, leave_attention, no_mask
@@ -39,11 +40,12 @@ class FlatRunner:
     was.
 
     token_bytes: what the cache takes for each token. The rest: as of Runner.
+
+    Where a model turns its keys otherwise once a text is long (Phi-3-128k), short texts and long ones are read apart,
+    and one that becomes long is read anew, as transformers' `generate` does. Keys of such a model are nobody else's.
     """
 
-    shares = True
     reads_together = True
-    takes_guesses = True
     text_bytes = 0
     reads_in_chunks = True
 
@@ -52,6 +54,8 @@ class FlatRunner:
         self._device = device
         accepted = inspect.signature(module.forward).parameters
         self._keeps_logits = "logits_to_keep" in accepted
+        self._longest_short = longest_short_text(module.config.get_text_config())
+        self.shares = self.takes_guesses = self._longest_short is None
         if "position_ids" not in accepted:
             raise NotPaged("the model takes no positions")
         own = trial.Trial(module, device)
@@ -83,6 +87,23 @@ class FlatRunner:
 
         A text has a row for its own last token, and one for each that is guessed.
         """
+        if self._longest_short is None:
+            return self._read(readings)
+        rows: dict[Context, Tensor] = {}
+        for is_long in (False, True):
+            group = [each for each in readings if (_end(each) > self._longest_short) is is_long]
+            logits = iter(self._read([self._anew_where_it_becomes_long(each) for each in group]) if group else ())
+            rows.update((each.context, next(logits)) for each in group if each.completes)
+        complete = [rows[each.context] for each in readings if each.completes]
+        return torch.stack(complete) if complete else torch.empty(0, 0)
+
+    def _anew_where_it_becomes_long(self, reading: Reading) -> Reading:
+        context, end = reading.context, _end(reading)
+        if not context.stored or not context.stored <= (self._longest_short or 0) < end:
+            return reading
+        return Reading(Context(context.tokens, table=context.table), end)
+
+    def _read(self, readings: Sequence[Reading]) -> Tensor:
         order = sorted(range(len(readings)), key=lambda at: (len(readings[at].tokens) > 1, readings[at].context.stored))
         spans, ends = spans_of([readings[at] for at in order]), {}
         for at, span in zip(order, spans, strict=True):
@@ -128,12 +149,17 @@ class FlatRunner:
         return shapes.by_layer
 
 
+def _end(reading: Reading) -> int:
+    """How many tokens of its text have been read with it."""
+    return reading.context.stored + reading.count
+
+
 def _check_windows(config: Any, windows: Mapping[int, int | None]) -> None:
     """Layers that look at a part of the text only must say so to their attention: a short trial would not show it.
 
     Raises NotPaged where they keep it to the mask, which is not looked at here.
     """
-    check_positions(config)
+    check_positions(config, "longrope")
     kinds = getattr(config, "layer_types", None) or []
     for layer, window in windows.items():
         kind = kinds[layer] if layer < len(kinds) else "full_attention"

@@ -260,7 +260,21 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise NotPaged(f"the model's attention depends on {', '.join(unknown)}")
 
 
-def check_positions(config: Any) -> None:
-    """Raises NotPaged where the position of a token is computed from more than the token's own place."""
-    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ("dynamic", "longrope"):
+def check_positions(config: Any, *rope_types: str) -> None:
+    """Raises NotPaged where the position of a token is computed from more than the token's own place.
+
+    rope_types: those that whoever asks can do something about.
+    """
+    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in {"dynamic", "longrope"}.difference(
+        rope_types
+    ):
         raise NotPaged("the model's positions depend on the longest text of a step")
+
+
+def longest_short_text(config: Any) -> int | None:
+    """Up to how many tokens a model turns its queries and keys otherwise than beyond; None where there is no border.
+
+    Source: transformers, `longrope_frequency_update`.
+    """
+    rope = getattr(config, "rope_parameters", None) or {}
+    return int(rope["original_max_position_embeddings"]) if rope.get("rope_type") == "longrope" else None
