@@ -12,6 +12,7 @@ import argparse
 import statistics
 import sys
 import time
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from llamafarm_universal.device import this_machine
 from llamafarm_universal.engine import Generate, Sampling, TextPrompt
 from llamafarm_universal.host.engines.text.drafter import load_draft
 from llamafarm_universal.host.engines.text.engine import TextEngine
-from llamafarm_universal.host.models.loader import load_weights
+from llamafarm_universal.host.engines.text.runner import runner_of
+from llamafarm_universal.host.models.loader import read_weights, ready_weights
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
@@ -72,8 +74,10 @@ def engines_of(folder: Path, draft: Path, given: argparse.Namespace) -> list[Tex
         device=given.device, dtype=given.dtype, quantization=given.quantization, draft_model=str(draft)
     )
     plan = make_plan(ModelRef(str(folder), settings), folder, this_machine(), Limits(), draft=draft)
-    weights = load_weights(plan, AutoModelForCausalLM)
-    return [TextEngine(weights, plan.limits, GRANT, each) for each in (None, load_draft(plan))]
+    module, tokenizer = read_weights(plan, AutoModelForCausalLM)
+    runner = runner_of(module, plan.device)
+    weights = ready_weights(plan, module, tokenizer)
+    return [TextEngine(weights, copy(runner), plan.limits, GRANT, each) for each in (None, load_draft(plan))]
 
 
 def tokens_per_second(engine: TextEngine, work: Generate) -> float:
