@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -118,8 +119,10 @@ def _config_of(folder: Path) -> dict[str, Any]:
 
 
 def _told(asked: Asked) -> list[Any]:
+    """How many tokens of a prompt are known already depends on what was asked before, and is no part of an answer."""
     texts: dict[int, str] = {}
     for event in asked.events:
         if isinstance(event, Piece):
             texts[event.index] = texts.get(event.index, "") + event.text
-    return [(end.index, end.reason, end.usage, end.value, texts.get(end.index)) for end in asked.finished]
+    ends = [replace(end, usage=replace(end.usage, cached_tokens=0)) for end in asked.finished]
+    return [(end.index, end.reason, end.usage, end.value, texts.get(end.index)) for end in ends]

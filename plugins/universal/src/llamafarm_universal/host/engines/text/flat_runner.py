@@ -72,8 +72,11 @@ class FlatRunner:
         return sum(shape.token_bytes for shape in self._shapes.values())
 
     def allocate(self, blocks: int) -> None:
-        """Make room for so many blocks, and for one more where steps are recorded."""
-        records = can_record(self._device)
+        """Make room for so many blocks, and for one more where steps are recorded.
+
+        Not where short texts and long ones are computed differently: both would be steps of one size.
+        """
+        records = can_record(self._device) and self._longest_short is None
         self._store = BlockStore(self._shapes, blocks + records, self._device)
         self._graphs = DecodeGraphs(self._forward, self._store, self._device, self._agree) if records else None
 
