@@ -17,6 +17,7 @@ HELP = {
     "prefix_cache_queries": "Tokens of prompts that were looked for in the prefix cache.",
     "prefix_cache_hits": "Tokens of prompts that were found in the prefix cache.",
     "num_preemptions": "Running answers that had to make room for others.",
+    "spec_decode_num_drafts": "Steps in which tokens were guessed ahead.",
     "spec_decode_num_draft_tokens": "Tokens that were guessed ahead.",
     "spec_decode_num_accepted_tokens": "Tokens that were guessed ahead and were right.",
     "request_success": "Answers that are whole, by why they ended.",

@@ -9,6 +9,7 @@ from llamafarm_universal.engine import Meter
 from llamafarm_universal.host.engines.text import text_meter
 from llamafarm_universal.host.engines.text.text_meter import BETWEEN_TOKENS, FIRST_TOKEN, WHOLE, TextMeter
 from llamafarm_universal.messages import ModelRef
+from llamafarm_universal.server.statistics import HELP
 
 
 class Answer:
@@ -77,3 +78,18 @@ def test_an_answer_that_is_gone_is_forgotten() -> None:
     meter.begin(answer)
     del answer
     assert isinstance(meter, Meter) and not len(meter._times)
+
+
+def test_all_that_is_counted_is_explained() -> None:
+    meter, answer = TextMeter(lambda: 0, lambda: 0, lambda: 0.0), Answer()
+    meter.begin(answer)
+    meter.prompt(3, 1)
+    meter.tokens(answer)
+    meter.tokens(answer)
+    meter.preempted()
+    meter.speculated("ngram", 4, 2)
+    meter.ended(answer, "stop")
+    stats = meter.take(ModelRef("a"))
+    assert stats is not None
+    told = {*stats.gauges, *stats.observations, *(name for name, _ in stats.counters)}
+    assert told == HELP.keys()
