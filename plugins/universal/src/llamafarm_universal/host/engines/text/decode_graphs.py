@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
-from llamafarm_universal.host.engines.text.paged import BlockStore, Span, check_options, product_of
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
+from llamafarm_universal.host.engines.text.paged import BlockStore, Span, check_options, mask_of, product_of
 from llamafarm_universal.host.models.attention import attending
 
 if TYPE_CHECKING:
@@ -61,22 +61,16 @@ class OneTokenAttention:
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
         check_options(options)
-        keys, values = self._store.keys[module.layer_idx], self._store.values[module.layer_idx]
-        keys.view(-1, *keys.shape[2:]).index_copy_(0, self._slots, key[0].transpose(0, 1))
-        values.view(-1, *values.shape[2:]).index_copy_(0, self._slots, value[0].transpose(0, 1))
+        keys, values = self._store.write(module.layer_idx, self._slots, key, value)
         own = query[0].transpose(0, 1)[:, :, None]  # [rows, heads, 1, size]
-        mask = self._mask(options.get("sliding_window"), query.dtype)
+        distance = self.positions[:, None] - self._places
+        mask = mask_of(distance, options.get("sliding_window"), query.dtype)[:, None, None]
         return product_of(own, self._of(keys), self._of(values), mask, options)[None, :, :, 0]
 
     def _of(self, cache: Tensor) -> Tensor:
         """[rows, heads, tokens, size]"""
         blocks = cache.index_select(0, self._blocks)
         return blocks.view(self._rows, -1, *cache.shape[2:]).transpose(1, 2)
-
-    def _mask(self, window: int | None, dtype: torch.dtype) -> Tensor:
-        distance = self.positions[:, None] - self._places
-        hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
-        return torch.zeros_like(hidden, dtype=dtype).masked_fill(hidden, float("-inf"))[:, None, None]
 
 
 class DecodeGraphs:
@@ -157,7 +151,7 @@ class DecodeGraphs:
 
 def _size(spans: Sequence[Span]) -> tuple[int, int]:
     """Rows and blocks that hold texts: powers of two."""
-    blocks = -(-max(span.length for span in spans) // BLOCK_TOKENS)
+    blocks = blocks_for(max(span.length for span in spans))
     return _power(len(spans)), max(_LEAST_BLOCKS, _power(blocks))
 
 

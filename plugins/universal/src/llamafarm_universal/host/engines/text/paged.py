@@ -68,6 +68,13 @@ class BlockStore:
         self.keys = {layer: zeros(shape, shape.key_size) for layer, shape in shapes.items()}
         self.values = {layer: zeros(shape, shape.value_size) for layer, shape in shapes.items()}
 
+    def write(self, layer: int, slots: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Put what a layer keeps of tokens, [1, heads, tokens, size] each, into slots. Returns all that it keeps."""
+        keys, values = self.keys[layer], self.values[layer]
+        keys.view(-1, *keys.shape[2:]).index_copy_(0, slots, key[0].transpose(0, 1))
+        values.view(-1, *values.shape[2:]).index_copy_(0, slots, value[0].transpose(0, 1))
+        return keys, values
+
     def wipe(self, blocks: Sequence[int]) -> None:
         """Forget what blocks hold: what is no number in one text would spoil the next one, even where it is masked."""
         for cache in (*self.keys.values(), *self.values.values()):
@@ -134,10 +141,7 @@ class PagedAttention:
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
         check_options(options)
-        layer = module.layer_idx
-        keys, values = self._store.keys[layer], self._store.values[layer]
-        keys.view(-1, *keys.shape[2:]).index_copy_(0, self._slots, key[0].transpose(0, 1))
-        values.view(-1, *values.shape[2:]).index_copy_(0, self._slots, value[0].transpose(0, 1))
+        keys, values = self._store.write(module.layer_idx, self._slots, key, value)
         output = query.new_empty(query.shape[2], query.shape[1], value.shape[3])
         for read in self._of_window(options.get("sliding_window"), query.dtype):
             read.attend(query[0], keys, values, options, output)
@@ -249,8 +253,13 @@ def _mask(
     asking = torch.tensor(places, device=device)
     looked_at = torch.arange(length, device=device) + torch.tensor(begins, device=device)[:, None]
     distance = asking[:, :, None] - looked_at[:, None, :]
+    return mask_of(distance, window, dtype)[:, None]
+
+
+def mask_of(distance: Tensor, window: int | None, dtype: torch.dtype) -> Tensor:
+    """What is added to scores: 0, or minus infinity. distance: how far behind the token that looks another one is."""
     hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
-    return torch.zeros(hidden.shape, dtype=dtype, device=device).masked_fill(hidden, float("-inf"))[:, None]
+    return torch.zeros_like(hidden, dtype=dtype).masked_fill(hidden, float("-inf"))
 
 
 def check_options(options: Mapping[str, Any]) -> None:
