@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from llamafarm.errors import RequestError
+from llamafarm.wire import BodyError, parse_object
 
 Parser = Callable[[Any, str], Any]
 
@@ -180,6 +181,16 @@ def as_object(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         wrong(path, "an object", value)
     return value
+
+
+def as_object_or_json(value: Any, path: str, kind: str) -> dict[str, Any]:
+    """An object, or a text that holds one. kind: what it is, for whoever sends something else in a text."""
+    if isinstance(value, str):
+        try:
+            value = parse_object(value)
+        except BodyError:
+            wrong(path, kind, value)
+    return as_object(value, path)
 
 
 def as_list(value: Any, path: str, *, most: int) -> list[Any]:

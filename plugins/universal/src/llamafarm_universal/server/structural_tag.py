@@ -9,10 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from llamafarm.errors import RequestError
-from llamafarm.wire import BodyError, parse_object
 
 from llamafarm_universal.messages import Structure
-from llamafarm_universal.server.fields import any_text, as_list, as_object, boolean, choice, record, text, wrong
+from llamafarm_universal.server.fields import (
+    any_text,
+    as_list,
+    as_object,
+    as_object_or_json,
+    boolean,
+    choice,
+    record,
+    text,
+)
 from llamafarm_universal.server.schema import checked_schema
 
 MAX_TAGS = 256
@@ -21,12 +29,8 @@ MAX_TAGS = 256
 
 def structural_tag(value: Any, path: str) -> Structure:
     """`{"format": …}`, or `{"structures": […], "triggers": […]}`, also in a text. Raises RequestError."""
-    if isinstance(value, str):
-        try:
-            value = parse_object(value)
-        except BodyError:
-            wrong(path, "an object in JSON", value)
-    given = {name: item for name, item in as_object(value, path).items() if name != "type" and item is not None}
+    fields = as_object_or_json(value, path, "an object in JSON")
+    given = {name: item for name, item in fields.items() if name != "type" and item is not None}
     if "format" in given:
         found = record(format=_format)(given, path)["format"]
     else:

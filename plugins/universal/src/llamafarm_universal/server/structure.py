@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from llamafarm.errors import RequestError
-from llamafarm.wire import BodyError, parse_object
 
 from llamafarm_universal.messages import Structure, ToolChoice
 from llamafarm_universal.server.fields import (
@@ -18,6 +17,7 @@ from llamafarm_universal.server.fields import (
     any_text,
     as_list,
     as_object,
+    as_object_or_json,
     boolean,
     choice,
     record,
@@ -113,12 +113,8 @@ def _json_schema(value: Any, path: str) -> Structure:
 
 def _json(value: Any, path: str) -> Structure:
     """A schema, or a text that holds one."""
-    if isinstance(value, str):
-        try:
-            value = parse_object(value)
-        except BodyError:
-            wrong(path, "a JSON Schema", value)
-    return Structure("json", checked_schema(as_object(value, path), path, strict=True), field=path)
+    schema = as_object_or_json(value, path, "a JSON Schema")
+    return Structure("json", checked_schema(schema, path, strict=True), field=path)
 
 
 def _json_object(value: Any, path: str) -> Structure | None:
