@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 
 import pytest
+from installations import installation
 from llamafarm import pip_command
 from llamafarm.errors import AuthenticationFailed, LlamaFarmError
 from llamafarm.providers.base import Call, Progress, ignore_progress
@@ -74,6 +76,22 @@ async def test_privileged_settings_are_taken_from_llamafarm_and_refused_from_oth
             await provider.embed({"input": "hello"}, Call(found, "r2"))
     finally:
         await provider.aclose()
+        await service.stop()
+
+
+@pytest.mark.anyio
+async def test_a_runtime_that_was_uninstalled_is_replaced_by_the_one_that_is_installed_now(base_url, tmp_path):
+    old = service_of(entry(base_url), {**os.environ, **installation(tmp_path)})
+    service = service_of(entry(base_url))
+    try:
+        first = await old.ensure(ignore_progress)
+        assert (await service.ensure(ignore_progress)).pid == first.pid
+        shutil.rmtree(tmp_path / "llamafarm_universal")
+        async with asyncio.timeout(30):
+            while (await service.status()).state == "running":
+                pass
+        assert (await service.ensure(ignore_progress)).pid != first.pid
+    finally:
         await service.stop()
 
 

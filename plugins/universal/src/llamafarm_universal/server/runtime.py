@@ -21,6 +21,7 @@ from llamafarm_universal.server.handles import Handles
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST
 from llamafarm_universal.server.hosts.fleet import Fleet, free_bytes
 from llamafarm_universal.server.hosts.running import Running
+from llamafarm_universal.server.installation import Installation
 from llamafarm_universal.server.keep import Keep
 from llamafarm_universal.server.lease import Lease
 from llamafarm_universal.server.queue import Load, Place, Queue
@@ -37,6 +38,7 @@ class Runtime:
     def __init__(self, settings: Settings, *, target: str = ENGINE_HOST, store: str = STORE) -> None:
         self.settings = settings
         self.activity = Activity()
+        self.installation = Installation()
         self.handles = Handles(settings.operator)
         self.spool = Spool.open(settings.options.media.spool, settings.options.media)
         self.fetcher = Fetcher(settings.options.media)

@@ -18,6 +18,8 @@ from llamafarm_universal.server.app import create_app
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.settings import API_KEY, read_settings
 
+log = logging.getLogger(__name__)
+
 IDLE_CHECK_SECONDS = 1.0
 MAX_FILES = 65_536
 """More connections than queues let in."""
@@ -48,23 +50,30 @@ def run(arguments: Sequence[str]) -> int:
 
 
 class Server(WebServer):
-    """Says where it listens, and stops when it has been idle for long enough."""
+    """Says where it listens, and stops when it has been idle for long enough or was uninstalled."""
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(create_app(runtime), grace=runtime.settings.grace_seconds, announce=_announce)
         self._runtime = runtime
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._watches.append(asyncio.create_task(self._stop_when_removed()))
         if self._runtime.settings.idle_timeout > 0:
-            self._watch = asyncio.create_task(self._stop_when_idle(self._runtime.settings.idle_timeout))
+            self._watches.append(asyncio.create_task(self._stop_when_idle(self._runtime.settings.idle_timeout)))
+
+    async def _stop_when_removed(self) -> None:
+        await self._runtime.installation.wait_gone()
+        missing = self._runtime.installation.missing
+        log.error("%s is gone: this runtime was removed or moved, and can start nothing any more. Stopping.", missing)
+        self.should_exit = True
 
     async def _stop_when_idle(self, limit: float) -> None:
         while not self.should_exit:
             await asyncio.sleep(min(IDLE_CHECK_SECONDS, limit))
             if self._runtime.activity.idle_seconds >= limit:
-                logging.getLogger(__name__).info("No request for %g s: stopping.", limit)
+                log.info("No request for %g s: stopping.", limit)
                 self.should_exit = True
 
 
@@ -81,7 +90,7 @@ def _allow_connections() -> None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (ValueError, OSError):  # a system that has a lower limit than it says
-        logging.getLogger(__name__).warning("This process may have %d files and connections open at once.", soft)
+        log.warning("This process may have %d files and connections open at once.", soft)
 
 
 def _announce(url: str) -> None:

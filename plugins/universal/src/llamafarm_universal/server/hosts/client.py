@@ -15,6 +15,7 @@ from llamafarm_universal.messages.statistics import Stats
 from llamafarm_universal.server.errors import HOST_CHILD, Child
 from llamafarm_universal.server.hosts.entry import ENGINE_HOST, run_host
 from llamafarm_universal.server.hosts.running import Running
+from llamafarm_universal.working_folder import leave_deleted_folder
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class HostClient:
         """Whether it has ever done what it was asked."""
 
     def start(self) -> None:
+        leave_deleted_folder()  # without one no process can be started
         self._process.start()
         self._far_end.close()  # held by the child alone, so that its death is an end of file here
         threading.Thread(target=self._read, name=f"{self._child.code}-reader", daemon=True).start()
