@@ -137,22 +137,24 @@ class PagedAttention:
         self._spans = spans
         self._singles = [span for span in spans if span.count == 1]
         self._slots = torch.tensor([slot for span in spans for slot in span.slots], device=device)
-        self._reads: dict[int | None, list[_Read]] = {}
+        self._reads: dict[tuple[int | None, int], list[_Read]] = {}
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
         check_options(options)
         keys, values = self._store.write(module.layer_idx, self._slots, key, value)
         output = query.new_empty(query.shape[2], query.shape[1], value.shape[3])
-        for read in self._of_window(options.get("sliding_window"), query.dtype):
+        together = 1 if _is_plain(options) else query.shape[1] // key.shape[1]
+        for read in self._reads_of(options.get("sliding_window"), together, query.dtype):
             read.attend(query[0], keys, values, options, output)
         return output[None]
 
-    def _of_window(self, window: int | None, dtype: torch.dtype) -> list[_Read]:
-        """How each span reads the cache; the same in all layers of one window."""
-        if window not in self._reads:
+    def _reads_of(self, window: int | None, together: int, dtype: torch.dtype) -> list[_Read]:
+        """How each span reads the cache; the same in all layers of one window where as many heads share a key."""
+        if (window, together) not in self._reads:
             groups = [*_alike(self._singles), *([span] for span in self._spans[len(self._singles) :])]
-            self._reads[window] = [_Read.of(group, window, dtype, self._device) for group in groups]
-        return self._reads[window]
+            reads = [_Read.of(group, window, together, dtype, self._device) for group in groups]
+            self._reads[window, together] = reads
+        return self._reads[window, together]
 
 
 @dataclass(frozen=True)
@@ -160,17 +162,21 @@ class _Read:
     """What some spans read in each layer: as many blocks each.
 
     begin, end: their tokens among those of the step. blocks: [spans * blocks of each], or a slice where they lie in one
-    piece. mask: what is added to the scores of the tokens that are read: [spans, 1, tokens, tokens read].
+    piece. rows: the tokens of each span, filled up. mask: what is added to the scores of the tokens that are read, for
+    each row and, where there are several, for each head that is computed together with others: [spans, 1, rows of all
+    these heads, tokens read].
     """
 
     begin: int
     end: int
     spans: int
     blocks: Tensor | slice
+    rows: int
     mask: Tensor
 
     @classmethod
-    def of(cls, spans: Sequence[Span], window: int | None, dtype: torch.dtype, device: str) -> _Read:
+    def of(cls, spans: Sequence[Span], window: int | None, together: int, dtype: torch.dtype, device: str) -> _Read:
+        """together: how many heads share a key and are computed as one."""
         first = [0 if window is None else max(0, span.past + 1 - window) // BLOCK_TOKENS for span in spans]
         counts = [blocks_for(span.length) - start for span, start in zip(spans, first, strict=True)]
         most = max(counts)
@@ -181,18 +187,21 @@ class _Read:
         begins = [start * BLOCK_TOKENS for start in first]
         blocks = [block for table in tables for block in table]
         in_one_piece = len(spans) == 1 and blocks == list(range(blocks[0], blocks[0] + most))
+        mask = _mask(spans, begins, most * BLOCK_TOKENS, window, device, dtype)
+        rows = mask.shape[2]
         return cls(
             spans[0].begin,
             spans[-1].begin + spans[-1].count,
             len(spans),
             slice(blocks[0], blocks[0] + most) if in_one_piece else torch.tensor(blocks, device=device),
-            _mask(spans, begins, most * BLOCK_TOKENS, window, device, dtype),
+            rows,
+            mask if rows == 1 else mask.repeat(1, 1, together, 1),
         )
 
     def attend(self, query: Tensor, keys: Tensor, values: Tensor, options: Mapping[str, Any], output: Tensor) -> None:
         own = query[:, self.begin : self.end].unflatten(1, (self.spans, -1)).transpose(0, 1)
-        tokens, rows = own.shape[2], self.mask.shape[2]
-        filled = torch.nn.functional.pad(own, (0, 0, 0, rows - tokens))
+        tokens = own.shape[2]
+        filled = torch.nn.functional.pad(own, (0, 0, 0, self.rows - tokens))
         product = product_of(filled, self._of(keys), self._of(values), self.mask, options)
         output[self.begin : self.end] = product[:, :, :tokens].transpose(1, 2).flatten(0, 1)
 
@@ -204,17 +213,20 @@ class _Read:
 
 def product_of(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, options: Mapping[str, Any]) -> Tensor:
     """query: [spans, heads, tokens, size]; keys, values: [spans, key heads, tokens read, size]; mask: what is added to
-    the scores. Returns a tensor as the query.
+    the scores, for several tokens those of each head that shares a key. Returns a tensor as the query.
     """
-    scale = options.get("scaling")
-    if options.get("softcap") is not None or options.get("s_aux") is not None:
+    if _is_plain(options):
         return _plain_product(query, keys, values, mask, options)
-    attend = torch.nn.functional.scaled_dot_product_attention
-    if query.shape[2] > 1:
-        return attend(query, keys, values, mask, scale=scale, enable_gqa=query.shape[1] != keys.shape[1])
-    # One token: the heads that share a key are computed as if they were tokens, and no key is copied for them.
+    # The heads that share a key are computed as if they were tokens: no key is read or copied for each of them.
     together = query.reshape(query.shape[0], keys.shape[1], -1, query.shape[3])
-    return attend(together, keys, values, mask, scale=scale).reshape(*query.shape[:3], values.shape[3])
+    attend = torch.nn.functional.scaled_dot_product_attention
+    product = attend(together, keys, values, mask, scale=options.get("scaling"))
+    return product.reshape(*query.shape[:3], values.shape[3])
+
+
+def _is_plain(options: Mapping[str, Any]) -> bool:
+    """Whether attention has to be computed without torch's own product."""
+    return options.get("softcap") is not None or options.get("s_aux") is not None
 
 
 def _plain_product(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, options: Mapping[str, Any]) -> Tensor:
@@ -251,9 +263,12 @@ def _mask(
     rows = 1 if spans[0].count == 1 else -(-spans[0].count // _LEAST_ROWS) * _LEAST_ROWS
     places = [[span.past + min(row, span.count - 1) for row in range(rows)] for span in spans]
     asking = torch.tensor(places, device=device)
-    looked_at = torch.arange(length, device=device) + torch.tensor(begins, device=device)[:, None]
+    seen = min(span.past for span in spans) if window is None else 0  # what all look at need not be compared
+    looked_at = torch.arange(seen, length, device=device) + torch.tensor(begins, device=device)[:, None]
     distance = asking[:, :, None] - looked_at[:, None, :]
-    return mask_of(distance, window, dtype)[:, None]
+    mask = torch.zeros(len(spans), 1, rows, length, dtype=dtype, device=device)
+    mask[:, 0, :, seen:] = mask_of(distance, window, dtype)
+    return mask
 
 
 def mask_of(distance: Tensor, window: int | None, dtype: torch.dtype) -> Tensor:
