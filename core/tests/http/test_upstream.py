@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -50,6 +51,32 @@ async def post(upstream: ScriptedUpstream, deadline: float | None = None, **limi
         return await http.post_json("/x", {"a": 1}, call(deadline))
     finally:
         await http.aclose()
+
+
+class Watched(dict):
+    """Is written only once something else has been done."""
+
+    def __init__(self, done: threading.Event, **fields) -> None:
+        super().__init__(**fields)
+        self._done = done
+
+    def items(self):
+        assert self._done.wait(10), "nothing else was done while this was written"
+        return super().items()
+
+
+async def test_other_requests_are_asked_while_a_large_one_is_written():
+    async with ScriptedUpstream(answering({})) as upstream:
+        http, answered = reaching(upstream), threading.Event()
+        picture = Watched(answered, url="x" * 2**20)
+        large = asyncio.create_task(http.post_json("/large", {"picture": picture}, call()))
+        await asyncio.sleep(0)
+        await http.post_json("/small", {"a": 1}, call())
+        answered.set()
+        await large
+        await http.aclose()
+    assert [asked.path for asked in upstream.requests] == ["/v1/small", "/v1/large"]
+    assert upstream.requests[1].body == {"picture": {"url": "x" * 2**20}}
 
 
 async def test_the_trace_and_our_request_id_go_out_with_every_request():

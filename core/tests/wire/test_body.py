@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llamafarm.wire import body
-from llamafarm.wire.body import BodyError, dump, parse_object
+from llamafarm.wire.body import BodyError, dump, dump_patiently, is_large, parse_object
 
 
 @pytest.fixture(scope="module", autouse=True, params=[body.LARGE, 0], ids=["as a small text", "as a large text"])
@@ -28,6 +28,48 @@ JSON = st.recursive(
 @given(st.dictionaries(st.text(), JSON, max_size=5))
 def test_what_is_dumped_is_read_back(value):
     assert parse_object(dump(value)) == value
+
+
+LARGER = st.recursive(
+    JSON | st.text().map(lambda text: 40 * text) | st.integers(0, 9).map(lambda many: [many] * 400),
+    lambda inner: st.lists(inner, max_size=9) | st.dictionaries(st.text() | st.integers(), inner, max_size=4),
+)
+
+
+@given(LARGER)
+def test_what_is_dumped_patiently_is_the_same(value):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(body, "LARGE", 64)
+        patch.setattr(body, "PIECE", 16)
+        patch.setattr(body, "ITEMS", 4)
+        assert dump_patiently(value) == dump(value)
+
+
+def test_half_a_surrogate_pair_in_a_large_text_is_an_escape_too():
+    value = {"a": "\ud83d" + "x" * 2 * body.PIECE + "\ude00"}
+    assert dump_patiently(value) == dump(value)
+
+
+def test_what_is_no_json_is_refused_in_a_large_text_too():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dump_patiently({"a": [float("nan")] * 100_000})
+
+
+@pytest.mark.parametrize(
+    "value, large",
+    [
+        ({"a": "x" * 2**20}, True),
+        ({"a": [{"b": ["x" * 2**20]}]}, True),
+        ([["x" * 100]] * 2000, True),
+        (list(range(100_000)), True),
+        ({str(number): number for number in range(100_000)}, True),
+        ({"a": [{"b": "x" * 1000}] * 10}, False),
+        ([None, True, 1.5], False),
+    ],
+)
+def test_a_value_is_large_whose_text_is_long(value, large, monkeypatch):
+    monkeypatch.setattr(body, "LARGE", 64 * 1024)
+    assert is_large(value) is large
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from llamafarm.http.unreachable import FINAL, UNREACHABLE, reason, refused_by, u
 from llamafarm.providers.base import Call, Endpoint, shown
 from llamafarm.providers.limits import Limits, deadline_of, timed_out
 from llamafarm.providers.parameters import ignored_by, note_ignored
-from llamafarm.wire.body import dump
+from llamafarm.wire.body import dump, dump_patiently, is_large
 
 if TYPE_CHECKING:
     import httpx
@@ -115,7 +115,7 @@ class HttpUpstream:
         Asks again only where nothing was done: no connection, or a 429 or 503 that says when (at most MAX_RETRIES
         times, LONGEST_WAIT seconds in all, and never beyond the deadline). Raises ProviderError.
         """
-        content, kind = encoded_form(body) if form else (dump(body), "application/json")
+        content, kind = encoded_form(body) if form else (await _json(body), "application/json")
         own = {"x-request-id": call.request_id, "content-type": kind, **call.trace, **(headers or {})}
         keep = not (stream and self._streams_close)
         deadline = deadline_of(self.endpoint.timeouts, call)
@@ -208,6 +208,11 @@ class HttpUpstream:
             return None
         late = deadline is not None and asyncio.get_running_loop().time() + wait >= deadline
         return None if late else wait
+
+
+async def _json(body: Mapping[str, Any]) -> bytes:
+    """The text of a body; a long one, such as pictures make, is written beside the event loop."""
+    return await asyncio.to_thread(dump_patiently, body) if is_large(body) else dump(body)
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:

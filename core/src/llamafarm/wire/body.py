@@ -7,9 +7,10 @@ import json.decoder
 import json.scanner
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, NoReturn
 
 
@@ -18,11 +19,13 @@ class BodyError(ValueError):
 
 
 LARGE = 64 * 1024
-"""Texts of so many characters are read patiently, since that is done beside an event loop."""
+"""Texts of so many characters are read and written patiently, since that is done beside an event loop."""
 MAX_DEPTH = 200
 """How deeply objects and lists may lie in one another; more is never meant, and who writes it again would stumble."""
 PIECE = 2**18
-"""So many characters of a string are read at once."""
+"""So many characters of a string are read or written at once."""
+ITEMS = 4096
+"""So many items of a list are written at once."""
 MAX_PARTS = 100_000
 """How many objects and lists a large text may hold: each takes microseconds, and millions of them a long time."""
 TOO_DEEP = f"The body is nested too deeply: more than {MAX_DEPTH} objects and lists in one another."
@@ -68,9 +71,69 @@ def is_too_deep(text: bytes | str, value: Any) -> bool:
 def dump(value: Any) -> bytes:
     """Return `value` as compact UTF-8 JSON; half a surrogate pair, which UTF-8 cannot hold, stays an escape."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return _write(value).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+        return _write_ascii(value).encode()
+
+
+def dump_patiently(value: Any) -> bytes:
+    """Return what `dump` does, and let other threads run meanwhile, which the encoder in C does not."""
+    try:
+        return b"".join(piece.encode() for piece in _pieces(value, _write))
+    except UnicodeEncodeError:
+        return b"".join(piece.encode() for piece in _pieces(value, _write_ascii))
+
+
+def is_large(value: Any) -> bool:
+    """Whether the JSON text of `value` may have more than LARGE characters; no more of it is looked at than that."""
+    left, nodes = LARGE, [value]
+    while nodes and left >= 0:
+        node = nodes.pop()
+        if isinstance(node, dict | list):
+            left -= _ITEM * len(node)
+            items = node.values() if isinstance(node, dict) else node
+            nodes += [item for item in items if isinstance(item, _PARENTS)] if left >= 0 else ()
+        elif isinstance(node, str):
+            left -= len(node)
+    return left < 0
+
+
+_ITEM = 8
+"""So many characters are taken for an item beside its own text."""
+_PARENTS = (str, dict, list)
+"""What may be long."""
+_write = partial(json.dumps, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_write_ascii = partial(json.dumps, separators=(",", ":"), allow_nan=False)
+
+
+def _pieces(value: Any, write: Callable[[Any], str]) -> Iterator[str]:
+    """The text of a value: what is small as a whole, what is large piece by piece."""
+    if not is_large(value):
+        yield write(value)
+    elif isinstance(value, str):
+        yield '"'
+        yield from (write(value[at : at + PIECE])[1:-1] for at in range(0, len(value), PIECE))
+        yield '"'
+    elif isinstance(value, dict):
+        for before, (key, item) in zip(chain("{", repeat(",")), value.items(), strict=False):
+            yield before + write({key: 0})[1:-2]
+            yield from _pieces(item, write)
+        yield "}"
+    else:
+        for before, at in zip(chain("[", repeat(",")), range(0, len(value), ITEMS), strict=False):
+            yield before
+            yield from _items(value[at : at + ITEMS], write)
+        yield "]"
+
+
+def _items(items: list[Any], write: Callable[[Any], str]) -> Iterator[str]:
+    """The text of some items of a list: in one go where they are small, else each by itself."""
+    if not is_large(items):
+        yield write(items)[1:-1]
+        return
+    for number, item in enumerate(items):
+        yield "," if number else ""
+        yield from _pieces(item, write)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
