@@ -49,6 +49,16 @@ def test_tokens_are_the_bytes_that_they_add(kind: str) -> None:
     assert adapted.vocab_size == len(tokenizer) + 3
 
 
+def test_added_tokens_of_both_kinds_are_those_of_the_model_wherever_they_stand() -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["<one>", "<two>"])
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<three>", "<four>"]})
+    tokenizer.add_tokens(["<five>"])
+    adapted = adapt(tokenizer, Vocabulary(tokenizer), len(tokenizer), frozenset({tokenizer.eos_token_id}))
+    for text in ("hello<two>world<one>", "<five><one>hello"):
+        assert adapted.tokenize_str(text) == tokenizer.encode(text, add_special_tokens=False)
+
+
 def test_tokens_that_end_words_add_a_space() -> None:
     tokenizer = word_ends()
     vocabulary = Vocabulary(tokenizer)

@@ -6,6 +6,8 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from copy import copy
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from llguidance import LLTokenizer, TokenizerWrapper
@@ -98,8 +100,9 @@ def _without_limits(backend: Any) -> Any:
             setattr(made, part, value)
     made.encode_special_tokens = backend.encode_special_tokens
     added = backend.get_added_tokens_decoder()
-    for _, token in sorted(added.items()):
-        (made.add_special_tokens if token.special else made.add_tokens)([token])
+    in_order = (token for _, token in sorted(added.items()))
+    for is_special, tokens in groupby(in_order, key=attrgetter("special")):  # one by one, Gemma's 6,000 took seconds
+        (made.add_special_tokens if is_special else made.add_tokens)(list(tokens))
     if made.get_added_tokens_decoder() != added:
         made = copy(backend)
         made.no_truncation()
