@@ -146,6 +146,24 @@ def test_texts_keep_to_what_vllms_field_says(client, llama, asks, pattern):
     assert re.fullmatch(pattern, continued.choices[0].text)
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_json_in_a_tag_is_held_to_its_schema(client, llama, tokenizer, legacy):
+    schema = City.model_json_schema()
+    tag = {"begin": "<city>", "content": {"type": "json_schema", "json_schema": schema}, "end": "</city>"}
+    form = {"type": "triggered_tags", "triggers": ["<"], "tags": [tag], "stop_after_first": True}
+    old = {"structures": [{"begin": "<city>", "schema": schema, "end": "</city>"}], "triggers": ["<"]}
+    asks = old if legacy else {"format": {**form, "at_least_one": True}}
+    answer = client.chat.completions.create(
+        **{**ask(llama, max_tokens=200, seed=1), "temperature": 1},
+        response_format={"type": "structural_tag", **asks},
+        logit_bias={str(tokenizer.convert_tokens_to_ids("<")): 100},
+    )
+    tags = re.findall(r"<city>(.*?)</city>", text_of(answer), re.DOTALL)
+    assert [City.model_validate_json(content) for content in tags]
+    assert text_of(answer).startswith("<city>")
+    assert legacy or len(tags) == 1
+
+
 def test_a_schema_that_cannot_be_compiled_is_a_400_that_names_it(client, llama):
     for pattern in ("(?=a)b", "("):
         schema = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "string", "pattern": pattern}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,52 @@ def test_what_random_weights_write_to_its_end_is_valid(host: Any, llama: ModelRe
         validator = Draft202012Validator(made, format_checker=Draft202012Validator.FORMAT_CHECKER)
         validator.validate(json.loads(answer.text()))
     assert len(whole) >= 280
+
+
+def test_what_random_weights_write_in_tags_follows_their_schemas(
+    host: Any, llama: ModelRef, tokenizer: Any, closing: dict[int, float]
+) -> None:
+    opening = {token: 6.0 for token in range(len(tokenizer)) if "<" in tokenizer.decode([token])}
+    asked = [{"<a>": schema(seed), "<b>": schema(seed + 1)} for seed in range(0, 80, 2)]
+    started = [
+        host.start(
+            llama,
+            ChatPrompt(ASKED),
+            structure=tagged(made, stop_after_first=number % 2 == 0),
+            max_tokens=300,
+            seed=number,
+            logit_bias={**closing, **opening, tokenizer.eos_token_id: 4.0},
+        )
+        for number, made in enumerate(asked)
+    ]
+    answers = [host.answer(request) for request in started]
+    whole = [(made, answer) for made, answer in zip(asked, answers, strict=True) if answer.finished.reason == "stop"]
+    found = [(made, tags_in(answer.text(), made)) for made, answer in whole]
+    for made, tags in found:
+        for begin, value in tags:
+            Draft202012Validator(made[begin]).validate(value)
+    assert len(whole) >= 30
+    assert {begin for _, tags in found for begin, _ in tags} == {"<a>", "<b>"}
+    assert max(len(tags) for _, tags in found) > 1
+    assert min(len(tags) for _, tags in found) == 1
+
+
+def tagged(schemas: dict[str, Any], *, stop_after_first: bool) -> Structure:
+    tags = [{"begin": begin, "schema": made, "ends": ["</>"]} for begin, made in schemas.items()]
+    value = {"triggers": ["<"], "tags": tags, "at_least_one": True, "stop_after_first": stop_after_first}
+    return Structure("tags", value)
+
+
+def tags_in(text: str, begins: Collection[str]) -> list[tuple[str, Any]]:
+    """The tags of a text and what stands in them; in what is free, nothing begins as they do."""
+    found, (_, trigger, rest) = [], text.partition("<")
+    while trigger:
+        begin = next(begin for begin in begins if f"<{rest}".startswith(begin))
+        value, end = json.JSONDecoder().raw_decode(rest, len(begin) - 1)
+        assert rest.startswith("</>", end)
+        found.append((begin, value))
+        _, trigger, rest = rest[end + len("</>") :].partition("<")
+    return found
 
 
 def test_each_of_several_answers_is_held_by_itself(host: Any, llama: ModelRef) -> None:
