@@ -22,26 +22,32 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 class Limits:
     """How much an engine does at once, for each of its models, and what it may decode.
 
-    max_sequences: how many sequences one model generates at once; the others wait. max_waiting: how many may wait.
+    max_sequences: how many sequences one model generates at once; the others wait. None is 32 on a processor, 256
+    elsewhere. max_waiting: how many may wait.
     max_batched: how many requests a model gets at once whose inputs it does in batches.
     prefill_tokens: how much of a prompt is read in one step; None is 128 on a processor, 512 elsewhere.
     batch_tokens: how much is embedded in one step; None is 2,048 on a processor, 16,384 elsewhere. A step holds up all
     other streams and cancellations, so it should take well under a second.
     """
 
-    max_sequences: int = 32
+    max_sequences: int | None = None
     max_waiting: int = 1024
     max_batched: int = 256
     prefill_tokens: int | None = None
     batch_tokens: int | None = None
     media: MediaSettings = field(default_factory=MediaSettings)
 
-    def at_once(self, operation: str) -> int:
-        """How many answers of an operation a model is asked for at once.
+    def at_once(self, operation: str, device: str) -> int:
+        """How many answers of an operation a model is asked for at once that is on a device.
 
         Of sequences it is a quarter more than run: those are prepared by the time that others end.
         """
-        return self.max_sequences + self.max_sequences // 4 if operation == "generate" else self.max_batched
+        running = self.sequences(device)
+        return running + running // 4 if operation == "generate" else self.max_batched
+
+    def sequences(self, device: str) -> int:
+        """How many sequences one model generates at once on a device."""
+        return self.max_sequences or (32 if device == "cpu" else 256)
 
     def prefill_step(self, device: str) -> int:
         """Tokens of a prompt to read in one step on a device."""

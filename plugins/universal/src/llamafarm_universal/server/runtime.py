@@ -86,7 +86,7 @@ class Runtime:
         """
         place = await self.queue.enter(
             (ref, works[0].operation),
-            capacity=self.settings.options.at_once(works[0].operation),
+            capacity=self.settings.options.at_once(works[0].operation, self._device_of(ref)),
             places=sum(work.answers for work in works),
             tenant=caller.tenant,
             deadline=caller.deadline,
@@ -102,6 +102,11 @@ class Runtime:
             ticket.close()
             raise
         return ticket
+
+    def _device_of(self, ref: ModelRef) -> str:
+        """Where a model is; as long as nobody knows, where least is done at once."""
+        resident = self.residency.find(ref)
+        return resident.model.device if resident and resident.model else "cpu"
 
     def load_of(self, ref: ModelRef) -> Load:
         """How busy the queues of a model are together."""

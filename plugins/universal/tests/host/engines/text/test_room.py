@@ -30,7 +30,7 @@ def hybrid() -> Runner:
 
 def test_as_many_texts_run_as_there_is_room_for_their_states(pure: Runner) -> None:
     assert most_running(PLAN, pure, 5 * pure.text_bytes + 1) == 5
-    assert most_running(PLAN, pure, 2**40) == PLAN.limits.max_sequences
+    assert most_running(PLAN, pure, 2**40) == PLAN.limits.sequences(PLAN.device)
 
 
 def test_a_text_of_states_alone_may_be_as_long_as_it_likes(pure: Runner) -> None:
@@ -48,14 +48,14 @@ def test_without_states_all_is_for_keys_and_values() -> None:
     runner = FlatRunner(models.build("Llama"), "cpu")
     grant = 10 * runner.token_bytes * BLOCK_TOKENS
     running = most_running(PLAN, runner, grant)
-    assert running == PLAN.limits.max_sequences
+    assert running == PLAN.limits.sequences(PLAN.device)
     assert allocated(PLAN, runner, grant, running).capacity == 10
 
 
 def test_where_nothing_could_be_estimated_texts_run_all_the_same(pure: Runner, hybrid: Runner) -> None:
     for runner in (pure, hybrid):
         running = most_running(PLAN, runner, 0)
-        assert running == PLAN.limits.max_sequences
+        assert running == PLAN.limits.sequences(PLAN.device)
         assert allocated(PLAN, runner, 0, running).capacity >= 512
 
 

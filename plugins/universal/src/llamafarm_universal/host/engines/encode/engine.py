@@ -66,7 +66,7 @@ class EncodeEngine:
         self._encoder = encoder
         self._heads = heads
         self._batch_tokens = limits.batch_step(model.device)
-        self._max_jobs = limits.max_sequences + limits.max_waiting
+        self._max_jobs = limits.sequences(model.device) + limits.max_waiting
         self._step_cost = step_cost(model.device) if encoder.pads else sys.maxsize
         self._jobs: deque[_Job] = deque()
 

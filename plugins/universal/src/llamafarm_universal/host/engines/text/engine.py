@@ -166,7 +166,7 @@ class TextEngine:
 
     def _sequences(self, request_id: str, work: Generate, prepared: Prepared) -> list[Sequence]:
         sampling, prompt = work.sampling, prepared.tokens
-        most = self._limits.max_sequences + self._limits.max_waiting
+        most = self._limits.sequences(self.model.device) + self._limits.max_waiting
         if not 1 <= work.n <= most:
             raise refused(f"`n` must lie between 1 and {most}; it is {work.n}.", "n")
         max_tokens = self._model_limits.admit(len(prompt), sampling.max_tokens, field_of(work.prompt))

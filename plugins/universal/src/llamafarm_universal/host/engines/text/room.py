@@ -19,7 +19,7 @@ def most_running(plan: LoadPlan, runner: Runner, grant: int) -> int:
     Where keys and values need room beside it, in half of them. A grant of 0: nothing could be estimated, so that there
     is nothing to keep to. Raises RequestFailed.
     """
-    most = plan.limits.max_sequences
+    most = plan.limits.sequences(plan.device)
     if not grant or not runner.text_bytes:
         return most
     fitting = (grant // 2 if runner.token_bytes else grant) // runner.text_bytes

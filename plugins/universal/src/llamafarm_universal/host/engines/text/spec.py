@@ -21,7 +21,7 @@ def _fit(candidate: Candidate) -> Fit | None:
         "text",
         weigh(candidate),
         cache_bytes(candidate, CACHED_TOKENS) + STATEFUL_TEXTS * state,
-        cache_bytes(candidate, wished_tokens(candidate.config)) + Limits().max_sequences * state,
+        cache_bytes(candidate, wished_tokens(candidate.config)) + Limits().sequences(candidate.device) * state,
     )
 
 
