@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,8 +96,8 @@ def add_biases(logits: Tensor, biases: Iterable[tuple[int, Bias]]) -> None:
     rows = np.repeat([row for row, _, _ in additions], [len(tokens) for _, tokens, _ in additions])
     values = np.concatenate([values for _, _, values in additions])
     written = (tokens >= 0) & (tokens < logits.shape[1])
-    place = torch.from_numpy(np.stack([rows[written], tokens[written]])).to(logits.device, non_blocking=True)
-    value = torch.from_numpy(values[written]).to(logits.device, non_blocking=True)
+    place = to_device(np.stack([rows[written], tokens[written]]), logits.device)
+    value = to_device(values[written], logits.device)
     logits.index_put_((place[0], place[1]), value, accumulate=True)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from llamafarm_universal.host.engines.text.sampling.sampler import Sampler
-from llamafarm_universal.host.engines.text.sampling.transfer import to_device
+from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor

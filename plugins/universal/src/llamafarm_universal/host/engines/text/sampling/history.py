@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from llamafarm_universal.host.models.transfer import to_device
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
@@ -61,8 +63,8 @@ def penalise(logits: Tensor, histories: Iterable[tuple[int, History]]) -> None:
     OpenAI's API reference does.
     """
     places, factors = zip(*(_listed(row, history, logits.shape[1]) for row, history in histories), strict=True)
-    row, token = torch.from_numpy(np.concatenate(places, 1)).to(logits.device, non_blocking=True)
-    moved = torch.from_numpy(np.concatenate(factors, 1)).to(logits.device, non_blocking=True)
+    row, token = to_device(np.concatenate(places, 1), logits.device)
+    moved = to_device(np.concatenate(factors, 1), logits.device)
     count, repetition, presence, frequency = moved
     values = logits[row, token]
     values = torch.where(values > 0, values / repetition, values * repetition)

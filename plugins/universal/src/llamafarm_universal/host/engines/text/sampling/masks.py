@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from llamafarm_universal.host.engines.text.sampling.transfer import to_device
+from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,7 @@ def apply_masks(logits: Tensor, masks: Sequence[Tensor | None]) -> None:
     masked = [(row, mask) for row, mask in enumerate(masks) if mask is not None]
     if not masked:
         return
-    words = torch.stack([mask for _, mask in masked]).to(logits.device, non_blocking=True)
+    words = to_device(torch.stack([mask for _, mask in masked]), logits.device)
     ruled_out = _by_byte(logits.device)[words.view(torch.uint8).int()].flatten(1)[:, : logits.shape[1]]
     logits.index_add_(0, to_device([row for row, _ in masked], logits.device), ruled_out)
 

@@ -9,7 +9,8 @@ import torch
 
 from llamafarm_universal.host.engines.text.sampling.blocks import likeliest
 from llamafarm_universal.host.engines.text.sampling.sampler import Sampler
-from llamafarm_universal.host.engines.text.sampling.transfer import at_once, to_device
+from llamafarm_universal.host.engines.text.sampling.transfer import at_once
+from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,22 +1,16 @@
-"""Rows of logits, and what goes to their device beside them, without waiting for what is computed there."""
+"""Rows of logits, as many at once as their device does well."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import torch
+from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
 
 _AT_ONCE = 2**20  # logits that a processor goes through at once: as many as its caches hold
-
-
-def to_device(values: Sequence[Any] | NDArray[Any], device: torch.device) -> Tensor:
-    """A tensor of these numbers: of numpy's type, else int64 where all are whole, else float32."""
-    return torch.as_tensor(values).to(device, non_blocking=True)
 
 
 def at_once(logits: Tensor, rows: list[int]) -> Iterator[tuple[list[int], Tensor]]:
