@@ -13,6 +13,9 @@ from llamafarm_universal.messages import DeviceName, Quantization
 Kinds = tuple[type[Form], ...]
 
 EXACT: Kinds = (Plain, Packed, Widened)
+"""On a CPU."""
+_EXACT: dict[DeviceName, Kinds] = {"cpu": EXACT, "cuda": (Plain,), "mps": ()}
+"""On a GPU, layers with one input become one layer: that is fewer kernels to launch."""
 FEW_OUTPUTS = 8
 """Layers with so many times as many inputs as outputs are not quantised: they choose experts, or tell classes. They are
 small, and a small difference in what they compute may decide."""
@@ -34,6 +37,6 @@ def kinds_of(shape: Shape, quantization: Quantization, device: DeviceName, *, is
     is_head: what it computes are the logits of tokens, which get eight bits at least.
     """
     if quantization == "none" or shape.out_features * FEW_OUTPUTS <= shape.in_features:
-        return EXACT if device == "cpu" else ()
+        return _EXACT[device]
     in_groups = not (shape.in_features % GROUP or shape.out_features % _OUTPUTS_TOGETHER)
     return _QUANTIZED[device, quantization if in_groups and not is_head else "int8"]

@@ -36,7 +36,23 @@ class RmsNorm(torch.nn.Module):  # type: ignore[misc]  # torch is not type-check
         return scaled.to(x.dtype)
 
 
-def faster_norm(module: Any) -> RmsNorm | None:
+class FusedRmsNorm(torch.nn.Module):  # type: ignore[misc]
+    """The same in torch's own operation, which is a single kernel on a GPU."""
+
+    def __init__(self, weight: Tensor, epsilon: float) -> None:
+        super().__init__()
+        self.weight = weight
+        object.__setattr__(self, "_epsilon", epsilon)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scaled: Tensor = torch.nn.functional.rms_norm(x, self.weight.shape, self.weight, self._epsilon)
+        return scaled
+
+
+Norm = RmsNorm | FusedRmsNorm
+
+
+def faster_norm(module: Any) -> Norm | None:
     """What computes the same as a module that is such a norm; None for all others.
 
     A norm scales by its weight, or by one more than that (Gemma). Whether it is one is seen by what it computes.
@@ -45,11 +61,16 @@ def faster_norm(module: Any) -> RmsNorm | None:
     epsilon = next((value for name in _EPSILONS if isinstance(value := getattr(module, name, None), float)), None)
     if epsilon is None or weight is None or weight.ndim != 1 or not _is_bare(module):
         return None
-    for scale in (weight, weight + 1):
-        made = RmsNorm(weight, scale, epsilon)
-        if _compute_the_same(module, made, weight):
-            return made
-    return None
+    return next((norm for norm in _norms(weight, epsilon) if _compute_the_same(module, norm, weight)), None)
+
+
+def _norms(weight: Tensor, epsilon: float) -> list[Norm]:
+    """Those that a norm may be. The fused one takes a weight of the model's number format: one more than that would
+    be rounded.
+    """
+    if weight.device.type == "cuda":
+        return [FusedRmsNorm(weight, epsilon)]
+    return [RmsNorm(weight, scale, epsilon) for scale in (weight, weight + 1)]
 
 
 def _is_bare(module: Any) -> bool:
@@ -59,10 +80,10 @@ def _is_bare(module: Any) -> bool:
     return kept == 1 and not is_hooked and len(inspect.signature(module.forward).parameters) == 1
 
 
-def _compute_the_same(module: Any, made: RmsNorm, weight: Tensor) -> bool:
+def _compute_the_same(module: Any, made: Norm, weight: Tensor) -> bool:
     """Whether two norms differ by rounding alone, for numbers of any size; and in the number format of the result."""
     numbers = torch.randn(3, 2, len(weight), generator=torch.Generator().manual_seed(0))
-    x = (numbers * torch.tensor([1e-3, 1.0, 1e3]).view(3, 1, 1)).to(weight.dtype)
+    x = (numbers * torch.tensor([1e-3, 1.0, 1e3]).view(3, 1, 1)).to(weight)
     try:
         with torch.inference_mode():
             expected, computed = module(x), made(x)

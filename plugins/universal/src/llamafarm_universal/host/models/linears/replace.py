@@ -17,7 +17,7 @@ from llamafarm_universal.host.models.linears.choice import ORIGINAL, Choice, cho
 from llamafarm_universal.host.models.linears.exchange import Exchange, Places
 from llamafarm_universal.host.models.linears.form import Form
 from llamafarm_universal.host.models.linears.kinds import Kinds, kinds_of
-from llamafarm_universal.host.models.linears.norms import RmsNorm, faster_norm
+from llamafarm_universal.host.models.linears.norms import Norm, faster_norm
 from llamafarm_universal.host.models.linears.probe import answer_of
 from llamafarm_universal.host.models.linears.record import Record, this_record
 from llamafarm_universal.host.models.linears.siblings import Merged, Part, groups, joined
@@ -64,9 +64,9 @@ def accelerate(
 
     record: of what was measured here before; this machine's, unless told. The model is run before and after: where its
     answer changes by more than rounding makes of it, everything is as before. A quantization changes answers, and says
-    by how much; elsewhere than on a CPU nothing else is done. Raises RequestFailed where a model cannot be quantised.
+    by how much; on an Apple GPU nothing else is done. Raises RequestFailed where a model cannot be quantised.
     """
-    if quantization == "none" and device != "cpu":
+    if quantization == "none" and device == "mps":
         return Accelerated()
     try:
         return _Exchanges(module, record or _this_record(), quantization, device, small).make()
@@ -97,14 +97,14 @@ class _Exchanges:
         self._places = Places(module)
         self._head = _head_of(module)
         self._layers: list[Exchange] = []
-        self._norms: list[tuple[Any, RmsNorm]] = []
+        self._norms: list[tuple[Any, Norm]] = []
 
     def make(self) -> Accelerated:
         """Exchange all that is better; where that changes the answer, single layers alone."""
         for wholly in (True, False):
             seen = watch(self._module, answer_of)
             self._exchange_layers(seen, merging=wholly)
-            if wholly and self._device == "cpu":
+            if wholly and self._device != "mps":
                 self._exchange_norms()
             answer = self._answer()
             if answer is not None and self._admits(seen.answer, answer):
