@@ -14,11 +14,13 @@ wheels=build/gpu/wheels
 fetch() {
     rm -rf "$wheels"
     "$python" -m pip wheel --quiet --no-deps --wheel-dir "$wheels" ./core ./plugins/openai_compat ./plugins/universal
-    # Everything that these need and that torch and transformers do not bring; nothing of it needs torch.
     local platforms=(manylinux2014 manylinux_2_17 manylinux_2_27 manylinux_2_28 manylinux_2_31 manylinux_2_34)
-    "$python" -m pip download --quiet --dest "$wheels" --constraint constraints.txt --only-binary=:all: \
-        --implementation cp --python-version "$1" $(printf -- "--platform %s_x86_64 " "${platforms[@]}") \
-        pydantic PyYAML httpx httpx-aiohttp aiohttp starlette uvicorn importlib-metadata click filelock \
+    local download=("$python" -m pip download --quiet --dest "$wheels" --constraint constraints.txt
+        --only-binary=:all: --implementation cp --python-version "$1"
+        $(printf -- "--platform %s_x86_64 " "${platforms[@]}"))
+    "${download[@]}" --no-deps transformers # the tested version; what it needs is there already
+    # Everything else that is needed and that torch and transformers do not bring; nothing of it needs torch.
+    "${download[@]}" pydantic PyYAML httpx httpx-aiohttp aiohttp starlette uvicorn importlib-metadata click filelock \
         psutil pluggy python-multipart python-dotenv yarl socksio llguidance openai fastapi rich
     du -sh "$wheels"
 }

@@ -1,4 +1,7 @@
-"""Texts that are read together, in pieces and beside each other, give what each gives by itself at once."""
+"""Texts that are read together, in pieces and beside each other, give what each gives by itself at once.
+
+On an NVIDIA GPU, where there is one; else on the processor.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,13 @@ from llamafarm_universal.host.engines.text.runner import Runner, runner_of
 from llamafarm_universal.host.engines.text.single_runner import SingleRunner
 from llamafarm_universal.host.engines.text.state_runner import StateRunner
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 LENGTHS = (1, 5, 16, 17, 40, 70)
 ANSWER = 12
+
+
+def build(name: str, dtype: torch.dtype = torch.float32) -> Any:
+    return models.build(name, dtype).to(DEVICE)
 
 
 def contexts(runner: Runner, prompts: list[list[int]], *, scattered: bool = False) -> list[Context]:
@@ -60,17 +68,21 @@ def kind_of(name: str) -> type[Runner]:
 def generated(model: Any, tokens: list[int]) -> list[int]:
     with torch.inference_mode():
         row = model.generate(
-            torch.tensor([tokens]), max_new_tokens=ANSWER, min_new_tokens=ANSWER, do_sample=False, eos_token_id=None
+            torch.tensor([tokens], device=DEVICE),
+            max_new_tokens=ANSWER,
+            min_new_tokens=ANSWER,
+            do_sample=False,
+            eos_token_id=None,
         )
     return [int(token) for token in row[0]]
 
 
 @pytest.mark.parametrize("name", [*models.FLAT, *models.STATEFUL, *models.SINGLE])
 def test_texts_are_those_that_transformers_generates_alone(name: str) -> None:
-    model = models.build(name)
+    model = build(name)
     prompts = [models.prompt(length, length) for length in LENGTHS]
     wanted = [generated(model, tokens) for tokens in prompts]
-    runner = runner_of(model, "cpu")
+    runner = runner_of(model, DEVICE)
     assert isinstance(runner, kind_of(name))
     assert runner.reads_in_chunks is (name not in models.FORGETFUL)
     for seed, scattered in enumerate((False, True)):
@@ -81,13 +93,13 @@ def test_texts_are_those_that_transformers_generates_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*models.FLAT, *models.STATEFUL])
 def test_in_bf16_texts_are_read_together_too(name: str) -> None:
-    runner = runner_of(models.build(name, torch.bfloat16), "cpu")
+    runner = runner_of(build(name, torch.bfloat16), DEVICE)
     assert isinstance(runner, kind_of(name))
 
 
 def test_all_texts_of_a_step_are_one_row_of_the_model() -> None:
-    model = models.build("Llama")
-    runner = FlatRunner(model, "cpu")
+    model = build("Llama")
+    runner = FlatRunner(model, DEVICE)
     seen: list[tuple[int, ...]] = []
     model.model.layers[0].mlp.register_forward_hook(lambda _module, given, _output: seen.append(given[0].shape[:-1]))
     texts = contexts(runner, [models.prompt(9), models.prompt(30)])
@@ -98,7 +110,7 @@ def test_all_texts_of_a_step_are_one_row_of_the_model() -> None:
 
 
 def test_states_of_texts_that_go_on_together_are_stacked_once() -> None:
-    runner = StateRunner(models.build("Mamba2"), "cpu")
+    runner = StateRunner(build("Mamba2"), DEVICE)
     texts = contexts(runner, [models.prompt(9), models.prompt(30), models.prompt(12)])
     caches = []
     for going in (texts, texts, texts, texts[1:], texts[1:], texts):
@@ -115,10 +127,10 @@ def test_states_of_texts_that_go_on_together_are_stacked_once() -> None:
 
 @pytest.mark.parametrize("name", ["Mamba2", "Jamba"])
 def test_texts_that_a_step_has_failed_for_are_read_anew(name: str) -> None:
-    model = models.build(name)
+    model = build(name)
     prompts = [models.prompt(9), models.prompt(30)]
     wanted = [generated(model, tokens) for tokens in prompts]
-    runner = StateRunner(model, "cpu")
+    runner = StateRunner(model, DEVICE)
     texts = contexts(runner, prompts)
     write(runner, texts, random.Random(0), answer=3)
 
@@ -134,7 +146,7 @@ def test_texts_that_a_step_has_failed_for_are_read_anew(name: str) -> None:
 
 
 def test_a_text_that_becomes_long_is_read_anew_where_its_keys_become_others() -> None:
-    runner = FlatRunner(models.build("Phi3"), "cpu")
+    runner = FlatRunner(build("Phi3"), DEVICE)
     assert not runner.shares
     assert not runner.takes_guesses
     reads: list[list[int]] = []
@@ -155,10 +167,10 @@ def test_a_text_that_becomes_long_is_read_anew_where_its_keys_become_others() ->
 
 
 def test_shared_blocks_are_not_read_again() -> None:
-    model = models.build("Llama")
+    model = build("Llama")
     tokens = models.prompt(50)
     wanted = generated(model, tokens)
-    runner, cache = FlatRunner(model, "cpu"), KVCache(20)
+    runner, cache = FlatRunner(model, DEVICE), KVCache(20)
     runner.allocate(20)
     for shared in (0, 48):
         text = Context(list(tokens))
@@ -175,8 +187,8 @@ def test_shared_blocks_are_not_read_again() -> None:
 
 
 def test_a_text_that_came_to_nothing_spoils_no_other_one() -> None:
-    model = models.build("Llama")
-    runner, cache = FlatRunner(model, "cpu"), KVCache(2)
+    model = build("Llama")
+    runner, cache = FlatRunner(model, DEVICE), KVCache(2)
     runner.allocate(2)
     tokens = models.prompt(20)
     broken = Context(list(tokens), table=cache.open(tokens, ""))
@@ -189,23 +201,23 @@ def test_a_text_that_came_to_nothing_spoils_no_other_one() -> None:
 
 def test_what_the_cache_takes_is_known() -> None:
     for name in ("Llama", "GPT2"):
-        runner = FlatRunner(models.build(name), "cpu")
+        runner = FlatRunner(build(name), DEVICE)
         heads = 2 if name == "Llama" else 4
         assert runner.token_bytes == 2 * 2 * heads * 16 * 4  # layers, keys and values, heads, size, bytes
-    assert SingleRunner(models.build("Bloom"), "cpu").token_bytes == 2 * 2 * 4 * 16 * 4
+    assert SingleRunner(build("Bloom"), DEVICE).token_bytes == 2 * 2 * 4 * 16 * 4
     states = 2 * 128 * (8 + 4) * 4  # layers, inner size, state and convolution, bytes
     for runner_kind, stacks in ((SingleRunner, 1), (StateRunner, 2)):
-        stateful = runner_kind(models.build("Mamba"), "cpu")
+        stateful = runner_kind(build("Mamba"), DEVICE)
         assert (stateful.token_bytes, stateful.text_bytes) == (0, stacks * states)
-    hybrid = StateRunner(models.build("Jamba"), "cpu")
+    hybrid = StateRunner(build("Jamba"), DEVICE)
     assert hybrid.token_bytes == 1 * 2 * 2 * 16 * 4  # of its one layer with attention
     assert blocks_for(17) == 2
 
 
 @pytest.mark.parametrize("name", ["MiniMax", "Bloom", "Jamba"])
 def test_a_model_that_cannot_be_read_flat_is_left_as_it_was(name: str) -> None:
-    model = models.build(name)
+    model = build(name)
     before = model.config._attn_implementation
     with pytest.raises(NotPaged):
-        FlatRunner(model, "cpu")
+        FlatRunner(model, DEVICE)
     assert model.config._attn_implementation == before

@@ -7,19 +7,20 @@ that look at other tokens outside of attention cannot be run so: each is tried w
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from llamafarm_universal.host.engines.text import trial
+from llamafarm_universal.host.engines.text.attentions import Attentions, attentions_of
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.decode_graphs import DecodeGraphs, can_record
 from llamafarm_universal.host.engines.text.paged import (
     BlockStore,
     LayerShape,
     NotPaged,
-    PagedAttention,
     Shapes,
     attention_restored_on_failure,
     check_positions,
@@ -28,9 +29,12 @@ from llamafarm_universal.host.engines.text.paged import (
 )
 from llamafarm_universal.host.models.attention import attending, leave_attention, no_mask
 from llamafarm_universal.host.models.rounding import difference
+from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+log = logging.getLogger(__name__)
 
 _IN_PIECES = ((10, 1), (1, 9), (12, 13), (1, 1))
 
@@ -63,9 +67,20 @@ class FlatRunner:
             if not leave_attention(module, ("sdpa", "eager")):
                 raise NotPaged("the model does not leave its attention to others")
             self._shapes = self._learn_shapes()
-            if not own.passes(self, _IN_PIECES):
+            if not any(self._passes(own, attentions) for attentions in attentions_of(device)):
                 raise NotPaged("the model gives something else when texts are read together")
         self._tolerance = own.tolerance if can_record(device) else 0.0
+
+    def _passes(self, own: trial.Trial, attentions: Attentions) -> bool:
+        """Whether the model gives the same with these."""
+        self._attentions = attentions
+        try:
+            if own.passes(self, _IN_PIECES):
+                return True
+            log.info("%s gives something else with %s", type(self._module).__name__, attentions.names)
+        except Exception as error:  # noqa: BLE001 - what a GPU cannot compute is computed in another way
+            log.info("%s does not run with %s: %s", type(self._module).__name__, attentions.names, error)
+        return False
 
     @property
     def token_bytes(self) -> int:
@@ -78,7 +93,11 @@ class FlatRunner:
         """
         records = can_record(self._device) and self._longest_short is None
         self._store = BlockStore(self._shapes, blocks + records, self._device)
-        self._graphs = DecodeGraphs(self._forward, self._store, self._device, self._agree) if records else None
+        self._decode = (
+            DecodeGraphs(self._forward, self._store, self._device, self._attentions.of_one_token, self._agree)
+            if records
+            else None
+        )
 
     def wipe(self, context: Context) -> None:
         """Forget what the blocks of a text hold."""
@@ -116,18 +135,17 @@ class FlatRunner:
         ids = [token for at in order for token in readings[at].tokens]
         positions = [place for span in spans for place in range(span.past, span.length)]
         with torch.inference_mode():
-            replayed = self._graphs.logits(ids, spans) if self._graphs and spans[-1].count == 1 else None
-            if replayed is not None:
-                return replayed.index_select(0, torch.tensor(rows, device=self._device))
-            with attending(PagedAttention(self._store, spans, self._device)):
+            if self._decode and spans[-1].count == 1:
+                return self._decode.logits(ids, spans).index_select(0, to_device(rows, self._device))
+            with attending(self._attentions.of_texts(self._store, spans, self._device)):
                 return self._logits(ids, positions, rows)
 
     def _logits(self, ids: list[int], positions: list[int], rows: list[int]) -> Tensor:
-        row, places, kept = (torch.tensor(each, device=self._device) for each in ([ids], [positions], rows or [0]))
-        return self._forward(row, places, kept)[: len(rows)]
+        row, places, kept = (to_device(each, self._device) for each in ([ids], [positions], rows or [0]))
+        return self._forward(row, places, kept)[: len(rows)].float()
 
     def _forward(self, ids: Tensor, positions: Tensor, kept: Tensor) -> Tensor:
-        """The logits of tokens [1, tokens] at positions [1, tokens], at some of these: float32 [kept, vocabulary]."""
+        """The logits of tokens [1, tokens] at positions [1, tokens], at some of these: [kept, vocabulary]."""
         result = self._module(
             input_ids=ids,
             position_ids=positions,
@@ -137,7 +155,7 @@ class FlatRunner:
             **({"logits_to_keep": kept} if self._keeps_logits else {}),
         )
         logits: Tensor = result.logits[0] if self._keeps_logits else result.logits[0, kept]
-        return logits.float()
+        return logits
 
     def _agree(self, logits: Tensor, wanted: Tensor) -> bool:
         return difference(logits, wanted) <= self._tolerance

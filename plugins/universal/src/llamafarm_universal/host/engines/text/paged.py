@@ -19,6 +19,7 @@ import torch
 
 from llamafarm_universal.host.engines.text.context import Reading
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
+from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,7 +137,7 @@ class PagedAttention:
         self._device = device
         self._spans = spans
         self._singles = [span for span in spans if span.count == 1]
-        self._slots = torch.tensor([slot for span in spans for slot in span.slots], device=device)
+        self._slots = to_device([slot for span in spans for slot in span.slots], device)
         self._reads: dict[tuple[int | None, int], list[_Read]] = {}
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
@@ -193,7 +194,7 @@ class _Read:
             spans[0].begin,
             spans[-1].begin + spans[-1].count,
             len(spans),
-            slice(blocks[0], blocks[0] + most) if in_one_piece else torch.tensor(blocks, device=device),
+            slice(blocks[0], blocks[0] + most) if in_one_piece else to_device(blocks, device),
             rows,
             mask if rows == 1 else mask.repeat(1, 1, together, 1),
         )
@@ -262,9 +263,9 @@ def _mask(
     """0 where a token may be looked at, else minus infinity. Several tokens of a text are filled up with its last."""
     rows = 1 if spans[0].count == 1 else -(-spans[0].count // _LEAST_ROWS) * _LEAST_ROWS
     places = [[span.past + min(row, span.count - 1) for row in range(rows)] for span in spans]
-    asking = torch.tensor(places, device=device)
+    asking = to_device(places, device)
     seen = min(span.past for span in spans) if window is None else 0  # what all look at need not be compared
-    looked_at = torch.arange(seen, length, device=device) + torch.tensor(begins, device=device)[:, None]
+    looked_at = torch.arange(seen, length, device=device) + to_device(begins, device)[:, None]
     distance = asking[:, :, None] - looked_at[:, None, :]
     mask = torch.zeros(len(spans), 1, rows, length, dtype=dtype, device=device)
     mask[:, 0, :, seen:] = mask_of(distance, window, dtype)

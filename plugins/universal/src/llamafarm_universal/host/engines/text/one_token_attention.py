@@ -1,0 +1,47 @@
+"""Attention of texts that read one token each, out of fixed memory: what CUDA graphs can record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
+from llamafarm_universal.host.engines.text.paged import BlockStore, check_options, mask_of, product_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Product = Callable[["Tensor", "Tensor", "Tensor", "Tensor", "Tensor", Mapping[str, Any]], "Tensor"]
+"""The attention of texts that read one token each: as `decode_attention.attend_one_token`."""
+
+
+class OneTokenAttention:
+    """Attention of texts that read one token each, all of them over as many blocks.
+
+    numbers: int64 [rows * (3 + blocks)]: the tokens, their positions, their slots, and the blocks of each text. All
+    that a step depends on is read there when it is computed, so that the same computation serves the next step.
+    """
+
+    def __init__(self, store: BlockStore, rows: int, blocks: int, device: str, product: Product) -> None:
+        self.numbers = torch.zeros(rows * (3 + blocks), dtype=torch.long, device=device)
+        self.ids, self.positions, self._slots, table = self.numbers.split([rows, rows, rows, rows * blocks])
+        self._blocks = table.view(rows, blocks)
+        self._store = store
+        self._product = product
+
+    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
+        check_options(options)
+        keys, values = self._store.write(module.layer_idx, self._slots, key, value)
+        return self._product(query[0].transpose(0, 1), keys, values, self._blocks, self.positions, options)[None]
+
+
+def copied_product(
+    query: Tensor, keys: Tensor, values: Tensor, blocks: Tensor, positions: Tensor, options: Mapping[str, Any]
+) -> Tensor:
+    """As `decode_attention.attend_one_token`, for devices without that kernel: keys and values are copied before."""
+    distance = positions[:, None] - torch.arange(blocks.shape[1] * BLOCK_TOKENS, device=blocks.device)
+    mask = mask_of(distance, options.get("sliding_window"), query.dtype)[:, None, None]
+    own_keys, own_values = (cache[blocks].flatten(1, 2).transpose(1, 2) for cache in (keys, values))
+    return product_of(query[:, :, None], own_keys, own_values, mask, options)[:, :, 0]
