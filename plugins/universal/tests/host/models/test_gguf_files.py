@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Kind
@@ -19,6 +20,7 @@ from llamafarm_universal.messages import Failed, LoadSettings, Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits, LoadPlan
 from llamafarm_universal.store.hub import locate, on_disk
 from llamafarm_universal.store.plan import make_plan
+from transformers import AutoTokenizer
 
 Write = Callable[..., Path]
 
@@ -100,6 +102,29 @@ def test_answers_are_those_of_the_model_that_was_written(write: Write, llama: An
     assert events_of(engine, chat)[-1].usage.completion_tokens <= 3
     embedded = events_of(engine, Embed(("hello world",)))
     assert not any(isinstance(event, Failed) for event in embedded)
+    engine.close()
+
+
+def test_a_file_is_looked_through_once_for_its_configuration_and_once_for_its_weights(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    class Reader(gguf.GGUFReader):
+        def __init__(self, *arguments: Any) -> None:
+            looks.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(gguf, "GGUFReader", Reader)
+    path = write()
+    engine = TextEngine.load(plan_of(path), 0)
+    assert len(looks) == 2
+    usual = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    assert len(looks) == 3, "they are counted"
+    own = engine._weights.tokenizer
+    assert type(own) is type(usual)
+    assert own.backend_tokenizer.to_str() == usual.backend_tokenizer.to_str()
+    assert own.chat_template == usual.chat_template
     engine.close()
 
 

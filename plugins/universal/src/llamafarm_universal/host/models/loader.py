@@ -12,7 +12,7 @@ from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.failure import RequestFailed, is_out_of_memory, without_paths
 from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
-from llamafarm_universal.host.models.gguf_files import as_numbers, beside_nothing, gguf_failure
+from llamafarm_universal.host.models.gguf_files import gguf_failure, read_gguf
 from llamafarm_universal.host.models.linears import accelerate, bytes_of_forms
 from llamafarm_universal.messages import LoadedModel
 from llamafarm_universal.messages.plan import LoadPlan
@@ -88,10 +88,7 @@ def read_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = (
     weights = {"dtype": torch_dtype(plan.dtype), "device_map": plan.device, "output_loading_info": True}
     try:
         if is_gguf(plan.folder):
-            with beside_nothing(plan.folder) as folder:
-                tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=plan.folder.name, **common)
-                module, info = auto_class.from_pretrained(folder, **as_numbers(plan.folder), **weights, **common)
-            module.config.quantization_config = None  # what was read is numbers
+            module, info, tokenizer = read_gguf(plan.folder, auto_class, weights, common)
         else:
             tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(plan), **common)
             module, info = auto_class.from_pretrained(plan.folder, use_safetensors=True, **weights, **common)
