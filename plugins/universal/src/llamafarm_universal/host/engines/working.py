@@ -32,6 +32,8 @@ def wished_tokens(config: Mapping[str, Any]) -> int:
 def doubles_at(config: Mapping[str, Any], parameters: int) -> int:
     """Behind so many tokens attention costs a token as much as all else: twice what the first one costs.
 
+    An estimate, for as long as nothing has been read.
+
     All else are two operations for each parameter; attention is four for each number of a query and each token that is
     looked at, which take _ATTENTION times as long as those of a product of large matrices.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
 from llamafarm_universal.host.engines.text.parse import Parser
+from llamafarm_universal.host.engines.text.reading_cost import ReadingCost
 from llamafarm_universal.host.engines.text.sampling import Sampler, Settings
 from llamafarm_universal.host.engines.text.scheduler import Advance, Scheduler, SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
@@ -36,19 +38,23 @@ def sequences(tokenizer: Any) -> Make:
     return make
 
 
-def scheduler_of(running: int = 4, waiting: int = 4, step: int | None = 100, blocks: int = 1000) -> Scheduler:
-    return Scheduler(KVCache(blocks), SchedulerLimits(running, waiting, step))
+def scheduler_of(
+    running: int = 4, waiting: int = 4, step: int | None = 100, blocks: int = 1000, doubles_at: float = math.inf
+) -> Scheduler:
+    return Scheduler(KVCache(blocks), SchedulerLimits(running, waiting, step), ReadingCost(doubles_at))
 
 
-def step(scheduler: Scheduler) -> list[tuple[str, int]]:
-    """Do what is planned; each sequence that is complete gets a token."""
+def step(scheduler: Scheduler, seconds: Callable[[Advance], float] = lambda _: 1.0) -> list[tuple[str, int]]:
+    """Do what is planned; each sequence that is complete gets a token. seconds: what an advance takes."""
     advances = scheduler.plan()
+    taken = sum(map(seconds, advances))
+    completing = [advance.sequence for advance in advances if advance.reading.completes]
     for advance in advances:
-        completes = advance.reading.completes
         scheduler.advanced(advance)
-        if completes:
-            advance.sequence.context.tokens.append(7)
-            advance.sequence.count += 1
+    scheduler.took(advances, taken)
+    for sequence in completing:
+        sequence.context.tokens.append(7)
+        sequence.count += 1
     return [_named(advance) for advance in advances]
 
 
@@ -58,32 +64,56 @@ def _named(advance: Advance) -> tuple[str, int]:
 
 
 def test_prompts_are_read_in_the_order_in_which_they_came(sequences: Make) -> None:
-    scheduler = scheduler_of(step=10)
-    for name, prompt in (("a", 76), ("b", 3), ("c", 8)):
+    scheduler = scheduler_of(step=12)
+    for name, prompt in (("a", 91), ("b", 1), ("c", 8)):
         scheduler.add(sequences(name, prompt=prompt))
-    assert step(scheduler) == [("a", 40)]  # four times as much as beside answers that go on
-    assert step(scheduler) == [("a", 36), ("b", 3), ("c", 1)]
-    assert step(scheduler) == [("a", 1), ("b", 1), ("c", 7)]
+    assert step(scheduler) == [("a", 48)]  # four times as much as beside answers that go on
+    assert step(scheduler) == [("a", 43), ("b", 1), ("c", 4)]
+    assert step(scheduler) == [("a", 1), ("b", 1), ("c", 4)]
 
 
 def test_a_long_prompt_holds_up_nobody_who_is_answering(sequences: Make) -> None:
-    scheduler = scheduler_of(step=10)
+    scheduler = scheduler_of(step=12)
     scheduler.add(sequences("a"))
     step(scheduler)
     scheduler.add(sequences("b", prompt=1000))
     for _ in range(5):
-        assert step(scheduler) == [("a", 1), ("b", 10)]
+        assert step(scheduler) == [("a", 1), ("b", 12)]
 
 
 def test_the_pieces_of_a_long_prompt_become_smaller_as_each_token_costs_more(sequences: Make) -> None:
-    limits = SchedulerLimits(4, 4, step_tokens=100, doubles_at=200)
-    scheduler = Scheduler(KVCache(1000), limits)
+    scheduler = scheduler_of(doubles_at=200)
     scheduler.add(sequences("a", prompt=2000))
     pieces = [step(scheduler)[0][1] for _ in range(12)]
-    assert pieces[:4] == [400, 133, 109, 95]
+    assert pieces[:4] == [400, 132, 108, 92]
     stored = [sum(pieces[:at]) for at in range(12)]
     costs = [count * (1 + before / 200) for count, before in zip(pieces, stored, strict=True)]
-    assert all(380 < cost <= 400 for cost in costs)
+    assert all(360 < cost <= 400 for cost in costs)
+
+
+def doubling_at_500(advance: Advance) -> float:
+    """The seconds that reading takes on a machine where a token behind 500 others takes as long as two first ones."""
+    return advance.count * (1 + advance.sequence.context.stored / 500) / 1000
+
+
+def pieces_beside_an_answer(scheduler: Scheduler, sequences: Make, prompt: int) -> list[int]:
+    scheduler.add(sequences("a"))
+    step(scheduler)
+    scheduler.add(sequences("b", prompt=prompt))
+    return [steps[1][1] for steps in iter(lambda: step(scheduler, doubling_at_500), [("a", 1), ("b", 1)])]
+
+
+def test_what_steps_take_that_hold_up_an_answer_tells_how_large_pieces_may_be(sequences: Make) -> None:
+    pieces = pieces_beside_an_answer(scheduler_of(doubles_at=100_000), sequences, 4000)
+    assert pieces[:4] == [100, 96, 96, 96]  # as it was thought
+    assert max(pieces[-30:]) <= 100 / (1 + 3000 / 500) * 1.3
+
+
+def test_what_a_prompt_takes_alone_tells_nothing(sequences: Make) -> None:
+    scheduler = scheduler_of(doubles_at=100_000)
+    scheduler.add(sequences("a", prompt=4000))
+    pieces = [step(scheduler, doubling_at_500)[0][1] for _ in range(10)]
+    assert min(pieces) > 380
 
 
 def test_where_a_prompt_must_be_read_at_once_it_is(sequences: Make) -> None:
@@ -179,7 +209,7 @@ def test_who_waits_for_room_is_looked_at_again_only_when_there_is_more(
 
 def test_where_room_runs_out_who_came_last_leaves_and_reads_again_later(sequences: Make) -> None:
     interruptions: list[None] = []
-    scheduler = Scheduler(KVCache(4), SchedulerLimits(4, 4, 1000), lambda: interruptions.append(None))
+    scheduler = Scheduler(KVCache(4), SchedulerLimits(4, 4, 1000), ReadingCost(), lambda: interruptions.append(None))
     scheduler.add(sequences("a", prompt=BLOCK_TOKENS + 1))
     scheduler.add(sequences("b", prompt=4))
     assert step(scheduler) == [("a", 17), ("b", 4)]
@@ -194,7 +224,7 @@ def test_where_room_runs_out_who_came_last_leaves_and_reads_again_later(sequence
 
 def test_nothing_is_left_when_all_is_done(sequences: Make) -> None:
     cache = KVCache(8)
-    scheduler = Scheduler(cache, SchedulerLimits(8, 8, 10))
+    scheduler = Scheduler(cache, SchedulerLimits(8, 8, 10), ReadingCost())
     for name in "abcd":
         scheduler.add(sequences(name, 2, prompt=BLOCK_TOKENS * 2))
     for _ in range(60):

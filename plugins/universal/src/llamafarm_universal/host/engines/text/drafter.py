@@ -20,9 +20,9 @@ from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, BlockTable, KVCache
 from llamafarm_universal.host.engines.text.limits import token_limit
 from llamafarm_universal.host.engines.text.paged import NotPaged
+from llamafarm_universal.host.engines.text.reading_cost import ReadingCost
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import sample
-from llamafarm_universal.host.engines.text.scheduler import SchedulerLimits
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.working import doubles_at
 from llamafarm_universal.host.models.loader import Weights, read_weights, ready_weights
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST = 7
-"""Tokens that are drafted at once: with the one before them they are as many rows as attention computes for two."""
+"""Tokens that are drafted at once: with the one before them they are as many rows as attention is filled up to."""
 _FIRST = 4  # so many are drafted at first
 
 
@@ -62,7 +62,7 @@ class Drafter:
         _check_vocabulary(weights, target)
         self._runner = draft.runner
         self._chunk = chunk
-        self._limits = SchedulerLimits(1, 0, chunk, doubles_at(weights.plan.config, weights.parameters))
+        self._cost = ReadingCost(doubles_at(weights.plan.config, weights.parameters))
         self._known, self._sayable = _rows(weights), min(_rows(weights), _rows(target))
         self._longest = token_limit(weights.module) or sys.maxsize
         self._length = _FIRST
@@ -84,7 +84,7 @@ class Drafter:
         text, most = followed.text, min(most, self._length)
         if not self._can_read(followed, len(text.tokens) + most):
             return ()
-        logits = self._read(text, min(text.unread, self._limits.affordable(self._chunk, text.stored)))
+        logits = self._read(text, min(text.unread, self._cost.affordable(self._chunk, text.stored)))
         if not text.unread:
             followed.drafted = self._draft(text, sequence, most, logits)
         return followed.drafted

@@ -33,6 +33,7 @@ from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 from llamafarm_universal.host.engines.text.limits import ModelLimits
 from llamafarm_universal.host.engines.text.prompt import encode, field_of
 from llamafarm_universal.host.engines.text.prompt_lookup import PromptLookup
+from llamafarm_universal.host.engines.text.reading_cost import ReadingCost
 from llamafarm_universal.host.engines.text.room import allocated, most_running
 from llamafarm_universal.host.engines.text.runner import Runner, runner_of
 from llamafarm_universal.host.engines.text.sampling import Choice, Sampler, settle
@@ -80,12 +81,8 @@ class TextEngine:
         self.meter = TextMeter(lambda: self._scheduler.running, lambda: self._scheduler.waiting, lambda: cache.usage)
         self._scheduler = Scheduler(
             cache,
-            SchedulerLimits(
-                running,
-                limits.max_waiting,
-                step_tokens,
-                doubles_at(weights.plan.config, weights.parameters),
-            ),
+            SchedulerLimits(running, limits.max_waiting, step_tokens),
+            ReadingCost(doubles_at(weights.plan.config, weights.parameters)),
             self.meter.preempted,
         )
         guessers: list[Guesser] = [PromptLookup(), *([drafter] if drafter else [])]

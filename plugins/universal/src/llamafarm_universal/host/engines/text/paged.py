@@ -5,7 +5,8 @@ each token looks at the tokens of its own text that are there. Texts that read o
 
 What a text gets must not depend on its company, not even in the last bit: a token that is drawn close to a border would
 become another one. torch's products of matrices keep to that where no side is very short, so that whole blocks are
-read, the rest of them masked, and a few tokens of a text are filled up to _LEAST_ROWS.
+read, the rest of them masked, and a few tokens of a text are filled up to _LEAST_ROWS, those of all heads that share a
+key counted.
 """
 
 from __future__ import annotations
@@ -188,8 +189,9 @@ class _Read:
         begins = [start * BLOCK_TOKENS for start in first]
         blocks = [block for table in tables for block in table]
         in_one_piece = len(spans) == 1 and blocks == list(range(blocks[0], blocks[0] + most))
-        mask = _mask(spans, begins, most * BLOCK_TOKENS, window, device, dtype)
-        rows = mask.shape[2]
+        least = -(-_LEAST_ROWS // together)
+        rows = 1 if spans[0].count == 1 else -(-spans[0].count // least) * least
+        mask = _mask(spans, rows, begins, most * BLOCK_TOKENS, window, device, dtype)
         return cls(
             spans[0].begin,
             spans[-1].begin + spans[-1].count,
@@ -258,10 +260,15 @@ def _alike(singles: Sequence[Span]) -> list[list[Span]]:
 
 
 def _mask(
-    spans: Sequence[Span], begins: Sequence[int], length: int, window: int | None, device: str, dtype: torch.dtype
+    spans: Sequence[Span],
+    rows: int,
+    begins: Sequence[int],
+    length: int,
+    window: int | None,
+    device: str,
+    dtype: torch.dtype,
 ) -> Tensor:
     """0 where a token may be looked at, else minus infinity. Several tokens of a text are filled up with its last."""
-    rows = 1 if spans[0].count == 1 else -(-spans[0].count // _LEAST_ROWS) * _LEAST_ROWS
     places = [[span.past + min(row, span.count - 1) for row in range(rows)] for span in spans]
     asking = to_device(places, device)
     seen = min(span.past for span in spans) if window is None else 0  # what all look at need not be compared

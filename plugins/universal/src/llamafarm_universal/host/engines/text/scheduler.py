@@ -11,7 +11,6 @@ is, the one that came last gives its blocks back, waits as the first in line, an
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from dataclasses import dataclass, replace
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
+from llamafarm_universal.host.engines.text.reading_cost import Piece, ReadingCost
 from llamafarm_universal.host.engines.text.sequence import Sequence
 
 _ALONE = 4
@@ -41,32 +41,29 @@ class Advance:
 @dataclass(frozen=True)
 class SchedulerLimits:
     """running: sequences at once. waiting: how many more may wait. step_tokens: of prompts in a step; None: whole
-    prompts, one in a step. doubles_at: behind so many others a token costs twice what the first one does.
+    prompts, one in a step.
     """
 
     running: int
     waiting: int
     step_tokens: int | None
-    doubles_at: float = math.inf
-
-    def affordable(self, left: float, stored: int) -> int:
-        """How many tokens behind so many stored ones can be read for what so many first tokens cost; one at least."""
-        return max(1, int(left / self._cost(stored)))
-
-    def cost(self, count: int, stored: int) -> float:
-        """What tokens behind so many stored ones cost, in first tokens."""
-        return count * self._cost(stored)
-
-    def _cost(self, stored: int) -> float:
-        return 1 + stored / self.doubles_at
 
 
 class Scheduler:
-    """cache: whose blocks the running sequences hold. interrupted: called for each sequence that has to make room."""
+    """cache: whose blocks the running sequences hold. cost: of reading prompts. interrupted: called for each sequence
+    that has to make room.
+    """
 
-    def __init__(self, cache: KVCache, limits: SchedulerLimits, interrupted: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        cache: KVCache,
+        limits: SchedulerLimits,
+        cost: ReadingCost,
+        interrupted: Callable[[], None] = lambda: None,
+    ) -> None:
         self._cache = cache
         self._limits = limits
+        self._cost = cost
         self._interrupted = interrupted
         self._refused: tuple[Context, int, int] | None = None  # who found no room, in what circumstances
         self._lines: deque[deque[Sequence]] = deque()
@@ -121,12 +118,12 @@ class Scheduler:
             sequence = reading.pop(0) if reading else self._admit()
             if sequence is None:
                 break
-            context, limits = sequence.context, self._limits
-            count = context.unread if left is None else min(context.unread, limits.affordable(left, context.stored))
+            context = sequence.context
+            count = context.unread if left is None else min(context.unread, self._cost.affordable(left, context.stored))
             advances.append(Advance(sequence, count))
             if left is None:
                 break
-            left -= limits.cost(count, context.stored)
+            left -= self._cost.of(Piece(count, context.stored))
         return advances
 
     def stretched(self, advance: Advance, guess: tuple[int, ...]) -> Advance:
@@ -141,6 +138,16 @@ class Scheduler:
         context.stored += advance.count
         if context.table is not None:
             self._cache.stored(context.table, context.tokens, context.stored)
+
+    def took(self, advances: list[Advance], seconds: float) -> None:
+        """How long it took to read them together, and to choose what follows. Called after `advanced` for each.
+
+        Those steps tell what reading costs that hold up an answer, and read as much of prompts as they may.
+        """
+        contexts = [(advance.sequence.context, advance.count) for advance in advances]
+        pieces = [Piece(count, context.stored - count) for context, count in contexts if count > 1]
+        if 0 < len(pieces) < len(advances) and any(context.unread for context, _ in contexts):
+            self._cost.observe(pieces, seconds)
 
     def _make_room(self) -> None:
         """See that each running sequence has room for its next token; the last ones leave where there is too little."""

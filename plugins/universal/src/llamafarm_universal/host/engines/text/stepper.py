@@ -77,13 +77,14 @@ class Stepper:
         for advance in advances:
             self._scheduler.advanced(advance)
         choices = self._choose(rows, logits)
-        yield from self._accepted(rows, choices, began, alone=alone)
+        seconds = time.perf_counter() - began
+        self._scheduler.took(advances, seconds)
+        yield from self._accepted(rows, choices, seconds, alone=alone)
 
     def _accepted(
-        self, rows: list[_Row], choices: list[Choice], began: float, *, alone: bool
+        self, rows: list[_Row], choices: list[Choice], seconds: float, *, alone: bool
     ) -> Iterator[tuple[Sequence, Choice]]:
         """The choices of each sequence, up to the first one that was guessed wrongly."""
-        seconds = time.perf_counter() - began
         refuted: set[Sequence] = set()
         given = 0
         for row, choice in zip(rows, choices, strict=True):
