@@ -23,13 +23,13 @@ KNOWN = {
 
 for capability, dtype, parts in product((80, 90), ("bf16", "fp16", "fp32"), (1, 8)):
     known = {**KNOWN, "parts": parts, "tile": 16 if dtype == "fp32" else 32}
-    types = dict.fromkeys(("query", "keys", "values", "sinks"), f"*{dtype}")
+    types = dict.fromkeys(("query", "new_keys", "new_values", "keys", "values", "sinks"), f"*{dtype}")
     types |= {"blocks": "*i64", "positions": "*i64", "sums": "*fp32" if parts > 1 else f"*{dtype}", "scale": "fp32"}
-    types |= dict.fromkeys(("text_stride", "head_stride", "most_blocks"), "i32") | dict.fromkeys(known, "constexpr")
+    types |= dict.fromkeys(known, "constexpr")
     names = read_part.arg_names
     source = ASTSource(
         fn=read_part,
-        signature={name: types[name] for name in names},
+        signature={name: types.get(name, "i32") for name in names},
         constexprs={(names.index(name),): value for name, value in known.items()},
     )
     compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_stages": 2})

@@ -37,9 +37,7 @@ OPTIONS = {
 }
 
 
-def texts(
-    dtype: torch.dtype, heads: int, key_heads: int, size: int, blocks: int, value_size: int = 0
-) -> tuple[torch.Tensor, ...]:
+def texts(dtype: torch.dtype, heads: int, key_heads: int, size: int, blocks: int, value_size: int = 0) -> Any:
     """Three texts, the first of one token, whose blocks lie anywhere. The first block is nobody's, and no number."""
     generator = torch.Generator().manual_seed(0)
     count = 3 * blocks + 1
@@ -51,14 +49,22 @@ def texts(
     table = (torch.randperm(count - 1, generator=generator) + 1).view(3, blocks)
     positions = torch.tensor([0, 17, blocks * BLOCK_TOKENS - 1])
     table[1, 2:] = 0  # what lies behind a text is not looked at
-    query = torch.randn(heads, 3, size, generator=generator).to(dtype).transpose(0, 1)
-    return query, keys, values, table, positions
+    query, key, value = (  # strided, as models give them
+        torch.randn(count, 3, width, generator=generator).to(dtype).transpose(0, 1)
+        for count, width in ((heads, size), (key_heads, size), (key_heads, value_size or size))
+    )
+    return query, key, value, (keys, values), table, positions
 
 
-def expected(query: Any, keys: Any, values: Any, table: Any, positions: Any, options: dict[str, Any]) -> torch.Tensor:
+def expected(
+    query: Any, new_key: Any, new_value: Any, cache: Any, table: Any, positions: Any, options: dict[str, Any]
+) -> torch.Tensor:
     rows = []
-    for asked, blocks, position in zip(query.double(), table, positions, strict=True):
-        key, value = (each[blocks].flatten(0, 1)[: position + 1].double() for each in (keys, values))
+    for text, (asked, blocks, position) in enumerate(zip(query.double(), table, positions, strict=True)):
+        key, value = (
+            torch.cat([kept[blocks].flatten(0, 1)[:position], new[text][None]]).double()
+            for kept, new in zip(cache, (new_key, new_value), strict=True)
+        )
         key, value = (each.repeat_interleave(len(asked) // each.shape[1], 1) for each in (key, value))
         scores = torch.einsum("hd,khd->hk", asked, key) * options["scaling"]
         if cap := options.get("softcap"):
@@ -80,9 +86,15 @@ def test_a_token_looks_at_those_of_its_text(shape: str, option: str, dtype: torc
     options = {"scaling": size**-0.5, **OPTIONS[option]}
     if "s_aux" in options:
         options["s_aux"] = torch.linspace(-1, 1, heads).to(dtype)
+    _, key, value, cache, table, positions = given
+    kept = [each.clone() for each in cache]
+    for each, new in zip(kept, (key, value), strict=True):
+        each[table[range(3), positions // BLOCK_TOKENS], positions % BLOCK_TOKENS] = new
     wanted = expected(*given, options)
     computed = attend_one_token(*given, options)
     assert computed.dtype == dtype
+    for each, written in zip(kept, cache, strict=True):
+        torch.testing.assert_close(written, each, rtol=0, atol=0, equal_nan=True)
     assert (computed.double() - wanted).norm() / wanted.norm() < 4 * torch.finfo(dtype).eps
 
 

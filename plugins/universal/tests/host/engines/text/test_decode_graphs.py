@@ -5,6 +5,7 @@ Graphs themselves are a GPU's. Here what would be recorded is computed anew each
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from llamafarm_universal.host.engines.text import decode_graphs, flat_runner
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
 from llamafarm_universal.host.engines.text.kv_cache import KVCache
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 Compute = Callable[[], torch.Tensor]
 LENGTHS = (3, 40, 17, 16, 100)
@@ -42,6 +45,26 @@ class Recorder:
             return output[0].mul_(1 + self.error)
 
         return replay
+
+
+class Inputs(TorchDispatchMode):
+    """What is read within it and was not made there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inputs: list[weakref.ref[torch.Tensor]] = []
+        self._made: dict[int, torch.Tensor] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        self.inputs += [weakref.ref(each) for each in given if id(each) not in self._made]
+        output = func(*args, **(kwargs or {}))
+        self._made |= {id(each): each for each in tree_leaves(output)}
+        return output
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self._made.clear()
 
 
 @pytest.fixture
@@ -110,3 +133,20 @@ def test_a_model_that_cannot_be_recorded_is_launched_as_before(
 
     monkeypatch.setattr(decode_graphs, "recorder", lambda: refuse)
     assert written(runner) == expected
+
+
+def test_what_a_recorded_step_reads_lasts(monkeypatch: pytest.MonkeyPatch, recorder: Recorder) -> None:
+    """A graph reads memory, whoever has it by then."""
+    read: list[weakref.ref[torch.Tensor]] = []
+
+    def record(compute: Compute) -> Compute:
+        with Inputs() as inputs:
+            output = compute()
+        read.extend(inputs.inputs)
+        return lambda: output
+
+    monkeypatch.setattr(decode_graphs, "recorder", lambda: record)
+    runner = FlatRunner(models.build("Llama"), "cpu")
+    written(runner)
+    assert len(read) > len(list(runner._module.parameters()))
+    assert all(tensor() is not None for tensor in read)

@@ -1,7 +1,8 @@
 """Attention of texts that read one token each, over the blocks of a KV cache: a kernel for GPUs.
 
 Nothing is copied: each program reads the keys and values of one text and one key head where they lie, for all query
-heads that share them. A long text is read in parts by several programs, whose results are put together then.
+heads that share them, and writes those of the token. A long text is read in parts by several programs, whose results
+are put together then.
 Needs Triton, which comes with torch for CUDA.
 """
 
@@ -30,35 +31,38 @@ _PROGRAMS = 256
 
 def attend_one_token(
     query: Tensor,
-    keys: Tensor,
-    values: Tensor,
+    key: Tensor,
+    value: Tensor,
+    cache: tuple[Tensor, Tensor],
     blocks: Tensor,
     positions: Tensor,
     options: Mapping[str, Any],
 ) -> Tensor:
     """Each text's token looks at those of its text up to itself. Returns [texts, heads, value size].
 
-    query: [texts, heads, size]. keys, values: [blocks, block tokens, key heads, size], contiguous. blocks: int64
-    [texts, blocks of each]. positions: int64 [texts]. options: `scaling`, and as models have them `sliding_window`,
-    `softcap` (Gemma 2) and `s_aux`, the sinks of gpt-oss.
+    query: [texts, heads, size]. key, value: [texts, key heads, size], which are put into the cache. cache: keys and
+    values [blocks, block tokens, key heads, size]. blocks: int64 [texts, blocks of each]. positions: int64 [texts].
+    options: `scaling`, and as models have them `sliding_window`, `softcap` (Gemma 2) and `s_aux`, the sinks of gpt-oss.
     """
+    keys, values = cache
     (texts, heads, size), (_, block_tokens, key_heads, value_size) = query.shape, values.shape
     group, sinks = heads // key_heads, options.get("s_aux")
     width = max(triton.next_power_of_2(size), triton.next_power_of_2(value_size), 16)
     parts = _parts(texts * key_heads, blocks.shape[1] * block_tokens)
-    query = query if query.stride(2) == 1 else query.contiguous()
+    query, key, value = (each if each.stride(2) == 1 else each.contiguous() for each in (query, key, value))
     output = query.new_empty(texts, heads, value_size)
     sums = query.new_empty((texts, heads, parts, value_size + 2), dtype=torch.float32) if parts > 1 else output
     read_part[(texts, key_heads, parts)](
         query,
+        key,
+        value,
         keys,
         values,
         blocks,
         positions,
         sinks,
         sums,
-        query.stride(0),
-        query.stride(1),
+        *(stride for each in (query, key, value) for stride in each.stride()[:2]),
         blocks.shape[1],
         options.get("scaling") or size**-0.5,
         softcap=options.get("softcap"),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
+from llamafarm_universal.host.engines.text.kv_cache import blocks_for
 from llamafarm_universal.host.engines.text.one_token_attention import OneTokenAttention, Product
 from llamafarm_universal.host.engines.text.paged import BlockStore, Span
 from llamafarm_universal.host.models.attention import attending
@@ -97,11 +97,11 @@ class DecodeGraphs:
         return logits
 
     def _computation(self, attention: OneTokenAttention) -> Compute:
-        rows = torch.arange(len(attention.ids), device=self._device)
+        """All that it reads is the attention's or the model's, and lasts: a graph keeps nothing alive."""
 
         def compute() -> Tensor:
             with attending(attention):
-                return self._kept(self._forward(attention.ids[None], attention.positions[None], rows))
+                return self._kept(self._forward(attention.ids[None], attention.positions[None], attention.rows))
 
         return compute
 
@@ -134,9 +134,8 @@ class DecodeGraphs:
         nobody = self._store.blocks - 1
         tables = [[*span.blocks[:blocks], *[nobody] * (blocks - len(span.blocks))] for span in spans]
         tables += [[nobody] * blocks] * filled
-        slots = [*(span.slots[0] for span in spans), *[nobody * BLOCK_TOKENS] * filled]
         positions = [*(span.past for span in spans), *[0] * filled]
-        numbers = [*ids, *[0] * filled, *positions, *slots, *(block for table in tables for block in table)]
+        numbers = [*ids, *[0] * filled, *positions, *(block for table in tables for block in table)]
         return to_device(numbers, self._device)
 
 

@@ -13,14 +13,20 @@ import triton.language as tl
 @triton.jit
 def read_part(
     query,
+    new_keys,
+    new_values,
     keys,
     values,
     blocks,
     positions,
     sinks,
     sums,
-    text_stride,
-    head_stride,
+    query_stride,
+    query_head_stride,
+    key_stride,
+    key_head_stride,
+    value_stride,
+    value_head_stride,
     most_blocks,
     scale,
     softcap: tl.constexpr,
@@ -35,33 +41,49 @@ def read_part(
     tile: tl.constexpr,
     parts: tl.constexpr,
 ):
-    """One part of one text, for the query heads that share one key head.
+    """One part of one text, for the query heads that share one key head. The first part also has the token itself.
 
     sums: the output where there is one part; else float32 [texts, heads, parts, value_size + 2], the last two of which
     are the largest score and the sum of what the scores weigh.
     """
     text, key_head, part = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    length = tl.load(positions + text) + 1
-    first = 0 * length
+    past = tl.load(positions + text)
+    first = 0 * past
     if window is not None:
-        first = tl.maximum(length - window, 0)
-    part_tokens = tl.cdiv(length, parts * tile) * tile
+        first = tl.maximum(past + 1 - window, 0)
+    part_tokens = tl.cdiv(past, parts * tile) * tile
     begin = tl.maximum(part * part_tokens, first // tile * tile)
-    end = tl.minimum((part + 1) * part_tokens, length)
+    end = tl.minimum((part + 1) * part_tokens, past)
 
     row, column = tl.arange(0, rows), tl.arange(0, width)
     head = key_head * group + row
     is_head, is_key, is_value = row < group, column < size, column < value_size
-    places = query + text * text_stride + head[:, None] * head_stride + column[None, :]
+    places = query + text * query_stride + head[:, None] * query_head_stride + column[None, :]
     asked = tl.load(places, mask=is_head[:, None] & is_key[None, :], other=0.0)
 
     peak = tl.full([rows], float("-inf"), tl.float32)
     total = tl.zeros([rows], tl.float32)
-    if sinks is not None:  # noqa: SIM102 - one of the two is known when this is compiled
-        if part == 0:  # a score that weighs, and has no value
-            peak = tl.load(sinks + head, mask=is_head, other=0.0).to(tl.float32)
-            total += 1.0
     gathered = tl.zeros([rows, width], tl.float32)
+    if part == 0:
+        key = tl.load(new_keys + text * key_stride + key_head * key_head_stride + column, mask=is_key, other=0.0)
+        value = tl.load(
+            new_values + text * value_stride + key_head * value_head_stride + column, mask=is_value, other=0.0
+        )
+        block = tl.load(blocks + text * most_blocks + past // block_tokens)
+        slot = (block * block_tokens + past % block_tokens) * key_heads + key_head
+        tl.store(keys + slot * size + column, key, mask=is_key)
+        tl.store(values + slot * value_size + column, value, mask=is_value)
+        peak = tl.sum(asked.to(tl.float32) * key[None, :].to(tl.float32), 1) * scale
+        if softcap is not None:
+            peak = (2 * tl.sigmoid(2 * peak / softcap) - 1) * softcap
+        total += 1.0
+        gathered += value[None, :].to(tl.float32)
+        if sinks is not None:  # scores that weigh, and have no value
+            sink = tl.load(sinks + head, mask=is_head, other=0.0).to(tl.float32)
+            highest = tl.maximum(peak, sink)
+            total = tl.exp(peak - highest) + tl.exp(sink - highest)
+            gathered *= tl.exp(peak - highest)[:, None]
+            peak = highest
     for start in range(begin, end, tile):
         token = start + tl.arange(0, tile)
         is_seen = (token >= first) & (token < end)

@@ -13,35 +13,50 @@ from llamafarm_universal.host.engines.text.paged import BlockStore, check_option
 if TYPE_CHECKING:
     from torch import Tensor
 
-Product = Callable[["Tensor", "Tensor", "Tensor", "Tensor", "Tensor", Mapping[str, Any]], "Tensor"]
+Cache = tuple["Tensor", "Tensor"]
+"""The keys and values of a layer: [blocks, BLOCK_TOKENS, key heads, size] each."""
+Product = Callable[["Tensor", "Tensor", "Tensor", Cache, "Tensor", "Tensor", Mapping[str, Any]], "Tensor"]
 """The attention of texts that read one token each: as `decode_attention.attend_one_token`."""
 
 
 class OneTokenAttention:
     """Attention of texts that read one token each, all of them over as many blocks.
 
-    numbers: int64 [rows * (3 + blocks)]: the tokens, their positions, their slots, and the blocks of each text. All
-    that a step depends on is read there when it is computed, so that the same computation serves the next step.
+    numbers: int64 [rows * (2 + blocks)]: the tokens, their positions, and the blocks of each text. All that a step
+    depends on is read there when it is computed, so that the same computation serves the next step. rows: the number of
+    each row.
     """
 
     def __init__(self, store: BlockStore, rows: int, blocks: int, device: str, product: Product) -> None:
-        self.numbers = torch.zeros(rows * (3 + blocks), dtype=torch.long, device=device)
-        self.ids, self.positions, self._slots, table = self.numbers.split([rows, rows, rows, rows * blocks])
+        self.numbers = torch.zeros(rows * (2 + blocks), dtype=torch.long, device=device)
+        self.ids, self.positions, table = self.numbers.split([rows, rows, rows * blocks])
+        self.rows = torch.arange(rows, device=device)
         self._blocks = table.view(rows, blocks)
         self._store = store
         self._product = product
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
         check_options(options)
-        keys, values = self._store.write(module.layer_idx, self._slots, key, value)
-        return self._product(query[0].transpose(0, 1), keys, values, self._blocks, self.positions, options)[None]
+        cache = self._store.keys[module.layer_idx], self._store.values[module.layer_idx]
+        own, new_key, new_value = (each[0].transpose(0, 1) for each in (query, key, value))
+        return self._product(own, new_key, new_value, cache, self._blocks, self.positions, options)[None]
 
 
 def copied_product(
-    query: Tensor, keys: Tensor, values: Tensor, blocks: Tensor, positions: Tensor, options: Mapping[str, Any]
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    cache: Cache,
+    blocks: Tensor,
+    positions: Tensor,
+    options: Mapping[str, Any],
 ) -> Tensor:
     """As `decode_attention.attend_one_token`, for devices without that kernel: keys and values are copied before."""
+    block = blocks.gather(1, positions[:, None] // BLOCK_TOKENS)[:, 0]
+    slots = block * BLOCK_TOKENS + positions % BLOCK_TOKENS
+    for kept, new in zip(cache, (key, value), strict=True):
+        kept.view(-1, *new.shape[1:]).index_copy_(0, slots, new)
     distance = positions[:, None] - torch.arange(blocks.shape[1] * BLOCK_TOKENS, device=blocks.device)
     mask = mask_of(distance, options.get("sliding_window"), query.dtype)[:, None, None]
-    own_keys, own_values = (cache[blocks].flatten(1, 2).transpose(1, 2) for cache in (keys, values))
+    own_keys, own_values = (kept[blocks].flatten(1, 2).transpose(1, 2) for kept in cache)
     return product_of(query[:, :, None], own_keys, own_values, mask, options)[:, :, 0]
