@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm_universal.failure import explained, without_paths
+from llamafarm_universal.failure import explained, refused, without_paths
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,10 @@ def test_the_log_has_them_whole(caplog: pytest.LogCaptureFixture) -> None:
         "Unexpected FileNotFoundError while loading `org/model`: [Errno 2] No such file: 'model.safetensors'"
     )
     assert "/srv/secret/model.safetensors" in caplog.text
+
+
+def test_an_error_that_stays_with_a_gpu_ends_the_host() -> None:
+    """One that quotes a request does not, whatever is in it."""
+    assert explained(RuntimeError("CUDA error: an illegal memory access"), "generating text").event("r").ends_host
+    assert not explained(RuntimeError("CUDA out of memory"), "generating text").event("r").ends_host
+    assert not refused("There is no tool `CUDA error: ha`.", "tool_choice").event("r").ends_host

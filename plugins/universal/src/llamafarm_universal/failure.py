@@ -20,8 +20,11 @@ _PATH = re.compile(
 class RequestFailed(Exception):
     """One request, or one load, cannot be served.
 
-    kind: decides the HTTP status. hint: what to do next. param: the field of the request that is wrong.
+    kind: decides the HTTP status. hint: what to do next. param: the field of the request that is wrong. ends_host:
+    whatever is asked next of the process would fail, too.
     """
+
+    ends_host = False
 
     def __init__(self, kind: FailureKind, message: str, *, hint: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
@@ -31,7 +34,7 @@ class RequestFailed(Exception):
         self.param = param
 
     def event(self, request_id: str) -> Failed:
-        return Failed(request_id, self.kind, self.message, self.hint, self.param)
+        return Failed(request_id, self.kind, self.message, self.hint, self.param, self.ends_host)
 
 
 def refused(message: str, param: str | None = None, *, hint: str | None = None) -> RequestFailed:
@@ -50,7 +53,9 @@ def explained(error: BaseException, doing: str) -> RequestFailed:
             hint="Use a shorter prompt, fewer requests at once, a smaller model, or dtype fp16 or bf16.",
         )
     log.error("Unexpected error while %s", doing, exc_info=error)
-    return RequestFailed("internal", f"Unexpected {type(error).__name__} while {doing}: {without_paths(str(error))}")
+    failure = RequestFailed("internal", f"Unexpected {type(error).__name__} while {doing}: {without_paths(str(error))}")
+    failure.ends_host = is_beyond_repair(error)
+    return failure
 
 
 def without_paths(text: str) -> str:

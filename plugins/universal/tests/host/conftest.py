@@ -84,10 +84,10 @@ class Answer:
 class HostProcess:
     """The server's side of a spawned host."""
 
-    def __init__(self, options: HostOptions, *, fresh: bool = False) -> None:
+    def __init__(self, options: HostOptions, *, fresh: bool = False, target: Callable[..., None] = run) -> None:
         processes = multiprocessing.get_context("spawn") if fresh else PROCESSES
         self.connection, far_end = processes.Pipe()
-        self.process = processes.Process(target=run, args=(far_end, options))
+        self.process = processes.Process(target=target, args=(far_end, options))
         self.process.start()
         far_end.close()
         self._numbers = itertools.count(1)
@@ -222,11 +222,11 @@ class HostProcess:
 
 @pytest.fixture(scope="session")
 def start_host() -> Callable[..., Any]:
-    """Start a host of one's own: `with start_host(option=...) as host`."""
+    """Start a host of one's own: `with start_host(option=...) as host`. target: what runs it."""
 
     @contextmanager
-    def start(*, fresh: bool = False, **options: Any) -> Iterator[HostProcess]:
-        host = HostProcess(HostOptions(**options), fresh=fresh)
+    def start(*, fresh: bool = False, target: Callable[..., None] = run, **options: Any) -> Iterator[HostProcess]:
+        host = HostProcess(HostOptions(**options), fresh=fresh, target=target)
         try:
             yield host
         finally:

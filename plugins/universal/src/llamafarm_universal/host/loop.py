@@ -15,7 +15,7 @@ from typing import Any
 
 from llamafarm_universal.device import details, this_machine, use_threads
 from llamafarm_universal.engine import Engine
-from llamafarm_universal.failure import RequestFailed, explained, is_beyond_repair
+from llamafarm_universal.failure import RequestFailed, explained
 from llamafarm_universal.host.builder import Builder
 from llamafarm_universal.host.counts import Counts
 from llamafarm_universal.host.deadlines import Deadlines, too_late
@@ -78,6 +78,7 @@ class Host:
         self._working: set[Resident] = set()
         self._options = options
         self._counts = Counts(self._outbox.add)
+        self._ends = False
 
     def serve(self) -> None:
         """Until the connection closes or says Stop, which ends the process."""
@@ -93,6 +94,9 @@ class Host:
                 self._take(wait=False)
                 self._outbox.flush()
             self._counts.tell(self._residents.values(), working=bool(self._working))
+            if self._ends:  # whoever watches this process starts another one
+                self._outbox.flush()
+                os._exit(1)
 
     def _take(self, *, wait: bool) -> None:
         """Do everything in the inbox; wait for something where there is nothing else to do."""
@@ -212,17 +216,9 @@ class Host:
         for request_id in [key for key, request in self._requests.items() if request.resident is resident]:
             resident.engine.cancel(request_id)
             self.emit(failure.event(request_id))
-        self._end_if_beyond_repair(error)
 
     def _fail(self, request_id: str, error: BaseException) -> None:
         self.emit(explained(error, "reading the request").event(request_id))
-        self._end_if_beyond_repair(error)
-
-    def _end_if_beyond_repair(self, error: BaseException) -> None:
-        """An error of a device that stays makes this process useless: whoever watches it starts another one."""
-        if is_beyond_repair(error):
-            self._outbox.flush()
-            os._exit(1)
 
     def emit(self, event: Answer) -> None:
         """Tell an event of a request, unless it was cancelled or has ended."""
@@ -232,6 +228,7 @@ class Host:
         if isinstance(event, Finished) and isinstance(event.value, Blob):
             event = _spooled(event, event.value, request.folder)
         self._outbox.add(event)
+        self._ends |= isinstance(event, Failed) and event.ends_host
         if event.is_last:
             request.remaining -= 1
             if request.remaining <= 0 or isinstance(event, Failed):

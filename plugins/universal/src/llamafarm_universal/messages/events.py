@@ -220,7 +220,7 @@ FailureKind = Literal[
 
 @dataclass(frozen=True)
 class Failed:
-    """kind: decides the HTTP status. hint: what to do next."""
+    """kind: decides the HTTP status. hint: what to do next. ends_host: the process that says so ends then."""
 
     is_last: ClassVar[bool] = True
 
@@ -229,6 +229,7 @@ class Failed:
     message: str
     hint: str | None = None
     param: str | None = None
+    ends_host: bool = False
 
 
 HostAnswer = LoadProgress | Loaded | Accepted | Progress | Piece | Finished | Unloaded | Failed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llamafarm_universal.device import torch_dtype
-from llamafarm_universal.failure import RequestFailed, is_out_of_memory, without_paths
+from llamafarm_universal.failure import RequestFailed, is_beyond_repair, is_out_of_memory, without_paths
 from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
 from llamafarm_universal.host.models.gguf_files import gguf_failure, read_gguf
@@ -156,11 +156,13 @@ def load_failure(plan: LoadPlan, error: Exception) -> RequestFailed:
             hint="Use a smaller model, dtype fp16 or bf16, or device cpu.",
         )
     log.error("`%s` could not be loaded from %s", plan.ref.id, plan.folder, exc_info=error)
-    return RequestFailed(
+    failure = RequestFailed(
         "load_failed",
         f"`{plan.ref.id}` could not be loaded: {type(error).__name__}: {without_paths(str(error))}",
         hint=_remedy(plan),
     )
+    failure.ends_host = is_beyond_repair(error)
+    return failure
 
 
 def _remedy(plan: LoadPlan) -> str:
