@@ -1,8 +1,8 @@
 """How long does a prompt of 30,000 tokens hold up an answer that goes on beside it?
 
-One client has a long answer streamed. While it comes, another one sends the prompt, of which a piece is read in each
-step of the first client's answer. The gap between two tokens while the first pieces are read is what one chunk takes;
-no later one may take more than BUDGET times as long, however much of the prompt there is to look back at.
+One client has a long answer streamed. While it comes, another one sends short prompts, and then the long one, of which
+a piece is read in each step of the first client's answer. The usual gap between two tokens beside short prompts is what
+one chunk takes; none may be more than BUDGET times as long, however much of a prompt there is to look back at.
 """
 
 from __future__ import annotations
@@ -30,21 +30,17 @@ TOKENS = 30_000
 BOUND = 1800.0
 """Seconds that an answer may take."""
 _ALONE = 2.0  # seconds that the first answer goes on by itself
-_FIRST = 3  # gaps that tell how long a chunk takes
+_SHORT = 1000  # tokens of a short prompt
+_SHORTS = 4
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """Seconds between two tokens of the first client's answer. alone: before the prompt came. beside: while it was
-    read."""
+    """Seconds between two tokens of the first client's answer: alone, beside short prompts and beside the long one."""
 
     alone: list[float]
-    beside: list[float]
-
-    @property
-    def chunk(self) -> float:
-        """What one chunk takes."""
-        return percentile(self.beside[:_FIRST], 0.5)
+    short: list[float]
+    long: list[float]
 
 
 @contextmanager
@@ -60,32 +56,37 @@ def with_room(folder: Path, tokens: int) -> Iterator[Path]:
         yield Path(place)
 
 
-def asked(server: Server, tokens: int, length: int) -> bytes:
-    chance = random.Random(tokens)
+def asked(server: Server, tokens: int, length: int, seed: int = 0) -> bytes:
+    chance = random.Random(tokens + seed)
     fields = {"model": server.model, "prompt": [chance.randrange(300, 1000) for _ in range(tokens)]}
     return post(server.place, server.path, {**fields, "max_tokens": length, "stream": True, "ignore_eos": True})
 
 
 async def measure(server: Server, tokens: int) -> Gaps:
-    """Have both answers written. The first one is broken off when the prompt of the second has been read."""
+    """Have all answers written. The first one is broken off when the long prompt has been read."""
     host, _, port = server.place.rpartition(":")
     warm, going, other = [await connect(host, int(port), BOUND) for _ in range(3)]
     await warm.record(asked(server, 20, 2))
     first = asyncio.create_task(going.record(asked(server, 20, max(tokens, 16_000))))
     await asyncio.sleep(_ALONE)
-    second = await other.record(asked(server, tokens, 1))
+    shorts = [await other.record(asked(server, _SHORT, 1, seed)) for seed in range(_SHORTS)]
+    long = await other.record(asked(server, tokens, 1))
     first.cancel()
     for connection in (warm, going, other):
         connection.close()
-    return gaps([moment for moment, _ in going.arrivals[1:]], second)
+    return gaps([moment for moment, _ in going.arrivals[1:]], shorts, long)
 
 
-def gaps(times: list[float], second: Recording) -> Gaps:
+def gaps(times: list[float], shorts: list[Recording], long: Recording) -> Gaps:
     """times: when pieces of the first answer came. Each is taken for a token."""
     pairs = list(pairwise(times))
-    alone = [after - before for before, after in pairs if after < second.asked]
-    beside = [after - before for before, after in pairs if second.asked < before and after < second.ended]
-    return Gaps(alone, beside)
+    alone = [after - before for before, after in pairs if after < shorts[0].asked]
+    return Gaps(alone, [gap for short in shorts for gap in _beside(pairs, short)], _beside(pairs, long))
+
+
+def _beside(pairs: list[tuple[float, float]], prompt: Recording) -> list[float]:
+    """The gaps while a prompt was read."""
+    return [after - before for before, after in pairs if prompt.asked < before and after < prompt.ended]
 
 
 def main() -> None:
@@ -100,11 +101,12 @@ def main() -> None:
         ours(folder, {"dtype": given.dtype}) as server,
     ):
         measured = asyncio.run(measure(server, given.tokens))
-    alone, beside = measured.alone, measured.beside
-    steps = f"read in {len(beside)} steps and {sum(beside):.0f} s"
+    chunk = percentile(measured.short, 0.5)
+    steps = f"read in {len(measured.long)} steps and {sum(measured.long):.0f} s"
     print(f"{given.model}, {given.dtype}, a prompt of {given.tokens} tokens, {steps}")
-    print(f"ms between tokens: alone {percentile(alone, 0.5) * 1000:.1f}, beside one chunk {measured.chunk * 1000:.1f}")
-    share = {name: percentile(beside, at) / measured.chunk for name, at in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
+    alone = percentile(measured.alone, 0.5) * 1000
+    print(f"ms between tokens: alone {alone:.1f}, beside one chunk {chunk * 1000:.1f}")
+    share = {name: percentile(measured.long, at) / chunk for name, at in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
     print("beside the prompt, in chunks: " + ", ".join(f"{name} {times:.2f}" for name, times in share.items()))
     if share["p99"] > BUDGET:
         sys.exit("over the budget")

@@ -42,9 +42,13 @@ class ReadingCost:
         return piece.count * (1 + piece.stored * median(self._share))
 
     def affordable(self, cost: float, stored: int) -> int:
-        """How many tokens behind so many others can be read for a cost, _MULTIPLE at least."""
-        count = int(cost / self.of(Piece(1, stored)))
-        return max(_MULTIPLE, count // _MULTIPLE * _MULTIPLE)
+        """How many tokens behind so many others can be read for about such a cost, _MULTIPLE at least.
+
+        Rounded to what is nearest: what a step takes whatever it reads makes the tokens of small pieces seem dear, so
+        that pieces that have become a little too small would stay so.
+        """
+        count = cost / self.of(Piece(1, stored))
+        return max(1, round(count / _MULTIPLE)) * _MULTIPLE
 
     def observe(self, pieces: Sequence[Piece], seconds: float) -> None:
         """A step has read such pieces. Only steps that are alike but for their pieces may be observed."""
