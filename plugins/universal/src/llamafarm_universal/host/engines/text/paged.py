@@ -3,10 +3,10 @@
 The tokens of all texts lie behind one another, as one row. Each layer puts their keys and values into the blocks, then
 each token looks at the tokens of its own text that are there. Texts that read one token are computed together.
 
-What a text gets must not depend on its company, not even in the last bit: a token that is drawn close to a border would
-become another one. torch's products of matrices keep to that where no side is very short, so that whole blocks are
+What a next token gets must not depend on its company, not even in the last bit: one that is drawn close to a border
+would become another. torch's products of matrices keep to that where no side is very short, so that whole blocks are
 read, the rest of them masked, and a few tokens of a text are filled up to _LEAST_ROWS, those of all heads that share a
-key counted.
+key counted. (A prompt may differ in the last bits by how it is cut into pieces.)
 """
 
 from __future__ import annotations

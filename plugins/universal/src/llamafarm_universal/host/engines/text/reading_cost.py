@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-_MULTIPLE = 4
+MULTIPLE = 4
 """Tokens of a piece: attention computes some at once, and what is missing is computed in vain."""
 _FIRST_TOKENS = 512
 _SAMPLES = 8
@@ -41,14 +41,14 @@ class ReadingCost:
     def of(self, piece: Piece) -> float:
         return piece.count * (1 + piece.stored * median(self._share))
 
-    def affordable(self, cost: float, stored: int) -> int:
-        """How many tokens behind so many others can be read for about such a cost, _MULTIPLE at least.
+    def affordable(self, cost: float, stored: int, least: int = MULTIPLE) -> int:
+        """How many tokens behind so many others can be read for about such a cost; so many at least.
 
         Rounded to what is nearest: what a step takes whatever it reads makes the tokens of small pieces seem dear, so
         that pieces that have become a little too small would stay so.
         """
         count = cost / self.of(Piece(1, stored))
-        return max(1, round(count / _MULTIPLE)) * _MULTIPLE
+        return max(least, round(count / MULTIPLE) * MULTIPLE)
 
     def observe(self, pieces: Sequence[Piece], seconds: float) -> None:
         """A step has read such pieces. Only steps that are alike but for their pieces may be observed."""

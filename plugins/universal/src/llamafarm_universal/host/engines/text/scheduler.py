@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
-from llamafarm_universal.host.engines.text.reading_cost import Piece, ReadingCost
+from llamafarm_universal.host.engines.text.reading_cost import MULTIPLE, Piece, ReadingCost
 from llamafarm_universal.host.engines.text.sequence import Sequence
 
 _ALONE = 4
 """So many times as much is read of prompts in a step in which no answer goes on."""
+_LEAST_ALONE = 64
+"""So many tokens at least are read then, however much they cost: of fewer, each takes up to twice as long."""
 
 
 @dataclass(frozen=True)
@@ -109,21 +111,30 @@ class Scheduler:
     def plan(self) -> list[Advance]:
         """The sequences that advance in the next step; none where nothing runs or waits."""
         self._make_room()
-        advances = [Advance(sequence, 1) for sequence in self._running if sequence.context.unread == 1]
-        left: float | None = self._limits.step_tokens
-        if left is not None and not advances:  # nobody waits for a next token
-            left *= _ALONE
-        reading = [sequence for sequence in self._running if sequence.context.unread > 1]
-        while left is None or left >= 1:
-            sequence = reading.pop(0) if reading else self._admit()
+        going_on = [Advance(sequence, 1) for sequence in self._running if sequence.context.unread == 1]
+        reading = deque(sequence for sequence in self._running if sequence.context.unread > 1)
+        budget = self._limits.step_tokens
+        if budget is None:
+            sequence = reading[0] if reading else self._admit()
+            return [*going_on, Advance(sequence, sequence.context.unread)] if sequence else going_on
+        if going_on:
+            return [*going_on, *self._pieces(reading, budget, MULTIPLE)]
+        return self._pieces(reading, budget * _ALONE, min(budget, _LEAST_ALONE))
+
+    def _pieces(self, reading: deque[Sequence], budget: float, least: int) -> list[Advance]:
+        """What is read of prompts, first of those that have been begun.
+
+        budget: in first tokens of a text. least: tokens of the first piece.
+        """
+        advances: list[Advance] = []
+        while budget >= 1:
+            sequence = reading.popleft() if reading else self._admit()
             if sequence is None:
                 break
             context = sequence.context
-            count = context.unread if left is None else min(context.unread, self._cost.affordable(left, context.stored))
+            count = min(context.unread, self._cost.affordable(budget, context.stored, least))
             advances.append(Advance(sequence, count))
-            if left is None:
-                break
-            left -= self._cost.of(Piece(count, context.stored))
+            budget, least = budget - self._cost.of(Piece(count, context.stored)), MULTIPLE
         return advances
 
     def stretched(self, advance: Advance, guess: tuple[int, ...]) -> Advance:
