@@ -29,6 +29,12 @@ def wished_tokens(config: Mapping[str, Any]) -> int:
     return min(_MOST_WISHED, max(4 * CACHED_TOKENS, context))
 
 
+def heads_for_each_key(config: Mapping[str, Any]) -> int:
+    """How many heads of queries share a head of keys and values."""
+    shapes = _shapes(config)
+    return max(1, _first(config.get("text_config") or config, *_HEADS) // shapes.heads) if shapes else 1
+
+
 def doubles_at(config: Mapping[str, Any], parameters: int) -> int:
     """Behind so many tokens attention costs a token as much as all else: twice what the first one costs.
 

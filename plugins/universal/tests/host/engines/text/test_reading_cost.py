@@ -35,7 +35,7 @@ def machine_of(doubles_at: float, aside: float = 0.01) -> Machine:
 def test_steps_take_as_long_however_long_a_text_becomes(doubles_at: float, guess: float) -> None:
     machine = machine_of(doubles_at)
     chunk = machine(Piece(BUDGET, 0))
-    cost = ReadingCost(guess)
+    cost = ReadingCost(guess, rows=4)
     first, later = read(cost, machine, 30_000), read(cost, machine, 30_000)
     assert all(seconds < 2 * chunk for seconds in first)
     assert all(seconds < 1.5 * chunk for seconds in later)
@@ -63,7 +63,10 @@ def test_nothing_is_learned_before_it_is_known_how_long_first_tokens_take() -> N
     assert cost.affordable(BUDGET, 3000) == BUDGET // 4
 
 
-def test_pieces_are_as_large_as_what_is_computed_at_once() -> None:
-    cost = ReadingCost(1000)
-    assert {cost.affordable(BUDGET, stored) % 4 for stored in range(0, 30_000, 100)} == {0}
-    assert cost.affordable(1, 10**6) == 4
+@pytest.mark.parametrize(("queries", "keys", "least"), [(8, 8, 8), (8, 2, 2), (14, 2, 2), (8, 1, 1)])
+def test_pieces_are_as_large_as_what_is_computed_at_once(queries: int, keys: int, least: int) -> None:
+    """Eight rows: one for each token and each head that shares a key."""
+    heads = {"num_attention_heads": queries, "num_key_value_heads": keys}
+    cost = ReadingCost.estimated({"hidden_size": 512, "num_hidden_layers": 6, **heads}, 26_000_000)
+    assert {cost.affordable(BUDGET, stored) % least for stored in range(0, 30_000, 100)} == {0}
+    assert cost.affordable(1, 10**6) == least

@@ -41,7 +41,7 @@ def sequences(tokenizer: Any) -> Make:
 def scheduler_of(
     running: int = 4, waiting: int = 4, step: int | None = 100, blocks: int = 1000, doubles_at: float = math.inf
 ) -> Scheduler:
-    return Scheduler(KVCache(blocks), SchedulerLimits(running, waiting, step), ReadingCost(doubles_at))
+    return Scheduler(KVCache(blocks), SchedulerLimits(running, waiting, step), ReadingCost(doubles_at, rows=2))
 
 
 def step(scheduler: Scheduler, seconds: Callable[[Advance], float] = lambda _: 1.0) -> list[tuple[str, int]]:
@@ -210,7 +210,9 @@ def test_who_waits_for_room_is_looked_at_again_only_when_there_is_more(
 
 def test_where_room_runs_out_who_came_last_leaves_and_reads_again_later(sequences: Make) -> None:
     interruptions: list[None] = []
-    scheduler = Scheduler(KVCache(4), SchedulerLimits(4, 4, 1000), ReadingCost(), lambda: interruptions.append(None))
+    scheduler = Scheduler(
+        KVCache(4), SchedulerLimits(4, 4, 1000), ReadingCost(rows=2), lambda: interruptions.append(None)
+    )
     scheduler.add(sequences("a", prompt=BLOCK_TOKENS + 1))
     scheduler.add(sequences("b", prompt=4))
     assert step(scheduler) == [("a", 17), ("b", 4)]
@@ -225,7 +227,7 @@ def test_where_room_runs_out_who_came_last_leaves_and_reads_again_later(sequence
 
 def test_nothing_is_left_when_all_is_done(sequences: Make) -> None:
     cache = KVCache(8)
-    scheduler = Scheduler(cache, SchedulerLimits(8, 8, 10), ReadingCost())
+    scheduler = Scheduler(cache, SchedulerLimits(8, 8, 10), ReadingCost(rows=2))
     for name in "abcd":
         scheduler.add(sequences(name, 2, prompt=BLOCK_TOKENS * 2))
     for _ in range(60):

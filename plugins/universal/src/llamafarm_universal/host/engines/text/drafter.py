@@ -24,7 +24,6 @@ from llamafarm_universal.host.engines.text.reading_cost import ReadingCost
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import sample
 from llamafarm_universal.host.engines.text.sequence import Sequence
-from llamafarm_universal.host.engines.working import doubles_at
 from llamafarm_universal.host.models.loader import Weights, read_weights, ready_weights
 from llamafarm_universal.messages.plan import LoadPlan
 
@@ -62,7 +61,7 @@ class Drafter:
         _check_vocabulary(weights, target)
         self._runner = draft.runner
         self._chunk = chunk
-        self._cost = ReadingCost(doubles_at(weights.plan.config, weights.parameters))
+        self._cost = ReadingCost.estimated(weights.plan.config, weights.parameters)
         self._known, self._sayable = _rows(weights), min(_rows(weights), _rows(target))
         self._longest = token_limit(weights.module) or sys.maxsize
         self._length = _FIRST

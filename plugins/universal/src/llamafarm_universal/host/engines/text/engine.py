@@ -41,7 +41,6 @@ from llamafarm_universal.host.engines.text.scheduler import Scheduler, Scheduler
 from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stepper import Stepper
 from llamafarm_universal.host.engines.text.text_meter import TextMeter
-from llamafarm_universal.host.engines.working import doubles_at
 from llamafarm_universal.host.models.loader import Weights, read_weights, ready_weights
 from llamafarm_universal.task import is_encoder_decoder
 
@@ -82,7 +81,7 @@ class TextEngine:
         self._scheduler = Scheduler(
             cache,
             SchedulerLimits(running, limits.max_waiting, step_tokens),
-            ReadingCost(doubles_at(weights.plan.config, weights.parameters)),
+            ReadingCost.estimated(weights.plan.config, weights.parameters),
             self.meter.preempted,
         )
         guessers: list[Guesser] = [PromptLookup(), *([drafter] if drafter else [])]

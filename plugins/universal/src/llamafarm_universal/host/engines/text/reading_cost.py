@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
-MULTIPLE = 4
-"""Tokens of a piece: attention computes some at once, and what is missing is computed in vain."""
+from llamafarm_universal.host.engines.working import doubles_at, heads_for_each_key
+
+MULTIPLE = 8
+"""Tokens of a piece: attention computes so many rows at once, and what is missing is computed in vain."""
 _FIRST_TOKENS = 512
 _SAMPLES = 8
 """The middle of so many is believed: a step may take long because the machine has other things to do."""
@@ -32,23 +35,30 @@ class ReadingCost:
     """Costs are counted in first tokens of a text.
 
     doubles_at: behind so many others a token costs twice what the first one does; what is taken for it at first.
+    rows: that attention has for each token, one for each head that shares a key.
     """
 
-    def __init__(self, doubles_at: float = math.inf) -> None:
+    def __init__(self, doubles_at: float = math.inf, rows: int = 1) -> None:
+        self._multiple = -(-MULTIPLE // rows)
         self._seconds: deque[float] = deque(maxlen=_SAMPLES)  # that a first token takes
         self._share: deque[float] = deque([1 / doubles_at], maxlen=_SAMPLES)  # that each token costs that stands before
+
+    @classmethod
+    def estimated(cls, config: Mapping[str, Any], parameters: int) -> ReadingCost:
+        """What it costs a model, by its configuration and the number of its parameters."""
+        return cls(doubles_at(config, parameters), heads_for_each_key(config))
 
     def of(self, piece: Piece) -> float:
         return piece.count * (1 + piece.stored * median(self._share))
 
-    def affordable(self, cost: float, stored: int, least: int = MULTIPLE) -> int:
+    def affordable(self, cost: float, stored: int, least: int = 1) -> int:
         """How many tokens behind so many others can be read for about such a cost; so many at least.
 
         Rounded to what is nearest: what a step takes whatever it reads makes the tokens of small pieces seem dear, so
         that pieces that have become a little too small would stay so.
         """
         count = cost / self.of(Piece(1, stored))
-        return max(least, round(count / MULTIPLE) * MULTIPLE)
+        return max(least, self._multiple, round(count / self._multiple) * self._multiple)
 
     def observe(self, pieces: Sequence[Piece], seconds: float) -> None:
         """A step has read such pieces. Only steps that are alike but for their pieces may be observed."""

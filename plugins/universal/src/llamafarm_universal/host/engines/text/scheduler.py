@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, KVCache
-from llamafarm_universal.host.engines.text.reading_cost import MULTIPLE, Piece, ReadingCost
+from llamafarm_universal.host.engines.text.reading_cost import Piece, ReadingCost
 from llamafarm_universal.host.engines.text.sequence import Sequence
 
 _ALONE = 4
@@ -118,10 +118,10 @@ class Scheduler:
             sequence = reading[0] if reading else self._admit()
             return [*going_on, Advance(sequence, sequence.context.unread)] if sequence else going_on
         if going_on:
-            return [*going_on, *self._pieces(reading, budget, MULTIPLE)]
+            return [*going_on, *self._pieces(reading, budget)]
         return self._pieces(reading, budget * _ALONE, min(budget, _LEAST_ALONE))
 
-    def _pieces(self, reading: deque[Sequence], budget: float, least: int) -> list[Advance]:
+    def _pieces(self, reading: deque[Sequence], budget: float, least: int = 1) -> list[Advance]:
         """What is read of prompts, first of those that have been begun.
 
         budget: in first tokens of a text. least: tokens of the first piece.
@@ -134,7 +134,7 @@ class Scheduler:
             context = sequence.context
             count = min(context.unread, self._cost.affordable(budget, context.stored, least))
             advances.append(Advance(sequence, count))
-            budget, least = budget - self._cost.of(Piece(count, context.stored)), MULTIPLE
+            budget, least = budget - self._cost.of(Piece(count, context.stored)), 1
         return advances
 
     def stretched(self, advance: Advance, guess: tuple[int, ...]) -> Advance:
