@@ -18,6 +18,7 @@ ROWS = {
     "rerank": Row("llamafarm.cli.rerank:rerank", "Documents in the order in which they fit a query."),
     "classify": Row("llamafarm.cli.classify:classify", "The class of each text."),
     "ner": Row("llamafarm.cli.ner:ner", "The names of persons, places and so on in texts."),
+    "transcribe": Row("llamafarm.cli.transcribe:transcribe", "What is said in recordings, as text or subtitles."),
     "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
     "init": Row("llamafarm.cli.config:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),

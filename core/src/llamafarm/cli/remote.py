@@ -15,6 +15,7 @@ import click
 from llamafarm.errors import AuthenticationFailed, ConnectionFailed
 from llamafarm.gateway import SESSION_HEADER
 from llamafarm.http.address import normalize_base_url
+from llamafarm.http.content import read_content
 from llamafarm.http.reply import read_reply
 from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint, Progress, ignore_progress
@@ -42,7 +43,7 @@ class RemoteFarm:
         progress: Callable[[Progress], None] = ignore_progress,  # noqa: ARG002 - a server does not tell its own
         trace: bool = False,
     ) -> Any:
-        """As `Farm.ask` does, of operations whose answer is a value or a `Reply`."""
+        """As `Farm.ask` does."""
         entry = ModelEntry(name=request.get("model", "default"), provider="llamafarm", model="default")
         headers = {SESSION_HEADER: session} if session else {}
         headers |= {TRACE_HEADER: "1"} if trace else {}
@@ -51,7 +52,12 @@ class RemoteFarm:
         with _remedies():
             if operation.returns == "value":
                 return await self._upstream.post_json(operation.path, request, call)
-            answer = await self._upstream.open_stream(operation.path, request, call, stream=stream, headers=headers)
+            form = operation.is_form
+            answer = await self._upstream.open_stream(
+                operation.path, request, call, stream=stream, form=form, headers=headers
+            )
+            if operation.returns == "content":
+                return await read_content(self._upstream, answer)
         reply = await read_reply(self._upstream, answer, usage="stream_options" in request)
         reply.headers[SESSION_HEADER] = answer.headers.get(SESSION_HEADER, "")
         return reply

@@ -12,7 +12,18 @@ from urllib.parse import urlsplit
 from llamafarm import Endpoint, ModelEntry, beside_config
 from llamafarm.errors import ConfigError
 from llamafarm.http import is_loopback, normalize_base_url
-from llamafarm.wire import CHAT, CLASSIFY, COMPLETIONS, EMBEDDINGS, NER, RERANK, SCORE, Operation
+from llamafarm.wire import (
+    CHAT,
+    CLASSIFY,
+    COMPLETIONS,
+    EMBEDDINGS,
+    NER,
+    RERANK,
+    SCORE,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+    Operation,
+)
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 DEFAULT_HOST = "127.0.0.1"
@@ -27,6 +38,7 @@ SERVED: Mapping[str, tuple[Operation, ...]] = {
     "reranking": (RERANK, SCORE, CLASSIFY),
     "classification": (CLASSIFY,),
     "ner": (NER,),
+    "audio": (TRANSCRIPTIONS, TRANSLATIONS),
 }
 """What can be asked of a model, by its task."""
 _FOLDERS = ("/", "~", "./", "../")

@@ -49,6 +49,8 @@ from llamafarm_universal.messages import (
     TextPrompt,
     TokenLogprob,
     ToolChoice,
+    Transcribe,
+    Translate,
     Usage,
     Work,
 )
@@ -100,6 +102,8 @@ __all__ = [
     "TextPrompt",
     "TokenLogprob",
     "ToolChoice",
+    "Transcribe",
+    "Translate",
     "Usage",
     "Work",
     "decoder_of",

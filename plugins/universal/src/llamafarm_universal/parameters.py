@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from llamafarm import Field, Parameters
-from llamafarm.wire import CHAT, CLASSIFY, COMPLETIONS, EMBEDDINGS, NER, RERANK, SCORE
+from llamafarm.wire import (
+    CHAT,
+    CLASSIFY,
+    COMPLETIONS,
+    EMBEDDINGS,
+    NER,
+    RERANK,
+    SCORE,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+)
 
 from llamafarm_universal.server import tables
 from llamafarm_universal.server.fields import Advisory, Refused, Rule
@@ -16,6 +26,8 @@ _TABLES = {
     SCORE: tables.SCORE,
     CLASSIFY: tables.CLASSIFY,
     NER: tables.NER,
+    TRANSCRIPTIONS: tables.TRANSCRIPTION,
+    TRANSLATIONS: tables.TRANSLATION,
 }
 
 

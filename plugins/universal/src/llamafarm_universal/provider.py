@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
-from llamafarm import Call, Endpoint, Health, ModelInfo, Progress, Reply
+from llamafarm import Call, Content, Endpoint, Health, ModelInfo, Progress, Reply
 from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
 from llamafarm.http import Answer, host_and_port, is_loopback
 from llamafarm.services import token_of
@@ -23,6 +23,8 @@ from llamafarm.wire import (
     NER,
     RERANK,
     SCORE,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
     ChatRequest,
     ClassifyRequest,
     ClassifyResponse,
@@ -36,6 +38,8 @@ from llamafarm.wire import (
     RerankResponse,
     ScoreRequest,
     ScoreResponse,
+    TranscriptionRequest,
+    TranslationRequest,
     Unparsed,
     sse,
 )
@@ -116,6 +120,14 @@ class UniversalProvider:
     async def find_entities(self, request: NerRequest, call: Call) -> NerResponse:
         """Ask for the names in texts. Raises ProviderError."""
         return cast("NerResponse", await self._value(NER, request, call))
+
+    async def transcribe(self, request: TranscriptionRequest, call: Call) -> Content:
+        """Ask for a recording as text. Raises ProviderError."""
+        return await self._content(TRANSCRIPTIONS, request, call)
+
+    async def translate(self, request: TranslationRequest, call: Call) -> Content:
+        """Ask for a recording as English text. Raises ProviderError."""
+        return await self._content(TRANSLATIONS, request, call)
 
     async def pull(self, call: Call) -> None:
         """Have the runtime fetch the files of the entry's model. Raises ModelNotFound, and ProviderError."""
@@ -203,6 +215,11 @@ class UniversalProvider:
     async def _value(self, operation: Operation, request: Any, call: Call) -> dict[str, Any]:
         return await self._with_model(
             call, lambda handle: self._client.ask_value(operation, request, self._timed(call), handle)
+        )
+
+    async def _content(self, operation: Operation, request: Any, call: Call) -> Content:
+        return await self._with_model(
+            call, lambda handle: self._client.ask_content(operation, request, self._timed(call), handle)
         )
 
     async def _with_model(self, call: Call, ask: Callable[[str], Awaitable[Answered]]) -> Answered:

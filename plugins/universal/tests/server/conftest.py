@@ -11,6 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # the spawned host imports scripted_host by its name
 
+from audio_models import make_whisper  # noqa: E402
 from runtime_servers import Running, ServerProcess, running_process, serving  # noqa: E402
 from tiny_models import make_bert, make_llama, make_tokenizer, make_towers  # noqa: E402
 
@@ -19,7 +20,8 @@ from tiny_models import make_bert, make_llama, make_tokenizer, make_towers  # no
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of models with random weights.
 
-    One generates text, one classifies texts, one their tokens, and one reads pictures beside texts.
+    One generates text, one classifies texts, one their tokens, one reads pictures beside texts, and one writes down
+    recordings.
     """
     folder, tokenizer = tmp_path_factory.mktemp("models"), make_tokenizer()
     return {
@@ -28,6 +30,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             folder / "classifier", tokenizer, "SequenceClassification", "contradiction", "entailment"
         ),
         "towers": make_towers(folder / "towers", tokenizer),
+        "whisper": make_whisper(folder / "whisper"),
         "tagger": make_bert(folder / "tagger", tokenizer, "TokenClassification", "O", "B-PER", "I-PER"),
     }
 

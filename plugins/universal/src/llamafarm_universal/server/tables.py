@@ -13,6 +13,7 @@ from llamafarm_universal.server.fields import (
     Done,
     Refused,
     Table,
+    any_text,
     as_list,
     as_object,
     boolean,
@@ -55,6 +56,22 @@ def stop_token_ids(value: Any, path: str) -> tuple[int, ...]:
     items = as_list(value, path, most=MAX_STOPS) if value != [] else []
     token = integer(0, MAX_TOKEN_ID)
     return tuple(token(item, f"{path}[{i}]") for i, item in enumerate(items))
+
+
+def file(value: Any, path: str) -> Any:
+    """A file of a form."""
+    from llamafarm_universal.media.form import UploadedFile  # not above: clients read these tables, too
+
+    if not isinstance(value, UploadedFile):
+        wrong(path, "a file", value)
+    return value
+
+
+def granularities(value: Any, path: str) -> tuple[str, ...]:
+    """One of a transcript's kinds of times, or a list of them; in a form it may be one item of a list."""
+    items = [value] if isinstance(value, str) else as_list(value, path, most=2)
+    known = choice("segment")
+    return tuple(known(item, path) for item in items)
 
 
 def logit_bias(value: Any, path: str) -> dict[int, float]:
@@ -190,6 +207,28 @@ NER: Table = {
     "input": Done(texts, required=True),
     "aggregation_strategy": Done(choice("none", "simple", "first", "average", "max")),
     "user": Advisory(),
+}
+
+TRANSLATION: Table = {
+    "model": Done(text, required=True),
+    "file": Done(file, required=True, note="any common container of sound, also of films."),
+    "prompt": Done(any_text, note="its end counts where it is long."),
+    "response_format": Done(choice("json", "text", "srt", "verbose_json", "vtt")),
+    "temperature": Done(number(0, 1), note="0, the default, is raised where a text looks like a failure."),
+    "user": Advisory(),
+}
+
+TRANSCRIPTION: Table = {
+    **TRANSLATION,
+    "language": Done(text, note="ISO 639-1, or its English name; else it is detected, where the model can."),
+    "timestamp_granularities": Done(granularities, note="`segment`."),
+    "stream": Done(boolean, note="with `json` or `text`."),
+    "chunking_strategy": Advisory(),
+    "include": Refused("log probabilities of each token are not told.", inert=([],)),
+    "languages": Refused("name one by 'language', or leave it out to have it detected.", inert=([],)),
+    "keywords": Refused("say them in 'prompt'.", inert=([],)),
+    "known_speaker_names": Refused("speakers are not told apart.", inert=([],)),
+    "known_speaker_references": Refused("speakers are not told apart.", inert=([],)),
 }
 
 OPERATION: Table = {

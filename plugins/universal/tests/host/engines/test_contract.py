@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import array
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from audio_models import make_whisper, noise, wav_of
 from llamafarm_universal.engine import (
+    Blob,
     ChatPrompt,
     Classify,
     Count,
@@ -19,13 +22,20 @@ from llamafarm_universal.engine import (
     ModelRef,
     Sampling,
     Score,
+    SpoolFolder,
     TextPrompt,
+    Transcribe,
+    Translate,
 )
 from llamafarm_universal.testing import EngineContract
 from tiny_models import make_bert
 
 TEXTS = ("hello world", "the quick brown fox", "jumps over the lazy dog")
 MANY = tuple(f"{'hello ' * (number % 7)}world {number}" for number in range(24))
+
+
+def blob(content: bytes) -> Blob:
+    return Blob("application/octet-stream", len(content), content)
 
 
 class TestText(EngineContract):
@@ -145,6 +155,49 @@ class TestEntities(Encode):
         places = [[[(each.label, each.start, each.end) for each in row] for row in end.value] for end in (one, beside)]
         same = places[0] == places[1]
         return same and close(alone, together, lambda rows: [each.score for row in rows for each in row])
+
+
+@pytest.fixture(scope="module")
+def whisper_files(models_folder: Path) -> Path:
+    return make_whisper(models_folder / "contract-whisper")
+
+
+class TestWhisper(EngineContract):
+    engine = "llamafarm_universal.host.engines.audio.spec:ENGINE"
+
+    @pytest.fixture
+    def model_folder(self, whisper_files: Path) -> Path:
+        return whisper_files
+
+    @pytest.fixture(autouse=True)
+    def made_works(self, tmp_path: Path) -> None:
+        spool = SpoolFolder(tmp_path, 2**30, 2**30)
+        short, long, hello = (blob(content) for content in (wav_of(noise(1)), wav_of(noise(12)), b"hello"))
+        once = {"language": "en", "temperatures": (0.0,)}
+        self.works = [Transcribe(short, spool, **once), Translate(short, spool, temperatures=(0.0, 1.0))]
+        self.long = Transcribe(long, spool, **once)
+        self.wrong = [Transcribe(hello, spool), Transcribe(short, spool, "xx"), Translate(blob(b""), spool)]
+
+    def weights(self, engine: Any) -> list[Any]:
+        return [engine._runner._module, *engine._runner._module.parameters()]
+
+    def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        [job] = [job for job in engine._jobs if job.request_id == request_id]
+        parts, write = {*job.waiting, *job.running}, engine._runner.write
+
+        def broken(group: Any) -> Any:
+            if any(row.reading.part in parts for row in group.rows):
+                raise RuntimeError("broken")
+            return write(group)
+
+        monkeypatch.setattr(engine._runner, "write", broken)
+
+    def alike(self, alone: Any, together: Any) -> bool:
+        transcripts = [json.loads(asked.finished[0].value.read()) for asked in (alone, together)]
+        texts, times = (
+            [[segment[name] for segment in each["segments"]] for each in transcripts] for name in ("text", "start")
+        )
+        return texts[0] == texts[1] and times[0] == times[1]
 
 
 def close(alone: Any, together: Any, numbers_in: Callable[[Any], list[float]]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from llamafarm_universal.messages.work.audio import Segment, Transcribe, Transcript, Translate, Word
 from llamafarm_universal.messages.work.base import Work
 from llamafarm_universal.messages.work.encode import (
     Classes,
@@ -39,10 +40,15 @@ __all__ = [
     "Sampling",
     "Score",
     "Scores",
+    "Segment",
     "Strategy",
     "Structure",
     "TextPrompt",
     "ToolChoice",
+    "Transcribe",
+    "Transcript",
+    "Translate",
+    "Word",
     "Work",
     "user_names",
 ]
@@ -54,6 +60,8 @@ _USER_NAMES: Mapping[str, tuple[str, ...]] = {
     "score": ("rerank", "score"),
     "classify": ("classify",),
     "find_entities": ("ner",),
+    "transcribe": ("audio/transcriptions",),
+    "translate": ("audio/translations",),
 }
 """What users call the operations that engines know by other names: the paths of the API that lead to each."""
 

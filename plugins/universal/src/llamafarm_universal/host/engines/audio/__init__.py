@@ -1,0 +1,1 @@
+"""The audio engine: what is said in recordings, batched over windows and requests."""

@@ -1,0 +1,60 @@
+"""From a plan to an audio engine: what runs the model, and what can be asked of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llamafarm_universal.engine import LoadPlan, RequestFailed
+from llamafarm_universal.host.engines.audio.base import Head
+from llamafarm_universal.host.engines.audio.engine import AudioEngine
+from llamafarm_universal.host.engines.audio.memory import windows_within
+from llamafarm_universal.host.engines.audio.whisper.head import WhisperHead
+from llamafarm_universal.host.engines.audio.whisper.runner import WhisperRunner
+from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
+from llamafarm_universal.host.models.loader import load_failure, load_weights
+from llamafarm_universal.messages.work import user_names
+
+
+def load_audio(plan: LoadPlan, grant: int) -> AudioEngine:
+    """Read the weights. Raises RequestFailed, also for a kind of model that is not executed here."""
+    if plan.config.get("model_type") == "whisper" and _architecture(plan).endswith("ForConditionalGeneration"):
+        return _whisper(plan, grant)
+    raise RequestFailed(
+        "not_supported",
+        f"`{plan.ref.id}` is not executed here: its architecture is `{_architecture(plan)}`.",
+        hint="Whisper writes down what is said (`WhisperForConditionalGeneration`).",
+        param="model",
+    )
+
+
+def _whisper(plan: LoadPlan, grant: int) -> AudioEngine:
+    from transformers import AutoModelForSpeechSeq2Seq
+
+    weights = load_weights(plan, AutoModelForSpeechSeq2Seq)
+    features = feature_extractor(plan)
+    vocabulary = Vocabulary(weights.tokenizer, weights.module.generation_config)
+    config = weights.module.config
+    most = int(config.max_target_positions)
+    head = WhisperHead(vocabulary, features, int(config.max_source_positions), most, plan.limits.media)
+    heads: dict[str, Head] = {"transcribe": head}
+    if vocabulary.translates:
+        heads["translate"] = head
+    runner = WhisperRunner(weights.module, features, vocabulary, windows_within(plan, grant))
+    names = [name for operation in heads for name in user_names(operation)]
+    return AudioEngine(runner, heads, weights.describe(heads, names), plan.limits)
+
+
+def feature_extractor(plan: LoadPlan) -> Any:
+    """What makes a model's input of samples. Raises RequestFailed where its configuration is missing."""
+    from transformers import AutoFeatureExtractor
+
+    try:
+        return AutoFeatureExtractor.from_pretrained(
+            plan.folder, local_files_only=True, trust_remote_code=plan.ref.settings.trust_remote_code
+        )
+    except Exception as error:
+        raise load_failure(plan, error) from error
+
+
+def _architecture(plan: LoadPlan) -> str:
+    return str((plan.config.get("architectures") or [""])[0])

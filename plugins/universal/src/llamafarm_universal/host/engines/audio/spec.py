@@ -1,0 +1,24 @@
+"""The audio engine, as the runtime finds it."""
+
+from __future__ import annotations
+
+from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.host.engines.audio.memory import wished_bytes, working_bytes
+from llamafarm_universal.safetensors import SAFETENSORS, weigh
+
+TASKS = ("audio",)
+
+
+def _fit(candidate: Candidate) -> Fit | None:
+    if candidate.task not in TASKS or candidate.adapter is not None:
+        return None
+    return Fit(candidate.task, weigh(candidate), working_bytes(candidate), wished_bytes(candidate))
+
+
+def _load(plan: LoadPlan, grant: int) -> Engine:
+    from llamafarm_universal.host.engines.audio.load import load_audio
+
+    return load_audio(plan, grant)
+
+
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, quantizes=True)

@@ -1,0 +1,45 @@
+"""A recording cut into windows that overlap, so that what is said at the edge of one is in the middle of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SILENCE = 5e-4
+"""A window with no sample above this part of the full scale (-66 dB) holds nothing but the noise of a converter."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """start, stop: samples of the recording. left, right: how many of them belong to the neighbours as well."""
+
+    start: int
+    stop: int
+    left: int
+    right: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def windows_of(samples: int, length: int, overlap: int) -> Iterator[Window]:
+    """The windows of a recording, each of `length` samples but the last; neighbours share two times `overlap`.
+
+    Source: transformers' pipeline for speech recognition, whose cuts these are.
+    """
+    for start in range(0, samples, length - 2 * overlap):
+        stop = min(start + length, samples)
+        left = overlap if start else 0
+        is_last = start + length >= samples
+        if stop - start > left:
+            yield Window(start, stop, left, 0 if is_last else overlap)
+        if is_last:
+            return
+
+
+def is_silent(samples: NDArray[np.float32]) -> bool:
+    """Whether nothing can be heard in it. Models write down something all the same."""
+    return samples.size == 0 or float(np.abs(samples).max()) < SILENCE

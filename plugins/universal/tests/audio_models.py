@@ -1,0 +1,108 @@
+"""Small models of sound with random weights, built from their configuration classes."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RATE = 16_000
+SECONDS = 2
+"""Of a window."""
+POSITIONS = SECONDS * 50
+LANGUAGES = ("en", "de", "fr")
+
+
+def make_whisper_tokenizer() -> Any:
+    """Bytes, a few words, and Whisper's special tokens; behind them lie the times."""
+    from tokenizers import AddedToken, pre_tokenizers
+    from transformers import WhisperTokenizer
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {letter: number for number, letter in enumerate(letters)}
+    tokenizer = WhisperTokenizer(vocab={**vocabulary, "<|endoftext|>": len(letters)}, merges=[])
+    names = ["startoftranscript", *LANGUAGES, "translate", "transcribe", "startoflm", "startofprev", "nospeech"]
+    special = [f"<|{name}|>" for name in [*names, "notimestamps"]]
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
+    times = [f"<|{step * 0.02:.2f}|>" for step in range(POSITIONS + 1)]
+    tokenizer.add_tokens([AddedToken(time, special=False, normalized=False) for time in times])
+    return tokenizer
+
+
+def make_whisper(folder: Path, seed: int = 0, scale: float = 1.0) -> Path:
+    """A model of windows of SECONDS. scale: of its weights; large ones make it sure of each token."""
+    import torch
+    from transformers import (
+        GenerationConfig,
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+        WhisperProcessor,
+    )
+
+    tokenizer = make_whisper_tokenizer()
+    id_of = tokenizer.convert_tokens_to_ids
+    end, start = id_of("<|endoftext|>"), id_of("<|startoftranscript|>")
+    torch.manual_seed(seed)
+    config = WhisperConfig(
+        vocab_size=len(tokenizer),
+        num_mel_bins=16,
+        d_model=32,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        max_source_positions=POSITIONS,
+        max_target_positions=48,
+        init_std=0.5,
+        pad_token_id=end,
+        bos_token_id=end,
+        eos_token_id=end,
+        decoder_start_token_id=start,
+    )
+    model = WhisperForConditionalGeneration(config)
+    with torch.no_grad():
+        model.model.decoder.layer_norm.weight.mul_(scale)
+    model.generation_config = GenerationConfig(
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=end,
+        decoder_start_token_id=start,
+        max_length=48,
+        is_multilingual=True,
+        lang_to_id={f"<|{code}|>": id_of(f"<|{code}|>") for code in LANGUAGES},
+        task_to_id={task: id_of(f"<|{task}|>") for task in ("transcribe", "translate")},
+        no_timestamps_token_id=id_of("<|notimestamps|>"),
+        prev_sot_token_id=id_of("<|startofprev|>"),
+        max_initial_timestamp_index=50,
+        suppress_tokens=[],
+        begin_suppress_tokens=[end],
+        return_timestamps=True,
+    )
+    model.save_pretrained(folder)
+    features = WhisperFeatureExtractor(feature_size=16, chunk_length=SECONDS)
+    WhisperProcessor(features, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray[Any, Any]:
+    """Noise of 16,000 samples a second that swells and fades, as 16-bit numbers have it."""
+    random = np.random.default_rng(seed)
+    loudness = np.repeat(random.uniform(0.01, 0.3, round(seconds * 10)), RATE // 10)
+    samples = (random.standard_normal(loudness.size) * loudness).clip(-1, 1)
+    return (samples * 32767).astype("<i2").astype(np.float32) / 32768
+
+
+def wav_of(samples: np.ndarray[Any, Any]) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(RATE)
+        sound.writeframes((samples * 32768).astype("<i2").tobytes())
+    return file.getvalue()

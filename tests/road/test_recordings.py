@@ -1,0 +1,89 @@
+"""Recordings as text, through the whole road: `lf`, the API, and a real model of the Universal Runtime."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import openai
+import pytest
+from commands import Served
+from farms import Farm
+from projects import MINILM
+
+sys.path.append(str(Path(__file__).parents[2] / "plugins" / "universal" / "tests"))  # where the small models are made
+
+from audio_models import make_whisper, noise, wav_of
+
+
+@pytest.fixture(scope="module")
+def studio(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
+    """A project with two recordings and a model that writes them down, in the runtime of the shared project."""
+    folder = tmp_path_factory.mktemp("studio")
+    model = make_whisper(folder / "model")
+    made = Farm(folder, {**shared.environ, "LF_DATA_DIR": str(shared.folder / "data")})
+    made.write(
+        f"""
+        runtime:
+          models:
+            minilm: {{provider: universal, model: "{MINILM}"}}
+            whisper: {{provider: universal, model: {model}, model_api_parameters: {{temperature: 0.001}}}}
+        """
+    )
+    for number, name in enumerate(["long.wav", "short.wav"]):
+        (folder / name).write_bytes(wav_of(noise(5 - 3 * number, seed=number)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def told(studio: Farm) -> str:
+    """What `lf transcribe` prints; the model that can do it is asked, without being named."""
+    done = studio.lf("transcribe", "long.wav", "--language", "en")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_subtitles_and_json_hold_the_same_text(studio: Farm, told: str) -> None:
+    whole = json.loads(studio.lf("transcribe", "long.wav", "-l", "en", "--json").stdout)
+    assert (whole["task"], whole["duration"]) == ("transcribe", 5.0)
+    assert whole["text"].split() == told.split()
+    subtitles = studio.lf("transcribe", "long.wav", "-l", "en", "--format", "srt").stdout
+    assert subtitles.count(" --> ") == len(whole["segments"])
+
+
+def test_several_recordings_become_files(studio: Farm, told: str) -> None:
+    done = studio.lf("transcribe", "long.wav", "short.wav", "-l", "en", "--output", "texts", "--format", "vtt")
+    assert done.returncode == 0, done.stderr
+    written = sorted((studio.folder / "texts").iterdir())
+    assert [path.name for path in written] == ["long.vtt", "short.vtt"]
+    assert all(path.read_text().startswith("WEBVTT") for path in written)
+
+
+def test_several_recordings_are_told_apart(studio: Farm, told: str) -> None:
+    printed = studio.lf("transcribe", "long.wav", "short.wav", "-l", "en").stdout
+    assert printed.startswith(f"==> long.wav <==\n{told}==> short.wav <==\n")
+
+
+def test_a_mistake_is_told_without_a_traceback(studio: Farm) -> None:
+    (studio.folder / "notes.wav").write_text("no sound")
+    done = studio.lf("transcribe", "notes.wav")
+    assert done.returncode == 1
+    assert "The file is no sound" in done.stderr
+    missing = studio.lf("transcribe", "nowhere.wav")
+    assert missing.returncode == 2
+    assert "There is no file 'nowhere.wav'." in missing.stderr
+
+
+def test_openais_client_is_answered_by_the_api(studio: Farm, told: str) -> None:
+    recording = (studio.folder / "long.wav").read_bytes()
+    with Served(studio) as root:
+        client = openai.OpenAI(base_url=f"{root}/v1", api_key="none", timeout=60, max_retries=0)
+        asked = {"model": "whisper", "language": "en"}
+        whole = client.audio.transcriptions.create(file=io.BytesIO(recording), **asked)
+        assert whole.text.split() == told.split()
+        *deltas, done = list(client.audio.transcriptions.create(file=io.BytesIO(recording), stream=True, **asked))
+        assert "".join(delta.delta for delta in deltas) == done.text == whole.text
+        printed = studio.lf("transcribe", "long.wav", "-l", "en", "-m", "whisper", "--server-url", root)
+        assert printed.stdout == told, printed.stderr
