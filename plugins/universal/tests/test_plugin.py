@@ -204,7 +204,7 @@ def test_an_entry_without_a_model_type_may_be_for_everything():
 def test_a_model_type_that_no_engine_here_executes_is_remarked(kind):
     ((key, message),) = entry(transformers={"model_type": kind}).remarks()
     assert key == "transformers"
-    done = "classification, embedding, ner, reranking, text"
+    done = "audio, classification, embedding, ner, reranking, text"
     assert message == f"no engine for `model_type: {kind}` is installed; those that are do {done}"
 
 

@@ -127,7 +127,17 @@ class Asking:
 
 
 def test_it_can_do_chat_completions_and_embeddings():
-    names = ["chat", "completions", "embeddings", "rerank", "score", "classify", "ner"]
+    names = [
+        "chat",
+        "completions",
+        "embeddings",
+        "transcriptions",
+        "translations",
+        "rerank",
+        "score",
+        "classify",
+        "ner",
+    ]
     assert [row.name for row in operations(UniversalProvider)] == names
 
 

@@ -84,7 +84,7 @@ def test_model_type_names_the_task() -> None:
     ("config", "words"),
     [
         ({"architectures": ["ViTForImageClassification"], "model_type": "vit"}, "ViTForImageClassification"),
-        ({"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper"}, "task `audio`"),
+        ({"architectures": ["Speech2TextForConditionalGeneration"], "model_type": "speech_to_text"}, "task `audio`"),
         ({"architectures": ["KosmosForConditionalGeneration"], "model_type": "kosmos"}, "task `text2text`"),
         ({"architectures": ["LlavaForConditionalGeneration"], "vision_config": {}}, "task `multimodal`"),
         ({"architectures": ["Something"], "model_type": "new"}, "`Something`"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llamafarm_universal.engine import LoadPlan, RequestFailed
+from llamafarm_universal.engine import LoadPlan
 from llamafarm_universal.host.engines.audio.base import Head
 from llamafarm_universal.host.engines.audio.engine import AudioEngine
 from llamafarm_universal.host.engines.audio.memory import windows_within
@@ -16,15 +16,8 @@ from llamafarm_universal.messages.work import user_names
 
 
 def load_audio(plan: LoadPlan, grant: int) -> AudioEngine:
-    """Read the weights. Raises RequestFailed, also for a kind of model that is not executed here."""
-    if plan.config.get("model_type") == "whisper" and _architecture(plan).endswith("ForConditionalGeneration"):
-        return _whisper(plan, grant)
-    raise RequestFailed(
-        "not_supported",
-        f"`{plan.ref.id}` is not executed here: its architecture is `{_architecture(plan)}`.",
-        hint="Whisper writes down what is said (`WhisperForConditionalGeneration`).",
-        param="model",
-    )
+    """Read the weights. Raises RequestFailed."""
+    return _whisper(plan, grant)
 
 
 def _whisper(plan: LoadPlan, grant: int) -> AudioEngine:
@@ -54,7 +47,3 @@ def feature_extractor(plan: LoadPlan) -> Any:
         )
     except Exception as error:
         raise load_failure(plan, error) from error
-
-
-def _architecture(plan: LoadPlan) -> str:
-    return str((plan.config.get("architectures") or [""])[0])

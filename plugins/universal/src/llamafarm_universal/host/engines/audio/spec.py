@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.host.engines.audio.kinds import kind_of
 from llamafarm_universal.host.engines.audio.memory import wished_bytes, working_bytes
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
 
@@ -10,7 +11,7 @@ TASKS = ("audio",)
 
 
 def _fit(candidate: Candidate) -> Fit | None:
-    if candidate.task not in TASKS or candidate.adapter is not None:
+    if candidate.task not in TASKS or kind_of(candidate.config) is None:
         return None
     return Fit(candidate.task, weigh(candidate), working_bytes(candidate), wished_bytes(candidate))
 

@@ -1,0 +1,16 @@
+"""Which kinds of models of sound there are, by what their configurations say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Kind = Literal["whisper"]
+
+
+def kind_of(config: Mapping[str, Any]) -> Kind | None:
+    """How a model is executed; None for one that is not executed here."""
+    architecture = str((config.get("architectures") or [""])[0])
+    if config.get("model_type") == "whisper" and architecture.endswith("ForConditionalGeneration"):
+        return "whisper"
+    return None
