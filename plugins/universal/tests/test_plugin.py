@@ -200,12 +200,13 @@ def test_an_entry_without_a_model_type_may_be_for_everything():
     assert entry(transformers={"model_type": "vision"}).serves(CHAT) is None
 
 
-@pytest.mark.parametrize("kind", ["image", "vison"])
-def test_a_model_type_that_no_engine_here_executes_is_remarked(kind):
-    ((key, message),) = entry(transformers={"model_type": kind}).remarks()
+def test_a_model_type_that_no_engine_here_executes_is_remarked():
+    ((key, message),) = entry(transformers={"model_type": "vison"}).remarks()
     assert key == "transformers"
-    done = "audio, classification, embedding, ner, reranking, text"
-    assert message == f"no engine for `model_type: {kind}` is installed; those that are do {done}"
+    assert message.startswith(
+        "no engine for `model_type: vison` is installed; those that are do audio, classification, "
+    )
+    assert not list(entry(transformers={"model_type": "image"}).remarks())
 
 
 @pytest.mark.parametrize(

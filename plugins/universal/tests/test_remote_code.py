@@ -44,6 +44,9 @@ def written(folder: Path, file: str, content: Any) -> Path:
         ("modules.json", [{"idx": 0, "name": "0", "path": "", "type": "custom_st.Transformer"}], "0.type"),
         ("router_config.json", {"types": {"query_0": "mine.Module"}}, "types.query_0"),
         ("2_Dense/config.json", {"in_features": 3, "activation_function": "mine.Act"}, "activation_function"),
+        ("model_index.json", {"_class_name": ["mine", "Mine"]}, "_class_name"),
+        ("model_index.json", {"_class_name": "FluxPipeline", "unet": ["my_unet", "Mine"]}, "unet"),
+        ("model_index.json", {"_class_name": "FluxPipeline", "scheduler": ["os.path", "join"]}, "scheduler"),
         ("0_Words/wordembedding_config.json", {"tokenizer_class": "mine.Tokenizer"}, "tokenizer_class"),
     ],
 )
@@ -96,3 +99,9 @@ def test_a_configuration_of_a_size_that_none_has_is_refused(tmp_path: Path) -> N
     folder = written(tmp_path, "config.json", '{"a": "' + "x" * 16_000_000 + '"}')
     with pytest.raises(RequestFailed, match="16,000,000 bytes"):
         refuse_remote_code("org/model", folder, trusted=False)
+
+
+def test_the_parts_of_a_pipeline_may_lie_beside_it_in_diffusers(tmp_path: Path) -> None:
+    parts = {"safety_checker": ["stable_diffusion", "Checker"], "unet": ["diffusers", "Unet"], "other": [None, None]}
+    index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30", **parts, "text": True}
+    refuse_remote_code("org/model", written(tmp_path, "model_index.json", index), trusted=False)

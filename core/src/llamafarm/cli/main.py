@@ -19,6 +19,7 @@ ROWS = {
     "classify": Row("llamafarm.cli.classify:classify", "The class of each text."),
     "ner": Row("llamafarm.cli.ner:ner", "The names of persons, places and so on in texts."),
     "transcribe": Row("llamafarm.cli.transcribe:transcribe", "What is said in recordings, as text or subtitles."),
+    "image": Row("llamafarm.cli.image:image", "Draw a picture of a text."),
     "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
     "init": Row("llamafarm.cli.config:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),

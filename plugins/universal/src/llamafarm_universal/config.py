@@ -17,6 +17,7 @@ from llamafarm.wire import (
     CLASSIFY,
     COMPLETIONS,
     EMBEDDINGS,
+    IMAGES,
     NER,
     RERANK,
     SCORE,
@@ -39,6 +40,7 @@ SERVED: Mapping[str, tuple[Operation, ...]] = {
     "classification": (CLASSIFY,),
     "ner": (NER,),
     "audio": (TRANSCRIPTIONS, TRANSLATIONS),
+    "diffusion": (IMAGES,),
 }
 """What can be asked of a model, by its task."""
 _FOLDERS = ("/", "~", "./", "../")
@@ -129,7 +131,7 @@ class Diffusion(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    default_steps: int | None = Field(default=None, ge=1, le=1000, description="Denoising steps.")
+    default_steps: int | None = Field(default=None, ge=1, le=500, description="Denoising steps.")
     default_guidance: float | None = Field(default=None, ge=0, description="How closely the prompt is followed.")
     default_size: str | None = Field(
         default=None,
@@ -139,6 +141,19 @@ class Diffusion(BaseModel):
     )
     scheduler: str | None = Field(default=None, min_length=1, description="Name of the scheduler, such as `euler`.")
     enable_optimizations: bool = Field(default=True, description="Slice attention where that saves memory.")
+
+    def over(self, request: Mapping[str, Any], *, sized: bool = True) -> dict[str, Any]:
+        """A request for pictures with what it does not say itself. A null is what undoes a field of the entry.
+
+        sized: whether the entry says how large they are; one that is changed has a size already.
+        """
+        own = {
+            "steps": self.default_steps,
+            "guidance_scale": self.default_guidance,
+            "size": self.default_size if sized else None,
+            "scheduler": self.scheduler,
+        }
+        return {**{name: value for name, value in own.items() if value is not None}, **request}
 
 
 def folder_path(model: str) -> str:

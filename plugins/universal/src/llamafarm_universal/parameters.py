@@ -8,6 +8,7 @@ from llamafarm.wire import (
     CLASSIFY,
     COMPLETIONS,
     EMBEDDINGS,
+    IMAGES,
     NER,
     RERANK,
     SCORE,
@@ -15,7 +16,7 @@ from llamafarm.wire import (
     TRANSLATIONS,
 )
 
-from llamafarm_universal.server import tables
+from llamafarm_universal.server import image_tables, tables
 from llamafarm_universal.server.fields import Advisory, Refused, Rule
 
 _TABLES = {
@@ -28,6 +29,7 @@ _TABLES = {
     NER: tables.NER,
     TRANSCRIPTIONS: tables.TRANSCRIPTION,
     TRANSLATIONS: tables.TRANSLATION,
+    IMAGES: image_tables.IMAGES,
 }
 
 

@@ -20,6 +20,7 @@ from llamafarm.wire import (
     CHAT,
     CLASSIFY,
     COMPLETIONS,
+    IMAGES,
     NER,
     RERANK,
     SCORE,
@@ -31,6 +32,7 @@ from llamafarm.wire import (
     CompletionRequest,
     EmbeddingRequest,
     EmbeddingResponse,
+    ImageRequest,
     NerRequest,
     NerResponse,
     Operation,
@@ -129,6 +131,10 @@ class UniversalProvider:
         """Ask for a recording as English text. Raises ProviderError."""
         return await self._content(TRANSLATIONS, request, call)
 
+    async def generate_image(self, request: ImageRequest, call: Call) -> Content:
+        """Ask for pictures, drawn as the request and then the entry's `diffusion` say. Raises ProviderError."""
+        return await self._draw(IMAGES, request, call)
+
     async def pull(self, call: Call) -> None:
         """Have the runtime fetch the files of the entry's model. Raises ModelNotFound, and ProviderError."""
         entry = cast("UniversalEntry", call.entry)
@@ -221,6 +227,9 @@ class UniversalProvider:
         return await self._with_model(
             call, lambda handle: self._client.ask_content(operation, request, self._timed(call), handle)
         )
+
+    async def _draw(self, operation: Operation, request: Any, call: Call) -> Content:
+        return await self._content(operation, cast("UniversalEntry", call.entry).diffusion.over(request), call)
 
     async def _with_model(self, call: Call, ask: Callable[[str], Awaitable[Answered]]) -> Answered:
         """Ask with the handle of the entry's model. A runtime that was started again loads it again, once."""

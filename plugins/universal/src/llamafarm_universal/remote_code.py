@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ _CLASSES = {
 """Fields that hold the path of a class or module to import, and where that may lie."""
 _MODULES = ("sentence_transformers.",)
 """Where the types of modules.json and of a router's configuration may lie."""
+_LIBRARIES = ("diffusers", "transformers")
+"""Of the parts of a pipeline, which diffusers imports by the name of their library, whatever that is."""
 
 
 def refuse_remote_code(model: str, folder: Path, *, trusted: bool) -> None:
@@ -61,6 +64,8 @@ def _read(path: Path, model: str, name: str) -> Any:
 
 def _demands(file: str, configuration: Any) -> Iterator[tuple[str, str]]:
     """The fields that would have code executed, each with what it asks for."""
+    if file == "model_index.json":
+        yield from _foreign_parts(configuration)
     for path, key, value in _fields(configuration):
         if key in _OWN_CODE and value:
             yield path, "brings its own Python code"
@@ -68,6 +73,33 @@ def _demands(file: str, configuration: Any) -> Iterator[tuple[str, str]]:
             yield path, "asks for kernels of another repository, which are code"
         elif _is_foreign(value, _allowed(file, path, key)):
             yield path, f"has `{value}` imported"
+
+
+def _foreign_parts(index: Any) -> Iterator[tuple[str, str]]:
+    """The parts of a pipeline that come from elsewhere: a file beside them, or any module that can be imported."""
+    if not isinstance(index, dict):
+        return
+    for name, value in index.items():
+        if name == "_class_name" and not isinstance(value, str):
+            yield name, "brings its own Python code"
+        elif not name.startswith("_") and isinstance(value, list) and value and not _is_known_library(value[0]):
+            yield name, f"has parts of `{str(value[0])[:100]}` imported"
+
+
+def _is_known_library(name: Any) -> bool:
+    """Whether the parts of a pipeline may come from there; None: there is no such part.
+
+    diffusers has some beside the pipelines that they belong to, in a module of that name.
+    """
+    if name is None or name in _LIBRARIES:
+        return True
+    installed = PathFinder.find_spec("diffusers")
+    folders = (installed.submodule_search_locations if installed else None) or ()
+    return (
+        isinstance(name, str)
+        and name.isidentifier()
+        and any((Path(at) / "pipelines" / name).is_dir() for at in folders)
+    )
 
 
 def _fields(configuration: Any) -> Iterator[tuple[str, str, Any]]:

@@ -28,6 +28,10 @@ SAMPLING = {
     "repetition_penalty": 1.1, "presence_penalty": 0.5, "frequency_penalty": 0.5, "logit_bias": {"5": 1.5},
     "typical_p": 0.9, "stop_token_ids": [7], "ignore_eos": False, "min_tokens": 2, "user": "me",
 }  # fmt: skip
+DRAWING = {
+    "n": 2, "size": "64x32", "seed": 3, "steps": 2, "guidance_scale": 5.5, "negative_prompt": "b", "scheduler": "euler",
+    "response_format": "b64_json", "output_format": "webp", "output_compression": 50, "quality": "auto", "user": "me",
+}  # fmt: skip
 WEATHER = {"name": "weather", "description": "Of a city.", "parameters": {"type": "object"}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
 MESSAGES = [
@@ -56,6 +60,7 @@ def valid(text: str, embedder: str, classifier: str, tagger: str) -> dict[str, d
         "/v1/score": {"model": embedder, "text_1": "a", "text_2": ["b", "c"]},
         "/v1/classify": {"model": classifier, "input": ["a", "b"], **labels},
         "/v1/ner": {"model": tagger, "input": ["hello world"], "aggregation_strategy": "simple"},
+        "/v1/images/generations": {"model": text, "prompt": "a", **DRAWING},
         "/v1/operations/{operation}": {"model": text, "input": {"what": "record"}, "stream": False},
         "/v1/models/load": {"id": text, "settings": {"device": "cpu", "dtype": "fp32"}, "stream": True},
         "/v1/models/unload": {"model": "nobody/has-it"},

@@ -26,9 +26,11 @@ from llamafarm_universal.server.embeddings import embed
 from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
+from llamafarm_universal.server.image_tables import IMAGES
+from llamafarm_universal.server.images import generate as draw
 from llamafarm_universal.server.metrics import CountedRequests, metrics
 from llamafarm_universal.server.models import get_model, list_models, load, unload
-from llamafarm_universal.server.operations import OperationEndpoint
+from llamafarm_universal.server.operations import operate
 from llamafarm_universal.server.pictures import body_limit
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.scores import rerank, score
@@ -47,7 +49,7 @@ from llamafarm_universal.server.tables import (
     UNLOAD,
 )
 from llamafarm_universal.server.transcriptions import transcribe, translate
-from llamafarm_universal.server.upload import Upload, UploadEndpoint
+from llamafarm_universal.server.upload import SpooledEndpoint, Upload, UploadEndpoint
 
 Handler = Callable[[Request, Parsed], Awaitable[Response]]
 
@@ -88,6 +90,9 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
     def takes_sound(handler: Callable[[Request, Upload], Awaitable[Response]]) -> UploadEndpoint:
         return UploadEndpoint(handler, spool, FormLimits.of("sound", media))
 
+    def takes_spooled(handler: Callable[..., Awaitable[Response]], table: Table) -> HeldBody:
+        return HeldBody(SpooledEndpoint(handler, reads(table)), bodies)
+
     return [
         Route("/health", health, methods=["GET"]),
         live_route(),
@@ -102,7 +107,8 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/v1/ner", takes(find_entities, NER), methods=["POST"]),
         Route("/v1/audio/transcriptions", takes_sound(transcribe), methods=["POST"]),
         Route("/v1/audio/translations", takes_sound(translate), methods=["POST"]),
-        Route("/v1/operations/{operation}", HeldBody(OperationEndpoint(reads(OPERATION)), bodies), methods=["POST"]),
+        Route("/v1/images/generations", takes_spooled(draw, IMAGES), methods=["POST"]),
+        Route("/v1/operations/{operation}", takes_spooled(operate, OPERATION), methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),
         Route("/v1/models/unload", takes(unload, UNLOAD), methods=["POST"]),

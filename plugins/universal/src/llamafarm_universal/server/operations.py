@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict, is_dataclass
-from functools import partial
 from typing import Any
 
-from llamafarm.web import BodyEndpoint, EventStream, json_answer, request_id_of
+from llamafarm.web import EventStream, json_answer
 from llamafarm.wire import sse
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from llamafarm_universal.catalogue import work_of
 from llamafarm_universal.failure import RequestFailed, explained
@@ -23,26 +21,9 @@ from llamafarm_universal.messages import Accepted, Answer, Blob, Finished, Piece
 from llamafarm_universal.server.blobs import blob_answer
 from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
-from llamafarm_universal.server.errors import failure
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.models import error_frame
 from llamafarm_universal.server.runtime import Ticket
-from llamafarm_universal.server.upload import spooled
-
-
-class OperationEndpoint:
-    """An ASGI application: large results lie in the spool until the answer has been sent. read: reads the body."""
-
-    def __init__(self, read: Callable[[Request], Any]) -> None:
-        self._read = read
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
-        try:
-            async with spooled(runtime_of(request).spool, request_id_of(request)) as folder:
-                await BodyEndpoint(partial(operate, folder=folder), self._read)(scope, receive, send)
-        except RequestFailed as error:
-            raise failure(error.event("")) from None
 
 
 async def operate(request: Request, parsed: Parsed, *, folder: SpoolFolder) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from llamafarm.web import BodyEndpoint, body_pieces, check_type, request_id_of
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.form import FormLimits, Part, SpooledForm, boundary_of
 from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.media.threads import in_thread
+from llamafarm_universal.server.endpoint import runtime_of
 from llamafarm_universal.server.errors import failure
 
 PIECE_BYTES = 256 * 1024
@@ -49,6 +51,25 @@ class UploadEndpoint:
             async with spooled(self._spool, request_id_of(Request(scope))) as folder:
                 read = partial(read_upload, folder=folder, limits=self._limits)
                 await BodyEndpoint(self._handler, read)(scope, receive, send)
+        except RequestFailed as error:
+            raise failure(error.event("")) from None
+
+
+class SpooledEndpoint:
+    """An ASGI application that gives `handler` what `read` makes of the body, and a folder for large results.
+
+    They lie in the spool until the answer has been sent, whatever becomes of it.
+    """
+
+    def __init__(self, handler: Callable[..., Awaitable[Response]], read: Callable[[Request], Any]) -> None:
+        self._handler = handler
+        self._read = read
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        try:
+            async with spooled(runtime_of(request).spool, request_id_of(request)) as folder:
+                await BodyEndpoint(partial(self._handler, folder=folder), self._read)(scope, receive, send)
         except RequestFailed as error:
             raise failure(error.event("")) from None
 

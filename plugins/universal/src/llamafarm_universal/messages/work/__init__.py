@@ -17,6 +17,7 @@ from llamafarm_universal.messages.work.encode import (
     Scores,
     Strategy,
 )
+from llamafarm_universal.messages.work.image import DrawImage, Drawing, EditImage, ImageFormat, VaryImage
 from llamafarm_universal.messages.work.text import (
     ChatPrompt,
     Count,
@@ -32,10 +33,14 @@ __all__ = [
     "Classes",
     "Classify",
     "Count",
+    "DrawImage",
+    "Drawing",
+    "EditImage",
     "Embed",
     "Entity",
     "FindEntities",
     "Generate",
+    "ImageFormat",
     "InputType",
     "Sampling",
     "Score",
@@ -48,6 +53,7 @@ __all__ = [
     "Transcribe",
     "Transcript",
     "Translate",
+    "VaryImage",
     "Word",
     "Work",
     "user_names",
@@ -62,6 +68,9 @@ _USER_NAMES: Mapping[str, tuple[str, ...]] = {
     "find_entities": ("ner",),
     "transcribe": ("audio/transcriptions",),
     "translate": ("audio/translations",),
+    "draw_image": ("images",),
+    "edit_image": ("image edits",),
+    "vary_image": ("image variations",),
 }
 """What users call the operations that engines know by other names: the paths of the API that lead to each."""
 

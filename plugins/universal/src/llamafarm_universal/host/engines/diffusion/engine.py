@@ -1,0 +1,168 @@
+"""The diffusion engine: batches of pictures of one shape, each batch one look of the denoiser further in each step."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from llamafarm_universal.engine import (
+    Accepted,
+    Emit,
+    Finished,
+    Limits,
+    LoadedModel,
+    Progress,
+    RequestFailed,
+    Work,
+    explained,
+)
+from llamafarm_universal.host.engines.diffusion.batch import Batch
+from llamafarm_universal.host.engines.diffusion.order import Order, Orders
+from llamafarm_universal.host.engines.diffusion.pictures import as_file
+from llamafarm_universal.host.engines.diffusion.pipelines import Pipelines
+
+BATCHES = 4
+"""So many are drawn in turn; what comes meanwhile waits, and is batched."""
+PICTURES_ON_CPU = 4
+PICTURES = 8
+"""So many are drawn in one batch."""
+
+
+@dataclass(eq=False)
+class Request:
+    """One request under way. apart: it shares no batch any more."""
+
+    request_id: str
+    order: Order
+    emit: Emit
+    apart: bool = False
+
+
+@dataclass(eq=False)
+class Picture:
+    """One picture of a request."""
+
+    request: Request
+    index: int
+    drawn: Any = field(default=None, repr=False)
+
+    @property
+    def order(self) -> Order:
+        """What it is drawn from."""
+        return self.request.order
+
+    @property
+    def seed(self) -> int:
+        """Of this picture alone: whatever is drawn beside it changes nothing of it."""
+        return self.order.drawing.seed + self.index
+
+
+class DiffusionEngine:
+    """Draws the pictures of all requests. model: what is known of the loaded model."""
+
+    def __init__(self, pipelines: Pipelines, model: LoadedModel, limits: Limits) -> None:
+        self.model = model
+        self._pipelines = pipelines
+        self._orders = Orders(pipelines, limits.media)
+        self._most = PICTURES_ON_CPU if model.device == "cpu" else PICTURES
+        self._max_waiting = limits.max_waiting
+        self._waiting: deque[Picture] = deque()
+        self._batches: deque[Batch[Picture]] = deque()
+        self._drawn: deque[Picture] = deque()
+
+    def prepare(self, work: Work) -> Order:
+        """What the pipeline is told. Raises RequestFailed for what it cannot draw."""
+        return self._orders.of(work)
+
+    def submit(self, request_id: str, work: Work, prepared: Order, emit: Emit) -> None:
+        if len(self._waiting) + work.answers > self._max_waiting:
+            raise RequestFailed("busy", "Too many pictures wait for this model.", hint="Ask again in a moment.")
+        request = Request(request_id, prepared, emit)
+        self._waiting.extend(Picture(request, index) for index in range(work.answers))
+        emit(Accepted(request_id, 0, self.model))
+
+    def cancel(self, request_id: str) -> None:
+        self._waiting = deque(each for each in self._waiting if each.request.request_id != request_id)
+        self._drawn = deque(each for each in self._drawn if each.request.request_id != request_id)
+        for batch in list(self._batches):
+            batch.leave(lambda picture: picture.request.request_id == request_id)
+            if not batch.pictures:
+                self._batches.remove(batch)
+
+    def step(self) -> bool:
+        if self._drawn:
+            self._tell(self._drawn.popleft())
+        else:
+            self._begin()
+            self._advance()
+        return bool(self._drawn or self._batches or self._waiting)
+
+    def close(self) -> None:
+        for batch in self._batches:
+            batch.close()
+        self._batches.clear()
+        self._waiting.clear()
+        self._drawn.clear()
+        del self._pipelines, self._orders
+
+    def _begin(self) -> None:
+        """Put pictures of one shape that wait into a batch, as long as there may be more of these."""
+        if not self._waiting or len(self._batches) >= BATCHES:
+            return
+        first = self._waiting[0]
+        alike = [each for each in self._waiting if _go_together(first, each)][: self._most]
+        self._waiting = deque(each for each in self._waiting if each not in alike)
+        self._batches.append(Batch(alike, self._pipelines, self._stepped))
+
+    def _advance(self) -> None:
+        if not self._batches:
+            return
+        decoding = next((batch for batch in self._batches if batch.decodes), None)
+        batch = decoding or self._batches[0]
+        self._batches.rotate(-1)
+        try:
+            done = batch.step()
+        except Exception as error:  # noqa: BLE001 - a batch that fails never ends the host
+            self._batches.remove(batch)
+            self._draw_apart(batch.pictures, error)
+            return
+        if done:
+            self._batches.remove(batch)
+            for picture, drawn in batch.results():
+                picture.drawn = drawn
+                self._drawn.append(picture)
+
+    def _stepped(self, pictures: list[Picture], done: int, total: int) -> None:
+        for picture in pictures:
+            picture.request.emit(Progress(picture.request.request_id, picture.index, done, total))
+
+    def _tell(self, picture: Picture) -> None:
+        request = picture.request
+        try:
+            blob = as_file(picture.drawn, picture.order.drawing)
+        except Exception as error:  # noqa: BLE001 - as in `_advance`
+            self._fail(request, error)
+            return
+        request.emit(Finished(request.request_id, picture.index, value=blob))
+
+    def _draw_apart(self, pictures: list[Picture], error: Exception) -> None:
+        """What has failed together is drawn again by request: no request ends for what another one asked."""
+        requests = list(dict.fromkeys(picture.request for picture in pictures))
+        if len(requests) == 1:
+            self._fail(requests[0], error)
+            return
+        for request in requests:
+            request.apart = True
+        self._waiting.extendleft(reversed(pictures))
+
+    def _fail(self, request: Request, error: Exception) -> None:
+        self.cancel(request.request_id)
+        request.emit(explained(error, "drawing a picture").event(request.request_id))
+
+
+def _go_together(first: Picture, other: Picture) -> bool:
+    if first.request is other.request:
+        return True
+    apart = first.request.apart or other.request.apart
+    return not apart and first.order.shape == other.order.shape

@@ -1,0 +1,138 @@
+"""The pipelines of one loaded model: all share its weights, and each drawing gets one of its own, with a scheduler."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from llamafarm_universal.host.engines.diffusion.schedulers import Schedulers
+from llamafarm_universal.host.engines.diffusion.stepwise import hand_over
+
+Kind = Literal["text", "image", "mask"]
+"""What a picture is drawn from: a text; a picture and a text; these and a mask that says where."""
+FILLING_CHANNELS = 9
+"""What a UNet reads that was trained to fill in alone: the picture, what is left of it, and the mask."""
+
+
+class Pipelines:
+    """by_kind: a pipeline of diffusers for each kind of drawing that the model can do."""
+
+    def __init__(self, by_kind: dict[Kind, Any]) -> None:
+        self.by_kind = by_kind
+        self._any = next(iter(by_kind.values()))
+        self.schedulers = Schedulers(self._any.scheduler)
+        _have_parts_hand_over(self._any)
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """The works that can be done."""
+        has = self.by_kind.keys()
+        able = {"draw_image": "text" in has, "edit_image": has & {"image", "mask"}, "vary_image": "image" in has}
+        return frozenset(name for name, is_able in able.items() if is_able)
+
+    def parameters(self, kind: Kind) -> dict[str, Any]:
+        """What a pipeline can be told, with the defaults of its author."""
+        found = inspect.signature(type(self.by_kind[kind]).__call__).parameters
+        return {name: parameter.default for name, parameter in found.items()}
+
+    @property
+    def modules(self) -> list[Any]:
+        """The parts that have weights."""
+        return parts_of(self._any)
+
+    def texts(self) -> Iterator[tuple[Any, bool]]:
+        """The tokenizers whose texts are read, and whether each one's limit is the pipeline's and not its own."""
+        parts = self._any.components
+        for name, tokenizer in parts.items():
+            if name.startswith("tokenizer") and parts.get(name.replace("tokenizer", "text_encoder")) is not None:
+                yield tokenizer, "CLIP" not in type(tokenizer).__name__
+
+    @property
+    def grid(self) -> int:
+        """Pixels of which both sides of a picture have a multiple: of one patch that the denoiser reads."""
+        denoiser = getattr(self._any, "transformer", None)
+        patch = int(getattr(denoiser.config, "patch_size", None) or 1) if denoiser is not None else 1
+        return self._scale * max(patch, self._packing(denoiser))
+
+    @property
+    def side(self) -> int:
+        """Pixels of a picture's side where a request names no size."""
+        denoiser = getattr(self._any, "unet", None) or getattr(self._any, "transformer", None)
+        own = getattr(getattr(denoiser, "config", None), "sample_size", None)
+        size = own if isinstance(own, int) else getattr(self._any, "default_sample_size", 128)
+        return int(size) * self._scale
+
+    def new(self, kind: Kind, scheduler: str | None, stepped: Callable[[Any], None]) -> Any:
+        """A pipeline for one drawing. stepped: told with it after each step of its scheduler."""
+        pipeline = copy.copy(self.by_kind[kind])
+        pipeline.scheduler = self.schedulers.new(scheduler)
+        step = pipeline.scheduler.step
+
+        @functools.wraps(step)  # pipelines look at what it takes
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            result = step(*args, **kwargs)
+            stepped(pipeline)
+            return result
+
+        pipeline.scheduler.step = counted
+        return pipeline
+
+    @property
+    def _scale(self) -> int:
+        return int(getattr(self._any, "vae_scale_factor", 8))
+
+    def _packing(self, denoiser: Any) -> int:
+        """How many latent pixels of each side a transformer gets as one, as FLUX's does."""
+        vae = getattr(self._any, "vae", None)
+        latent = getattr(getattr(vae, "config", None), "latent_channels", None)
+        read = getattr(getattr(denoiser, "config", None), "in_channels", None)
+        return 2 if isinstance(latent, int) and isinstance(read, int) and read >= 4 * latent else 1
+
+
+def parts_of(pipeline: Any) -> list[Any]:
+    """The parts of a pipeline that have weights."""
+    from torch import nn
+
+    return [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
+
+
+def kinds_of(pipeline: Any) -> dict[Kind, Any]:
+    """The pipelines for all that a text-to-image pipeline's weights can draw."""
+    from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting
+
+    unet = getattr(pipeline, "unet", None)
+    fills_in = unet is not None and unet.config.in_channels == FILLING_CHANNELS
+    kinds: dict[Kind, Any] = {} if fills_in else {"text": pipeline}
+    others: tuple[tuple[Kind, Any], ...] = (("image", AutoPipelineForImage2Image), ("mask", AutoPipelineForInpainting))
+    for kind, auto in others:
+        if kind == "mask" or not fills_in:
+            try:
+                kinds[kind] = auto.from_pipe(pipeline)
+                kinds[kind].set_progress_bar_config(disable=True)
+            except (ValueError, TypeError):  # diffusers has none for this family
+                continue
+    return kinds
+
+
+def _have_parts_hand_over(pipeline: Any) -> None:
+    """Have everything that takes long wait for its turn before it begins."""
+    vae = getattr(pipeline, "vae", None)
+    for part in parts_of(pipeline):
+        if part is not vae:
+            part.register_forward_pre_hook(hand_over)
+    if vae is None:
+        return
+    if hasattr(vae, "enable_slicing"):
+        vae.enable_slicing()  # one picture after the other: each is a step, and takes the memory of one
+    name = "_decode" if hasattr(vae, "_decode") else "decode"
+    decode = getattr(vae, name)
+
+    @functools.wraps(decode)
+    def waiting(*args: Any, **kwargs: Any) -> Any:
+        hand_over(decodes=True)
+        return decode(*args, **kwargs)
+
+    setattr(vae, name, waiting)

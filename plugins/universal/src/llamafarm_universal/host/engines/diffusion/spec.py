@@ -1,0 +1,24 @@
+"""The diffusion engine, as the runtime finds it."""
+
+from __future__ import annotations
+
+from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.host.engines.diffusion.weight import weigh_pipeline, working_bytes
+from llamafarm_universal.safetensors import SAFETENSORS
+
+TASKS = ("diffusion",)
+
+
+def _fit(candidate: Candidate) -> Fit | None:
+    if candidate.task not in TASKS or not isinstance(candidate.config.get("_class_name"), str):
+        return None
+    return Fit("diffusion", weigh_pipeline(candidate), working_bytes(candidate))
+
+
+def _load(plan: LoadPlan, _grant: int) -> Engine:
+    from llamafarm_universal.host.engines.diffusion.load import load_diffusion
+
+    return load_diffusion(plan)
+
+
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load)

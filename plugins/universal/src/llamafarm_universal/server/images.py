@@ -1,0 +1,130 @@
+"""POST /v1/images/generations: pictures drawn by a model, as one answer or with the steps as they are done."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llamafarm.web import EventStream, json_answer
+from llamafarm.wire import dump, sse
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llamafarm_universal.media.folder import SpoolFolder
+from llamafarm_universal.messages import Accepted, Answer, Blob, DrawImage, Drawing, Finished, Progress, Work
+from llamafarm_universal.server.caller import caller_of
+from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
+from llamafarm_universal.server.fields import Parsed
+from llamafarm_universal.server.runtime import Ticket
+
+_SEEDS = 2**32
+
+
+async def generate(request: Request, parsed: Parsed, *, folder: SpoolFolder) -> Response:
+    """Draw what a text says. folder: where large pictures lie until the answer has been sent."""
+    drawing = drawing_of(parsed)
+    work = DrawImage(parsed.values["prompt"], parsed.get("n", 1), drawing)
+    return await drawn(request, parsed, work, drawing, folder, event="image_generation")
+
+
+def drawing_of(parsed: Parsed) -> Drawing:
+    """How the pictures are to be drawn. Where the request names no seed, it gets one."""
+    width, height = parsed.get("size") or (None, None)
+    return Drawing(
+        width=width,
+        height=height,
+        negative_prompt=parsed.get("negative_prompt"),
+        steps=parsed.get("steps"),
+        guidance_scale=parsed.get("guidance_scale"),
+        scheduler=parsed.get("scheduler"),
+        seed=parsed.values["seed"] if "seed" in parsed.values else secrets.randbelow(_SEEDS),
+        format=parsed.get("output_format", "png"),
+        quality=parsed.get("output_compression"),
+    )
+
+
+async def drawn(
+    request: Request, parsed: Parsed, work: Work, drawing: Drawing, folder: SpoolFolder, *, event: str
+) -> Response:
+    """Have the model draw, and answer with the pictures. event: how the names of a stream's events begin.
+
+    Raises LlamaFarmError.
+    """
+    runtime = runtime_of(request)
+    ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
+    ticket = await runtime.submit(ref, (work,), caller_of(request), folder=folder)
+    pictures = _Pictures(drawing, event)
+    if parsed.get("stream"):
+        return await _stream(ticket, work, pictures, runtime.settings.keep_alive_seconds, ignored_header(parsed))
+    blobs: dict[int, Blob] = {}
+    try:
+        while len(blobs) < work.answers:
+            told = await ticket.events.next()
+            if isinstance(told, Finished):
+                blobs[told.index] = told.value
+    finally:
+        ticket.close()
+    content = await asyncio.to_thread(pictures.whole, blobs)
+    return json_answer(content, headers=ignored_header(parsed))
+
+
+async def _stream(
+    ticket: Ticket, work: Work, pictures: _Pictures, keep_alive: float, headers: dict[str, str]
+) -> EventStream:
+    """A stream from the first event on: what is refused at once is a status."""
+    try:
+        first = await ticket.events.next()
+    except BaseException:
+        ticket.close()
+        raise
+    frames = _frames(ticket, work.answers, pictures.frame, first)
+    return EventStream(frames, close=ticket.close, keep_alive=keep_alive, headers=headers)
+
+
+async def _frames(
+    ticket: Ticket, left: int, written: Callable[[Answer], bytes], event: Answer
+) -> AsyncGenerator[bytes, None]:
+    while True:
+        left -= event.is_last
+        if not isinstance(event, Accepted):
+            yield await asyncio.to_thread(written, event)
+        if not left:
+            return
+        event = await ticket.events.next()
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """How pictures are told. Everything is done in a thread: a picture as base64 may be large."""
+
+    drawing: Drawing
+    event: str
+
+    def whole(self, blobs: dict[int, Blob]) -> bytes:
+        """All pictures, in one answer."""
+        data = [self._row(index, blobs[index]) for index in sorted(blobs)]
+        return dump({"created": int(time.time()), "data": data, "output_format": self.drawing.format})
+
+    def frame(self, event: Answer) -> bytes:
+        """One event of a stream.
+
+        Source of `completed`: OpenAI's API reference, "Image Streaming"; `progress` is ours.
+        """
+        if isinstance(event, Progress):
+            told = {"index": event.index, "done": event.done, "total": event.total}
+            return self._told("progress", told)
+        assert isinstance(event, Finished)
+        row = {"index": event.index, "created_at": int(time.time()), "output_format": self.drawing.format}
+        return self._told("completed", {**row, **self._row(event.index, event.value)})
+
+    def _told(self, name: str, fields: dict[str, Any]) -> bytes:
+        kind = f"{self.event}.{name}"
+        return sse.encode({"type": kind, **fields}, event=kind)
+
+    def _row(self, index: int, blob: Blob) -> dict[str, Any]:
+        return {"b64_json": b64encode(blob.read()).decode("ascii"), "seed": self.drawing.seed + index}

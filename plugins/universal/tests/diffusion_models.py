@@ -1,0 +1,153 @@
+"""Small pipelines of diffusers with random weights, built from their configuration classes."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import Any
+
+SIDE = 32
+"""Pixels of a picture's side by default."""
+TEXT_TOKENS = 77
+_VAE = {
+    "block_out_channels": [4, 8],
+    "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"],
+    "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"],
+    "latent_channels": 4,
+    "norm_num_groups": 2,
+    "sample_size": SIDE,
+}
+
+
+def make_clip_tokenizer() -> Any:
+    """CLIP's kind of tokenizer, whose tokens are letters."""
+    from transformers import CLIPTokenizer
+
+    letters = [*string.ascii_lowercase, *string.digits, *".,!?-'"]
+    pieces = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
+    return CLIPTokenizer({piece: at for at, piece in enumerate(pieces)}, [], model_max_length=TEXT_TOKENS)
+
+
+def make_t5_tokenizer() -> Any:
+    """T5's kind of tokenizer, whose tokens are letters."""
+    from transformers import T5Tokenizer
+
+    pieces = ["<pad>", "</s>", "<unk>", "▁", *string.ascii_lowercase]
+    return T5Tokenizer([(piece, -float(at)) for at, piece in enumerate(pieces)], extra_ids=0, model_max_length=512)
+
+
+def _clip(*, projects: bool = False) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        vocab_size=128, hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=TEXT_TOKENS, projection_dim=32, bos_token_id=0, eos_token_id=1, pad_token_id=1,
+        hidden_act="gelu",
+    )  # fmt: skip
+    return (CLIPTextModelWithProjection if projects else CLIPTextModel)(config).eval()
+
+
+def _t5() -> Any:
+    from transformers import T5Config, T5EncoderModel
+
+    return T5EncoderModel(T5Config(vocab_size=64, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)).eval()
+
+
+def _vae(**changes: Any) -> Any:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(**{**_VAE, **changes})
+
+
+def _unet(**changes: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    sizes: dict[str, Any] = {
+        "block_out_channels": (8, 16),
+        "layers_per_block": 1,
+        "sample_size": SIDE // 2,
+        "norm_num_groups": 2,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": 32,
+        "attention_head_dim": 8,
+    }
+    return UNet2DConditionModel(**{**sizes, **changes})
+
+
+def make_stable_diffusion(folder: Path, *, prediction: str = "epsilon", channels: int = 4) -> Path:
+    """Stable Diffusion 1; with `v_prediction` it is 2's kind. channels: 9 is a model that fills in alone."""
+    import torch
+    from diffusers import PNDMScheduler, StableDiffusionInpaintPipeline, StableDiffusionPipeline
+
+    torch.manual_seed(0)
+    scheduler = PNDMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1,
+        prediction_type=prediction,
+    )  # fmt: skip
+    kind = StableDiffusionPipeline if channels == 4 else StableDiffusionInpaintPipeline
+    pipeline = kind(
+        _vae(), _clip(), make_clip_tokenizer(), _unet(in_channels=channels), scheduler, None, None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def make_sdxl(folder: Path) -> Path:
+    import torch
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+
+    torch.manual_seed(0)
+    scheduler = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, timestep_spacing="leading"
+    )
+    unet = _unet(
+        cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=80, transformer_layers_per_block=(1, 2), use_linear_projection=True,
+    )  # fmt: skip
+    pipeline = StableDiffusionXLPipeline(
+        _vae(), _clip(), _clip(projects=True), make_clip_tokenizer(), make_clip_tokenizer(), unet, scheduler
+    )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def make_sd3(folder: Path) -> Path:
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+
+    torch.manual_seed(0)
+    transformer = SD3Transformer2DModel(
+        sample_size=SIDE // 2, patch_size=2, in_channels=16, num_layers=1, attention_head_dim=8, num_attention_heads=4,
+        joint_attention_dim=32, caption_projection_dim=32, pooled_projection_dim=64, out_channels=16,
+    )  # fmt: skip
+    pipeline = StableDiffusion3Pipeline(
+        transformer, FlowMatchEulerDiscreteScheduler(shift=3.0),
+        _vae(latent_channels=16, shift_factor=0.06, scaling_factor=1.5),
+        _clip(projects=True), make_clip_tokenizer(), _clip(projects=True), make_clip_tokenizer(), _t5(),
+        make_t5_tokenizer(),
+    )  # fmt: skip
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def make_flux(folder: Path) -> Path:
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+
+    torch.manual_seed(0)
+    transformer = FluxTransformer2DModel(
+        patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=(4, 4, 8), guidance_embeds=True,
+    )  # fmt: skip
+    scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+    pipeline = FluxPipeline(
+        scheduler, _vae(shift_factor=0.06, scaling_factor=1.5), _clip(), make_clip_tokenizer(), _t5(),
+        make_t5_tokenizer(), transformer,
+    )  # fmt: skip
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+MAKERS = {"sd1": make_stable_diffusion, "sdxl": make_sdxl, "sd3": make_sd3, "flux": make_flux}

@@ -1,0 +1,58 @@
+"""Pipelines that are read, and those that are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from diffusion_models import make_stable_diffusion
+from llamafarm_universal.failure import RequestFailed
+from safetensors.torch import load_file, save_file
+
+from .conftest import Studio
+
+
+@pytest.fixture
+def copy(pipeline_folder, tmp_path):
+    return shutil.copytree(pipeline_folder("sd1"), tmp_path / "copy")
+
+
+def change_index(folder, **changes):
+    path = folder / "model_index.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder", "vae"])
+def test_a_part_that_lacks_weights_is_refused(part, copy):
+    [path] = (copy / part).glob("*.safetensors")
+    weights = load_file(path)
+    gone = sorted(weights)[3]
+    save_file({name: tensor for name, tensor in weights.items() if name != gone}, path, metadata={"format": "pt"})
+    with pytest.raises(RequestFailed, match=f"is not whole: its files lack weights of .*{gone}"):
+        Studio(copy)
+
+
+def test_a_part_whose_weights_may_run_code_is_refused(copy):
+    [path] = (copy / "unet").glob("*.safetensors")
+    path.rename(copy / "unet" / "diffusion_pytorch_model.bin")
+    with pytest.raises(RequestFailed, match="a format that can execute code when it is read"):
+        Studio(copy)
+
+
+def test_a_pipeline_that_draws_nothing_of_a_text_is_refused(copy):
+    change_index(copy, _class_name="AudioLDM2Pipeline")
+    with pytest.raises(RequestFailed, match="is a `AudioLDM2Pipeline`, which draws no pictures of a text"):
+        Studio(copy)
+
+
+def test_a_safety_checker_is_neither_needed_nor_loaded(copy):
+    change_index(
+        copy, safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"], requires_safety_checker=True
+    )
+    assert Studio(copy).engine._pipelines.by_kind["text"].safety_checker is None
+
+
+def test_a_model_that_fills_in_alone_edits_alone(tmp_path):
+    studio = Studio(make_stable_diffusion(tmp_path / "fills", channels=9))
+    assert studio.engine.model.operations == {"edit_image"}

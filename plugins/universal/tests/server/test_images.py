@@ -1,0 +1,124 @@
+"""Pictures through the whole runtime: a real server, a real host, and a small pipeline of diffusers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from pathlib import Path
+
+import httpx
+import numpy as np
+import openai
+import pytest
+from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
+from PIL import Image
+from runtime_servers import BOUND, wait_until
+
+PATIENCE = 3 * BOUND
+"""The first request imports diffusers."""
+
+
+@pytest.fixture(scope="module")
+def client(real):
+    with openai.OpenAI(base_url=f"{real.url}/v1", api_key="none", max_retries=0, timeout=PATIENCE) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def model(models):
+    return str(models["pictures"])
+
+
+@pytest.fixture(scope="module")
+def spool():
+    """Where the server's spool lies."""
+    return Path(os.environ["LF_DATA_DIR"]) / "spool"
+
+
+def pixels(row):
+    image = Image.open(io.BytesIO(base64.b64decode(row.b64_json)))
+    return np.asarray(image.convert("RGB")).astype(int)
+
+
+def draw(client, model, **fields):
+    known = {name: fields.pop(name) for name in ("n", "size", "output_format", "stream") if name in fields}
+    return client.images.generate(model=model, prompt="a red fox", extra_body={"steps": 3, **fields}, **known)
+
+
+def post(real, model, **fields):
+    body = {"model": model, "prompt": "a red fox", "steps": 3, **fields}
+    return httpx.post(f"{real.url}/v1/images/generations", json=body, timeout=PATIENCE)
+
+
+def test_a_picture_is_drawn(client, model):
+    answer = draw(client, model, size="64x32", n=2, seed=5)
+    assert [pixels(row).shape for row in answer.data] == [(32, 64, 3), (32, 64, 3)]
+    assert [row.seed for row in answer.data] == [5, 6]
+    assert (pixels(answer.data[0]) != pixels(answer.data[1])).any()
+
+
+def test_a_seed_is_said_and_gives_the_same_picture_again(client, model):
+    [row] = draw(client, model).data
+    [again] = draw(client, model, seed=row.seed).data
+    assert np.abs(pixels(row) - pixels(again)).max() <= 2
+
+
+@pytest.mark.parametrize(("name", "kind"), [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
+def test_the_format_is_the_one_that_is_asked_for(name, kind, client, model):
+    answer = draw(client, model, output_format=name)
+    assert Image.open(io.BytesIO(base64.b64decode(answer.data[0].b64_json))).format == kind
+    assert answer.output_format == name
+
+
+def test_a_stream_tells_the_steps_and_then_the_picture(client, model):
+    events = list(draw(client, model, stream=True, seed=9, scheduler="euler"))
+    assert [event.type for event in events] == [*["image_generation.progress"] * 3, "image_generation.completed"]
+    assert [(event.done, event.total) for event in events[:-1]] == [(1, 3), (2, 3), (3, 3)]
+    [whole] = draw(client, model, seed=9, scheduler="euler").data
+    assert np.abs(pixels(events[-1]) - pixels(whole)).max() <= 2
+
+
+def test_a_large_picture_comes_whole_and_leaves_nothing_in_the_spool(spool, client, model):
+    [row] = draw(client, model, size="384x320", steps=1).data
+    assert pixels(row).shape == (320, 384, 3)
+    assert len(base64.b64decode(row.b64_json)) > MAX_INLINE_BYTES
+    wait_until(lambda: not any(spool.glob("spool-*/*")), "the spool is empty")
+
+
+def test_a_client_that_goes_away_ends_the_drawing(real, model):
+    body = {"model": model, "prompt": "a fox", "steps": 500, "size": "256x256", "stream": True}
+    with httpx.stream("POST", f"{real.url}/v1/images/generations", json=body, timeout=PATIENCE) as answer:
+        assert next(answer.iter_lines()).startswith("event: image_generation.progress")
+
+    def idle():
+        rows = httpx.get(f"{real.url}/v1/models", timeout=BOUND).json()["data"]
+        return all(row["queue"]["running"] == 0 for row in rows)
+
+    wait_until(idle, "the drawing has ended")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "message"),
+    [
+        ({"size": "33x32"}, "size", "multiples of 2 pixels"),
+        ({"size": "big"}, "size", "must be `auto`, or a width and a height"),
+        ({"scheduler": "magic"}, "scheduler", "The scheduler `magic` does not fit this model"),
+        ({"n": 100}, "n", "a whole number from 1 to 10"),
+        ({"quality": "hd"}, "quality", "is not supported here: say `steps`"),
+        ({"step": 3}, "step", "Unknown field"),
+        ({"prompt": "x" * 500}, "prompt", "this model reads 77"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_its_field(fields, param, message, real, model):
+    answer = post(real, model, **fields)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["param"] == param
+    assert message in error["message"]
+
+
+def test_a_model_that_draws_nothing_says_what_it_does(real, llama):
+    answer = post(real, str(llama), steps=None)
+    assert answer.status_code == 400
+    assert "it cannot do `images`, only" in answer.json()["error"]["message"]

@@ -1,0 +1,91 @@
+"""Pictures through the whole road: `lf image`, the API, Python, and a real model of the Universal Runtime."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+from typing import Any
+
+import llamafarm
+import numpy as np
+import openai
+import pytest
+from commands import Served
+from drawing_model import make_drawing_model
+from farms import LF, Farm
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def studio(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
+    """A project whose model draws, as its entry says, in the runtime of the shared project."""
+    folder = tmp_path_factory.mktemp("studio")
+    model = make_drawing_model(folder / "model")
+    made = Farm(folder, {**shared.environ, "LF_DATA_DIR": str(shared.folder / "data")})
+    made.write(
+        f"""
+        runtime:
+          models:
+            painter:
+              provider: universal
+              model: {model}
+              transformers: {{device: auto, dtype: auto, model_type: image}}
+              diffusion: {{default_steps: 2, default_guidance: 5, default_size: 48x32, scheduler: euler}}
+        """
+    )
+    return made
+
+
+def pixels(content: bytes) -> Any:
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+
+
+@pytest.fixture(scope="module")
+def drawn(studio: Farm) -> bytes:
+    """The picture that `lf image` draws with seed 4."""
+    done = studio.lf("image", "a red fox", "-o", "fox.png", "--seed", "4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "fox.png\n"
+    return (studio.folder / "fox.png").read_bytes()
+
+
+def test_the_picture_is_as_large_as_the_entry_says(drawn: bytes) -> None:
+    assert pixels(drawn).shape == (32, 48, 3)
+
+
+def test_the_request_wins_over_the_entry(studio: Farm, drawn: bytes) -> None:
+    done = studio.lf("image", "a red fox", "-o", "fox.webp", "-n", "2", "--size", "32x32", "--seed", "4", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["pictures"]
+    assert rows == [{"path": "fox-1.webp", "seed": 4}, {"path": "fox-2.webp", "seed": 5}]
+    with Image.open(studio.folder / "fox-2.webp") as picture:
+        assert (picture.format, picture.size) == ("WEBP", (32, 32))
+
+
+def test_the_picture_goes_through_a_pipe(studio: Farm, drawn: bytes) -> None:
+    command = [str(LF), "image", "a red fox", "-o", "-", "--seed", "4"]
+    piped = subprocess.run(command, cwd=studio.folder, env=studio.env(), capture_output=True, timeout=90, check=True)
+    assert np.abs(pixels(piped.stdout) - pixels(drawn)).max() <= 2
+
+
+def test_the_api_and_python_draw_the_same(studio: Farm, drawn: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in studio.environ.items():  # of this very process, since it asks the runtime itself
+        monkeypatch.setenv(name, value)
+    with Served(studio) as root, openai.OpenAI(base_url=f"{root}/v1", api_key="none") as client:
+        answer = client.images.generate(model="painter", prompt="a red fox", extra_body={"seed": 4})
+        events = list(client.images.generate(model="painter", prompt="a red fox", extra_body={"seed": 4}, stream=True))
+    with llamafarm.open(studio.folder) as farm:
+        python = json.loads(farm.ask("images", {"prompt": "a red fox", "seed": 4}, model="painter"))
+    assert [event.type for event in events][-1] == "image_generation.completed"
+    for coded in (answer.data[0].b64_json, events[-1].b64_json, python["data"][0]["b64_json"]):
+        assert np.abs(pixels(base64.b64decode(coded)) - pixels(drawn)).max() <= 2
+
+
+def test_what_the_model_cannot_do_is_said(studio: Farm) -> None:
+    done = studio.lf("image", "a fox", "--scheduler", "magic")
+    assert done.returncode == 1
+    assert "The scheduler `magic` does not fit this model." in done.stderr
+    assert "There is: ddim" in done.stderr
+    assert studio.lf("image", "a fox", "-o", "fox.gif").returncode == 2
