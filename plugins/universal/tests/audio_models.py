@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import wave
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,33 @@ def wav_of(samples: np.ndarray[Any, Any]) -> bytes:
         sound.setframerate(RATE)
         sound.writeframes((samples * 32768).astype("<i2").tobytes())
     return file.getvalue()
+
+
+def make_ctc(folder: Path, family: str = "Wav2Vec2") -> Path:
+    """A model that spells what it hears, with a letter for each 320 samples. family: `Wav2Vec2` or `Hubert`."""
+    import torch
+    import transformers
+
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSR"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps({letter: number for number, letter in enumerate(letters)}))
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=len(letters),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_dim=(16, 16),
+        conv_kernel=(10, 32),
+        conv_stride=(10, 32),
+        num_feat_extract_layers=2,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+        initializer_range=1.0,
+        pad_token_id=0,
+    )
+    getattr(transformers, f"{family}ForCTC")(config).save_pretrained(folder)
+    transformers.Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+    return folder

@@ -120,7 +120,9 @@ def test_a_translation_is_another_text(ask, told):
         ({"response_format": "diarized_json"}, 400, "'response_format' must be one of 'json'"),
         ({"temperature": "hot"}, 400, "'temperature' must be a number from 0 to 1"),
         ({"temperature": "2"}, 400, "'temperature' must be a number from 0 to 1"),
-        ({"timestamp_granularities": ["letter"]}, 400, "must be one of 'segment'"),
+        ({"timestamp_granularities": ["letter"]}, 400, "must be one of 'segment', 'word'"),
+        ({"timestamp_granularities": ["word"]}, 400, "Only 'verbose_json' tells times"),
+        ({"timestamp_granularities": ["word"], "response_format": "verbose_json"}, 400, "Times of words are not told"),
         ({"stream": "true", "response_format": "srt"}, 400, "cannot be streamed"),
         ({"include": ["logprobs"]}, 400, "'include' is not supported here"),
         ({"languages": ["de", "en"]}, 400, "'languages' is not supported here"),
@@ -148,6 +150,16 @@ def test_nothing_stays_in_the_spool(ask, real, data_folder):
     assert ask(stream="true").status_code == 200
     spool = data_folder / "spool"
     wait_until(lambda: not [*spool.glob("*/req_*")], "the folders of all requests are gone")
+
+
+def test_times_of_words_are_told_of_a_model_that_has_them(ask, models):
+    fields = {"model": str(models["ctc"]), "response_format": "verbose_json", "temperature": 0}
+    told = ask(timestamp_granularities=["word"], **fields).json()
+    assert told["words"]
+    assert told["words"][0].keys() == {"word", "start", "end"}
+    assert "segments" not in told
+    both = ask(timestamp_granularities=["word", "segment"], **fields).json()
+    assert (both["words"], bool(both["segments"])) == (told["words"], True)
 
 
 def test_json_is_no_form(real, models):

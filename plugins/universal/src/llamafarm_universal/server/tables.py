@@ -70,7 +70,7 @@ def file(value: Any, path: str) -> Any:
 def granularities(value: Any, path: str) -> tuple[str, ...]:
     """One of a transcript's kinds of times, or a list of them; in a form it may be one item of a list."""
     items = [value] if isinstance(value, str) else as_list(value, path, most=2)
-    known = choice("segment")
+    known = choice("segment", "word")
     return tuple(known(item, path) for item in items)
 
 
@@ -221,7 +221,7 @@ TRANSLATION: Table = {
 TRANSCRIPTION: Table = {
     **TRANSLATION,
     "language": Done(text, note="ISO 639-1, or its English name; else it is detected, where the model can."),
-    "timestamp_granularities": Done(granularities, note="`segment`."),
+    "timestamp_granularities": Done(granularities, note="`segment`, and `word` where the model tells them."),
     "stream": Done(boolean, note="with `json` or `text`."),
     "chunking_strategy": Advisory(),
     "include": Refused("log probabilities of each token are not told.", inert=([],)),

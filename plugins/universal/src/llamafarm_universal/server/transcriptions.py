@@ -62,6 +62,13 @@ async def _answered(request: Request, upload: Upload, kind: type[Transcribe], ta
 def _check(parsed: Parsed) -> None:
     """Raise RequestError for fields that do not go together."""
     form = parsed.get("response_format", "json")
+    if parsed.get("timestamp_granularities") and form != "verbose_json":
+        raise RequestError(
+            f"Only 'verbose_json' tells times as fields, and not {form!r}.",
+            hint="Leave 'timestamp_granularities' out, or ask for 'verbose_json'.",
+            param="timestamp_granularities",
+            code="invalid_value",
+        )
     if parsed.get("stream") and form not in STREAMED:
         raise RequestError(
             f"A transcription in the format {form!r} cannot be streamed: it is whole or nothing.",
@@ -80,6 +87,7 @@ def _work(parsed: Parsed, upload: Upload, kind: type[Transcribe]) -> Transcribe:
         language=parsed.get("language"),
         prompt=parsed.get("prompt", ""),
         temperatures=(temperature,) if temperature else TEMPERATURES,
+        words="word" in parsed.get("timestamp_granularities", ()),
     )
 
 
@@ -99,13 +107,15 @@ def _shaped(transcript: Mapping[str, Any], parsed: Parsed, task: str) -> Respons
         return PlainTextResponse(content, headers=headers, media_type=media_type)
     if form == "json":
         return json_answer({"text": transcript["text"], "usage": _usage(transcript)}, headers=headers)
+    wanted = parsed.get("timestamp_granularities", ("segment",))
     segments = [_segment(number, each) for number, each in enumerate(transcript["segments"])]
     whole = {
         "task": task,
         "language": transcript["language"],
         "duration": transcript["duration"],
         "text": transcript["text"],
-        "segments": segments,
+        **({"segments": segments} if "segment" in wanted else {}),
+        **({"words": transcript["words"]} if "word" in wanted else {}),
         "usage": _usage(transcript),
     }
     return json_answer(whole, headers=headers)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audio_models import make_whisper, noise, wav_of
+from audio_models import make_ctc, make_whisper, noise, wav_of
 from llamafarm_universal.engine import (
     Blob,
     ChatPrompt,
@@ -198,6 +198,39 @@ class TestWhisper(EngineContract):
             [[segment[name] for segment in each["segments"]] for each in transcripts] for name in ("text", "start")
         )
         return texts[0] == texts[1] and times[0] == times[1]
+
+
+class TestCtc(EngineContract):
+    engine = "llamafarm_universal.host.engines.audio.spec:ENGINE"
+
+    def make_model(self, folder: Path) -> None:
+        make_ctc(folder)
+
+    @pytest.fixture(autouse=True)
+    def made_works(self, tmp_path: Path) -> None:
+        spool = SpoolFolder(tmp_path, 2**30, 2**30)
+        short, long, hello = (blob(content) for content in (wav_of(noise(1)), wav_of(noise(50)), b"hello"))
+        self.works = [Transcribe(short, spool)]
+        self.long = Transcribe(long, spool)
+        self.wrong = [Transcribe(hello, spool), Transcribe(short, spool, "de"), Transcribe(short, spool, prompt="a")]
+
+    def weights(self, engine: Any) -> list[Any]:
+        return [engine._runner, *engine._runner.compute.__self__.module.parameters()]
+
+    def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        [job] = [job for job in engine._jobs if job.request_id == request_id]
+        parts, compute = {*job.waiting, *job.running}, engine._runner.compute
+
+        def broken(batch: Any) -> Any:
+            if not parts.isdisjoint(batch):
+                raise RuntimeError("broken")
+            return compute(batch)
+
+        monkeypatch.setattr(engine._runner, "compute", broken)
+
+    def alike(self, alone: Any, together: Any) -> bool:
+        one, beside = (asked.finished[0].value.read() for asked in (alone, together))
+        return bool(one == beside)
 
 
 def close(alone: Any, together: Any, numbers_in: Callable[[Any], list[float]]) -> bool:

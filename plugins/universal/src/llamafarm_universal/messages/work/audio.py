@@ -20,7 +20,7 @@ class Transcribe:
 
     folder: of the request, where the recording is decoded. language: of the recording, as ISO 639-1 has it; None: it is
     detected. prompt: a text that goes before it, for style and names. temperatures: of the first attempt, and of those
-    that follow where it looks like a failure.
+    that follow where it looks like a failure. words: whether the times of words are wanted, too.
     """
 
     operation: ClassVar[str] = "transcribe"
@@ -31,6 +31,7 @@ class Transcribe:
     language: str | None = None
     prompt: str = ""
     temperatures: tuple[float, ...] = TEMPERATURES
+    words: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ from typing import Any
 
 from llamafarm_universal.engine import LoadPlan
 from llamafarm_universal.host.engines.audio.base import Head
+from llamafarm_universal.host.engines.audio.batches import BatchRunner
+from llamafarm_universal.host.engines.audio.ctc import CtcHead, CtcModel
 from llamafarm_universal.host.engines.audio.engine import AudioEngine
-from llamafarm_universal.host.engines.audio.memory import windows_within
+from llamafarm_universal.host.engines.audio.kinds import kind_of
+from llamafarm_universal.host.engines.audio.memory import batch_of, windows_within
 from llamafarm_universal.host.engines.audio.whisper.head import WhisperHead
 from llamafarm_universal.host.engines.audio.whisper.runner import WhisperRunner
 from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
@@ -17,7 +20,7 @@ from llamafarm_universal.messages.work import user_names
 
 def load_audio(plan: LoadPlan, grant: int) -> AudioEngine:
     """Read the weights. Raises RequestFailed."""
-    return _whisper(plan, grant)
+    return _whisper(plan, grant) if kind_of(plan.config) == "whisper" else _ctc(plan)
 
 
 def _whisper(plan: LoadPlan, grant: int) -> AudioEngine:
@@ -35,6 +38,19 @@ def _whisper(plan: LoadPlan, grant: int) -> AudioEngine:
     runner = WhisperRunner(weights.module, features, vocabulary, windows_within(plan, grant))
     names = [name for operation in heads for name in user_names(operation)]
     return AudioEngine(runner, heads, weights.describe(heads, names), plan.limits)
+
+
+def _ctc(plan: LoadPlan) -> AudioEngine:
+    from transformers import AutoModelForCTC
+
+    weights = load_weights(plan, AutoModelForCTC)
+    features = feature_extractor(plan)
+    model = CtcModel(weights.module, features)
+    ratio = int(weights.module.config.inputs_to_logits_ratio)
+    head = CtcHead(weights.tokenizer, int(features.sampling_rate), ratio, plan.limits.media)
+    runner = BatchRunner(model.read, lambda part: len(part.content), batch_of(plan.device))
+    described = weights.describe(["transcribe"], user_names("transcribe"))
+    return AudioEngine(runner, {"transcribe": head}, described, plan.limits)
 
 
 def feature_extractor(plan: LoadPlan) -> Any:

@@ -48,6 +48,11 @@ def most_windows(device: str) -> int:
     return MOST_WINDOWS.get(device, _MOST_ELSEWHERE)
 
 
+def batch_of(device: str) -> int:
+    """How many windows are computed at one go: on a processor one, since a step holds up all other models."""
+    return 1 if device == "cpu" else 8
+
+
 def windows_within(candidate: Candidate, grant: int) -> int:
     """How many windows can be read at once with so many bytes."""
     size = BYTES[candidate.dtype]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from llamafarm_universal.engine import Finished, MediaSettings, Result, Transcribe, Work, decoder_of
+from llamafarm_universal.engine import Finished, MediaSettings, Result, Transcribe, Work, decoder_of, refused
 from llamafarm_universal.host.engines.audio.base import Part
 from llamafarm_universal.host.engines.audio.transcripts import told
 from llamafarm_universal.host.engines.audio.whisper.merge import Merger
@@ -33,6 +33,12 @@ class WhisperHead:
 
     def prepare(self, work: Work) -> Recording:
         work = cast("Transcribe", work)
+        if work.words:
+            raise refused(
+                "Times of words are not told of this model, only those of segments.",
+                "timestamp_granularities",
+                hint="Models of CTC (Wav2Vec2, HuBERT) tell them.",
+            )
         vocabulary = self._vocabulary
         language = vocabulary.language_id(work.language) if work.language and vocabulary.languages else None
         prompt = vocabulary.prompt(work.prompt, self._most // 2 - 1)
