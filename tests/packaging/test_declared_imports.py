@@ -17,7 +17,7 @@ from throwaway import ROOT
 FOLDERS = [ROOT / "core", *sorted((ROOT / "plugins").glob("*/"))]
 DISTRIBUTIONS_OF = packages_distributions()
 OF_TORCH = {"triton"}
-"""torch for CUDA requires one version of it, and nobody imports it elsewhere: to ask for another one could only clash."""
+"""torch for CUDA requires one version of it, and nobody imports it elsewhere: asking for another could only clash."""
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
