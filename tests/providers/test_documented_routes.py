@@ -41,6 +41,8 @@ REQUESTS: Mapping[Operation, Mapping[str, Any]] = {
 CHATS, LOADS = "/v1/chat/completions", "/v1/models/load"
 PHI, QWEN = "microsoft/phi-2", "Qwen/Qwen2.5-0.5B-Instruct"
 MINILM, NOMIC = "sentence-transformers/all-MiniLM-L6-v2", "nomic-ai/nomic-embed-text-v1.5"
+DIFFUSION = "stabilityai/stable-diffusion-2-1"
+DRAWN = {"steps": 30, "guidance_scale": 7.5, "size": "512x512", "scheduler": "euler"}
 Sent = tuple[int, str, Mapping[str, Any]]
 
 EXPECTED: Mapping[str, list[Sent]] = {
@@ -68,6 +70,8 @@ EXPECTED: Mapping[str, list[Sent]] = {
         (11540, CHATS, {"model": PHI}),
         (11540, LOADS, {"id": MINILM, "settings": {"model_type": "embedding"}}),
         (11540, "/v1/embeddings", {"model": MINILM}),
+        (11540, LOADS, {"id": DIFFUSION, "settings": {"model_type": "image"}}),
+        (11540, "/v1/images/generations", {"model": DIFFUSION, **DRAWN}),
     ],
     "7_rag": [
         (11540, LOADS, {"id": PHI, "settings": {}}),

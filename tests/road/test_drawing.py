@@ -76,6 +76,13 @@ def test_the_api_and_python_draw_the_same(studio: Farm, drawn: bytes, monkeypatc
     with Served(studio) as root, openai.OpenAI(base_url=f"{root}/v1", api_key="none") as client:
         answer = client.images.generate(model="painter", prompt="a red fox", extra_body={"seed": 4})
         events = list(client.images.generate(model="painter", prompt="a red fox", extra_body={"seed": 4}, stream=True))
+        edited = client.images.edit(
+            model="painter", prompt="a fox", image=drawn, size="32x32", extra_body={"seed": 4, "steps": 4}
+        )
+        with pytest.warns(DeprecationWarning, match="deprecated"):  # by OpenAI, of whose models none does it any more
+            varied = client.images.create_variation(model="painter", image=drawn, extra_body={"seed": 4, "steps": 4})
+    assert pixels(base64.b64decode(edited.data[0].b64_json)).shape == (32, 32, 3)
+    assert pixels(base64.b64decode(varied.data[0].b64_json)).shape[1] > 32, "as its picture, and not as the entry says"
     with llamafarm.open(studio.folder) as farm:
         python = json.loads(farm.ask("images", {"prompt": "a red fox", "seed": 4}, model="painter"))
     assert [event.type for event in events][-1] == "image_generation.completed"

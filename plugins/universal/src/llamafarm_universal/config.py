@@ -17,6 +17,8 @@ from llamafarm.wire import (
     CLASSIFY,
     COMPLETIONS,
     EMBEDDINGS,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
     IMAGES,
     NER,
     RERANK,
@@ -40,7 +42,7 @@ SERVED: Mapping[str, tuple[Operation, ...]] = {
     "classification": (CLASSIFY,),
     "ner": (NER,),
     "audio": (TRANSCRIPTIONS, TRANSLATIONS),
-    "diffusion": (IMAGES,),
+    "diffusion": (IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS),
 }
 """What can be asked of a model, by its task."""
 _FOLDERS = ("/", "~", "./", "../")

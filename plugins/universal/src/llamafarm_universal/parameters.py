@@ -8,6 +8,8 @@ from llamafarm.wire import (
     CLASSIFY,
     COMPLETIONS,
     EMBEDDINGS,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
     IMAGES,
     NER,
     RERANK,
@@ -30,6 +32,8 @@ _TABLES = {
     TRANSCRIPTIONS: tables.TRANSCRIPTION,
     TRANSLATIONS: tables.TRANSLATION,
     IMAGES: image_tables.IMAGES,
+    IMAGE_EDITS: image_tables.IMAGE_EDITS,
+    IMAGE_VARIATIONS: image_tables.IMAGE_VARIATIONS,
 }
 
 

@@ -20,6 +20,8 @@ from llamafarm.wire import (
     CHAT,
     CLASSIFY,
     COMPLETIONS,
+    IMAGE_EDITS,
+    IMAGE_VARIATIONS,
     IMAGES,
     NER,
     RERANK,
@@ -32,7 +34,9 @@ from llamafarm.wire import (
     CompletionRequest,
     EmbeddingRequest,
     EmbeddingResponse,
+    ImageEditRequest,
     ImageRequest,
+    ImageVariationRequest,
     NerRequest,
     NerResponse,
     Operation,
@@ -135,6 +139,14 @@ class UniversalProvider:
         """Ask for pictures, drawn as the request and then the entry's `diffusion` say. Raises ProviderError."""
         return await self._draw(IMAGES, request, call)
 
+    async def edit_image(self, request: ImageEditRequest, call: Call) -> Content:
+        """Ask for changed pictures, drawn likewise. Raises ProviderError."""
+        return await self._draw(IMAGE_EDITS, request, call)
+
+    async def vary_image(self, request: ImageVariationRequest, call: Call) -> Content:
+        """Ask for pictures like another one, drawn likewise. Raises ProviderError."""
+        return await self._draw(IMAGE_VARIATIONS, request, call)
+
     async def pull(self, call: Call) -> None:
         """Have the runtime fetch the files of the entry's model. Raises ModelNotFound, and ProviderError."""
         entry = cast("UniversalEntry", call.entry)
@@ -229,7 +241,8 @@ class UniversalProvider:
         )
 
     async def _draw(self, operation: Operation, request: Any, call: Call) -> Content:
-        return await self._content(operation, cast("UniversalEntry", call.entry).diffusion.over(request), call)
+        settings = cast("UniversalEntry", call.entry).diffusion
+        return await self._content(operation, settings.over(request, sized=operation is IMAGES), call)
 
     async def _with_model(self, call: Call, ask: Callable[[str], Awaitable[Answered]]) -> Answered:
         """Ask with the handle of the entry's model. A runtime that was started again loads it again, once."""

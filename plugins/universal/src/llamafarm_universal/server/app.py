@@ -27,6 +27,7 @@ from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.image_tables import IMAGES
+from llamafarm_universal.server.images import edit, vary
 from llamafarm_universal.server.images import generate as draw
 from llamafarm_universal.server.metrics import CountedRequests, metrics
 from llamafarm_universal.server.models import get_model, list_models, load, unload
@@ -52,6 +53,7 @@ from llamafarm_universal.server.transcriptions import transcribe, translate
 from llamafarm_universal.server.upload import SpooledEndpoint, Upload, UploadEndpoint
 
 Handler = Callable[[Request, Parsed], Awaitable[Response]]
+Uploaded = Callable[[Request, Upload], Awaitable[Response]]
 
 
 def create_app(runtime: Runtime) -> Guard:
@@ -87,8 +89,11 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
     def takes_pictures(handler: Handler, table: Table) -> HeldBody:
         return HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media))), bodies)
 
-    def takes_sound(handler: Callable[[Request, Upload], Awaitable[Response]]) -> UploadEndpoint:
+    def takes_sound(handler: Uploaded) -> UploadEndpoint:
         return UploadEndpoint(handler, spool, FormLimits.of("sound", media))
+
+    def takes_files(handler: Uploaded) -> UploadEndpoint:
+        return UploadEndpoint(handler, spool, FormLimits.of("picture", media, files=2))
 
     def takes_spooled(handler: Callable[..., Awaitable[Response]], table: Table) -> HeldBody:
         return HeldBody(SpooledEndpoint(handler, reads(table)), bodies)
@@ -108,6 +113,8 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/v1/audio/transcriptions", takes_sound(transcribe), methods=["POST"]),
         Route("/v1/audio/translations", takes_sound(translate), methods=["POST"]),
         Route("/v1/images/generations", takes_spooled(draw, IMAGES), methods=["POST"]),
+        Route("/v1/images/edits", takes_files(edit), methods=["POST"]),
+        Route("/v1/images/variations", takes_files(vary), methods=["POST"]),
         Route("/v1/operations/{operation}", takes_spooled(operate, OPERATION), methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from llamafarm_universal.media.form import UploadedFile
+from llamafarm_universal.messages import Blob
 from llamafarm_universal.server.fields import (
     Advisory,
     Done,
@@ -65,6 +67,14 @@ _DRAWN: Table = {
     "partial_images": Refused("streams tell steps, and no unfinished pictures.", inert=(0,)),
 }
 
+
+def picture(value: Any, path: str) -> Blob:
+    """A file of the form, whose content says what it is."""
+    if not isinstance(value, UploadedFile):
+        wrong(path, "a file of the form", value)
+    return value.blob
+
+
 IMAGES: Table = {
     **_PICTURES,
     **_DRAWN,
@@ -72,3 +82,20 @@ IMAGES: Table = {
     "style": Refused("say it in the prompt."),
     "moderation": Refused("nothing is moderated here.", inert=("auto", "low")),
 }
+
+_CHANGED: Table = {
+    **_PICTURES,
+    "image": Done(picture, required=True),
+    "strength": Done(number(0, 1, above=True), note="how much is changed: 1 keeps nothing of the picture."),
+}
+
+IMAGE_EDITS: Table = {
+    **_CHANGED,
+    **_DRAWN,
+    "prompt": Done(text, required=True),
+    "mask": Done(picture, note="where it is transparent, or else white, the picture is changed."),
+    "markup": Refused("say it in the prompt."),
+    "input_fidelity": Refused("say `strength`."),
+}
+
+IMAGE_VARIATIONS: Table = {**_CHANGED}

@@ -1,4 +1,4 @@
-"""POST /v1/images/generations: pictures drawn by a model, as one answer or with the steps as they are done."""
+"""POST /v1/images/generations, /edits and /variations: pictures as one answer, or with the steps as they are done."""
 
 from __future__ import annotations
 
@@ -16,11 +16,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llamafarm_universal.media.folder import SpoolFolder
-from llamafarm_universal.messages import Accepted, Answer, Blob, DrawImage, Drawing, Finished, Progress, Work
+from llamafarm_universal.messages import (
+    Accepted,
+    Answer,
+    Blob,
+    DrawImage,
+    Drawing,
+    EditImage,
+    Finished,
+    Progress,
+    VaryImage,
+    Work,
+)
 from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
+from llamafarm_universal.server.form_fields import parse_form
+from llamafarm_universal.server.image_tables import IMAGE_EDITS, IMAGE_VARIATIONS
 from llamafarm_universal.server.runtime import Ticket
+from llamafarm_universal.server.upload import Upload
 
 _SEEDS = 2**32
 
@@ -30,6 +44,24 @@ async def generate(request: Request, parsed: Parsed, *, folder: SpoolFolder) -> 
     drawing = drawing_of(parsed)
     work = DrawImage(parsed.values["prompt"], parsed.get("n", 1), drawing)
     return await drawn(request, parsed, work, drawing, folder, event="image_generation")
+
+
+async def edit(request: Request, upload: Upload) -> Response:
+    """Change a picture as a text says, where a mask says."""
+    parsed = parse_form(upload.parts, IMAGE_EDITS)
+    drawing = drawing_of(parsed)
+    given = {name: parsed.get(name) for name in ("prompt", "image", "mask", "strength")}
+    work = EditImage(**given, n=parsed.get("n", 1), drawing=drawing, folder=upload.folder)
+    return await drawn(request, parsed, work, drawing, upload.folder, event="image_edit")
+
+
+async def vary(request: Request, upload: Upload) -> Response:
+    """Draw pictures like a given one."""
+    parsed = parse_form(upload.parts, IMAGE_VARIATIONS)
+    drawing = drawing_of(parsed)
+    given = {name: parsed.get(name) for name in ("image", "strength")}
+    work = VaryImage(**given, n=parsed.get("n", 1), drawing=drawing, folder=upload.folder)
+    return await drawn(request, parsed, work, drawing, upload.folder, event="image_variation")
 
 
 def drawing_of(parsed: Parsed) -> Drawing:
