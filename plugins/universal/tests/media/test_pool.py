@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ import pytest
 import samples
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.media import pool as pools
-from llamafarm_universal.media.decoder import Decoder
+from llamafarm_universal.media.decoder import Decoder, decoder_of
 from llamafarm_universal.media.jobs import PictureJob
 from llamafarm_universal.media.settings import MediaSettings
 
@@ -205,3 +206,18 @@ def test_an_answer_that_makes_no_sense_is_a_failure_and_nothing_worse(own):
     for line in (b"\n", b"[]\n", b'{"done": 1}\n', b'{"refused": []}\n', b"\x80\n"):
         with pytest.raises(RequestFailed, match="no sensible answer"):
             read_answer(line)
+
+
+def test_threads_that_ask_at_once_share_one_decoder(monkeypatch):
+    settings, gate, make = MediaSettings(pixels=12_345), threading.Barrier(4), Decoder.__init__
+
+    def make_slowly(decoder, its_settings):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            gate.wait(0.2)  # for others who make one
+        make(decoder, its_settings)
+
+    monkeypatch.setattr(Decoder, "__init__", make_slowly)
+    with ThreadPoolExecutor(4) as threads:
+        [shared] = set(threads.map(lambda _: decoder_of(settings), range(4)))
+    shared.close()
+    decoder_of.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -109,6 +110,9 @@ class Decoder:
 
     def close(self) -> None:
         """End the processes."""
+        with _sharing:
+            if _shared.get(self._settings) is self:
+                del _shared[self._settings]
         self._pool.close()
 
     def _do(self, job: PictureJob | SoundJob, param: str | None) -> dict[str, int]:
@@ -120,10 +124,17 @@ class Decoder:
             raise
 
 
+_sharing = threading.Lock()
+_shared: dict[MediaSettings, Decoder] = {}
+
+
 @cache
 def decoder_of(settings: MediaSettings) -> Decoder:
     """The decoder of this process for these settings: all engines share it, and its processes end with this one."""
-    return Decoder(settings)
+    with _sharing:  # threads that ask at once would each get one of their own: `cache` calls a function for each
+        if settings not in _shared:
+            _shared[settings] = Decoder(settings)
+        return _shared[settings]
 
 
 def _opened(blob: Blob, folder: SpoolFolder, kind: Kind, param: str | None) -> tuple[Path, Format]:
