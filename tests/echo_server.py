@@ -107,7 +107,32 @@ def _names(body: dict[str, Any]) -> dict[str, Any]:
     return {"data": [{"index": at, "entities": each} for at, each in enumerate(names)]}
 
 
-ENCODED = {"/v1/embeddings": _vectors, "/v1/rerank": _ranks, "/v1/classify": _classes, "/v1/ner": _names}
+def _objects(body: dict[str, Any]) -> dict[str, Any]:
+    """A thing in every picture: the first label, as high as the picture's address is long."""
+    label = (body.get("candidate_labels") or ["cow"])[0]
+    rows = []
+    for at, item in enumerate(body["input"]):
+        box = {"xmin": 1.25, "ymin": 2.0, "xmax": 30.75, "ymax": len(item["image"])}
+        found = {"label": label, "score": body.get("threshold", 0.5), "box": box}
+        rows.append({"index": at, "width": 60, "height": 40, "objects": [found]})
+    return {"object": "list", "data": rows}
+
+
+def _depths(body: dict[str, Any]) -> dict[str, Any]:
+    """The picture itself."""
+    depths = [item["image"].rpartition(",")[2] for item in body["input"]]
+    row = {"width": 2, "height": 1, "least": 0.5, "most": 20.0}
+    return {"object": "list", "data": [{"index": at, **row, "depth": depth} for at, depth in enumerate(depths)]}
+
+
+ENCODED = {
+    "/v1/embeddings": _vectors,
+    "/v1/rerank": _ranks,
+    "/v1/classify": _classes,
+    "/v1/ner": _names,
+    "/v1/vision/detect": _objects,
+    "/v1/vision/depth": _depths,
+}
 """What is answered with a value, from the request alone."""
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 

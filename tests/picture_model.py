@@ -25,3 +25,35 @@ def make_picture_model(folder: Path, tokenizer_folder: Path) -> Path:
     transformers.CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=square).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def make_detector(folder: Path) -> Path:
+    """Write a YOLOS model to `folder` that takes everything for a cow or a hen."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    names = {"id2label": {0: "cow", 1: "hen"}, "label2id": {"cow": 0, "hen": 1}}
+    config = transformers.YolosConfig(**sizes, **names, image_size=[32, 48], patch_size=8, num_detection_tokens=4)
+    transformers.YolosForObjectDetection(config).save_pretrained(folder)
+    transformers.YolosImageProcessorPil(size={"shortest_edge": 32, "longest_edge": 64}).save_pretrained(folder)
+    return folder
+
+
+def make_depth_model(folder: Path) -> Path:
+    """Write a GLPN model to `folder`."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.GLPNConfig(
+        hidden_sizes=[8, 8, 16, 16],
+        num_attention_heads=[1, 1, 2, 2],
+        depths=[1, 1, 1, 1],
+        mlp_ratios=[2, 2, 2, 2],
+        decoder_hidden_size=8,
+    )
+    transformers.GLPNForDepthEstimation(config).save_pretrained(folder)
+    transformers.GLPNImageProcessorPil(size_divisor=32).save_pretrained(folder)
+    return folder

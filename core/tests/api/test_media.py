@@ -50,6 +50,8 @@ class Media(ScriptedProvider):
         return self.answer
 
     rerank = score = classify = find_entities = value
+    classify_pictures = label_pictures = embed_pictures = detect_objects = value
+    segment_pictures = estimate_depth = caption_pictures = value
 
     async def _pieces(self, pieces):
         for piece in pieces:
@@ -295,6 +297,7 @@ RANKED = {"model": "m", "results": [{"index": 1, "relevance_score": 0.9}, {"inde
 SCORES = {"object": "list", "data": [{"index": 0, "object": "score", "score": 0.5}], "model": "m"}
 CLASSES = {"data": [{"index": 0, "label": "good", "probs": [0.9, 0.1], "labels": ["good", "bad"]}], "model": "m"}
 NAME = {"label": "PER", "text": "Ada", "start": 0, "end": 3, "score": 0.9}
+SEEN = {"data": [{"index": 0, "width": 2, "height": 1, "objects": []}], "model": "m"}
 NAMES = {"data": [{"index": 0, "entities": [NAME]}], "model": "m"}
 
 
@@ -303,6 +306,7 @@ NAMES = {"data": [{"index": 0, "entities": [NAME]}], "model": "m"}
     ("/score", {"text_1": "Who?", "text_2": ["You."], "truncate_prompt_tokens": 8}, SCORES),
     ("/classify", {"input": ["Fine."], "candidate_labels": ["good", "bad"], "multi_label": False}, CLASSES),
     ("/ner", {"input": "Ada wrote it.", "aggregation_strategy": "max"}, NAMES),
+    ("/vision/detect", {"input": ["data:,", {"image": "aGk="}], "candidate_labels": ["cow"], "threshold": 0.3}, SEEN),
 ])  # fmt: skip
 def test_texts_are_compared_and_classified(answering, plain, path, request_, answer):
     client = answering(answer)
@@ -314,6 +318,7 @@ def test_texts_are_compared_and_classified(answering, plain, path, request_, ans
 # What holds for all
 
 
+SIGHT = ("classify", "zero-shot", "features", "detect", "segment", "depth", "caption")
 FORMS = {
     "/images/edits": {"image": FILE, "prompt": (None, "A dog.")},
     "/images/variations": {"image": FILE},
@@ -327,6 +332,7 @@ BODIES = {
     "/score": {"text_1": "Who?", "text_2": "You."},
     "/classify": {"input": "Fine."},
     "/ner": {"input": ["Ada wrote it."]},
+    **{f"/vision/{name}": {"input": "data:,"} for name in SIGHT},
 }
 
 
@@ -385,6 +391,13 @@ WRONG = {
         "input": [], "candidate_labels": "good", "hypothesis_template": 1, "multi_label": "no", "use_activation": 0,
     },
     "/ner": {"input": [1], "aggregation_strategy": "last"},
+    "/vision/classify": {"input": [1], "top_n": 0},
+    "/vision/zero-shot": {"input": [], "candidate_labels": "cat", "hypothesis_template": 1},
+    "/vision/features": {"input": 1, "per_patch": "yes", "encoding_format": "png"},
+    "/vision/detect": {"input": [["a"]], "candidate_labels": [], "threshold": 1.5},
+    "/vision/segment": {"input": 1, "kind": "fine", "threshold": "high"},
+    "/vision/depth": {"input": 1},
+    "/vision/caption": {"input": 1, "prompt": ["a"], "max_tokens": 0},
 }  # fmt: skip
 
 

@@ -110,7 +110,8 @@ def test_a_name_that_pictures_and_sounds_use_may_be_a_chat_servers_own():
 def test_what_a_server_has_of_its_own_reaches_what_is_made_and_not_what_is_compared():
     mine = entry({"steps": 20})
     names = [row.name for row in OPERATIONS if not merged({}, mine, row)]
-    assert names == ["embeddings", "rerank", "score", "classify", "ner"]
+    sight = ["classify", "zero-shot", "features", "detect", "segment", "depth", "caption"]
+    assert names == ["embeddings", "rerank", "score", "classify", "ner", *(f"vision/{name}" for name in sight)]
 
 
 def test_the_extra_body_of_a_server_reaches_every_operation():

@@ -6,24 +6,32 @@ from typing import get_args, get_type_hints
 
 import pytest
 from llamafarm.wire.operations import (
+    CAPTION,
     CHAT,
     CLASSIFY,
     COMPLETIONS,
+    DEPTH,
+    DETECT,
     EMBEDDINGS,
+    FEATURES,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
     NER,
     OPERATIONS,
+    PICTURE_CLASSES,
     RERANK,
     SCORE,
+    SEGMENT,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
+    ZERO_SHOT,
 )
 from openai.types import image_create_variation_params, image_edit_params, image_generate_params
 from openai.types.audio import speech_create_params, transcription_create_params, translation_create_params
 
+SIGHT = (PICTURE_CLASSES, ZERO_SHOT, FEATURES, DETECT, SEGMENT, DEPTH, CAPTION)
 OFFICIAL = {
     IMAGES.name: image_generate_params.ImageGenerateParams,
     IMAGE_EDITS.name: image_edit_params.ImageEditParams,
@@ -59,6 +67,7 @@ def test_no_two_operations_share_a_name_a_method_or_a_path():
         (SCORE, ("text_1", "text_2")),
         (CLASSIFY, ("input",)),
         (NER, ("input",)),
+        *((row, ("input",)) for row in SIGHT),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -82,7 +91,7 @@ def test_what_carries_files_travels_as_a_form_and_nothing_else_does(operation):
     ("returns", "operations"),
     [
         ("reply", {CHAT, COMPLETIONS}),
-        ("value", {EMBEDDINGS, RERANK, SCORE, CLASSIFY, NER}),
+        ("value", {EMBEDDINGS, RERANK, SCORE, CLASSIFY, NER, *SIGHT}),
         ("content", {IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS, SPEECH}),
     ],
 )

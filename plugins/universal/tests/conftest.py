@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tiny_models import make_llama, make_tokenizer
+from tiny_models import make_llama, make_tokenizer, make_word_tokenizer
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +32,11 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     return make_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def word_tokenizer() -> Any:
+    return make_word_tokenizer()
 
 
 @pytest.fixture(scope="session")

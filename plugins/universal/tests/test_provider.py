@@ -141,7 +141,8 @@ def test_it_can_do_chat_completions_and_embeddings():
         "classify",
         "ner",
     ]
-    assert [row.name for row in operations(UniversalProvider)] == names
+    sight = ["classify", "zero-shot", "features", "detect", "segment", "depth", "caption"]
+    assert [row.name for row in operations(UniversalProvider)] == [*names, *(f"vision/{name}" for name in sight)]
 
 
 async def test_tokens_are_counted_with_the_model_loaded_from_what_the_prompt_consists_of(runtime, upstream):

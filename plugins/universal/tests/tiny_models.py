@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import json
+import string
 import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+WORDS = [
+    "hello",
+    "world",
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jump",
+    "##ing",
+    "##ed",
+    "over",
+    "lazy",
+    "dog",
+    "london",
+    "ada",
+]
 CHAT_TEMPLATE = (
     "{% if tools %}<|im_start|>tools\n{{ tools | tojson }}<|im_end|>\n{% endif %}"
     "{% for message in messages %}"
@@ -38,6 +55,26 @@ def make_tokenizer() -> Any:
     )
     wrapped.chat_template = CHAT_TEMPLATE
     return wrapped
+
+
+def make_word_tokenizer() -> Any:
+    """BERT's kind of tokenizer: words, pieces of words that begin with ##, and [CLS] and [SEP] around each text."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = [*string.ascii_lowercase, *(f"##{letter}" for letter in string.ascii_lowercase), *".,!?-'"]
+    vocabulary = {piece: at for at, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *pieces])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    ends = [("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", special_tokens=ends
+    )
+    named = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, **{f"{name}_token": token for name, token in named.items()}
+    )
 
 
 def make_byte_fallback_tokenizer(*, strips: bool) -> Any:

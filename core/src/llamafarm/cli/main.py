@@ -20,6 +20,8 @@ ROWS = {
     "ner": Row("llamafarm.cli.ner:ner", "The names of persons, places and so on in texts."),
     "transcribe": Row("llamafarm.cli.transcribe:transcribe", "What is said in recordings, as text or subtitles."),
     "image": Row("llamafarm.cli.image:image", "Draw a picture of a text."),
+    "detect": Row("llamafarm.cli.detect:detect", "The objects in pictures, and where they are."),
+    "depth": Row("llamafarm.cli.depth:depth", "How far away everything in a picture is."),
     "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
     "init": Row("llamafarm.cli.config:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),

@@ -18,6 +18,21 @@ from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
 from llamafarm.wire.image import ImageEditRequest, ImageRequest, ImagesResponse, ImageVariationRequest
 from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, ScoreResponse
 from llamafarm.wire.upload import Upload
+from llamafarm.wire.vision import (
+    CaptionRequest,
+    CaptionResponse,
+    DepthRequest,
+    DepthResponse,
+    DetectRequest,
+    DetectResponse,
+    FeaturesRequest,
+    FeaturesResponse,
+    PictureClassesRequest,
+    PictureClassesResponse,
+    SegmentRequest,
+    SegmentResponse,
+    ZeroShotRequest,
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,24 @@ CLASSIFY = Operation("classify", "classify", "/classify", ClassifyRequest, Class
 """Texts, sorted into classes."""
 NER = Operation("ner", "find_entities", "/ner", NerRequest, NerResponse)
 """Names of persons, places and so on, found in texts."""
+PICTURE_CLASSES = Operation(
+    "vision/classify", "classify_pictures", "/vision/classify", PictureClassesRequest, PictureClassesResponse
+)
+"""Pictures, sorted into the classes of a model."""
+ZERO_SHOT = Operation(
+    "vision/zero-shot", "label_pictures", "/vision/zero-shot", ZeroShotRequest, PictureClassesResponse
+)
+"""Pictures, compared with labels of the request's own."""
+FEATURES = Operation("vision/features", "embed_pictures", "/vision/features", FeaturesRequest, FeaturesResponse)
+"""Vectors of pictures, or of their patches."""
+DETECT = Operation("vision/detect", "detect_objects", "/vision/detect", DetectRequest, DetectResponse)
+"""Objects in pictures, and where they are."""
+SEGMENT = Operation("vision/segment", "segment_pictures", "/vision/segment", SegmentRequest, SegmentResponse)
+"""Pictures, divided into parts."""
+DEPTH = Operation("vision/depth", "estimate_depth", "/vision/depth", DepthRequest, DepthResponse)
+"""How far away each pixel of a picture is."""
+CAPTION = Operation("vision/caption", "caption_pictures", "/vision/caption", CaptionRequest, CaptionResponse)
+"""Pictures, described in words."""
 
 OPERATIONS: tuple[Operation, ...] = (
     CHAT,
@@ -108,6 +141,13 @@ OPERATIONS: tuple[Operation, ...] = (
     SCORE,
     CLASSIFY,
     NER,
+    PICTURE_CLASSES,
+    ZERO_SHOT,
+    FEATURES,
+    DETECT,
+    SEGMENT,
+    DEPTH,
+    CAPTION,
 )
 """All rows of the table."""
 

@@ -17,6 +17,7 @@ from llamafarm.wire.chat import Message, Tool
 from llamafarm.wire.embedding import EmbeddingInput
 from llamafarm.wire.operations import CHAT, COMPLETIONS, OPERATIONS, Operation
 from llamafarm.wire.upload import Upload
+from llamafarm.wire.vision import PictureInput
 
 Check = Callable[[Any], str | None]
 """Returns what a value should be, or None where it is that."""
@@ -114,6 +115,12 @@ def _is_prompt(value: Any) -> bool:
     return bool(items) and (texts or tokens or lists)
 
 
+def _is_pictures(value: Any) -> bool:
+    """Whether it is a text or an object, or several; either names a picture."""
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(isinstance(item, str | dict) for item in items)
+
+
 def _is_biases(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_number(bias) and abs(bias) <= MAX_BIAS for bias in value.values())
 
@@ -164,6 +171,7 @@ BY_TYPE: Mapping[Any, Check] = {
     str | dict[str, Any]: _be("a text or an object", lambda value: isinstance(value, str | dict)),
     str | list[str] | list[int] | list[list[int]]: _be("a text, a list of texts, or lists of token ids", _is_prompt),
     EmbeddingInput: _be("a text, a list of texts and objects with pictures, or lists of token ids", _is_input),
+    PictureInput: _be("a picture or a list of pictures: texts, or objects with `image`", _is_pictures),
     list[Message]: _be("a list of at least one message", lambda value: isinstance(value, list) and bool(value)),
     list[Tool]: _be("a list of objects that each have a `type`", _is_parts),
     list[str | dict[str, Any]]: _be("a list of at least one text or object", _is_documents),
@@ -184,6 +192,7 @@ BY_NAME: Mapping[str, Check] = {
     "frame_count": _integer(1),
     "frame_duration_ms": _integer(1),
     "top_n": _integer(1),
+    "threshold": _number(0, 1),
     "top_logprobs": _integer(0),
     "output_compression": _integer(0),
     "partial_images": _integer(0),

@@ -13,18 +13,25 @@ from llamafarm import Endpoint, ModelEntry, beside_config
 from llamafarm.errors import ConfigError
 from llamafarm.http import is_loopback, normalize_base_url
 from llamafarm.wire import (
+    CAPTION,
     CHAT,
     CLASSIFY,
     COMPLETIONS,
+    DEPTH,
+    DETECT,
     EMBEDDINGS,
+    FEATURES,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
     NER,
+    PICTURE_CLASSES,
     RERANK,
     SCORE,
+    SEGMENT,
     TRANSCRIPTIONS,
     TRANSLATIONS,
+    ZERO_SHOT,
     Operation,
 )
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
@@ -37,12 +44,13 @@ log = logging.getLogger(__name__)
 PACKAGE = "package:"
 SERVED: Mapping[str, tuple[Operation, ...]] = {
     "text": (CHAT, COMPLETIONS, EMBEDDINGS),
-    "embedding": (EMBEDDINGS, RERANK, SCORE),
+    "embedding": (EMBEDDINGS, RERANK, SCORE, ZERO_SHOT),
     "reranking": (RERANK, SCORE, CLASSIFY),
     "classification": (CLASSIFY,),
     "ner": (NER,),
     "audio": (TRANSCRIPTIONS, TRANSLATIONS),
     "diffusion": (IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS),
+    "vision": (PICTURE_CLASSES, ZERO_SHOT, FEATURES, DETECT, SEGMENT, DEPTH, CAPTION),
 }
 """What can be asked of a model, by its task."""
 _FOLDERS = ("/", "~", "./", "../")
@@ -100,7 +108,7 @@ class Transformers(BaseModel):
         pattern=r"^[a-z][a-z0-9_-]*$",
         examples=["text"],
         description="What it does, where its own configuration does not say: `text`, `embedding`, `reranking`, "
-        "`classification`, `ner`, `image`, or another task that an engine of the runtime does.",
+        "`classification`, `ner`, `vision`, `image`, or another task that an engine of the runtime does.",
     )
     revision: str | None = Field(default=None, description="Branch, tag or commit of the model's repository.")
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from llamafarm import Field, Parameters
 from llamafarm.wire import (
+    CAPTION,
     CHAT,
     CLASSIFY,
     COMPLETIONS,
+    DEPTH,
+    DETECT,
     EMBEDDINGS,
+    FEATURES,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
     NER,
+    PICTURE_CLASSES,
     RERANK,
     SCORE,
+    SEGMENT,
     TRANSCRIPTIONS,
     TRANSLATIONS,
+    ZERO_SHOT,
 )
 
 from llamafarm_universal.server import image_tables, tables
@@ -34,6 +41,13 @@ _TABLES = {
     IMAGES: image_tables.IMAGES,
     IMAGE_EDITS: image_tables.IMAGE_EDITS,
     IMAGE_VARIATIONS: image_tables.IMAGE_VARIATIONS,
+    PICTURE_CLASSES: tables.PICTURE_CLASSES,
+    ZERO_SHOT: tables.ZERO_SHOT,
+    FEATURES: tables.FEATURES,
+    DETECT: tables.DETECT,
+    SEGMENT: tables.SEGMENT,
+    DEPTH: tables.DEPTH,
+    CAPTION: tables.CAPTION,
 }
 
 

@@ -17,36 +17,56 @@ from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, Pr
 from llamafarm.http import Answer, host_and_port, is_loopback
 from llamafarm.services import token_of
 from llamafarm.wire import (
+    CAPTION,
     CHAT,
     CLASSIFY,
     COMPLETIONS,
+    DEPTH,
+    DETECT,
+    FEATURES,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
     NER,
+    PICTURE_CLASSES,
     RERANK,
     SCORE,
+    SEGMENT,
     TRANSCRIPTIONS,
     TRANSLATIONS,
+    ZERO_SHOT,
+    CaptionRequest,
+    CaptionResponse,
     ChatRequest,
     ClassifyRequest,
     ClassifyResponse,
     CompletionRequest,
+    DepthRequest,
+    DepthResponse,
+    DetectRequest,
+    DetectResponse,
     EmbeddingRequest,
     EmbeddingResponse,
+    FeaturesRequest,
+    FeaturesResponse,
     ImageEditRequest,
     ImageRequest,
     ImageVariationRequest,
     NerRequest,
     NerResponse,
     Operation,
+    PictureClassesRequest,
+    PictureClassesResponse,
     RerankRequest,
     RerankResponse,
     ScoreRequest,
     ScoreResponse,
+    SegmentRequest,
+    SegmentResponse,
     TranscriptionRequest,
     TranslationRequest,
     Unparsed,
+    ZeroShotRequest,
     sse,
 )
 from llamafarm_openai_compat import OpenAIProvider
@@ -146,6 +166,34 @@ class UniversalProvider:
     async def vary_image(self, request: ImageVariationRequest, call: Call) -> Content:
         """Ask for pictures like another one, drawn likewise. Raises ProviderError."""
         return await self._draw(IMAGE_VARIATIONS, request, call)
+
+    async def classify_pictures(self, request: PictureClassesRequest, call: Call) -> PictureClassesResponse:
+        """Ask for the classes of pictures. Raises ProviderError."""
+        return cast("PictureClassesResponse", await self._value(PICTURE_CLASSES, request, call))
+
+    async def label_pictures(self, request: ZeroShotRequest, call: Call) -> PictureClassesResponse:
+        """Ask which labels of the request's own fit pictures. Raises ProviderError."""
+        return cast("PictureClassesResponse", await self._value(ZERO_SHOT, request, call))
+
+    async def embed_pictures(self, request: FeaturesRequest, call: Call) -> FeaturesResponse:
+        """Ask for vectors of pictures, or of their patches. Raises ProviderError."""
+        return cast("FeaturesResponse", await self._value(FEATURES, request, call))
+
+    async def detect_objects(self, request: DetectRequest, call: Call) -> DetectResponse:
+        """Ask for the objects in pictures, and where they are. Raises ProviderError."""
+        return cast("DetectResponse", await self._value(DETECT, request, call))
+
+    async def segment_pictures(self, request: SegmentRequest, call: Call) -> SegmentResponse:
+        """Ask for the parts of pictures. Raises ProviderError."""
+        return cast("SegmentResponse", await self._value(SEGMENT, request, call))
+
+    async def estimate_depth(self, request: DepthRequest, call: Call) -> DepthResponse:
+        """Ask how far away each pixel of pictures is. Raises ProviderError."""
+        return cast("DepthResponse", await self._value(DEPTH, request, call))
+
+    async def caption_pictures(self, request: CaptionRequest, call: Call) -> CaptionResponse:
+        """Ask for pictures in words. Raises ProviderError."""
+        return cast("CaptionResponse", await self._value(CAPTION, request, call))
 
     async def pull(self, call: Call) -> None:
         """Have the runtime fetch the files of the entry's model. Raises ModelNotFound, and ProviderError."""

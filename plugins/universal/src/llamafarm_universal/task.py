@@ -27,6 +27,13 @@ _ENDINGS = (
     ("ForSequenceClassification", "classification"),
     ("ForTokenClassification", "ner"),
     ("ForImageClassification", "vision"),
+    ("ForImageClassificationWithTeacher", "vision"),
+    ("ForObjectDetection", "vision"),
+    ("ForSemanticSegmentation", "vision"),
+    ("ForUniversalSegmentation", "vision"),
+    ("ForInstanceSegmentation", "vision"),
+    ("ForSegmentation", "vision"),
+    ("ForDepthEstimation", "vision"),
     ("ForSpeechSeq2Seq", "audio"),
     ("ForCTC", "audio"),
     ("ForAudioClassification", "audio"),
@@ -61,6 +68,7 @@ ENCODER_DECODERS = frozenset(
 """Model types of transformers' AutoModelForSeq2SeqLM that read and write nothing but text."""
 _ENCODER_DECODER_ENDINGS = ("ForConditionalGeneration", "MTModel", "WithLMHeadModel")
 _MULTIMODAL_KEYS = ("vision_config", "audio_config")
+_CAPTIONERS = ("BlipForConditionalGeneration", "GitForCausalLM", "VisionEncoderDecoderModel")
 _SPEECH_TYPES = ("whisper", "speech_to_text", "speecht5")
 
 
@@ -88,6 +96,11 @@ def is_encoder_decoder(config: Mapping[str, Any]) -> bool:
     return ending and str(config.get("model_type")) in ENCODER_DECODERS
 
 
+def is_captioner(config: Mapping[str, Any]) -> bool:
+    """Whether a model writes about a picture, and holds no conversation: BLIP, GIT, an encoder with a decoder."""
+    return _architecture(config) in _CAPTIONERS
+
+
 def _architecture(config: Mapping[str, Any]) -> str:
     return str((config.get("architectures") or [""])[0])
 
@@ -96,12 +109,21 @@ def _from_architecture(config: Mapping[str, Any]) -> str | None:
     architecture = _architecture(config)
     if is_encoder_decoder(config):
         return "text"
+    if is_captioner(config):
+        return "vision"
     if str(config.get("model_type")) in _SPEECH_TYPES:
         return "audio"
     if architecture.endswith("ForConditionalGeneration"):
         return "multimodal" if any(key in config for key in _MULTIMODAL_KEYS) else "text2text"
     task = next((task for ending, task in _ENDINGS if architecture.endswith(ending)), None)
+    if task == "embedding" and _sees_alone(config):
+        return "vision"
     return "reranking" if task == "classification" and _classes(config) == 1 else task
+
+
+def _sees_alone(config: Mapping[str, Any]) -> bool:
+    """Whether a model reads pictures and nothing else, such as DINOv2 and ViT: pictures have channels."""
+    return "num_channels" in config and not {"text_config", "vocab_size"} & config.keys()
 
 
 def _is_cross_encoder(folder: Path) -> bool:

@@ -173,6 +173,33 @@ class Host:
                 data = f"picture {index}".encode()
                 self.send(m.Finished(command.request_id, index, value=m.Blob("image/png", len(data), data)))
 
+    def look(self, command: m.Run) -> None:
+        """Each picture's size tells the pictures apart, and the labels or other fields what was asked."""
+        work: Any = command.work
+        self.end(command, tuple(self.seen(work, picture.size) for picture in work.pictures))
+
+    classifypictures = labelpictures = embedpictures = detectobjects = look
+    segmentpictures = estimatedepth = captionpictures = look
+
+    def seen(self, work: Any, size: int) -> Any:
+        match work:
+            case m.ClassifyPictures():
+                return tuple(m.Label(f"class {number}", 0.5) for number in range(work.top))
+            case m.LabelPictures():
+                return tuple(m.Label(work.template.replace("{}", label), 0.25) for label in work.labels)
+            case m.EmbedPictures():
+                numbers = array.array("f", [float(size), 0.5, 1.0, -1.0])
+                return m.Features((2, 2) if work.per_patch else (4,), work.folder.keep(numbers.tobytes(), "x/floats"))
+            case m.DetectObjects():
+                found = m.Object(" or ".join(work.labels) or "cow", work.threshold or 0.75, (1.0, 2.0, 3.5, 4.0))
+                return m.Found(size, 7, (found,))
+            case m.SegmentPictures():
+                mask = work.folder.keep(LARGE, "image/png")
+                return m.PictureParts(size, 7, work.kind or "semantic", (m.PicturePart("cow", work.threshold, mask),))
+            case m.EstimateDepth():
+                return m.Depth(size, 7, -1.5, 2.5, m.Blob("image/png", 3, data=b"png"))
+        return f"{work.prompt}{size}, in {work.max_tokens}"
+
     def draw(self, command: m.Run) -> None:
         if self.refused(command, command.ref):
             return

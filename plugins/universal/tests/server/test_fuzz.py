@@ -44,6 +44,18 @@ PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO
 SIMPLE = {"model": "echo/model", "messages": [{"role": "user", "content": "hello"}]}
 
 
+SEEN: dict[str, dict[str, object]] = {
+    "classify": {"top_n": 2},
+    "zero-shot": {"candidate_labels": ["cow"], "hypothesis_template": "a {}"},
+    "features": {"per_patch": True, "encoding_format": "base64"},
+    "detect": {"candidate_labels": ["cow"], "threshold": 0.5},
+    "segment": {"kind": "semantic", "threshold": 0.5},
+    "depth": {},
+    "caption": {"prompt": "a", "max_tokens": 3},
+}
+"""What is asked about pictures, with all fields."""
+
+
 def valid(text: str, embedder: str, classifier: str, tagger: str) -> dict[str, dict[str, object]]:
     """A request to every route that takes a body."""
     tools = [{"type": "function", "function": WEATHER}]
@@ -61,6 +73,7 @@ def valid(text: str, embedder: str, classifier: str, tagger: str) -> dict[str, d
         "/v1/classify": {"model": classifier, "input": ["a", "b"], **labels},
         "/v1/ner": {"model": tagger, "input": ["hello world"], "aggregation_strategy": "simple"},
         "/v1/images/generations": {"model": text, "prompt": "a", **DRAWING},
+        **{f"/v1/vision/{name}": {"model": classifier, "input": [PICTURE], **more} for name, more in SEEN.items()},
         "/v1/operations/{operation}": {"model": text, "input": {"what": "record"}, "stream": False},
         "/v1/models/load": {"id": text, "settings": {"device": "cpu", "dtype": "fp32"}, "stream": True},
         "/v1/models/unload": {"model": "nobody/has-it"},

@@ -116,6 +116,9 @@ class _Server:
             await self._content(asked, peer)
         elif _asks(asked, "/rerank") or _asks(asked, "/score"):
             await peer.answer(200, self._scores(asked))
+        elif "/vision/" in asked.path:
+            rows = [{"index": at} for at in range(len(asked.body["input"]))]
+            await peer.answer(200, {"object": "list", "model": self.model, "data": rows})
         elif _asks(asked, "/classify") or _asks(asked, "/ner"):
             await peer.answer(200, self._classes(asked))
         elif not _asks(asked, "/completions"):

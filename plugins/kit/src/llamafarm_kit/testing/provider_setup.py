@@ -15,20 +15,27 @@ from llamafarm.plugins.manager import PluginManager
 from llamafarm.providers.base import operations
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, ignored_by
 from llamafarm.wire import (
+    CAPTION,
     CHAT,
     CLASSIFY,
     COMPLETIONS,
+    DEPTH,
+    DETECT,
     EMBEDDINGS,
+    FEATURES,
     IMAGE_EDITS,
     IMAGE_VARIATIONS,
     IMAGES,
     NER,
     OPERATIONS,
+    PICTURE_CLASSES,
     RERANK,
     SCORE,
+    SEGMENT,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
+    ZERO_SHOT,
     Operation,
     Upload,
     parsed,
@@ -42,6 +49,7 @@ from llamafarm_kit.testing.scenes import Scene, Scenes, Stage, http_stage
 QUESTION = "What do you say?"
 GIVEN_PICTURE = Upload("question.png", b"a picture", "image/png")
 GIVEN_SOUND = Upload("question.wav", b"a sound", "audio/wav")
+PICTURES = [{"image": "YSBwaWN0dXJl"}, "data:image/png;base64,YSBwaWN0dXJl"]
 REQUESTS: Mapping[Operation, Mapping[str, Any]] = {
     CHAT: {"messages": [{"role": "user", "content": QUESTION}]},
     COMPLETIONS: {"prompt": QUESTION},
@@ -56,6 +64,13 @@ REQUESTS: Mapping[Operation, Mapping[str, Any]] = {
     SCORE: {"text_1": QUESTION, "text_2": ["One text.", "Another text."]},
     CLASSIFY: {"input": ["One text.", "Another text."]},
     NER: {"input": ["One text.", "Another text."]},
+    PICTURE_CLASSES: {"input": PICTURES},
+    ZERO_SHOT: {"input": PICTURES, "candidate_labels": ["a cow", "a hen"]},
+    FEATURES: {"input": PICTURES},
+    DETECT: {"input": PICTURES},
+    SEGMENT: {"input": PICTURES},
+    DEPTH: {"input": PICTURES},
+    CAPTION: {"input": PICTURES},
 }
 """The smallest request of each operation."""
 

@@ -16,6 +16,7 @@ from starlette.routing import Route, Router
 from llamafarm_universal.media.form import FormLimits
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.media.spool import Spool
+from llamafarm_universal.server import tables, vision
 from llamafarm_universal.server.activity import ActivityMiddleware
 from llamafarm_universal.server.bodies import Bodies, HeldBody
 from llamafarm_universal.server.body import parse_fields
@@ -54,6 +55,18 @@ from llamafarm_universal.server.upload import SpooledEndpoint, Upload, UploadEnd
 
 Handler = Callable[[Request, Parsed], Awaitable[Response]]
 Uploaded = Callable[[Request, Upload], Awaitable[Response]]
+
+
+VISION: tuple[tuple[str, Handler, Table], ...] = (
+    ("classify", vision.classify, tables.PICTURE_CLASSES),
+    ("zero-shot", vision.zero_shot, tables.ZERO_SHOT),
+    ("features", vision.features, tables.FEATURES),
+    ("detect", vision.detect, tables.DETECT),
+    ("segment", vision.segment, tables.SEGMENT),
+    ("depth", vision.depth, tables.DEPTH),
+    ("caption", vision.caption, tables.CAPTION),
+)
+"""What can be asked about pictures."""
 
 
 def create_app(runtime: Runtime) -> Guard:
@@ -116,6 +129,10 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/v1/images/edits", takes_files(edit), methods=["POST"]),
         Route("/v1/images/variations", takes_files(vary), methods=["POST"]),
         Route("/v1/operations/{operation}", takes_spooled(operate, OPERATION), methods=["POST"]),
+        *(
+            Route(f"/v1/vision/{name}", takes_pictures(handler, table), methods=["POST"])
+            for name, handler, table in VISION
+        ),
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),
         Route("/v1/models/unload", takes(unload, UNLOAD), methods=["POST"]),

@@ -17,7 +17,7 @@ from llamafarm_universal.server.pictures import pictures_spooled
 
 
 async def embed(request: Request, parsed: Parsed) -> Response:
-    written = _base64 if parsed.get("encoding_format") == "base64" else _floats
+    written = as_base64 if parsed.get("encoding_format") == "base64" else as_floats
 
     def shape(vectors: tuple[bytes, ...]) -> dict[str, Any]:
         rows = enumerate(map(written, vectors))
@@ -29,11 +29,12 @@ async def embed(request: Request, parsed: Parsed) -> Response:
         return await answered(request, parsed, work, shape)
 
 
-def _base64(vector: bytes) -> str:
+def as_base64(vector: bytes) -> str:
     return base64.b64encode(vector).decode("ascii")
 
 
-def _floats(vector: bytes) -> list[float]:
+def as_floats(vector: bytes) -> list[float]:
+    """The numbers of little-endian float32 bytes."""
     numbers = array.array("f", vector)
     if sys.byteorder == "big":
         numbers.byteswap()

@@ -61,6 +61,13 @@ def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...] | Pict
     return inputs
 
 
+def pictures(value: Any, path: str) -> tuple[PictureSource, ...]:
+    """A picture, or a list of pictures: each a text, or an object as in `embedding_input`."""
+    if not isinstance(value, list):
+        return (_picture(value, path),)
+    return tuple(_picture(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_PICTURES)))
+
+
 def texts(value: Any, path: str) -> tuple[str, ...]:
     """A text, or a list of texts; none of them empty."""
     if isinstance(value, str):
@@ -105,6 +112,14 @@ def _text_or_picture(value: dict[str, Any], path: str) -> str | PictureSource:
     if name == "image_url" and isinstance(item, dict):
         item, where = item.get("url"), f"{where}.url"
     return PictureSource(text(item, where), path)
+
+
+def _picture(value: Any, path: str) -> PictureSource:
+    if isinstance(value, dict) and isinstance(found := _text_or_picture(value, path), PictureSource):
+        return found
+    if not isinstance(value, str) or not value:
+        wrong(path, "a picture: a data URL, base64, an address, or an object with `image` or `image_url`", value)
+    return PictureSource(value, path)
 
 
 def _text_or_ids(value: Any, path: str) -> str | tuple[int, ...]:

@@ -24,7 +24,15 @@ from llamafarm_universal.server.fields import (
     text,
     wrong,
 )
-from llamafarm_universal.server.inputs import MAX_TOKEN_ID, documents, embedding_input, labels, prompt, texts
+from llamafarm_universal.server.inputs import (
+    MAX_TOKEN_ID,
+    documents,
+    embedding_input,
+    labels,
+    pictures,
+    prompt,
+    texts,
+)
 from llamafarm_universal.server.keep import FOREVER
 from llamafarm_universal.server.prompts import messages, tools
 from llamafarm_universal.server.structure import response_format, structured_outputs, tool_choice
@@ -36,6 +44,7 @@ MAX_BIASES = 1024
 SEED_LIMIT = 2**63 - 1
 MAX_KEEP_ALIVE = 10**9
 """Seconds: 30 years."""
+MAX_CAPTION_TOKENS = 512
 COMPLETION_TOKENS = 16
 """What `max_tokens` of a text completion is by default: OpenAI's, and every common server's."""
 
@@ -229,6 +238,48 @@ TRANSCRIPTION: Table = {
     "keywords": Refused("say them in 'prompt'.", inert=([],)),
     "known_speaker_names": Refused("speakers are not told apart.", inert=([],)),
     "known_speaker_references": Refused("speakers are not told apart.", inert=([],)),
+}
+
+PICTURES: Table = {
+    "model": Done(text, required=True),
+    "input": Done(
+        pictures, required=True, note="data URLs, base64 or addresses, alone or in objects as of embeddings."
+    ),
+    "user": Advisory(),
+}
+
+PICTURE_CLASSES: Table = {**PICTURES, "top_n": Done(integer(1), note="how many classes of each picture; 5 by default.")}
+
+ZERO_SHOT: Table = {
+    **PICTURES,
+    "candidate_labels": Done(labels, required=True),
+    "hypothesis_template": Done(text, note="'This is a photo of {}.' by default."),
+}
+
+FEATURES: Table = {
+    **PICTURES,
+    "per_patch": Done(boolean),
+    "encoding_format": Done(choice("float", "base64")),
+}
+
+DETECT: Table = {
+    **PICTURES,
+    "candidate_labels": Done(labels, note="for models that find what a request names."),
+    "threshold": Done(number(0, 1), note="0.5 by default; 0.1 of OWL-ViT and OWLv2, 0.25 of Grounding DINO."),
+}
+
+SEGMENT: Table = {
+    **PICTURES,
+    "kind": Done(choice("semantic", "instance", "panoptic"), note="the finest that the model does by default."),
+    "threshold": Done(number(0, 1), note="0.5 by default."),
+}
+
+DEPTH: Table = PICTURES
+
+CAPTION: Table = {
+    **PICTURES,
+    "prompt": Done(text, note="how each caption begins."),
+    "max_tokens": Done(integer(1, MAX_CAPTION_TOKENS), note="50 by default."),
 }
 
 OPERATION: Table = {

@@ -68,16 +68,18 @@ class Weights:
         )
 
 
-def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = ()) -> Weights:
+def load_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = (), reads_text: bool = True) -> Weights:
     """Read a transformers model and its tokenizer, and make its weights ready.
 
-    auto_class, unread: as of `read_weights`. Raises RequestFailed, also where the files lack weights.
+    auto_class, unread, reads_text: as of `read_weights`. Raises RequestFailed, also where the files lack weights.
     """
-    return ready_weights(plan, *read_weights(plan, auto_class, unread=unread))
+    return ready_weights(plan, *read_weights(plan, auto_class, unread=unread, reads_text=reads_text))
 
 
-def read_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = ()) -> tuple[Any, Any]:
-    """A transformers model, as its author computes it, and its tokenizer.
+def read_weights(
+    plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = (), reads_text: bool = True
+) -> tuple[Any, Any]:
+    """A transformers model, as its author computes it, and its tokenizer; None where it reads no text.
 
     auto_class: such as AutoModelForCausalLM. unread: how the names of weights begin that nothing is computed with, so
     that they may be missing. Raises RequestFailed, also where the files lack weights.
@@ -90,7 +92,7 @@ def read_weights(plan: LoadPlan, auto_class: Any, *, unread: tuple[str, ...] = (
         if is_gguf(plan.folder):
             module, info, tokenizer = read_gguf(plan.folder, auto_class, weights, common)
         else:
-            tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(plan), **common)
+            tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder(plan), **common) if reads_text else None
             module, info = auto_class.from_pretrained(plan.folder, use_safetensors=True, **weights, **common)
         refuse_missing(plan, module, info["missing_keys"], unread)
         if plan.adapter is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,6 @@ from llamafarm_universal.host.engines.encode.load import load_encoder
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
-
-WORDS = [
-    "hello",
-    "world",
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jump",
-    "##ing",
-    "##ed",
-    "over",
-    "lazy",
-    "dog",
-    "london",
-    "ada",
-]
 
 
 class Encoding:
@@ -58,27 +40,6 @@ class Encoding:
 def encoding() -> Callable[..., Encoding]:
     """Load a model: its folder, and its settings."""
     return Encoding
-
-
-@pytest.fixture(scope="session")
-def word_tokenizer() -> Any:
-    """BERT's kind of tokenizer: words, pieces of words that begin with ##, and [CLS] and [SEP] around each text."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    pieces = [*string.ascii_lowercase, *(f"##{letter}" for letter in string.ascii_lowercase), *".,!?-'"]
-    vocabulary = {piece: at for at, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *pieces])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    ends = [("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", special_tokens=ends
-    )
-    named = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, **{f"{name}_token": token for name, token in named.items()}
-    )
 
 
 @pytest.fixture(scope="session")

@@ -137,7 +137,7 @@ def test_every_format_is_read(
 
 def test_a_model_says_that_it_reads_pictures_and_how_long_its_vectors_are(loaded: dict[str, Any]) -> None:
     model = loaded["CLIP"].engine.model
-    assert (model.features, model.dimensions) == ({"embeddings", "rerank", "vision"}, 32)
+    assert (model.features, model.dimensions) == ({"embeddings", "rerank", "vision", "vision/zero-shot"}, 32)
 
 
 def test_equal_pictures_are_processed_and_read_once(

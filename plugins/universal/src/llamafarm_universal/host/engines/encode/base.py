@@ -22,10 +22,11 @@ class Encoder(Protocol):
 
     pads: bool
 
-    def encode(self, batch: Sequence[Row]) -> Sequence[Numbers]:
-        """What the model says of each row, at its place in the batch.
+    def encode(self, batch: Sequence[Row]) -> Sequence[Any]:
+        """What the model says of each row, at its place in the batch: what its heads read.
 
-        A vector [dimensions], the logits of its classes [classes], or those of each of its tokens [tokens, classes].
+        Of texts a vector [dimensions], the logits of its classes [classes], or those of each of its tokens
+        [tokens, classes].
         """
         ...
 
@@ -37,7 +38,7 @@ class Head(Protocol):
         """Called in a worker thread. Raises RequestFailed for a work that is wrong, or too long."""
         ...
 
-    def read(self, work: Work, rows: Rows, number: int, numbers: Numbers) -> Any:
+    def read(self, work: Work, rows: Rows, number: int, numbers: Any, /) -> Any:
         """What is kept of the row of that number until the others have come."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,10 @@ class _Job:
         self.left[kind].remove(number)
         if not self.left[kind]:
             del self.left[kind]
+
+
+Batch = list[tuple[_Job, int]]
+"""Rows that are read together: each the job that it is of, and its number there."""
 
 
 class EncodeEngine:
@@ -105,7 +109,7 @@ class EncodeEngine:
         self._jobs.clear()
         del self._encoder, self._heads
 
-    def _next_batch(self) -> list[tuple[_Job, int]]:
+    def _next_batch(self) -> Batch:
         """The longest row of the job whose turn it is, and rows of that kind of all jobs that are about as long.
 
         Each job offers its share of a step, so that one of many rows holds up no other.
@@ -125,15 +129,19 @@ class EncodeEngine:
             job.take(kind, number)
         return batch
 
-    def _read(self, batch: list[tuple[_Job, int]]) -> None:
-        encoded = self._encoder.encode([job.rows.distinct[number] for job, number in batch])
+    def _read(self, batch: Batch) -> None:
+        self._deliver(batch, self._encoder.encode([job.rows.distinct[number] for job, number in batch]))
+
+    def _deliver(self, batch: Batch, encoded: Sequence[Any]) -> None:
+        """Give what has been read to its requests; those that have been cancelled meanwhile get nothing."""
         for (job, number), numbers in zip(batch, encoded, strict=True):
-            job.kept[number] = job.head.read(job.work, job.rows, number, numbers)
+            if job in self._jobs:
+                job.kept[number] = job.head.read(job.work, job.rows, number, numbers)
         for job in _jobs_of(batch):
-            if len(job.kept) == len(job.rows.distinct):
+            if job in self._jobs and len(job.kept) == len(job.rows.distinct):
                 self._finish(job)
 
-    def _read_apart(self, batch: list[tuple[_Job, int]], error: Exception) -> None:
+    def _read_apart(self, batch: Batch, error: Exception) -> None:
         """What has failed together is read again by request: no request ends for another one's rows."""
         jobs = [job for job in _jobs_of(batch) if job in self._jobs]
         if len(jobs) == 1:
@@ -156,5 +164,5 @@ class EncodeEngine:
         job.emit(explained(error, "reading the inputs").event(job.request_id))
 
 
-def _jobs_of(batch: list[tuple[_Job, int]]) -> list[_Job]:
+def _jobs_of(batch: Batch) -> list[_Job]:
     return [*dict.fromkeys(job for job, _ in batch)]

@@ -26,6 +26,7 @@ from llamafarm_universal.host.engines.encode.rows import Row
 from llamafarm_universal.host.engines.encode.sentence import PlainTexts, SentenceTexts
 from llamafarm_universal.host.engines.encode.tokens import Tokens
 from llamafarm_universal.host.engines.encode.towers import PaddedTextTower, PictureTower, TextTower, Towers
+from llamafarm_universal.host.engines.encode.zero_shot import LabelsHead, Likeness
 from llamafarm_universal.host.engines.text.limits import context_length, token_limit
 from llamafarm_universal.host.models.adapters import merged, tokenizer_folder
 from llamafarm_universal.host.models.loader import (
@@ -45,8 +46,6 @@ _UNREAD = ("pooler.",)
 """BERT's own way to one vector for a text. Vectors are made of the last hidden states here, and many who train for that
 save none."""
 READS_PICTURES = "vision"
-PATCH = 16
-"""Pixels of a patch's side, where a configuration does not say them."""
 log = logging.getLogger(__name__)
 
 
@@ -79,7 +78,7 @@ def sequence_classifier(weights: Weights) -> EncodeEngine:
     config = weights.module.config
     tokens = _tokens(weights)
     labels = _labels(config)
-    heads: dict[str, Head] = {"classify": ClassifyHead(tokens, labels, _activation(config, len(labels)))}
+    heads: dict[str, Head] = {"classify": ClassifyHead(tokens, labels, class_activation(config, len(labels)))}
     if len(labels) == 1:
         heads["score"] = PairScoreHead(tokens, _pair_activation(config, weights.plan.folder))
     encoder = LogitsEncoder(weights.module, _filler(weights))
@@ -117,6 +116,11 @@ def _is_clip_alone(folder: Path) -> bool:
     return [str(module.get("type")).rpartition(".")[2] for module in modules] == ["CLIPModel"]
 
 
+def load_towers(plan: LoadPlan) -> EncodeEngine:
+    """Read a model that has pictures and texts in one space. Raises RequestFailed."""
+    return _embedder(plan)
+
+
 def _towers(weights: Weights) -> EncodeEngine:
     """CLIP and its kin."""
     config = weights.module.config.get_text_config()
@@ -126,6 +130,8 @@ def _towers(weights: Weights) -> EncodeEngine:
     pictures = _pictures(weights, len(vector))
     encoder = texts if pictures is None else Towers(texts, PictureTower(weights.module))
     heads = _vector_heads(PlainTexts(tokens), len(vector), pictures)
+    if pictures is not None and (likeness := Likeness.of(weights.module)):
+        heads["label_pictures"] = LabelsHead(PlainTexts(tokens), pictures, likeness)
     return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits, len(vector))
 
 
@@ -139,21 +145,11 @@ def _text_tower(weights: Weights, config: Any) -> TextTower:
 
 def _pictures(weights: Weights, dimensions: int) -> ProcessedPictures | None:
     """What makes rows of pictures; None for a model that has texts alone, or whose pictures cannot be read here."""
-    from transformers import AutoImageProcessor
-
     if not hasattr(weights.module, "get_image_features"):
         return None
     plan = weights.plan
     try:
-        # Pillow's, with which such models were trained; the other kind needs torchvision.
-        processor = AutoImageProcessor.from_pretrained(
-            plan.folder,
-            backend="pil",
-            local_files_only=True,
-            trust_remote_code=plan.ref.settings.trust_remote_code,
-        )
-        patch = getattr(getattr(weights.module.config, "vision_config", None), "patch_size", None)
-        pictures = ProcessedPictures(processor, patch if isinstance(patch, int) else PATCH, plan.limits.media)
+        pictures = ProcessedPictures.of(plan, weights.module.config)
         [vector] = PictureTower(weights.module).encode([pictures.sample()])
     except Exception as error:  # noqa: BLE001 - its texts can be read all the same
         log.warning("`%s` reads texts only: its pictures cannot be read here: %s", plan.ref.id, error)
@@ -252,7 +248,7 @@ def _labels(config: Any) -> tuple[str, ...]:
     return tuple(str(config.id2label[number]) for number in range(config.num_labels))
 
 
-def _activation(config: Any, classes: int) -> Activation:
+def class_activation(config: Any, classes: int) -> Activation:
     """What the model's problem type says. Source: transformers' text classification pipeline."""
     if config.problem_type == "regression":
         return "none"

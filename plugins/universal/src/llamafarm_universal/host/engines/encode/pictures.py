@@ -11,20 +11,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llamafarm_universal.engine import Blob, MediaSettings, RequestFailed, SpoolFolder, decoder_of, refused
+from llamafarm_universal.engine import Blob, LoadPlan, MediaSettings, RequestFailed, SpoolFolder, decoder_of, refused
 from llamafarm_universal.host.engines.encode.rows import Pixels, Row, Stored
 
 MAX_RATIO = 200
 """So many times may a picture be longer than wide: image processors make the short side as long as the model wants."""
 
 
+PATCH = 16
+"""Pixels of a patch's side, where a configuration does not say them."""
+
+
 class ProcessedPictures:
     """Used by several threads at once. processor: an image processor of transformers. patch: pixels of its side."""
 
     def __init__(self, processor: Any, patch: int, media: MediaSettings) -> None:
-        self._processor = processor
+        self.processor = processor
         self._patch = patch
         self._media = media
+
+    @classmethod
+    def of(cls, plan: LoadPlan, config: Any) -> ProcessedPictures:
+        """With the image processor that lies beside a model. config: of the model. Raises OSError, ValueError."""
+        from transformers import AutoImageProcessor
+
+        # Pillow's, with which such models were trained; the other kind needs torchvision.
+        processor = AutoImageProcessor.from_pretrained(
+            plan.folder,
+            backend="pil",
+            local_files_only=True,
+            trust_remote_code=plan.ref.settings.trust_remote_code,
+        )
+        half = getattr(config, "vision_config", None) or getattr(config, "encoder", None) or config
+        patch = getattr(half, "patch_size", None)
+        return cls(processor, patch if isinstance(patch, int) else PATCH, plan.limits.media)
 
     def rows(self, pictures: Sequence[Blob], numbers: Sequence[int], folder: SpoolFolder, *, field: str) -> list[Row]:
         """A row for each picture; equal ones share theirs. numbers: what they are called where one is wrong.
@@ -61,14 +81,15 @@ class ProcessedPictures:
 
     def _pixels(self, picture: NDArray[np.uint8], digest: bytes, keep: Callable[[bytes, str], Blob]) -> Pixels:
         """picture: (height, width, 3). keep: where its arrays go until they are read."""
-        made: Mapping[str, NDArray[Any]] = self._processor(
+        made: Mapping[str, NDArray[Any]] = self.processor(
             images=picture, input_data_format="channels_last", return_tensors="np"
         )
         arrays = {
             name: Stored(array.shape[1:], str(array.dtype), keep(array.tobytes(), "application/octet-stream"))
             for name, array in made.items()
         }
-        return Pixels(digest, self._patches(arrays["pixel_values"].shape), arrays)
+        height, width, _ = picture.shape
+        return Pixels(digest, self._patches(arrays["pixel_values"].shape), (height, width), arrays)
 
     def _patches(self, shape: tuple[int, ...]) -> int:
         """Of pixels (channels, height, width), or of patches that have been cut already (patches, numbers)."""

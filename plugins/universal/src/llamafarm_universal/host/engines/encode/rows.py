@@ -29,11 +29,12 @@ class Pixels:
     """A picture, as the image processor of a model makes it.
 
     digest: of the picture's bytes, by which equal ones are known. patches: into how many parts the model cuts it.
-    arrays: by the names of the model's arguments.
+    size: height and width that the picture had before. arrays: by the names of the model's arguments.
     """
 
     digest: bytes
     patches: int
+    size: tuple[int, int]
     arrays: Mapping[str, Stored] = field(compare=False, repr=False)
 
 
@@ -42,23 +43,25 @@ class Row:
     """One input of the model: tokens, or a picture.
 
     ids: its tokens, special ones included. types: which of two texts each token is of, where the tokenizer says so.
-    prompt: how many tokens of the author's prompt it begins with. pixels: the picture, in the place of tokens.
+    prompt: how many tokens of the author's prompt it begins with. pixels: the picture, in the place of tokens; asked:
+    what is asked about it, which has to be the same for all that are read together.
     """
 
     ids: tuple[int, ...] = ()
     types: tuple[int, ...] = ()
     prompt: int = 0
     pixels: Pixels | None = None
+    asked: Hashable = None
 
     def __len__(self) -> int:
         return len(self.ids) if self.pixels is None else self.pixels.patches
 
     @property
     def kind(self) -> Hashable:
-        """What can be read together: all texts, and all pictures whose arrays have the same shapes."""
+        """What can be read together: all texts; and pictures whose arrays have the same shapes, asked the same."""
         if self.pixels is None:
             return "text"
-        return tuple((name, array.shape) for name, array in self.pixels.arrays.items())
+        return self.asked, tuple((name, array.shape) for name, array in self.pixels.arrays.items())
 
 
 @dataclass(frozen=True)

@@ -62,14 +62,9 @@ class PictureTower:
         self._module = module
 
     def encode(self, batch: Sequence[Row]) -> list[Numbers]:
-        pictures = [row.pixels for row in batch if row.pixels is not None]
-        features = {name: self._stacked(name, pictures) for name in pictures[0].arrays}
+        features = stacked(batch, self._module)
         with torch.inference_mode():
             return _normalized(self._module.get_image_features(**features, return_dict=True))
-
-    def _stacked(self, name: str, pictures: Sequence[Pixels]) -> Tensor:
-        tensor = torch.from_numpy(np.stack([picture.arrays[name].read() for picture in pictures]))
-        return tensor.to(self._module.device, self._module.dtype if tensor.is_floating_point() else None)
 
 
 class Towers:
@@ -84,6 +79,17 @@ class Towers:
     def encode(self, batch: Sequence[Row]) -> Sequence[Numbers]:
         tower = self._texts if batch[0].pixels is None else self._pictures
         return tower.encode(batch)
+
+
+def stacked(batch: Sequence[Row], module: Any) -> dict[str, Tensor]:
+    """The arrays of pictures, each of one shape, as a model takes them: [pictures, …]."""
+    pictures = [row.pixels for row in batch if row.pixels is not None]
+    return {name: _stacked(name, pictures, module) for name in pictures[0].arrays}
+
+
+def _stacked(name: str, pictures: Sequence[Pixels], module: Any) -> Tensor:
+    tensor = torch.from_numpy(np.stack([picture.arrays[name].read() for picture in pictures]))
+    return tensor.to(module.device, module.dtype if tensor.is_floating_point() else None)
 
 
 def _normalized(output: Any) -> list[Numbers]:

@@ -1,0 +1,1 @@
+"""The vision engine: what models see in pictures."""

@@ -1,0 +1,94 @@
+"""Pictures divided into parts, each with a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llamafarm_universal.engine import PartKind, PicturePart, PictureParts, SegmentPictures, refused
+from llamafarm_universal.host.engines.encode.pictures import ProcessedPictures
+from llamafarm_universal.host.engines.encode.rows import Row
+from llamafarm_universal.host.engines.vision.head import PicturesHead, size_of
+from llamafarm_universal.host.engines.vision.model import Seen, output_of
+from llamafarm_universal.host.engines.vision.png import mask_png
+
+KINDS: tuple[PartKind, ...] = ("panoptic", "instance", "semantic")
+"""The finest first."""
+MOST_NUMBERS = 2**28
+"""The classes of all pixels of a picture: where there are more, its parts are found in a smaller one, and enlarged."""
+
+
+_Part = tuple[int, str, float | None]
+"""A part's number, label and score."""
+
+
+class SegmentsHead(PicturesHead):
+    """kinds: what the model's image processor can make of its output. labels: by the numbers of the classes.
+
+    says: the fields of the model's output that the image processor reads.
+    """
+
+    def __init__(
+        self, pictures: ProcessedPictures, labels: Mapping[int, str], kinds: Sequence[PartKind], says: Sequence[str]
+    ) -> None:
+        super().__init__(pictures)
+        self.says = says
+        self._labels = labels
+        self._kinds = kinds
+
+    def asked(self, work: SegmentPictures) -> Hashable:
+        if work.kind is not None and work.kind not in self._kinds:
+            able = " or ".join(f"`{kind}`" for kind in self._kinds)
+            raise refused(f"This model makes no `{work.kind}` parts, but {able} ones.", "kind")
+        return None
+
+    def item(self, work: SegmentPictures, row: Row, seen: Seen) -> PictureParts:
+        kind = work.kind or self._kinds[0]
+        height, width = size_of(row)
+        within = _within(height, width, max(len(tensor) for tensor in seen.values()))
+        find = self._classes if kind == "semantic" else self._things
+        numbers, parts = find(kind, work, seen, within)
+        whole = _enlarged(numbers, (height, width))
+        segments = [PicturePart(label, score, mask_png(whole == number, work.folder)) for number, label, score in parts]
+        return PictureParts(width, height, kind, tuple(segments))
+
+    def _classes(
+        self, _kind: PartKind, _work: SegmentPictures, seen: Seen, within: tuple[int, int]
+    ) -> tuple[NDArray[Any], list[_Part]]:
+        """The class of each pixel, and which classes there are."""
+        [classes] = self._pictures.processor.post_process_semantic_segmentation(output_of(seen), target_sizes=[within])
+        numbers: NDArray[Any] = classes.numpy()
+        return numbers, [(number, self._labels[number], None) for number in np.unique(numbers).tolist()]
+
+    def _things(
+        self, kind: PartKind, work: SegmentPictures, seen: Seen, within: tuple[int, int]
+    ) -> tuple[NDArray[Any], list[_Part]]:
+        """The number of the part of each pixel, and those parts with their labels and scores."""
+        process = getattr(self._pictures.processor, f"post_process_{kind}_segmentation")
+        fused: dict[str, Any] = {"label_ids_to_fuse": set()} if kind == "panoptic" else {}
+        [found] = process(output_of(seen), threshold=work.threshold, target_sizes=[within], **fused)
+        parts = [(part["id"], self._labels[part["label_id"]], part["score"]) for part in found["segments_info"]]
+        return found["segmentation"].numpy(), parts
+
+
+def kinds_of(processor: Any) -> list[PartKind]:
+    """What an image processor makes, the finest first."""
+    return [kind for kind in KINDS if hasattr(processor, f"post_process_{kind}_segmentation")]
+
+
+def _within(height: int, width: int, classes: int) -> tuple[int, int]:
+    """The height and width in which parts are found."""
+    share = min(1.0, (MOST_NUMBERS / (height * width * classes)) ** 0.5)
+    return max(1, int(height * share)), max(1, int(width * share))
+
+
+def _enlarged(numbers: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """[height, width] in another size: each pixel is the one that lies there."""
+    if numbers.shape == size:
+        return numbers
+    rows, columns = (np.arange(after) * before // after for before, after in zip(numbers.shape, size, strict=True))
+    enlarged: NDArray[Any] = numbers[rows][:, columns]
+    return enlarged
