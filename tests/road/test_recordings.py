@@ -1,10 +1,11 @@
-"""Recordings as text, through the whole road: `lf`, the API, and a real model of the Universal Runtime."""
+"""Recordings as text, and texts as sound, through the whole road: `lf`, the API, and models of a real runtime."""
 
 from __future__ import annotations
 
 import io
 import json
 import sys
+import wave
 from pathlib import Path
 
 import openai
@@ -15,20 +16,21 @@ from projects import MINILM
 
 sys.path.append(str(Path(__file__).parents[2] / "plugins" / "universal" / "tests"))  # where the small models are made
 
-from audio_models import make_whisper, noise, wav_of
+from audio_models import make_vits, make_whisper, noise, wav_of
 
 
 @pytest.fixture(scope="module")
 def studio(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
-    """A project with two recordings and a model that writes them down, in the runtime of the shared project."""
+    """A project with two recordings, a model that writes them down and one that speaks, in the shared runtime."""
     folder = tmp_path_factory.mktemp("studio")
-    model = make_whisper(folder / "model")
+    model, voice = make_whisper(folder / "model"), make_vits(folder / "voice")
     made = Farm(folder, {**shared.environ, "LF_DATA_DIR": str(shared.folder / "data")})
     made.write(
         f"""
         runtime:
           models:
             minilm: {{provider: universal, model: "{MINILM}"}}
+            voice: {{provider: universal, model: {voice}}}
             whisper: {{provider: universal, model: {model}, model_api_parameters: {{temperature: 0.001}}}}
         """
     )
@@ -87,3 +89,37 @@ def test_openais_client_is_answered_by_the_api(studio: Farm, told: str) -> None:
         assert "".join(delta.delta for delta in deltas) == done.text == whole.text
         printed = studio.lf("transcribe", "long.wav", "-l", "en", "-m", "whisper", "--server-url", root)
         assert printed.stdout == told, printed.stderr
+
+
+def test_a_text_becomes_a_file_of_the_format_that_it_ends_in(studio: Farm) -> None:
+    done = studio.lf("speak", "The cows are in the barn.", "-o", "barn.wav")
+    assert done.returncode == 0, done.stderr
+    with wave.open(str(studio.folder / "barn.wav")) as sound:
+        assert sound.getnframes() > 1000
+    piped = studio.lf("speak", "-o", "story.mp3", stdin="The cows are in the barn. So is the llama.")
+    assert piped.returncode == 0, piped.stderr
+    assert (studio.folder / "story.mp3").stat().st_size > 500
+    heard = studio.lf("transcribe", "story.mp3", "-l", "en")
+    assert heard.returncode == 0, heard.stderr
+
+
+def test_what_cannot_be_spoken_leaves_no_file(studio: Farm) -> None:
+    done = studio.lf("speak", "Hello.", "--voice", "alloy", "-o", "no.wav")
+    assert done.returncode == 1
+    assert "The model has no voice 'alloy'. It has default." in " ".join(done.stderr.split())
+    odd = studio.lf("speak", "Hello.", "-o", "no.midi")
+    assert odd.returncode == 2
+    assert "'no.midi' ends in no format that is known" in " ".join(odd.stderr.split())
+    assert not [*studio.folder.glob("no.*")]
+
+
+def test_openais_client_has_a_text_spoken_by_the_api(studio: Farm) -> None:
+    with Served(studio) as root:
+        client = openai.OpenAI(base_url=f"{root}/v1", api_key="none", timeout=60, max_retries=0)
+        asked = {"model": "voice", "voice": "default", "input": "Hello.", "response_format": "wav"}
+        content = client.audio.speech.create(**asked).read()
+        done = studio.lf("speak", "Hello.", "-m", "voice", "-o", "served.wav", "--server-url", root)
+        assert done.returncode == 0, done.stderr
+    assert content == (studio.folder / "served.wav").read_bytes()
+    with wave.open(io.BytesIO(content)) as sound:
+        assert sound.getnframes() > 100

@@ -137,3 +137,40 @@ def make_ctc(folder: Path, family: str = "Wav2Vec2") -> Path:
     transformers.Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
     transformers.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
     return folder
+
+
+def make_vits(folder: Path, voices: int = 1) -> Path:
+    """A model that speaks letters, 16,000 samples a second."""
+    import torch
+    import transformers
+
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = ["_", *"abcdefghijklmnopqrstuvwxyz '", "<unk>"]
+    (folder / "vocab.json").write_text(json.dumps({letter: number for number, letter in enumerate(letters)}))
+    torch.manual_seed(0)
+    config = transformers.VitsConfig(
+        vocab_size=len(letters),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        ffn_dim=16,
+        flow_size=16,
+        spectrogram_bins=9,
+        upsample_initial_channel=16,
+        upsample_rates=[8, 8],
+        upsample_kernel_sizes=[16, 16],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1, 3]],
+        prior_encoder_num_flows=1,
+        prior_encoder_num_wavenet_layers=1,
+        posterior_encoder_num_wavenet_layers=1,
+        duration_predictor_num_flows=2,
+        depth_separable_num_layers=1,
+        num_speakers=voices,
+        speaker_embedding_size=8 if voices > 1 else 0,
+    )
+    transformers.VitsModel(config).save_pretrained(folder)
+    transformers.VitsTokenizer(
+        str(folder / "vocab.json"), pad_token="_", phonemize=False, is_uroman=False
+    ).save_pretrained(folder)
+    return folder

@@ -176,6 +176,7 @@ SIGHT = ("classify", "zero-shot", "features", "detect", "segment", "depth", "cap
         ("classification", ["classify"]),
         ("ner", ["ner"]),
         ("vision", [f"vision/{name}" for name in SIGHT]),
+        ("audio", ["transcriptions", "translations", "speech"]),
     ],
 )
 def test_a_model_type_says_what_an_entry_is_for(kind, names):
@@ -193,6 +194,8 @@ def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monke
     revision.mkdir(parents=True)
     (revision / "config.json").write_text('{"architectures": ["BertForTokenClassification"]}')
     assert [row.name for row in OPERATIONS if made(model="org/tagger").serves(row)] == ["ner"]
+    (revision / "config.json").write_text('{"architectures": ["VitsModel"], "model_type": "vits"}')
+    assert [row.name for row in OPERATIONS if made(model="org/tagger").serves(row)] == ["speech"]
     assert made(model="org/absent").serves(CHAT) is None
     (revision / "config.json").write_text("{")
     assert made(model="org/tagger").serves(CHAT) is None

@@ -136,6 +136,7 @@ def test_it_can_do_chat_completions_and_embeddings():
         "image variations",
         "transcriptions",
         "translations",
+        "speech",
         "rerank",
         "score",
         "classify",

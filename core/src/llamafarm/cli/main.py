@@ -22,6 +22,7 @@ ROWS = {
     "image": Row("llamafarm.cli.image:image", "Draw a picture of a text."),
     "detect": Row("llamafarm.cli.detect:detect", "The objects in pictures, and where they are."),
     "depth": Row("llamafarm.cli.depth:depth", "How far away everything in a picture is."),
+    "speak": Row("llamafarm.cli.speak:speak", "A text as sound."),
     "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
     "init": Row("llamafarm.cli.config:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),

@@ -29,6 +29,7 @@ from llamafarm.wire import (
     RERANK,
     SCORE,
     SEGMENT,
+    SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
     ZERO_SHOT,
@@ -48,11 +49,17 @@ SERVED: Mapping[str, tuple[Operation, ...]] = {
     "reranking": (RERANK, SCORE, CLASSIFY),
     "classification": (CLASSIFY,),
     "ner": (NER,),
-    "audio": (TRANSCRIPTIONS, TRANSLATIONS),
+    "audio": (TRANSCRIPTIONS, TRANSLATIONS, SPEECH),
     "diffusion": (IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS),
     "vision": (PICTURE_CLASSES, ZERO_SHOT, FEATURES, DETECT, SEGMENT, DEPTH, CAPTION),
 }
 """What can be asked of a model, by its task."""
+SOUND: Mapping[str, tuple[Operation, ...]] = {
+    "whisper": (TRANSCRIPTIONS, TRANSLATIONS),
+    "ctc": (TRANSCRIPTIONS,),
+    "vits": (SPEECH,),
+}
+"""What can be asked of a model of sound, by how it is executed."""
 _FOLDERS = ("/", "~", "./", "../")
 
 
@@ -197,7 +204,7 @@ class UniversalEntry(ModelEntry):
 
         wanted = self.transformers.model_type
         task = ALIASES.get(wanted, wanted) if wanted else self._task_here()
-        served = SERVED.get(task or "")
+        served = (SOUND.get(self._sound_here() or "") if task == "audio" else None) or SERVED.get(task or "")
         return None if served is None else operation in served
 
     def _task_here(self) -> str | None:
@@ -209,6 +216,16 @@ class UniversalEntry(ModelEntry):
         except ImportError:  # without `[server]`
             return None
         return task_here(self.model)
+
+    def _sound_here(self) -> str | None:
+        """As `_task_here`, how a model of sound is executed."""
+        if self.base_url is not None and not is_loopback(self.base_url):
+            return None
+        try:
+            from llamafarm_universal.store.glance import sound_kind_here
+        except ImportError:  # without `[server]`
+            return None
+        return sound_kind_here(self.model)
 
     def remarks(self) -> Iterable[tuple[str, str]]:
         """A `model_type` that nothing installed here executes; the runtime at another address may."""

@@ -32,6 +32,7 @@ from llamafarm.wire import (
     RERANK,
     SCORE,
     SEGMENT,
+    SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
     ZERO_SHOT,
@@ -63,6 +64,7 @@ from llamafarm.wire import (
     ScoreResponse,
     SegmentRequest,
     SegmentResponse,
+    SpeechRequest,
     TranscriptionRequest,
     TranslationRequest,
     Unparsed,
@@ -194,6 +196,10 @@ class UniversalProvider:
     async def caption_pictures(self, request: CaptionRequest, call: Call) -> CaptionResponse:
         """Ask for pictures in words. Raises ProviderError."""
         return cast("CaptionResponse", await self._value(CAPTION, request, call))
+
+    async def speak(self, request: SpeechRequest, call: Call) -> Content:
+        """Ask for a text as sound. Raises ProviderError."""
+        return await self._content(SPEECH, request, call)
 
     async def pull(self, call: Call) -> None:
         """Have the runtime fetch the files of the entry's model. Raises ModelNotFound, and ProviderError."""

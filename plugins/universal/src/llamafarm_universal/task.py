@@ -69,7 +69,7 @@ ENCODER_DECODERS = frozenset(
 _ENCODER_DECODER_ENDINGS = ("ForConditionalGeneration", "MTModel", "WithLMHeadModel")
 _MULTIMODAL_KEYS = ("vision_config", "audio_config")
 _CAPTIONERS = ("BlipForConditionalGeneration", "GitForCausalLM", "VisionEncoderDecoderModel")
-_SPEECH_TYPES = ("whisper", "speech_to_text", "speecht5")
+_SPEECH_TYPES = ("whisper", "speech_to_text", "speecht5", "vits")
 
 
 def task_of(folder: Path, config: Mapping[str, Any]) -> str | None:

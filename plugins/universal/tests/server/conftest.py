@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # the spawned host imports scripted_host by its name
 
-from audio_models import make_ctc, make_whisper  # noqa: E402
+from audio_models import make_ctc, make_vits, make_whisper  # noqa: E402
 from diffusion_models import make_stable_diffusion  # noqa: E402
 from runtime_servers import Running, ServerProcess, running_process, serving  # noqa: E402
 from tiny_models import make_bert, make_llama, make_tokenizer, make_towers  # noqa: E402
@@ -22,7 +22,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of models with random weights.
 
     One generates text, one classifies texts, one their tokens, one reads pictures beside texts, two write down
-    recordings, and one draws.
+    recordings, one speaks, and one draws.
     """
     folder, tokenizer = tmp_path_factory.mktemp("models"), make_tokenizer()
     return {
@@ -33,6 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "towers": make_towers(folder / "towers", tokenizer),
         "whisper": make_whisper(folder / "whisper"),
         "ctc": make_ctc(folder / "ctc"),
+        "vits": make_vits(folder / "vits"),
         "pictures": make_stable_diffusion(folder / "pictures"),
         "tagger": make_bert(folder / "tagger", tokenizer, "TokenClassification", "O", "B-PER", "I-PER"),
     }

@@ -166,6 +166,11 @@ class Host:
         work: Any = command.work
         self.end(command, tuple((m.Entity(work.strategy, 0, 3, 0.5),) for _ in work.inputs))
 
+    def speak(self, command: m.Run) -> None:
+        """A sample for each text."""
+        for index in range(command.work.answers):
+            self.send(m.Finished(command.request_id, index, value=m.Blob("audio/pcm;rate=16000", 2, b"ab")))
+
     def drawimage(self, command: m.Run) -> None:
         """A file for each picture, which says its place."""
         if not self.refused(command.request_id, command.ref):

@@ -26,6 +26,11 @@ _ENVIRON = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "LD_LIBRARY_P
 log = logging.getLogger(__name__)
 
 
+def own_environ() -> dict[str, str]:
+    """The environment of a process that reads or writes media."""
+    return {name: os.environ[name] for name in _ENVIRON if name in os.environ}
+
+
 class WorkerPool:
     """At most `size` processes, each with one job at a time. Thread-safe; calls block.
 
@@ -120,9 +125,8 @@ class _Worker:
         self.is_fit = True
         self._jobs = 0
         command = [sys.executable, "-P", "-m", "llamafarm_universal.media.worker", *arguments]
-        environ = {name: os.environ[name] for name in _ENVIRON if name in os.environ}
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, bufsize=0
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=own_environ(), bufsize=0
         )
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None

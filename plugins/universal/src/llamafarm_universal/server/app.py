@@ -37,6 +37,7 @@ from llamafarm_universal.server.pictures import body_limit
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.scores import rerank, score
 from llamafarm_universal.server.settings import Settings
+from llamafarm_universal.server.speech import speak
 from llamafarm_universal.server.tables import (
     CHAT,
     CLASSIFY,
@@ -48,6 +49,7 @@ from llamafarm_universal.server.tables import (
     PULL,
     RERANK,
     SCORE,
+    SPEECH,
     UNLOAD,
 )
 from llamafarm_universal.server.transcriptions import transcribe, translate
@@ -123,6 +125,7 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/v1/score", takes(score, SCORE), methods=["POST"]),
         Route("/v1/classify", takes(classify, CLASSIFY), methods=["POST"]),
         Route("/v1/ner", takes(find_entities, NER), methods=["POST"]),
+        Route("/v1/audio/speech", takes_spooled(speak, SPEECH), methods=["POST"]),
         Route("/v1/audio/transcriptions", takes_sound(transcribe), methods=["POST"]),
         Route("/v1/audio/translations", takes_sound(translate), methods=["POST"]),
         Route("/v1/images/generations", takes_spooled(draw, IMAGES), methods=["POST"]),

@@ -42,6 +42,8 @@ MAX_STOPS = 16
 MAX_STOP_LENGTH = 1024
 MAX_BIASES = 1024
 SEED_LIMIT = 2**63 - 1
+MAX_SPOKEN = 20_000
+"""Characters of one text: half an hour of speech."""
 MAX_KEEP_ALIVE = 10**9
 """Seconds: 30 years."""
 MAX_CAPTION_TOKENS = 512
@@ -74,6 +76,20 @@ def file(value: Any, path: str) -> Any:
     if not isinstance(value, UploadedFile):
         wrong(path, "a file", value)
     return value
+
+
+def spoken(value: Any, path: str) -> str:
+    """A text of at most MAX_SPOKEN characters."""
+    if not isinstance(value, str) or not value or len(value) > MAX_SPOKEN:
+        wrong(path, f"a text of 1 to {MAX_SPOKEN:,} characters", value)
+    return value
+
+
+def voice(value: Any, path: str) -> str:
+    """A name, or an object with the name as its `id`."""
+    if isinstance(value, dict):
+        return text(value.get("id"), f"{path}.id")
+    return text(value, path)
 
 
 def granularities(value: Any, path: str) -> tuple[str, ...]:
@@ -280,6 +296,18 @@ CAPTION: Table = {
     **PICTURES,
     "prompt": Done(text, note="how each caption begins."),
     "max_tokens": Done(integer(1, MAX_CAPTION_TOKENS), note="50 by default."),
+}
+
+SPEECH: Table = {
+    "model": Done(text, required=True),
+    "input": Done(spoken, required=True),
+    "voice": Done(voice, note="one of the model's; `default` is its first."),
+    "response_format": Done(choice("mp3", "opus", "aac", "flac", "wav", "pcm")),
+    "speed": Done(number(0.25, 4)),
+    "seed": Done(integer(0, SEED_LIMIT), note="of what is left to chance; 0 by default."),
+    "stream_format": Done(choice("audio", "sse")),
+    "instructions": Refused("models here take a text and a voice.", inert=("",)),
+    "user": Advisory(),
 }
 
 OPERATION: Table = {

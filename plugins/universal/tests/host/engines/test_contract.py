@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audio_models import make_ctc, make_whisper, noise, wav_of
+from audio_models import make_ctc, make_vits, make_whisper, noise, wav_of
 from llamafarm_universal.engine import (
     Blob,
     ChatPrompt,
@@ -22,6 +22,7 @@ from llamafarm_universal.engine import (
     ModelRef,
     Sampling,
     Score,
+    Speak,
     SpoolFolder,
     TextPrompt,
     Transcribe,
@@ -231,6 +232,30 @@ class TestCtc(EngineContract):
     def alike(self, alone: Any, together: Any) -> bool:
         one, beside = (asked.finished[0].value.read() for asked in (alone, together))
         return bool(one == beside)
+
+
+class TestVits(EngineContract):
+    engine = "llamafarm_universal.host.engines.audio.spec:ENGINE"
+    works = [Speak(("hello",)), Speak(("good", "1", "morning"), seed=1)]
+    long = Speak(tuple(f"hello {letter}" for letter in "abcdefgh"))
+    wrong = [Speak(("1",)), Speak(("hello",), voice="alloy")]
+
+    def make_model(self, folder: Path) -> None:
+        make_vits(folder)
+
+    def weights(self, engine: Any) -> list[Any]:
+        return [engine._runner, *engine._runner.compute.__self__.module.parameters()]
+
+    def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        [job] = [job for job in engine._jobs if job.request_id == request_id]
+        parts, compute = {*job.waiting, *job.running}, engine._runner.compute
+
+        def broken(batch: Any) -> Any:
+            if not parts.isdisjoint(batch):
+                raise RuntimeError("broken")
+            return compute(batch)
+
+        monkeypatch.setattr(engine._runner, "compute", broken)
 
 
 def close(alone: Any, together: Any, numbers_in: Callable[[Any], list[float]]) -> bool:

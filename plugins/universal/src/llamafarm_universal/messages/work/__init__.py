@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llamafarm_universal.messages.work.audio import Segment, Transcribe, Transcript, Translate, Word
+from llamafarm_universal.messages.work.audio import Segment, Speak, Transcribe, Transcript, Translate, Word
 from llamafarm_universal.messages.work.base import Work
 from llamafarm_universal.messages.work.encode import (
     Classes,
@@ -80,6 +80,7 @@ __all__ = [
     "Scores",
     "Segment",
     "SegmentPictures",
+    "Speak",
     "Strategy",
     "Structure",
     "TextPrompt",
@@ -100,6 +101,7 @@ _USER_NAMES: Mapping[str, tuple[str, ...]] = {
     "score": ("rerank", "score"),
     "classify": ("classify",),
     "find_entities": ("ner",),
+    "speak": ("audio/speech",),
     "transcribe": ("audio/transcriptions",),
     "translate": ("audio/translations",),
     "draw_image": ("images",),

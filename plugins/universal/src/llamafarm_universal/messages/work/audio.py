@@ -42,6 +42,26 @@ class Translate(Transcribe):
 
 
 @dataclass(frozen=True)
+class Speak:
+    """Texts, spoken. Each has a Finished of its own; its value is a Blob of 16-bit little-endian samples of a channel.
+
+    The blob's media type names how many there are in a second: `audio/pcm;rate=16000`. voice: one of the model's; None
+    is its first. speed: 1 is the model's own. seed: of what is left to chance.
+    """
+
+    operation: ClassVar[str] = "speak"
+
+    texts: tuple[str, ...]
+    voice: str | None = None
+    speed: float = 1.0
+    seed: int = 0
+
+    @property
+    def answers(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True)
 class Transcript:
     """language: of the recording, its English name, where the model tells. duration: in seconds."""
 

@@ -1,1 +1,1 @@
-"""The audio engine: what is said in recordings, batched over windows and requests."""
+"""The audio engine: what is said in recordings, in windows of all requests together, and texts, spoken."""

@@ -94,7 +94,7 @@ class AudioEngine:
             events = list(job.answer.add(part, value))
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
             self.cancel(job.request_id)
-            job.emit(explained(error, "listening to the recording").event(job.request_id))
+            job.emit(explained(error, "computing the sound").event(job.request_id))
             return
         for event in events:
             job.emit(event)

@@ -9,18 +9,25 @@ from llamafarm_universal.host.engines.audio.base import Head
 from llamafarm_universal.host.engines.audio.batches import BatchRunner
 from llamafarm_universal.host.engines.audio.ctc import CtcHead, CtcModel
 from llamafarm_universal.host.engines.audio.engine import AudioEngine
-from llamafarm_universal.host.engines.audio.kinds import kind_of
 from llamafarm_universal.host.engines.audio.memory import batch_of, windows_within
+from llamafarm_universal.host.engines.audio.speech import SpeechHead, VitsVoice, refuse_unread
 from llamafarm_universal.host.engines.audio.whisper.head import WhisperHead
 from llamafarm_universal.host.engines.audio.whisper.runner import WhisperRunner
 from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
 from llamafarm_universal.host.models.loader import load_failure, load_weights
 from llamafarm_universal.messages.work import user_names
+from llamafarm_universal.sound_kind import kind_of
 
 
 def load_audio(plan: LoadPlan, grant: int) -> AudioEngine:
     """Read the weights. Raises RequestFailed."""
-    return _whisper(plan, grant) if kind_of(plan.config) == "whisper" else _ctc(plan)
+    match kind_of(plan.config):
+        case "whisper":
+            return _whisper(plan, grant)
+        case "ctc":
+            return _ctc(plan)
+        case _:
+            return _vits(plan)
 
 
 def _whisper(plan: LoadPlan, grant: int) -> AudioEngine:
@@ -51,6 +58,18 @@ def _ctc(plan: LoadPlan) -> AudioEngine:
     runner = BatchRunner(model.read, lambda part: len(part.content), batch_of(plan.device))
     described = weights.describe(["transcribe"], user_names("transcribe"))
     return AudioEngine(runner, {"transcribe": head}, described, plan.limits)
+
+
+def _vits(plan: LoadPlan) -> AudioEngine:
+    from transformers import AutoModelForTextToWaveform
+
+    weights = load_weights(plan, AutoModelForTextToWaveform)
+    refuse_unread(plan, weights.tokenizer)
+    model = VitsVoice(weights.module)
+    head = SpeechHead(weights.tokenizer, int(weights.module.config.num_speakers), model.rate)
+    runner = BatchRunner(model.speak, lambda part: part, 1)
+    described = weights.describe(["speak"], user_names("speak"))
+    return AudioEngine(runner, {"speak": head}, described, plan.limits)
 
 
 def feature_extractor(plan: LoadPlan) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
-from llamafarm_universal.host.engines.audio.kinds import kind_of
 from llamafarm_universal.host.engines.audio.memory import wished_bytes, working_bytes
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
+from llamafarm_universal.sound_kind import kind_of
 
 TASKS = ("audio",)
 
