@@ -27,6 +27,7 @@ SAFETENSORS = FilePatterns(
         "openvino/*",
         "coreml/*",
         "*.fp16.safetensors",
+        "safety_checker/*",  # of pipelines that draw: nothing here judges pictures
     ),
 )
 """The files that torch's engines need of a repository."""

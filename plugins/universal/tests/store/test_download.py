@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import Hub
+from diffusion_models import make_stable_diffusion
+from hub_server import COMMIT, Hub
 from llamafarm_universal.messages import LoadProgress, LoadSettings, Locate, Machine, ModelRef
 from llamafarm_universal.store.cache import cache_folder
 
@@ -53,6 +55,21 @@ def test_only_safetensors_and_what_goes_with_them_are_downloaded(
     fetched = {Path(path).name for path in hub.asked if "crowded/resolve" in path}
     assert "model.safetensors" in fetched
     assert not fetched & {"pytorch_model.bin", "modeling_evil.py", "consolidated.safetensors", "README.md"}
+
+
+def test_of_a_pipeline_its_parts_are_downloaded_and_no_second_copy_of_them(
+    hub: Hub, store: Any, tmp_path: Path
+) -> None:
+    folder = make_stable_diffusion(tmp_path / "pipeline")
+    (folder / "safety_checker").mkdir()
+    for name in ("v1-5-pruned-emaonly.safetensors", "safety_checker/model.safetensors", "unet/x.fp16.safetensors"):
+        shutil.copy(folder / "unet" / "diffusion_pytorch_model.safetensors", folder / name)
+    hub.models["farm/painter"] = folder
+    assert store.locate(ModelRef("farm/painter")).plan.task == "diffusion"
+    fetched = {path.partition(f"resolve/{COMMIT}/")[2] for path in hub.asked if "painter/resolve" in path}
+    weights = {name for name in fetched if name.endswith(".safetensors")}
+    parts = {"unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"}
+    assert weights == {f"{part}.safetensors" for part in parts}
 
 
 def test_a_copy_that_lacks_a_shard_is_completed(hub: Hub, store: Any) -> None:

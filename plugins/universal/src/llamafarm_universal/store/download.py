@@ -56,7 +56,11 @@ def download(copy: Copy, progress: Progress, environ: Mapping[str, str] = os.env
     if folder is not None:
         return folder
     try:
-        rest = _fetch_weights(copy.model, wanted, progress, environ)
+        listed = _listed(copy.model, wanted)
+        if listed is None:
+            return Path(snapshot_download(copy.model, tqdm_class=_bar(progress), **wanted))
+        rest = _fetch_weights(copy.model, listed, progress, environ)
+        wanted["ignore_patterns"] = [*wanted["ignore_patterns"], *listed.whole]
         return Path(snapshot_download(copy.model, tqdm_class=_bar(rest), **wanted))
     except RequestFailed:
         raise
@@ -64,13 +68,10 @@ def download(copy: Copy, progress: Progress, environ: Mapping[str, str] = os.env
         raise _explained(error, copy.model, copy.revision) from error
 
 
-def _fetch_weights(model: str, wanted: Mapping[str, Any], progress: Progress, environ: Mapping[str, str]) -> Progress:
+def _fetch_weights(model: str, listed: _Listing, progress: Progress, environ: Mapping[str, str]) -> Progress:
     """Fetch the large files, which can be gone on with. Returns whom to tell of the others."""
     from huggingface_hub import hf_hub_url
 
-    listed = _listed(model, wanted)
-    if listed is None:
-        return progress
     before, blobs, locks = 0, folder_of(model, environ) / "blobs", lock_folder_of(model, environ)
     for index, file in enumerate(listed.large, 1):
         now = _Now(progress, before, listed.total, file, index, len(listed.large))
@@ -99,11 +100,12 @@ class _Now:
 
 @dataclass(frozen=True)
 class _Listing:
-    """total: bytes of all wanted files."""
+    """total: bytes of all wanted files. whole: those of a pipeline that hold all its parts once more, unwanted."""
 
     commit: str
     total: int
     large: list[LargeFile]
+    whole: list[str]
 
 
 def _listed(model: str, wanted: Mapping[str, Any]) -> _Listing | None:
@@ -121,12 +123,21 @@ def _listed(model: str, wanted: Mapping[str, Any]) -> _Listing | None:
         return None
     patterns = {name: wanted[name] for name in ("allow_patterns", "ignore_patterns")}
     files = list(filter_repo_objects(info.siblings or [], key=lambda file: file.rfilename, **patterns))
+    whole = _whole_pipelines([file.rfilename for file in files])
+    files = [file for file in files if file.rfilename not in whole]
     large = [
         LargeFile(file.rfilename, file.lfs.size, file.lfs.sha256)
         for file in files
         if file.lfs is not None and file.lfs.size <= MAX_BYTES and _SHA256.fullmatch(file.lfs.sha256)
     ]
-    return _Listing(str(info.sha), sum(file.size or 0 for file in files), large)
+    return _Listing(str(info.sha), sum(file.size or 0 for file in files), large, whole)
+
+
+def _whole_pipelines(files: list[str]) -> list[str]:
+    """Of a pipeline of diffusers, whose parts lie in folders, the files beside these that hold the same as one."""
+    if "model_index.json" not in files:
+        return []
+    return [name for name in files if "/" not in name and name.endswith(".safetensors")]
 
 
 def _bar(progress: Progress) -> type:
