@@ -226,3 +226,15 @@ def test_a_model_type_that_no_engine_here_executes_is_remarked():
 )
 def test_a_model_type_that_an_engine_executes_or_another_machine_may_is_not(fields):
     assert list(entry(**fields).remarks()) == []
+
+
+def test_optimizations_that_are_switched_off_change_the_load():
+    assert entry(diffusion={"default_steps": 3}).load_settings() == {}
+    settings = entry(diffusion={"enable_optimizations": False}, transformers={"dtype": "fp32"}).load_settings()
+    assert settings == {"dtype": "fp32", "options": {"enable_optimizations": False}}
+
+
+def test_a_request_for_a_picture_wins_over_the_entry():
+    block = entry(diffusion={"default_steps": 3, "default_size": "64x64", "scheduler": "euler"}).diffusion
+    assert block.over({"prompt": "a", "steps": 5}) == {"prompt": "a", "steps": 5, "size": "64x64", "scheduler": "euler"}
+    assert block.over({"scheduler": None}, sized=False) == {"steps": 3, "scheduler": None}

@@ -157,7 +157,9 @@ class Diffusion(BaseModel):
         examples=["512x512"],
     )
     scheduler: str | None = Field(default=None, min_length=1, description="Name of the scheduler, such as `euler`.")
-    enable_optimizations: bool = Field(default=True, description="Slice attention where that saves memory.")
+    enable_optimizations: bool = Field(
+        default=True, description="Decode pictures one after the other, and very large ones in tiles: it saves memory."
+    )
 
     def over(self, request: Mapping[str, Any], *, sized: bool = True) -> dict[str, Any]:
         """A request for pictures with what it does not say itself. A null is what undoes a field of the entry.
@@ -197,6 +199,13 @@ class UniversalEntry(ModelEntry):
     )
     transformers: Transformers = Field(default_factory=Transformers)
     diffusion: Diffusion = Field(default_factory=Diffusion)
+
+    def load_settings(self) -> dict[str, Any]:
+        """The settings as the runtime's `load` takes them: those that change the load and are not the default."""
+        settings = self.transformers.settings()
+        if not self.diffusion.enable_optimizations:
+            settings["options"] = {"enable_optimizations": False}
+        return settings
 
     def serves(self, operation: Operation) -> bool | None:
         """What its `model_type` says, else its own files where they are here; None where nothing is known."""

@@ -301,7 +301,7 @@ class UniversalProvider:
     async def _with_model(self, call: Call, ask: Callable[[str], Awaitable[Answered]]) -> Answered:
         """Ask with the handle of the entry's model. A runtime that was started again loads it again, once."""
         entry = cast("UniversalEntry", call.entry)
-        key = (entry.model, json.dumps(entry.transformers.settings(), sort_keys=True))
+        key = (entry.model, json.dumps(entry.load_settings(), sort_keys=True))
         known = self._handles.get(key)
         try:
             if known is not None:
@@ -325,7 +325,7 @@ class UniversalProvider:
 
     async def _load(self, entry: UniversalEntry, call: Call) -> str:
         """Have the model loaded, passing on what the runtime tells, and return its handle. Raises ProviderError."""
-        body = {"id": entry.model, "settings": entry.transformers.settings(), "stream": True}
+        body = {"id": entry.model, "settings": entry.load_settings(), "stream": True}
         body |= entry.transformers.residency()
         told = await self._follow("/models/load", body, call, "loaded")
         call.progress(Progress("ready", f"{told.get('id')} is loaded on {told.get('device')}"))

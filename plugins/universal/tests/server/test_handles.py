@@ -103,7 +103,7 @@ def test_no_two_settings_share_a_handle():
 @pytest.mark.parametrize(("name", "param"), [
     ("org/model@dtype=odd", "model.dtype"), ("org/model@dtyp=bf16", "model.dtyp"), ("org/model@dtype=1", "model.dtype"),
     ("org/model@trust_remote_code=yes", "model.trust_remote_code"), ("org/model@0123abcd", "model"),
-    ("org/model@options.x=1,options.y=[[[[", "model.options"), ("@dtype=bf16", "model"), ("", "model"),
+    ("org/model@options.x=1,options.y=[[[[", "model.options.x"), ("@dtype=bf16", "model"), ("", "model"),
     ("org/model@dtype.x=1", "model.dtype"), ("org/model@dtype=" + "[" * 100_000, "model.dtype"),
 ])  # fmt: skip
 def test_a_name_that_makes_no_sense_says_why(name, param):

@@ -114,6 +114,11 @@ def _token_id(key: str, path: str) -> int:
     return int(key)
 
 
+def load_options(value: Any, path: str) -> tuple[tuple[str, bool], ...]:
+    """What changes how one kind of model is loaded, as pairs that can be compared."""
+    return tuple(sorted(record(enable_optimizations=boolean)(value, path).items()))
+
+
 SAMPLING: Table = {
     "temperature": Done(number(0, 2)),
     "top_p": Done(number(0, 1)),
@@ -326,6 +331,7 @@ SETTINGS = {
     "revision": text,
     "engine": text,
     "isolated": boolean,
+    "options": load_options,
 }
 
 LOAD: Table = {

@@ -33,8 +33,8 @@ def as_blob(array: Any) -> Blob:
 class Studio:
     """One engine, driven by hand."""
 
-    def __init__(self, folder: Path) -> None:
-        ref = ModelRef(str(folder), LoadSettings(device="cpu", dtype="fp32"))
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        ref = ModelRef(str(folder), LoadSettings(device="cpu", dtype="fp32", **settings))
         self.folder = folder
         self.engine = load_diffusion(make_plan(ref, folder, Machine(), Limits()))
         self.told: dict[str, list[Result]] = {}

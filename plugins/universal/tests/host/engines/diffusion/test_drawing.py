@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from llamafarm_universal.engine import Finished
 from llamafarm_universal.messages import DrawImage, Drawing
 
-from .conftest import drawn, refusal, steps
+from .conftest import Studio, drawn, refusal, steps
 
 TOLERANCE = 2
 """Of 255: batches and single pictures are rounded differently in their last bits."""
@@ -169,3 +170,36 @@ def test_a_text_that_would_not_be_read_to_its_end_is_refused(studio):
     failure = refusal(studio("sd1"), DrawImage("x" * 200))
     assert (failure.message, failure.param) == ("The text has 202 tokens; this model reads 77.", "prompt")
     assert studio("flux").engine.prepare(DrawImage("x" * 200))  # T5 reads it
+
+
+def decodings(studio, work):
+    """How often the decoder was called for a work, and the pictures."""
+    calls = []
+    vae = studio.engine._pipelines.by_kind["text"].vae
+    hook = vae.decoder.register_forward_hook(lambda *_: calls.append(1))
+    [pictures] = studio.draw(work)
+    hook.remove()
+    return len(calls), pictures
+
+
+def test_a_very_large_picture_is_decoded_in_tiles(studio, plain, pipeline_folder):
+    work = DrawImage("a fox", drawing=Drawing(steps=2, seed=3, width=96, height=96))
+    calls, [tiled] = decodings(studio("sd1"), work)
+    assert calls > 1
+    from diffusers import AutoPipelineForText2Image
+
+    theirs = AutoPipelineForText2Image.from_pretrained(pipeline_folder("sd1"))
+    theirs.vae.enable_tiling()
+    theirs.set_progress_bar_config(disable=True)
+    generator = torch.Generator().manual_seed(3)
+    image = theirs("a fox", num_inference_steps=2, generator=generator, width=96, height=96).images[0]
+    assert alike(tiled, np.asarray(image).astype(int))
+
+
+def test_without_optimizations_everything_is_decoded_at_once(pipeline_folder, plain):
+    studio = Studio(pipeline_folder("sd1"), options=(("enable_optimizations", False),))
+    size = {"width": 96, "height": 96}
+    calls, [whole] = decodings(studio, DrawImage("a fox", drawing=Drawing(steps=2, seed=3, **size)))
+    assert calls == 1
+    assert alike(whole, plain("sd1", 3, prompt="a fox", num_inference_steps=2, **size))
+    assert decodings(studio, DrawImage("a fox", n=3, drawing=Drawing(steps=1)))[0] == 1

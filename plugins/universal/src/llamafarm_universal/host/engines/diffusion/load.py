@@ -16,7 +16,8 @@ def load_diffusion(plan: LoadPlan) -> DiffusionEngine:
     """Read a pipeline. Raises RequestFailed, also for one that draws nothing from a text."""
     try:
         pipeline = _read(plan)
-        pipelines = Pipelines(kinds_of(pipeline))
+        saves_memory = bool(dict(plan.ref.settings.options).get("enable_optimizations", True))
+        pipelines = Pipelines(kinds_of(pipeline), saves_memory=saves_memory)
     except RequestFailed:
         raise
     except Exception as error:

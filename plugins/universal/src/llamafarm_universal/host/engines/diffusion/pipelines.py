@@ -15,16 +15,24 @@ Kind = Literal["text", "image", "mask"]
 """What a picture is drawn from: a text; a picture and a text; these and a mask that says where."""
 FILLING_CHANNELS = 9
 """What a UNet reads that was trained to fill in alone: the picture, what is left of it, and the mask."""
+TILED = 4
+"""So many times the model's own size are decoded at once."""
 
 
 class Pipelines:
-    """by_kind: a pipeline of diffusers for each kind of drawing that the model can do."""
+    """by_kind: a pipeline of diffusers for each kind of drawing that the model can do.
 
-    def __init__(self, by_kind: dict[Kind, Any]) -> None:
+    saves_memory: pictures of a batch are decoded one after the other, and those of more than TILED times the model's
+    own size in tiles.
+    """
+
+    def __init__(self, by_kind: dict[Kind, Any], *, saves_memory: bool = True) -> None:
         self.by_kind = by_kind
         self._any = next(iter(by_kind.values()))
         self.schedulers = Schedulers(self._any.scheduler)
         _have_parts_hand_over(self._any)
+        if saves_memory:
+            _save_memory(getattr(self._any, "vae", None), TILED * (self.side // self._scale) ** 2)
 
     @property
     def operations(self) -> frozenset[str]:
@@ -123,16 +131,24 @@ def _have_parts_hand_over(pipeline: Any) -> None:
     for part in parts_of(pipeline):
         if part is not vae:
             part.register_forward_pre_hook(hand_over)
-    if vae is None:
-        return
+    if vae is not None:
+        vae.decoder.register_forward_pre_hook(functools.partial(hand_over, decodes=True))
+
+
+def _save_memory(vae: Any, most: int) -> None:
+    """Decode one picture after the other, and larger ones in tiles. most: latent pixels that are decoded at once."""
     if hasattr(vae, "enable_slicing"):
-        vae.enable_slicing()  # one picture after the other: each is a step, and takes the memory of one
-    name = "_decode" if hasattr(vae, "_decode") else "decode"
-    decode = getattr(vae, name)
+        vae.enable_slicing()
+    if not hasattr(vae, "use_tiling"):
+        return
+    decode = vae.decode
 
     @functools.wraps(decode)
-    def waiting(*args: Any, **kwargs: Any) -> Any:
-        hand_over(decodes=True)
-        return decode(*args, **kwargs)
+    def tiled(latents: Any, *args: Any, **kwargs: Any) -> Any:
+        vae.use_tiling = latents.shape[-1] * latents.shape[-2] > most
+        try:
+            return decode(latents, *args, **kwargs)
+        finally:
+            vae.use_tiling = False
 
-    setattr(vae, name, waiting)
+    vae.decode = tiled
