@@ -19,16 +19,19 @@ from PIL import Image
 
 @pytest.fixture(scope="module")
 def album(shared: Farm, counting: Path, tmp_path_factory: pytest.TempPathFactory) -> Farm:
-    """A project with two pictures and three models that look at them, in the runtime of the shared project."""
+    """A project with two pictures and three models that look at them, in the runtime of the shared project.
+
+    Which of them is asked, where none is named, their own files say.
+    """
     folder = tmp_path_factory.mktemp("album")
     made = Farm(folder, {**shared.environ, "LF_DATA_DIR": str(shared.folder / "data")})
     made.write(
         f"""
         runtime:
           models:
-            finder: {{provider: universal, model: {make_detector(folder / "detector")}}}
-            deep: {{provider: universal, model: {make_depth_model(folder / "depth")}}}
             clip: {{provider: universal, model: {make_picture_model(folder / "clip", counting)}}}
+            deep: {{provider: universal, model: {make_depth_model(folder / "depth")}}}
+            finder: {{provider: universal, model: {make_detector(folder / "detector")}}}
         """
     )
     for seed, name in enumerate(["llama.png", "tractor.jpg"]):
@@ -42,7 +45,7 @@ def data_url(album: Farm, name: str) -> str:
 
 
 def test_objects_are_found_by_the_command_the_api_and_python(album: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = album.lf("detect", "llama.png", "tractor.jpg", "-m", "finder", "--threshold", "0.1", "--json")
+    done = album.lf("detect", "llama.png", "tractor.jpg", "--threshold", "0.1", "--json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["data"]
     assert [(row["index"], row["width"], row["height"]) for row in rows] == [(0, 60, 40), (1, 60, 40)]
@@ -62,7 +65,7 @@ def test_objects_are_found_by_the_command_the_api_and_python(album: Farm, monkey
 
 
 def test_depth_is_a_picture_of_the_same_size(album: Farm) -> None:
-    done = album.lf("depth", "llama.png", "-m", "deep", "-o", "out.png")
+    done = album.lf("depth", "llama.png", "-o", "out.png")
     assert done.returncode == 0, done.stderr
     depth = Image.open(io.BytesIO((album.folder / "out.png").read_bytes()))
     assert (depth.size, depth.mode) == ((60, 40), "I;16")

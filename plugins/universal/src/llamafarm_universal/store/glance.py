@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import ModelRef
@@ -13,30 +13,31 @@ from llamafarm_universal.sound_kind import Kind, kind_of
 from llamafarm_universal.store.cache import folder_of
 from llamafarm_universal.store.hub import locate
 from llamafarm_universal.store.plan import read_config
-from llamafarm_universal.task import task_of
-
-T = TypeVar("T")
+from llamafarm_universal.task import sight_of, task_of
 
 
-def task_here(model: str) -> str | None:
-    """The task of a model; None where its files are not here, or do not say it. Asks no network and never raises."""
-    return _read(model, task_of)
+@dataclass(frozen=True)
+class Glance:
+    """What a model's files say. task: None where they are not here, or do not say it.
+
+    sight: what it does with pictures, as of `sight_of`. sound: how a model of sound is executed.
+    """
+
+    task: str | None = None
+    sight: str | None = None
+    sound: Kind | None = None
 
 
-def sound_kind_here(model: str) -> Kind | None:
-    """How a model of sound is executed; None as of `task_here`."""
-    return _read(model, lambda _, config: kind_of(config))
-
-
-def _read(model: str, read: Callable[[Path, Mapping[str, Any]], T | None]) -> T | None:
-    """What `read` makes of the model's folder and configuration, of the first revision of which it makes anything."""
+def glance(model: str) -> Glance:
+    """What the files of a model say that are here. Asks no network and never raises."""
     try:
         for folder in _folders(model):
-            if (found := read(folder, read_config(folder, model))) is not None:
-                return found
+            config = read_config(folder, model)
+            if (task := task_of(folder, config)) is not None:
+                return Glance(task, sight_of(config), kind_of(config))
     except (RequestFailed, OSError):
         pass
-    return None
+    return Glance()
 
 
 def _folders(model: str) -> Iterable[Path]:

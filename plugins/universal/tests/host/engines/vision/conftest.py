@@ -24,7 +24,8 @@ class Looking:
     def __init__(self, folder: Path) -> None:
         ref = ModelRef(str(folder), LoadSettings(device="cpu", dtype="fp32"))
         self.folder = folder
-        self.engine = load_vision(make_plan(ref, folder, Machine(), Limits(batch_tokens=64)))
+        self.plan = make_plan(ref, folder, Machine(), Limits(batch_tokens=64))
+        self.engine = load_vision(self.plan)
 
     def start(self, request_id: str, work: Work) -> list[Result]:
         events: list[Result] = []

@@ -20,8 +20,10 @@ from llamafarm_universal.engine import (
     SegmentPictures,
     SpoolFolder,
 )
+from llamafarm_universal.task import sight_of
 from pictures import blob_of, noise, picture_in
 from vision_library import Library, check_objects
+from vision_models import KINDS
 
 SHAPES = [(60, 40), (40, 60), (33, 33), (60, 40), (90, 30)]
 IMAGES = [noise(number, *shape) for number, shape in enumerate(SHAPES)]
@@ -192,3 +194,9 @@ def test_what_a_model_cannot_look_for_is_refused(
     with pytest.raises(RequestFailed) as refused:
         looking(kind).engine.prepare(ask(folder))
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_own_files_say_what_a_model_can_do(looking: Any, kind: str) -> None:
+    model = looking(kind)
+    assert (model.plan.task, {sight_of(model.plan.config)}) == ("vision", model.engine.model.operations)
