@@ -21,4 +21,5 @@ def _load(plan: LoadPlan, _grant: int) -> Engine:
     return load_diffusion(plan)
 
 
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load)
+# A step takes seconds on a processor, and computes in a thread of its own, whose OpenMP team would slow all others.
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, isolated=True)
