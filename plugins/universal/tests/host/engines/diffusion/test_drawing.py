@@ -72,6 +72,26 @@ def test_pictures_of_one_shape_are_drawn_together(studio):
     assert len(looks) == 5  # as many as a picture alone: PNDM takes one step more
 
 
+def test_a_picture_that_comes_a_moment_later_is_drawn_with_the_first(studio, monkeypatch):
+    monkeypatch.setattr("llamafarm_universal.host.engines.diffusion.batch.GATHER_SECONDS", 0.2)
+    here = studio("sd1")
+    work = DrawImage("a fox", drawing=Drawing(steps=4))
+    looks = []
+    hook = here.engine._pipelines.by_kind["text"].unet.register_forward_pre_hook(
+        lambda _, given: looks.append(given[0].shape[0])
+    )
+    first = here.start(work)
+    here.engine.step()
+    gone = here.start(work)
+    here.engine.step()
+    here.engine.cancel(list(here.told)[-1])
+    [[second]] = here.draw(work)
+    hook.remove()
+    assert set(looks) == {4}
+    assert alike(drawn(first)[0], second)
+    assert len(gone) == 1
+
+
 def test_how_far_it_is_is_told_after_each_step(studio):
     here = studio("sd3")
     events = here.start(DrawImage("a fox", drawing=Drawing(steps=3, **SIZE)))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
 from llamafarm_universal.host.engines.diffusion.order import Order
 from llamafarm_universal.host.engines.diffusion.pipelines import Pipelines
 from llamafarm_universal.host.engines.diffusion.stepwise import Stepwise
+
+GATHER_SECONDS = 0.005
+"""Far less than any picture takes."""
 
 
 class Drawn(Protocol):
@@ -30,6 +34,8 @@ class Batch(Generic[P]):
     ) -> None:
         self.pictures = list(pictures)
         self._places = list(pictures)
+        self._opened = monotonic()
+        self._begun = False
         self._stepped = stepped
         self._told = self._done = self._total = 0
         first = self.pictures[0].order
@@ -42,8 +48,20 @@ class Batch(Generic[P]):
         """Whether nothing else of the model may run until it is done."""
         return self._call.decodes
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for more pictures, as it does for a moment: those of several clients come one by one."""
+        return not self._begun and monotonic() < self._opened + GATHER_SECONDS
+
+    def add(self, pictures: Sequence[P]) -> None:
+        """Draw more pictures with those that are there, as long as nothing has been drawn."""
+        assert not self._begun, "it is being drawn already"
+        self.pictures += pictures
+        self._places += pictures
+
     def step(self) -> bool:
         """Draw until a part of the model is about to compute. Returns whether it is done."""
+        self._begun = True
         done = self._call.step()
         if self._done > self._told:
             self._told = self._done
@@ -58,6 +76,8 @@ class Batch(Generic[P]):
     def leave(self, leaves: Callable[[P], bool]) -> None:
         """Forget pictures that nobody wants any more; where none is left, the drawing ends."""
         self.pictures = [picture for picture in self.pictures if not leaves(picture)]
+        if not self._begun:
+            self._places = list(self.pictures)
         if not self.pictures:
             self.close()
 

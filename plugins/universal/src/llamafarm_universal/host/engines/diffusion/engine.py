@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Any
 
 from llamafarm_universal.engine import (
@@ -24,6 +25,8 @@ from llamafarm_universal.host.engines.diffusion.pipelines import Pipelines
 
 BATCHES = 4
 """So many are drawn in turn; what comes meanwhile waits, and is batched."""
+WAIT_SECONDS = 0.001
+"""Between two looks for more pictures, where nothing else is to be drawn."""
 PICTURES_ON_CPU = 4
 PICTURES = 8
 """So many are drawn in one batch."""
@@ -94,8 +97,8 @@ class DiffusionEngine:
         if self._drawn:
             self._tell(self._drawn.popleft())
         else:
-            self._begin()
             self._advance()
+            self._begin()
         return bool(self._drawn or self._batches or self._waiting)
 
     def close(self) -> None:
@@ -107,20 +110,29 @@ class DiffusionEngine:
         del self._pipelines, self._orders
 
     def _begin(self) -> None:
-        """Put pictures of one shape that wait into a batch, as long as there may be more of these."""
-        if not self._waiting or len(self._batches) >= BATCHES:
-            return
-        first = self._waiting[0]
-        alike = [each for each in self._waiting if _go_together(first, each)][: self._most]
+        """Put pictures that wait into batches of one shape, a batch that is still open before a new one."""
+        for batch in self._batches:
+            if batch.is_open:
+                batch.add(self._take(batch.pictures[0], self._most - len(batch.pictures)))
+        if self._waiting and len(self._batches) < BATCHES:
+            self._batches.append(Batch(self._take(self._waiting[0], self._most), self._pipelines, self._stepped))
+
+    def _take(self, first: Picture, most: int) -> list[Picture]:
+        """At most so many of the pictures that wait and can be drawn with this one."""
+        alike = [each for each in self._waiting if _go_together(first, each)][: max(0, most)]
         self._waiting = deque(each for each in self._waiting if each not in alike)
-        self._batches.append(Batch(alike, self._pipelines, self._stepped))
+        return alike
 
     def _advance(self) -> None:
-        if not self._batches:
+        """One step of the batch whose turn it is; a batch that decodes goes on until it is done."""
+        ready = [batch for batch in self._batches if not batch.is_open]
+        if not ready:
+            if self._batches:
+                sleep(WAIT_SECONDS)
             return
-        decoding = next((batch for batch in self._batches if batch.decodes), None)
-        batch = decoding or self._batches[0]
-        self._batches.rotate(-1)
+        batch = next((batch for batch in ready if batch.decodes), ready[0])
+        self._batches.remove(batch)
+        self._batches.append(batch)
         try:
             done = batch.step()
         except Exception as error:  # noqa: BLE001 - a batch that fails never ends the host
