@@ -58,7 +58,7 @@ def test_a_large_body_is_read(shared):
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [
-    ("GET", "/", 404), ("POST", "/v1/images/generations", 404), ("GET", "/v1/chat/completions", 405),
+    ("GET", "/", 404), ("POST", "/v1/fine_tuning/jobs", 404), ("GET", "/v1/chat/completions", 405),
     ("DELETE", "/v1/models", 405), ("GET", "/v1/chat/completions/", 404),
 ])  # fmt: skip
 def test_an_unknown_route_is_an_error_like_any_other(shared, method, path, status):
