@@ -13,6 +13,7 @@ from llamafarm_universal.engine import (
     ClassifyPictures,
     DetectObjects,
     Limits,
+    SegmentPictures,
     SpoolFolder,
     Work,
 )
@@ -97,6 +98,29 @@ class TestObjects(Vision):
     def all_of(self, folder: SpoolFolder) -> tuple[Sequence[Work], Work, Sequence[Work]]:
         works = [DetectObjects(PICTURES[:1], folder), DetectObjects(PICTURES, folder, threshold=0.1)]
         return works, DetectObjects(MANY, folder), [DetectObjects(MANY, folder, ("a cat",))]
+
+
+class TestParts(Vision):
+    """What the model says is read in steps of its own, and that is what fails."""
+
+    kind = "segformer"
+
+    def all_of(self, folder: SpoolFolder) -> tuple[Sequence[Work], Work, Sequence[Work]]:
+        works = [SegmentPictures(PICTURES[:1], folder), SegmentPictures(PICTURES, folder, "semantic")]
+        return works, SegmentPictures(MANY, folder), [SegmentPictures(BROKEN, folder)]
+
+    def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        head = engine._heads["segment_pictures"]
+        [job] = [job for job in engine._jobs if job.request_id == request_id]
+        item = head.item
+
+        def broken(work: Any, row: Any, seen: Any) -> Any:
+            if row in job.rows.distinct and work is job.work:
+                yield
+                raise RuntimeError("broken")
+            return (yield from item(work, row, seen))
+
+        monkeypatch.setattr(head, "item", broken)
 
 
 class TestCaptions(Vision):

@@ -158,6 +158,21 @@ def test_a_picture_too_large_for_its_classes_is_divided_in_a_smaller_one(
     assert np.array_equal(sum(mask.astype(int) for mask in masks), np.ones((40, 60)))
 
 
+def test_each_mask_is_a_step_and_none_is_made_for_nobody(looking: Any, folder: SpoolFolder) -> None:
+    engine = looking("segformer").engine
+    events = looking("segformer").start("whole", SegmentPictures(PICTURES[:1], folder))
+    steps = 1
+    while engine.step():
+        steps += 1
+    assert steps == 2 + len(events[-1].value[0].segments)
+    left = looking("segformer").start("left", SegmentPictures(PICTURES, folder))
+    engine.step()
+    engine.step()
+    engine.cancel("left")
+    assert not engine.step()
+    assert not any(event.is_last for event in left)
+
+
 def test_depth_is_a_picture_in_16_bits_with_what_its_shades_mean(looking: Any, folder: SpoolFolder) -> None:
     model = looking("depth-anything")
     library = Library(model.folder, "DepthEstimation")

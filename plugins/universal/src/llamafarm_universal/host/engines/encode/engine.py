@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from llamafarm_universal.host.engines.encode.rows import Rows
 
 
 @dataclass(eq=False)
-class _Job:
+class Job:
     """One request. left: by kind, the numbers of the rows that have not been read yet, the longest last."""
 
     request_id: str
@@ -55,7 +55,7 @@ class _Job:
             del self.left[kind]
 
 
-Batch = list[tuple[_Job, int]]
+Batch = list[tuple[Job, int]]
 """Rows that are read together: each the job that it is of, and its number there."""
 
 
@@ -72,7 +72,7 @@ class EncodeEngine:
         self._batch_tokens = limits.batch_step(model.device)
         self._max_jobs = limits.sequences(model.device) + limits.max_waiting
         self._step_cost = step_cost(model.device) if encoder.pads else sys.maxsize
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[Job] = deque()
 
     def prepare(self, work: Work) -> Rows:
         """The rows of a work. Raises RequestFailed for one that is empty or too long."""
@@ -88,7 +88,7 @@ class EncodeEngine:
         left: dict[Hashable, list[int]] = defaultdict(list)
         for number in sorted(range(len(lengths)), key=lengths.__getitem__):
             left[prepared.distinct[number].kind].append(number)
-        self._jobs.append(_Job(request_id, work, self._heads[work.operation], prepared, emit, dict(left)))
+        self._jobs.append(Job(request_id, work, self._heads[work.operation], prepared, emit, dict(left)))
         emit(Accepted(request_id, prepared.tokens, self.model))
 
     def cancel(self, request_id: str) -> None:
@@ -137,7 +137,11 @@ class EncodeEngine:
         for (job, number), numbers in zip(batch, encoded, strict=True):
             if job in self._jobs:
                 job.kept[number] = job.head.read(job.work, job.rows, number, numbers)
-        for job in _jobs_of(batch):
+        self._finish_whole([job for job, _ in batch])
+
+    def _finish_whole(self, jobs: Iterable[Job]) -> None:
+        """Finish those of which all rows have been read."""
+        for job in dict.fromkeys(jobs):
             if job in self._jobs and len(job.kept) == len(job.rows.distinct):
                 self._finish(job)
 
@@ -154,15 +158,15 @@ class EncodeEngine:
             except Exception as failure:  # noqa: BLE001 - as in `step`
                 self._fail(job, failure)
 
-    def _finish(self, job: _Job) -> None:
+    def _finish(self, job: Job) -> None:
         value = job.head.value(job.work, job.rows, [job.kept[number] for number in range(len(job.kept))])
         self._jobs.remove(job)
         job.emit(Finished(job.request_id, usage=Usage(prompt_tokens=job.rows.tokens), value=value))
 
-    def _fail(self, job: _Job, error: Exception) -> None:
+    def _fail(self, job: Job, error: Exception) -> None:
         self.cancel(job.request_id)
         job.emit(explained(error, "reading the inputs").event(job.request_id))
 
 
-def _jobs_of(batch: Batch) -> list[_Job]:
+def _jobs_of(batch: Batch) -> list[Job]:
     return [*dict.fromkeys(job for job, _ in batch)]

@@ -21,6 +21,7 @@ from llamafarm_universal.host.engines.vision.caption import (
 from llamafarm_universal.host.engines.vision.classify import ClassesHead
 from llamafarm_universal.host.engines.vision.depth import DepthHead
 from llamafarm_universal.host.engines.vision.detect import ObjectsHead
+from llamafarm_universal.host.engines.vision.engine import LookingEngine
 from llamafarm_universal.host.engines.vision.features import FeaturesHead
 from llamafarm_universal.host.engines.vision.find import GroundedHead, LabelledHead
 from llamafarm_universal.host.engines.vision.model import AskedModel, PictureModel
@@ -171,7 +172,7 @@ def _labels(weights: Weights) -> Mapping[int, str]:
 
 
 def _engine(weights: Weights, operation: str, head: Head, model: Encoder) -> EncodeEngine:
-    return EncodeEngine(
+    return LookingEngine(
         model, {operation: head}, weights.describe([operation], user_names(operation)), weights.plan.limits
     )
 

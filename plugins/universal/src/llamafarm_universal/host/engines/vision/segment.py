@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,10 @@ from llamafarm_universal.host.engines.encode.rows import Row
 from llamafarm_universal.host.engines.vision.head import PicturesHead, size_of
 from llamafarm_universal.host.engines.vision.model import Seen, output_of
 from llamafarm_universal.host.engines.vision.png import mask_png
+from llamafarm_universal.host.engines.vision.spec import MOST_NUMBERS
 
 KINDS: tuple[PartKind, ...] = ("panoptic", "instance", "semantic")
 """The finest first."""
-MOST_NUMBERS = 2**28
-"""The classes of all pixels of a picture: where there are more, its parts are found in a smaller one, and enlarged."""
 
 
 _Part = tuple[int, str, float | None]
@@ -45,14 +44,18 @@ class SegmentsHead(PicturesHead):
             raise refused(f"This model makes no `{work.kind}` parts, but {able} ones.", "kind")
         return None
 
-    def item(self, work: SegmentPictures, row: Row, seen: Seen) -> PictureParts:
+    def item(self, work: SegmentPictures, row: Row, seen: Seen) -> Generator[None, None, PictureParts]:
+        """In pieces: the parts of a large picture have many masks."""
         kind = work.kind or self._kinds[0]
         height, width = size_of(row)
         within = _within(height, width, max(len(tensor) for tensor in seen.values()))
         find = self._classes if kind == "semantic" else self._things
         numbers, parts = find(kind, work, seen, within)
         whole = _enlarged(numbers, (height, width))
-        segments = [PicturePart(label, score, mask_png(whole == number, work.folder)) for number, label, score in parts]
+        segments = []
+        for number, label, score in parts:
+            yield
+            segments.append(PicturePart(label, score, mask_png(whole == number, work.folder)))
         return PictureParts(width, height, kind, tuple(segments))
 
     def _classes(
