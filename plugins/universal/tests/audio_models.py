@@ -81,6 +81,7 @@ def make_whisper(folder: Path, seed: int = 0, scale: float = 1.0) -> Path:
         no_timestamps_token_id=id_of("<|notimestamps|>"),
         prev_sot_token_id=id_of("<|startofprev|>"),
         max_initial_timestamp_index=50,
+        alignment_heads=[[0, 1], [1, 0]],
         suppress_tokens=[],
         begin_suppress_tokens=[end],
         return_timestamps=True,

@@ -122,7 +122,6 @@ def test_a_translation_is_another_text(ask, told):
         ({"temperature": "2"}, 400, "'temperature' must be a number from 0 to 1"),
         ({"timestamp_granularities": ["letter"]}, 400, "must be one of 'segment', 'word'"),
         ({"timestamp_granularities": ["word"]}, 400, "Only 'verbose_json' tells times"),
-        ({"timestamp_granularities": ["word"], "response_format": "verbose_json"}, 400, "Times of words are not told"),
         ({"stream": "true", "response_format": "srt"}, 400, "cannot be streamed"),
         ({"include": ["logprobs"]}, 400, "'include' is not supported here"),
         ({"languages": ["de", "en"]}, 400, "'languages' is not supported here"),
@@ -152,8 +151,10 @@ def test_nothing_stays_in_the_spool(ask, real, data_folder):
     wait_until(lambda: not [*spool.glob("*/req_*")], "the folders of all requests are gone")
 
 
-def test_times_of_words_are_told_of_a_model_that_has_them(ask, models):
-    fields = {"model": str(models["ctc"]), "response_format": "verbose_json", "temperature": 0}
+@pytest.mark.parametrize("model", ["ctc", "whisper"])
+def test_times_of_words_are_told(ask, models, model):
+    temperature = {"temperature": 0} if model == "ctc" else {}
+    fields = {"model": str(models[model]), "response_format": "verbose_json", **temperature}
     told = ask(timestamp_granularities=["word"], **fields).json()
     assert told["words"]
     assert told["words"][0].keys() == {"word", "start", "end"}

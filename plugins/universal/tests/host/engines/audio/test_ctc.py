@@ -84,9 +84,3 @@ def test_words_become_segments_that_end_with_a_pause_or_their_length() -> None:
         (4, 12, "c d d d d d d d"),
         (12, 14, "d d"),
     ]
-
-
-def test_words_of_whisper_are_refused(whisper: Listening) -> None:
-    with pytest.raises(RequestFailed, match="Times of words are not told") as failure:
-        whisper.engine.prepare(whisper.work(noise(1), words=True))
-    assert failure.value.param == "timestamp_granularities"

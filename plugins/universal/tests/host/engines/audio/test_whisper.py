@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from audio_models import RATE, SECONDS, noise
+from audio_models import POSITIONS, RATE, SECONDS, noise
 from listening import Listening, pieces
 from llamafarm_universal.engine import Blob, RequestFailed, Transcribe, Translate
+from llamafarm_universal.host.engines.audio.whisper.alignment import times_of, warped
 from llamafarm_universal.host.engines.audio.whisper.reading import Attempt
+from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
 
 Samples = np.ndarray[Any, Any]
 
@@ -180,3 +182,51 @@ def test_what_is_wrong_is_refused_with_the_field(whisper: Listening) -> None:
     with pytest.raises(RequestFailed, match="The file is no sound") as text:
         whisper.engine.prepare(Transcribe(Blob("text/plain", 5, b"hello"), whisper.spool))
     assert text.value.param == "file"
+
+
+def test_tokens_have_the_times_that_transformers_finds(plain: Any) -> None:
+    from transformers.utils import ModelOutput
+
+    tokens = plain.tokenizer("the cows are in the barn", add_special_tokens=False)["input_ids"]
+    begin = plain.tokenizer.convert_tokens_to_ids(["<|startoftranscript|>", "<|en|>", "<|transcribe|>"])
+    features = plain.feature_extractor(noise(SECONDS), sampling_rate=RATE, return_tensors="pt").input_features
+    ids = torch.tensor([[*begin, *tokens]])
+    with torch.no_grad():
+        states = plain.model.model.encoder(features).last_hidden_state
+        times = times_of(plain.model, states, begin, tokens, POSITIONS)
+        plain.model.set_attn_implementation("eager")
+        seen = plain.model(features, decoder_input_ids=ids, output_attentions=True).cross_attentions
+        plain.model.set_attn_implementation("sdpa")
+        heads = plain.model.generation_config.alignment_heads
+        outputs = ModelOutput(sequences=ids, cross_attentions=(seen,))
+        [wanted] = plain.model._extract_token_timestamps(outputs, heads, num_frames=2 * POSITIONS, num_input_ids=3)
+    assert np.allclose([end * 0.02 for _, end in times], wanted[3:-1], atol=1e-4)
+    assert len({end for _, end in times}) > 2
+    assert [start for start, _ in times[1:]] == [end for _, end in times[:-1]]
+
+
+def test_words_of_a_recording_lie_in_it(whisper: Listening, recording: Samples) -> None:
+    transcript = whisper.transcript(recording, language="en", words=True)
+    assert len(transcript["words"]) > 5
+    assert all(0 <= word["start"] <= word["end"] <= 8 for word in transcript["words"])
+    assert transcript["text"] == whisper.transcript(recording, language="en")["text"]
+    assert whisper.transcript(recording, language="en")["words"] == []
+
+
+def test_words_take_the_punctuation_that_belongs_to_them(plain: Any) -> None:
+    vocabulary = Vocabulary(plain.tokenizer, plain.model.generation_config)
+    ids = plain.tokenizer(' So, "now" or never.', add_special_tokens=False)["input_ids"]
+    timed = [(token, float(at), at + 1.0) for at, token in enumerate(ids)]
+    words = vocabulary.words(timed, "english")
+    assert [word.word for word in words] == ["So,", '"now"', "or", "never."]
+    assert (words[0].start, words[0].end, words[-1].end) == (0.0, 4.0, float(len(ids)))
+
+
+def test_rows_are_entered_on_the_cheapest_way() -> None:
+    """As transformers' own loop over all places finds it."""
+    from transformers.models.whisper.generation_whisper import _dynamic_time_warping
+
+    for seed in range(5):
+        costs = np.random.default_rng(seed).normal(size=(13, 40))
+        rows, columns = _dynamic_time_warping(costs)
+        assert warped(costs) == columns[np.pad(np.diff(rows), (1, 0), constant_values=1).astype(bool)].tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from llamafarm_universal.engine import Finished, MediaSettings, Result, Transcribe, Work, decoder_of, refused
+from llamafarm_universal.engine import Finished, MediaSettings, Result, Transcribe, Work, decoder_of
 from llamafarm_universal.host.engines.audio.base import Part
 from llamafarm_universal.host.engines.audio.transcripts import told
 from llamafarm_universal.host.engines.audio.whisper.merge import Merger
@@ -33,19 +33,20 @@ class WhisperHead:
 
     def prepare(self, work: Work) -> Recording:
         work = cast("Transcribe", work)
-        if work.words:
-            raise refused(
-                "Times of words are not told of this model, only those of segments.",
-                "timestamp_granularities",
-                hint="Models of CTC (Wav2Vec2, HuBERT) tell them.",
-            )
         vocabulary = self._vocabulary
         language = vocabulary.language_id(work.language) if work.language and vocabulary.languages else None
         prompt = vocabulary.prompt(work.prompt, self._most // 2 - 1)
         sound = decoder_of(self._media).sound(work.sound, work.folder, sample_rate=self._rate, param="file")
         windows = tuple(windows_of(sound.samples, self._length, self._length // OVERLAP))
         return Recording(
-            sound, windows, work.operation, language, bool(vocabulary.languages), tuple(prompt), work.temperatures
+            sound,
+            windows,
+            work.operation,
+            language,
+            bool(vocabulary.languages),
+            tuple(prompt),
+            work.temperatures,
+            work.words,
         )
 
     def answer(self, request_id: str, _work: Work, prepared: Recording) -> Transcribing:
@@ -96,6 +97,7 @@ class Transcribing:
         while (heard := self._come.pop(self._next, None)) is not None:
             window = windows[self._next]
             self._next += 1
+            self._merger.language = self._vocabulary.language(self._recording.language)
             lengths = (size / self._rate for size in (len(window), window.left, window.right))
             yield from self._tell(self._merger.add(heard, *lengths))
         if self._next == len(windows):
@@ -110,5 +112,5 @@ class Transcribing:
 
     def _transcript(self) -> Transcript:
         text = "".join(segment.text for segment in self._segments).lstrip()
-        language = self._vocabulary.language(self._recording.language)
-        return Transcript(text, language, self._recording.sound.seconds, tuple(self._segments))
+        language, seconds = self._vocabulary.language(self._recording.language), self._recording.sound.seconds
+        return Transcript(text, language, seconds, tuple(self._segments), tuple(self._merger.words))

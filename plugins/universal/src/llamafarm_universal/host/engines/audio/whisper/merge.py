@@ -8,14 +8,17 @@ import numpy as np
 
 from llamafarm_universal.host.engines.audio.whisper.reading import Heard
 from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
-from llamafarm_universal.messages.work.audio import Segment
+from llamafarm_universal.messages.work.audio import Segment, Word
 
 
 class Merger:
     """Takes windows in their order. Times of segments that lie where windows overlap are left out, and what is said
     there is matched token by token.
 
-    precision: seconds of one step of time. Source: transformers' `_decode_asr`, whose segments and texts these are.
+    precision: seconds of one step of time. words: of the segments so far, where their times are known. language:
+    of the recording, its English name, once it is known.
+
+    Source: transformers' `_decode_asr`, whose segments and texts these are.
     """
 
     def __init__(self, vocabulary: Vocabulary, precision: float) -> None:
@@ -27,6 +30,8 @@ class Merger:
         self._start: float | None = None
         self._end = 0.0
         self._skips = False
+        self.words: list[Word] = []
+        self.language: str | None = None
 
     def add(self, heard: Sequence[Heard], length: float, left: float, right: float) -> list[Segment]:
         """The segments that are complete once this window is there. length, left, right: of the window, in seconds."""
@@ -38,7 +43,7 @@ class Merger:
         for each in heard:
             if each.token < self._times:
                 if self._vocabulary.is_text(each.token):
-                    current.append(each)
+                    current.append(self._placed(each))
                 continue
             time = round((each.token - self._times) * self._precision + self._offset, 2)
             if last is not None and each.token >= last:
@@ -56,6 +61,12 @@ class Merger:
         elif not any(self._pending):
             self._pending, self._start = [], None
         return segments
+
+    def _placed(self, each: Heard) -> Heard:
+        """A token of a window, with its times in the recording."""
+        if each.start is None or each.end is None:
+            return each
+        return each._replace(start=round(each.start + self._offset, 2), end=round(each.end + self._offset, 2))
 
     def finish(self) -> list[Segment]:
         """What is left when the last window has been added, where the model has told no end of it."""
@@ -78,6 +89,9 @@ class Merger:
         if not heard:
             return []
         self._end = max(start, end)
+        if heard[0].start is not None:
+            timed = [(each.token, each.start or 0.0, each.end or 0.0) for each in heard]
+            self.words += self._vocabulary.words(timed, self.language)
         tokens = [each.token for each in heard]
         attempt = heard[-1].attempt
         return [

@@ -36,10 +36,15 @@ class Attempt:
 
 
 class Heard(NamedTuple):
-    """A token of a window: text, or a time, counted from the beginning of the window. attempt: that it is from."""
+    """A token of a window: text, or a time, counted from the beginning of the window. attempt: that it is from.
+
+    start, end: in seconds, counted likewise, where somebody wants to know.
+    """
 
     token: int
     attempt: Attempt
+    start: float | None = None
+    end: float | None = None
 
 
 def compression_ratio(text: str) -> float:

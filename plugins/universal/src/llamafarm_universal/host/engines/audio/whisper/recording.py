@@ -7,7 +7,7 @@ from typing import Any
 
 from llamafarm_universal.engine import Sound
 from llamafarm_universal.host.engines.audio.base import Part
-from llamafarm_universal.host.engines.audio.whisper.reading import Attempt, Heard
+from llamafarm_universal.host.engines.audio.whisper.reading import Heard
 from llamafarm_universal.host.engines.audio.windows import Window
 
 
@@ -16,7 +16,8 @@ class Recording:
     """What the windows of a recording share: the `request` of their parts.
 
     task: `transcribe` or `translate`. language: its token; None until it is known, where the model has several.
-    prompt: tokens that go before each text. temperatures: of the first attempt, and of those that follow.
+    prompt: tokens that go before each text. temperatures: of the first attempt, and of those that follow. words:
+    whether it is wanted when each is spoken.
     """
 
     sound: Sound
@@ -26,6 +27,7 @@ class Recording:
     needs_language: bool
     prompt: tuple[int, ...]
     temperatures: tuple[float, ...]
+    words: bool = False
 
     @property
     def is_ready(self) -> bool:
@@ -58,6 +60,3 @@ class Reading:
     @property
     def temperature(self) -> float:
         return self.recording.temperatures[self.attempt]
-
-    def keep(self, tokens: list[int], attempt: Attempt) -> None:
-        self.heard += [Heard(token, attempt) for token in tokens]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llamafarm_universal.host.engines.audio.base import Part
+from llamafarm_universal.host.engines.audio.whisper.alignment import times_of
 from llamafarm_universal.host.engines.audio.whisper.group import Group, Row, beginning
-from llamafarm_universal.host.engines.audio.whisper.reading import Attempt, compression_ratio, kept, shifted
+from llamafarm_universal.host.engines.audio.whisper.reading import Attempt, Heard, compression_ratio, kept, shifted
 from llamafarm_universal.host.engines.audio.whisper.recording import Reading
 from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
 
@@ -155,14 +156,27 @@ class WhisperRunner:
         steps = None
         if not attempt.is_silence:
             tokens, steps = kept(row.tokens, self._vocabulary.times)
-            before = reading.seek // FRAMES_OF_STEP
-            reading.keep(shifted(tokens, self._vocabulary.times, before), attempt)
+            reading.heard += self._heard(reading, tokens, attempt)
         if not steps or reading.seek + steps * FRAMES_OF_STEP >= self._frames_of(reading):
             return [(reading.part, reading.heard)]
         reading.seek += steps * FRAMES_OF_STEP
         reading.attempt, reading.states = 0, None
         self._waiting.append(reading)
         return []
+
+    def _heard(self, reading: Reading, tokens: list[int], attempt: Attempt) -> list[Heard]:
+        """The tokens of a text, with times that count from the beginning of their window."""
+        before = reading.seek // FRAMES_OF_STEP
+        shown = shifted(tokens, self._vocabulary.times, before)
+        if not reading.recording.words:
+            return [Heard(token, attempt) for token in shown]
+        begin, positions = beginning(self._vocabulary, reading), self._frames_of(reading) // FRAMES_OF_STEP - before
+        times = times_of(self._module, reading.states, begin, tokens, positions)
+        step = self._features.hop_length * FRAMES_OF_STEP / self._features.sampling_rate
+        return [
+            Heard(token, attempt, (start + before) * step, (end + before) * step)
+            for token, (start, end) in zip(shown, times, strict=True)
+        ]
 
     def _frames_of(self, reading: Reading) -> int:
         """How many frames of a window there is sound in."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llamafarm_universal.engine import refused
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.messages.work.audio import Word
 
 _MOST_LISTED = 12
 
@@ -73,6 +74,21 @@ class Vocabulary:
     def text(self, tokens: list[int]) -> str:
         """The text of tokens, times left out."""
         return str(self._tokenizer.decode([token for token in tokens if self.is_text(token)]))
+
+    def words(self, tokens: Sequence[tuple[int, float, float]], language: str | None) -> list[Word]:
+        """Tokens of text, each with its start and its end, as words with the punctuation that belongs to them.
+
+        language: its English name; some write no spaces.
+        """
+        from transformers.models.whisper.tokenization_whisper import _combine_tokens_into_words
+
+        ids = [token for token, _, _ in tokens]
+        words, _, places = _combine_tokens_into_words(self._tokenizer, ids, language or "english")
+        return [
+            Word(word.strip(), tokens[place[0]][1], tokens[place[-1]][2])
+            for word, place in zip(words, places, strict=True)
+            if word.strip()
+        ]
 
     def is_text(self, token: int) -> bool:
         """Whether a token is neither a time nor an order to the model."""
