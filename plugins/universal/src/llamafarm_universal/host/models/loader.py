@@ -157,6 +157,13 @@ def load_failure(plan: LoadPlan, error: Exception) -> RequestFailed:
             f"{plan.named} needs about {readable(plan.memory_bytes)} and does not fit in memory.",
             hint="Use a smaller model, dtype fp16 or bf16, or device cpu.",
         )
+    if isinstance(error, ImportError):
+        return RequestFailed(
+            "not_supported",
+            f"`{plan.ref.id}` needs a library that is not installed here: {' '.join(str(error).split())}",
+            hint="Install it beside the runtime. Some authors publish a `revision` that does without.",
+            param="model",
+        )
     log.error("`%s` could not be loaded from %s", plan.ref.id, plan.folder, exc_info=error)
     failure = RequestFailed(
         "load_failed",

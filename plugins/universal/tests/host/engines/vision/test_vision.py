@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,10 @@ from llamafarm_universal.engine import (
     SegmentPictures,
     SpoolFolder,
 )
+from llamafarm_universal.host.engines.vision.load import load_vision
+from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
+from llamafarm_universal.messages.plan import Limits
+from llamafarm_universal.store.plan import make_plan
 from llamafarm_universal.task import sight_of
 from pictures import blob_of, noise, picture_in
 from vision_library import Library, check_objects
@@ -209,6 +216,18 @@ def test_what_a_model_cannot_look_for_is_refused(
     with pytest.raises(RequestFailed) as refused:
         looking(kind).engine.prepare(ask(folder))
     assert refused.value.param == param
+
+
+def test_a_library_that_is_missing_is_named_and_no_damage_is_guessed(looking: Any, tmp_path: Path) -> None:
+    """As of `facebook/detr-resnet-50`, whose pictures go through timm but for its revision `no_timm`."""
+    folder = shutil.copytree(looking("detr").folder, tmp_path / "copy")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"backbone_config": None, "use_timm_backbone": True, "backbone": "resnet50"}
+    (folder / "config.json").write_text(json.dumps(config))
+    plan = make_plan(ModelRef(str(folder), LoadSettings(device="cpu")), folder, Machine(), Limits())
+    with pytest.raises(RequestFailed, match="a library that is not installed here: TimmBackbone requires") as failed:
+        load_vision(plan)
+    assert (failed.value.kind, "revision" in str(failed.value.hint)) == ("not_supported", True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
