@@ -18,6 +18,7 @@ from llamafarm_universal.engine import (
     SpoolFolder,
     Transcribe,
     Work,
+    decoder_of,
 )
 from llamafarm_universal.host.engines.audio.load import load_audio
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
@@ -32,8 +33,14 @@ class Listening:
         ref = ModelRef(str(folder), LoadSettings(device="cpu", dtype="fp32"))
         self.folder = folder
         self.spool = SpoolFolder(spool, 2**30, 2**30)
-        plan = make_plan(ref, folder, Machine(), Limits(media=MediaSettings(spool=spool)))
+        self._media = MediaSettings(spool=spool)
+        plan = make_plan(ref, folder, Machine(), Limits(media=self._media))
         self.engine: Any = load_audio(plan, grant)
+
+    def close(self) -> None:
+        """Drop the model, and end the processes that decode."""
+        self.engine.close()
+        decoder_of(self._media).close()
 
     def work(self, samples: np.ndarray[Any, Any], kind: type[Transcribe] = Transcribe, **fields: Any) -> Transcribe:
         """A recording to write down, in a single attempt where nothing else is said."""

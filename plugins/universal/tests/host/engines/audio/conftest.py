@@ -21,7 +21,7 @@ def whisper_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whisper(whisper_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     made = Listening(whisper_folder, tmp_path_factory.mktemp("spool"))
     yield made
-    made.engine.close()
+    made.close()
 
 
 @pytest.fixture(scope="session")

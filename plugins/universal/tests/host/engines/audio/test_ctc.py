@@ -22,7 +22,7 @@ def ctc(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = make_ctc(tmp_path_factory.mktemp("models") / "ctc", request.param)
     made = Listening(folder, tmp_path_factory.mktemp("spool"))
     yield made
-    made.engine.close()
+    made.close()
 
 
 def piped(folder: Path, samples: Any, **options: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def vits(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = make_vits(tmp_path_factory.mktemp("models") / "vits", request.param)
     made = Listening(folder, tmp_path_factory.mktemp("spool"))
     yield made
-    made.engine.close()
+    made.close()
 
 
 def spoken(engine: Listening, work: Speak) -> list[np.ndarray[Any, Any]]:

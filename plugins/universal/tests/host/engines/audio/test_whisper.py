@@ -14,6 +14,7 @@ from audio_models import POSITIONS, RATE, SECONDS, noise
 from listening import Listening, pieces
 from llamafarm_universal.engine import Blob, RequestFailed, Transcribe, Translate
 from llamafarm_universal.host.engines.audio.whisper.alignment import times_of, warped
+from llamafarm_universal.host.engines.audio.whisper.encoder import Encoding
 from llamafarm_universal.host.engines.audio.whisper.reading import Attempt
 from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
 
@@ -46,7 +47,7 @@ def reads(whisper: Listening, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The windows that the encoder reads, as often as it does."""
     readings: list[Any] = []
     encode = whisper.engine._runner.encode
-    monkeypatch.setattr(whisper.engine._runner, "encode", lambda reading: (readings.append(reading), encode(reading)))
+    monkeypatch.setattr(whisper.engine._runner, "encode", lambda reading: readings.append(reading) or encode(reading))
     return readings
 
 
@@ -85,6 +86,7 @@ def test_a_small_grant_reads_one_window_at_a_time(
     narrow = Listening(whisper_folder, tmp_path, grant=1)
     assert narrow.engine._runner.room() == 1
     assert narrow.transcript(recording, language="de")["text"] == whisper.transcript(recording, language="de")["text"]
+    narrow.close()
 
 
 def test_a_translation_is_what_the_pipeline_translates(
@@ -230,3 +232,14 @@ def test_rows_are_entered_on_the_cheapest_way() -> None:
         costs = np.random.default_rng(seed).normal(size=(13, 40))
         rows, columns = _dynamic_time_warping(costs)
         assert warped(costs) == columns[np.pad(np.diff(rows), (1, 0), constant_values=1).astype(bool)].tolist()
+
+
+def test_the_encoder_goes_on_where_it_was_interrupted(plain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = plain.feature_extractor(noise(SECONDS), sampling_rate=RATE, return_tensors="pt").input_features
+    monkeypatch.setattr("llamafarm_universal.host.engines.audio.whisper.encoder.STEP_SECONDS", -1.0)
+    encoder = plain.model.model.encoder
+    with torch.inference_mode():
+        encoding = Encoding(encoder, features)
+        states = [encoding.advance() for _ in encoder.layers]
+        assert [made is None for made in states] == [True, False]
+        assert torch.equal(states[-1], encoder(features).last_hidden_state)

@@ -7,6 +7,7 @@ from typing import Any
 
 from llamafarm_universal.engine import Sound
 from llamafarm_universal.host.engines.audio.base import Part
+from llamafarm_universal.host.engines.audio.whisper.encoder import Encoding
 from llamafarm_universal.host.engines.audio.whisper.reading import Heard
 from llamafarm_universal.host.engines.audio.windows import Window
 
@@ -39,14 +40,15 @@ class Reading:
     """A window that the model reads; its part's content is the window.
 
     features: [1, bins, frames] of all of it. seek: how many frames have been read. attempt: which of the temperatures
-    is tried. states: [1, positions, width] of the encoder, from `seek` on; None until it has run. heard: so far.
-    tokens, logprob: of this attempt.
+    is tried. encoding: while it is being encoded. states: [1, positions, width] of the encoder, from `seek` on; None
+    until it has run. heard: so far. alone: it is written by itself, since it has failed together with others.
     """
 
     part: Part
     features: Any
     seek: int = 0
     attempt: int = 0
+    encoding: Encoding | None = None
     states: Any = None
     heard: list[Heard] = field(default_factory=list)
     alone: bool = False

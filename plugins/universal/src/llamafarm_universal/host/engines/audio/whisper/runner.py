@@ -11,6 +11,7 @@ import torch
 
 from llamafarm_universal.host.engines.audio.base import Part
 from llamafarm_universal.host.engines.audio.whisper.alignment import times_of
+from llamafarm_universal.host.engines.audio.whisper.encoder import Encoding
 from llamafarm_universal.host.engines.audio.whisper.group import Group, Row, beginning
 from llamafarm_universal.host.engines.audio.whisper.reading import Attempt, Heard, compression_ratio, kept, shifted
 from llamafarm_universal.host.engines.audio.whisper.recording import Reading
@@ -57,19 +58,13 @@ class WhisperRunner:
                 queue.remove(reading)
 
     def step(self) -> Sequence[tuple[Part, Any]]:
-        """Encode a window, or else write the next token of a group; new windows come before further tokens."""
+        """Encode a part of a window, or else write the next token of a group: new windows come first."""
         with torch.inference_mode():
             return self._step()
 
     def _step(self) -> list[tuple[Part, Any]]:
         if self._waiting:
-            reading = self._waiting.popleft()
-            try:
-                self.encode(reading)
-            except Exception as error:  # noqa: BLE001 - it is told as the window's own
-                return [(reading.part, error)]
-            self._encoded.append(reading)
-            return []
+            return self._encode_on(self._waiting[0])
         if self._encoded:
             self._form_group()
         if not self._groups:
@@ -83,15 +78,30 @@ class WhisperRunner:
             self._groups.append(group)
         return [done for row in ended for done in self._ended(row)]
 
-    def encode(self, reading: Reading) -> None:
-        """Have the encoder read a window from where it has come to, and tell its language where nobody knows it."""
+    def encode(self, reading: Reading) -> Encoding:
+        """Begin to encode a window, from where it has been read."""
         if reading.features is None:
             reading.features = self._features_of(reading)
         rest = reading.features[:, :, reading.seek :]
-        rest = torch.nn.functional.pad(rest, (0, self._frames - rest.shape[-1]))
-        reading.states = self._module.model.encoder(rest).last_hidden_state
-        if not reading.recording.is_ready:
-            reading.recording.language = self._language(reading.states)
+        return Encoding(self._module.model.encoder, torch.nn.functional.pad(rest, (0, self._frames - rest.shape[-1])))
+
+    def _encode_on(self, reading: Reading) -> list[tuple[Part, Any]]:
+        """Go on with the window that is being encoded; at its end tell its language, where nobody knows it."""
+        try:
+            if reading.encoding is None:
+                reading.encoding = self.encode(reading)
+            states = reading.encoding.advance()
+            if states is None:
+                return []
+            if not reading.recording.is_ready:
+                reading.recording.language = self._language(states)
+        except Exception as error:  # noqa: BLE001 - it is told as the window's own
+            self._waiting.remove(reading)
+            return [(reading.part, error)]
+        reading.states, reading.encoding = states, None
+        self._waiting.remove(reading)
+        self._encoded.append(reading)
+        return []
 
     def write(self, group: Group) -> list[Row]:
         """The next token of each window of a group; returns those that have ended."""
