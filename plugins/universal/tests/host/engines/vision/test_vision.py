@@ -23,6 +23,7 @@ from llamafarm_universal.engine import (
     SegmentPictures,
     SpoolFolder,
 )
+from llamafarm_universal.host.engines.vision import load as loading
 from llamafarm_universal.host.engines.vision.load import load_vision
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits
@@ -65,6 +66,24 @@ def test_a_picture_has_one_vector_or_one_for_each_patch(looking: Any, folder: Sp
         wanted = states[0] if kind == "vit-without-pooler" else output.pooler_output[0].flatten()
         assert np.allclose(vectors(whole), wanted.numpy(), atol=1e-5)
         assert np.allclose(vectors(parts), states.flatten(1).T if kind == "resnet" else states[1:], atol=1e-5)
+
+
+def test_a_pooling_counts_as_trained_whatever_form_its_layer_gets(
+    looking: Any, folder: SpoolFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = loading.ready_weights
+
+    def exchanged(plan: Any, module: Any, tokenizer: Any) -> Any:
+        same = torch.nn.Linear(module.config.hidden_size, module.config.hidden_size)
+        same.load_state_dict(module.pooler.dense.state_dict())
+        module.pooler.dense = same
+        return ready(plan, module, tokenizer)
+
+    monkeypatch.setattr(loading, "ready_weights", exchanged)
+    known = looking("vit-features")
+    [wanted] = known.values(EmbedPictures(PICTURES, folder))
+    [told] = type(known)(known.folder).values(EmbedPictures(PICTURES, folder))
+    assert all(np.allclose(vectors(one), vectors(other), atol=1e-5) for one, other in zip(wanted, told, strict=True))
 
 
 def vectors(features: Any) -> Any:

@@ -27,7 +27,14 @@ from llamafarm_universal.host.engines.vision.find import GroundedHead, LabelledH
 from llamafarm_universal.host.engines.vision.model import AskedModel, PictureModel
 from llamafarm_universal.host.engines.vision.segment import SegmentsHead, kinds_of
 from llamafarm_universal.host.engines.vision.writing import WritingEngine
-from llamafarm_universal.host.models.loader import Weights, load_failure, load_weights, unmarked
+from llamafarm_universal.host.models.loader import (
+    Weights,
+    load_failure,
+    load_weights,
+    read_weights,
+    ready_weights,
+    unmarked,
+)
 from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.task import is_captioner
 
@@ -70,8 +77,9 @@ def _features(plan: LoadPlan) -> EncodeEngine:
 
     if "text_config" in plan.config:
         return load_towers(plan)
-    weights = load_weights(plan, AutoModel, unread=_POOLER, reads_text=False)
-    pools = not any(name.startswith(_POOLER) for name in unmarked(weights.module))
+    module, _ = read_weights(plan, AutoModel, unread=_POOLER, reads_text=False)
+    pools = not any(name.startswith(_POOLER) for name in unmarked(module))  # layers in other forms have no marks
+    weights = ready_weights(plan, module, None)
     head = FeaturesHead(_pictures(weights), pools=pools)
     return _engine(weights, "embed_pictures", head, PictureModel(weights.module, head.says))
 
