@@ -84,3 +84,9 @@ def test_words_become_segments_that_end_with_a_pause_or_their_length() -> None:
         (4, 12, "c d d d d d d d"),
         (12, 14, "d d"),
     ]
+
+
+def test_ten_minutes_are_spelled_to_the_last_window(ctc: Listening) -> None:
+    words = ctc.transcript(noise(600))["words"]
+    assert 590 < words[-1]["end"] <= 600
+    assert [word["start"] for word in words] == sorted(word["start"] for word in words)
