@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,4 +151,10 @@ def make_flux(folder: Path) -> Path:
     return folder
 
 
-MAKERS = {"sd1": make_stable_diffusion, "sdxl": make_sdxl, "sd3": make_sd3, "flux": make_flux}
+MAKERS = {
+    "sd1": make_stable_diffusion,
+    "sd2": partial(make_stable_diffusion, prediction="v_prediction"),
+    "sdxl": make_sdxl,
+    "sd3": make_sd3,
+    "flux": make_flux,
+}

@@ -21,7 +21,7 @@ def alike(one: Any, other: Any) -> bool:
     return one.shape == other.shape and int(np.abs(one - other).max()) <= TOLERANCE
 
 
-@pytest.mark.parametrize("family", ["sd1", "sdxl", "sd3", "flux"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "sd3", "flux"])
 def test_the_picture_is_the_one_that_diffusers_draws(family, studio, plain):
     ours = studio(family).draw(DrawImage("a red fox", drawing=Drawing(steps=3, seed=7, **SIZE)))
     assert alike(ours[0][0], plain(family, 7, prompt="a red fox", num_inference_steps=3, **SIZE))
