@@ -51,7 +51,7 @@ def opened(image: Blob, mask: Blob | None, folder: SpoolFolder | None, media: Me
         return Given(given, None if (alpha == OPAQUE).all() else Image.fromarray(OPAQUE - alpha))
     where = _decoded(mask, folder, media, "mask")
     if where.shape[:2] != pixels.shape[:2]:
-        sizes = [f"{one.shape[1]}x{one.shape[0]}" for one in (where, pixels)]
+        sizes = [f"{array.shape[1]}x{array.shape[0]}" for array in (where, pixels)]
         raise refused(f"The mask is {sizes[0]} pixels large, and the picture {sizes[1]}.", "mask")
     alpha = where[..., 3]
     if (alpha == OPAQUE).all():

@@ -131,7 +131,7 @@ def _have_parts_hand_over(pipeline: Any) -> None:
     for part in parts_of(pipeline):
         if part is not vae:
             part.register_forward_pre_hook(hand_over)
-    if vae is not None:
+    if vae is not None and hasattr(vae, "decoder"):
         vae.decoder.register_forward_pre_hook(functools.partial(hand_over, decodes=True))
 
 
