@@ -48,7 +48,7 @@ def looking(models_folder: Path, word_tokenizer: Any) -> Callable[[str], Looking
     return cache(lambda kind: Looking(make_vision_model(models_folder / f"vision-{kind}", kind, word_tokenizer)))
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def decoders() -> Iterator[None]:
     """The processes that decode, which end with the tests that need them."""
     yield

@@ -30,13 +30,14 @@ class Vision(EngineContract):
     """The model looks at four pictures in a step, or at one where it has a choice of sizes."""
 
     engine = "llamafarm_universal.host.engines.vision.spec:ENGINE"
-    limits = Limits(batch_tokens=64)
     kind: ClassVar[str]
+    batch: ClassVar[int] = 64
     runs = "encode"
 
     @pytest.fixture(autouse=True)
     def asked_with(self, tmp_path: Path) -> None:
         """Works come with the folder of their request."""
+        self.limits = Limits(batch_tokens=self.batch)  # now, since its media's settings depend on the environment
         folder = SpoolFolder(tmp_path / "request", 2**30, 2**30)
         folder.path.mkdir()
         self.works, self.long, self.wrong = self.all_of(folder)
@@ -93,7 +94,7 @@ class TestClasses(Vision):
 
 class TestObjects(Vision):
     kind = "detr"
-    limits = Limits(batch_tokens=16)
+    batch = 16
 
     def all_of(self, folder: SpoolFolder) -> tuple[Sequence[Work], Work, Sequence[Work]]:
         works = [DetectObjects(PICTURES[:1], folder), DetectObjects(PICTURES, folder, threshold=0.1)]
