@@ -36,8 +36,8 @@ STREAM = (
 )
 
 
-async def test_it_can_do_every_operation_of_the_table():
-    assert operations(OpenAIProvider) == OPERATIONS
+async def test_it_can_do_every_operation_of_the_table_that_servers_of_others_have():
+    assert operations(OpenAIProvider) == tuple(row for row in OPERATIONS if not row.name.startswith("vision/"))
 
 
 async def test_the_upstreams_own_completion_comes_back_with_nothing_lost():

@@ -276,7 +276,9 @@ def test_a_host_killed_while_idle_is_not_noticed_by_the_next_request(real, clien
 
 
 def test_a_host_killed_in_a_stream_ends_it_with_an_error(real, client, llama):
-    stream = iter(client.chat.completions.create(**ask(llama, max_tokens=900, logit_bias=NEVER_END), stream=True))
+    stream = iter(
+        client.chat.completions.create(**ask(llama, max_tokens=900, temperature=1.5, logit_bias=NEVER_END), stream=True)
+    )
     next(stream)
     real.host.kill()
     with pytest.raises(openai.APIError, match="engine host ended while it was answering"):
