@@ -1,9 +1,9 @@
-"""A call of a pipeline, taken a piece at a time.
+"""A call of a library, taken a piece at a time.
 
-Every pipeline of diffusers has a loop of its own, inside one call. So that call runs in a thread, and hands over
-wherever a part of the model is about to compute: before each text encoder, before each look of the denoiser, and before
-each picture is decoded. Nothing needs to be known of the pipeline for that, not even whether it has callbacks. One
-thread runs at a time, as with coroutines: whoever advances it waits for its next handing over.
+Every pipeline of diffusers has a loop of its own, inside one call, and so has transformers' `generate`. So that call
+runs in a thread, and hands over wherever a hook of ours says so: before each part of a pipeline computes, or after each
+token. Nothing needs to be known of the loop for that. One thread runs at a time, as with coroutines: whoever advances
+it waits for its next handing over.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Stepwise(Generic[Value]):
         self._call = call
         self._turn = threading.Semaphore(0)
         self._back = threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, name="drawing", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="stepwise", daemon=True)
         self._done = self._ending = False
         self._value: Value | None = None
         self._error: BaseException | None = None

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from llamafarm_universal.host.engines.diffusion.order import Order
 from llamafarm_universal.host.engines.diffusion.pipelines import Pipelines
-from llamafarm_universal.host.engines.diffusion.stepwise import Stepwise
+from llamafarm_universal.host.engines.stepwise import Stepwise
 
 GATHER_SECONDS = 0.005
 """Far less than any picture takes."""

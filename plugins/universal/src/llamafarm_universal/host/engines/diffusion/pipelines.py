@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from llamafarm_universal.host.engines.diffusion.schedulers import Schedulers
-from llamafarm_universal.host.engines.diffusion.stepwise import hand_over
+from llamafarm_universal.host.engines.stepwise import hand_over
 
 Kind = Literal["text", "image", "mask"]
 """What a picture is drawn from: a text; a picture and a text; these and a mask that says where."""

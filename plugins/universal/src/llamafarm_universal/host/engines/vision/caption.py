@@ -12,8 +12,8 @@ from llamafarm_universal.host.engines.encode.pictures import ProcessedPictures
 from llamafarm_universal.host.engines.encode.rows import Row
 from llamafarm_universal.host.engines.encode.tokens import Tokens
 from llamafarm_universal.host.engines.encode.towers import stacked
+from llamafarm_universal.host.engines.stepwise import hand_over
 from llamafarm_universal.host.engines.vision.head import PicturesHead
-from llamafarm_universal.host.engines.vision.pauses import Pause
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,10 @@ Begin = Callable[[str], tuple[int, ...]]
 
 
 class Captioner:
-    """Has a model write about pictures of the same shapes, with the same beginning and limit. Rows become token ids."""
+    """Has a model write about pictures of the same shapes, with the same beginning and limit. Rows become token ids.
+
+    A step of it is a token, where it is taken step by step.
+    """
 
     pads = False
 
@@ -31,10 +34,6 @@ class Captioner:
         self._module = module
 
     def encode(self, batch: Sequence[Row]) -> list[Any]:
-        return self.write(batch, lambda: False)
-
-    def write(self, batch: Sequence[Row], pause: Pause) -> list[Any]:
-        """As `encode`, with a pause after every token."""
         from transformers import StoppingCriteriaList
 
         begin, most = cast("tuple[tuple[int, ...], int]", batch[0].asked)
@@ -43,12 +42,13 @@ class Captioner:
             features["input_ids"] = torch.tensor([begin]).repeat(len(batch), 1).to(self._module.device)
             features["attention_mask"] = torch.ones_like(features["input_ids"])
 
-        def unwanted(ids: Tensor, _scores: Any, **_: Any) -> Tensor:
-            return torch.full((len(ids),), pause(), dtype=torch.bool, device=ids.device)
+        def go_on(ids: Tensor, _scores: Any, **_: Any) -> Tensor:
+            hand_over()
+            return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
 
         with torch.inference_mode():
             written = self._module.generate(
-                **features, max_new_tokens=most, do_sample=False, stopping_criteria=StoppingCriteriaList([unwanted])
+                **features, max_new_tokens=most, do_sample=False, stopping_criteria=StoppingCriteriaList([go_on])
             )
         return list(written.cpu())
 

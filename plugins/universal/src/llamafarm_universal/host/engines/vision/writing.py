@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from llamafarm_universal.engine import Limits, LoadedModel
 from llamafarm_universal.host.engines.encode.base import Head
 from llamafarm_universal.host.engines.encode.engine import Batch, EncodeEngine
+from llamafarm_universal.host.engines.stepwise import Stepwise
 from llamafarm_universal.host.engines.vision.caption import Captioner
-from llamafarm_universal.host.engines.vision.pauses import PausedWork
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class _Writing:
     """A batch that is being written about."""
 
     batch: Batch
-    work: PausedWork
+    work: Stepwise[list[Any]]
 
 
 class WritingEngine(EncodeEngine):
@@ -35,29 +36,29 @@ class WritingEngine(EncodeEngine):
             batch = self._next_batch()
             rows = [job.rows.distinct[number] for job, number in batch]
             captioner = self._captioner
-            self._writing = _Writing(batch, PausedWork(lambda pause: captioner.write(rows, pause)))
+            self._writing = _Writing(batch, Stepwise(lambda: captioner.encode(rows)))
         self._advance(self._writing)
         return bool(self._jobs)
 
     def cancel(self, request_id: str) -> None:
         super().cancel(request_id)
         if self._writing is not None and not any(job in self._jobs for job, _ in self._writing.batch):
-            self._writing.work.abandon()
+            self._writing.work.close()
             self._writing = None
 
     def close(self) -> None:
         if self._writing is not None:
-            self._writing.work.abandon()
+            self._writing.work.close()
             self._writing = None
         super().close()
         del self._captioner
 
     def _advance(self, writing: _Writing) -> None:
         try:
-            if not writing.work.advance():
+            if not writing.work.step():
                 return
             self._writing = None
-            self._deliver(writing.batch, writing.work.result)
+            self._deliver(writing.batch, writing.work.value())
         except Exception as error:  # noqa: BLE001 - a batch that fails never ends the host
             self._writing = None
             self._read_apart([each for each in writing.batch if each[0] in self._jobs], error)
