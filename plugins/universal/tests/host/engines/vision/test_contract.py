@@ -32,7 +32,6 @@ class Vision(EngineContract):
     engine = "llamafarm_universal.host.engines.vision.spec:ENGINE"
     kind: ClassVar[str]
     batch: ClassVar[int] = 64
-    runs = "encode"
 
     @pytest.fixture(autouse=True)
     def asked_with(self, tmp_path: Path) -> None:
@@ -55,14 +54,14 @@ class Vision(EngineContract):
 
     def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
         [job] = [job for job in engine._jobs if job.request_id == request_id]
-        run = getattr(engine._encoder, self.runs)
+        encode = engine._encoder.encode
 
-        def broken(rows: Any, *more: Any) -> Any:
+        def broken(rows: Any) -> Any:
             if any(row is own for row in rows for own in job.rows.distinct):
                 raise RuntimeError("broken")
-            return run(rows, *more)
+            return encode(rows)
 
-        monkeypatch.setattr(engine._encoder, self.runs, broken)
+        monkeypatch.setattr(engine._encoder, "encode", broken)
 
     def alike(self, alone: Any, together: Any) -> bool:
         [one], [beside] = alone.finished, together.finished
@@ -126,7 +125,6 @@ class TestParts(Vision):
 
 class TestCaptions(Vision):
     kind = "blip"
-    runs = "write"
 
     def all_of(self, folder: SpoolFolder) -> tuple[Sequence[Work], Work, Sequence[Work]]:
         works = [CaptionPictures(PICTURES[:1], folder, max_tokens=2), CaptionPictures(PICTURES, folder, "hello", 3)]
