@@ -19,6 +19,8 @@ from llamafarm_universal.server.serve import Server
 from llamafarm_universal.server.settings import Settings
 
 BOUND = 30.0
+WITH_TORCH_BYTES = 200_000_000
+"""A process has more in memory once it has imported torch, and less before."""
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -73,6 +75,13 @@ class ServerProcess:
     def host(self) -> psutil.Process:
         """The engine host: of all children it alone has imported torch."""
         return max(psutil.Process(self.process.pid).children(), key=lambda child: child.memory_info().rss)
+
+    @property
+    def hosts(self) -> list[psutil.Process]:
+        """The engine host, and those of models that have a process of their own."""
+        return [
+            child for child in psutil.Process(self.process.pid).children() if child.memory_info().rss > WITH_TORCH_BYTES
+        ]
 
     @property
     def store(self) -> psutil.Process:

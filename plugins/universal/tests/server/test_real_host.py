@@ -271,7 +271,8 @@ NEVER_END = {"2": -100}
 
 def test_a_host_killed_while_idle_is_not_noticed_by_the_next_request(real, client, llama):
     real.host_is_ready()
-    real.host.kill()
+    for host in real.hosts:
+        host.kill()
     assert text_of(client.chat.completions.create(**ask(llama, max_tokens=4)))
 
 
@@ -280,7 +281,8 @@ def test_a_host_killed_in_a_stream_ends_it_with_an_error(real, client, llama):
         client.chat.completions.create(**ask(llama, max_tokens=900, temperature=1.5, logit_bias=NEVER_END), stream=True)
     )
     next(stream)
-    real.host.kill()
+    for host in real.hosts:
+        host.kill()
     with pytest.raises(openai.APIError, match="engine host ended while it was answering"):
         for _ in stream:
             pass
