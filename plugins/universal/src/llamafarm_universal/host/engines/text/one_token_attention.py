@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
-from llamafarm_universal.host.engines.text.paged import BlockStore, check_options, mask_of, product_of
+from llamafarm_universal.host.engines.text.paged import BlockStore, check_options, mask_of, product_of, put
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +55,7 @@ def copied_product(
     block = blocks.gather(1, positions[:, None] // BLOCK_TOKENS)[:, 0]
     slots = block * BLOCK_TOKENS + positions % BLOCK_TOKENS
     for kept, new in zip(cache, (key, value), strict=True):
-        kept.view(-1, *new.shape[1:]).index_copy_(0, slots, new)
+        put(kept, slots, new)
     distance = positions[:, None] - torch.arange(blocks.shape[1] * BLOCK_TOKENS, device=blocks.device)
     mask = mask_of(distance, options.get("sliding_window"), query.dtype)[:, None, None]
     own_keys, own_values = (kept[blocks].flatten(1, 2).transpose(1, 2) for kept in cache)

@@ -58,6 +58,11 @@ class LayerShape:
         return self.heads * (self.key_size + self.value_size) * int(self.dtype.itemsize)
 
 
+def put(cache: Tensor, slots: Tensor, tokens: Tensor) -> None:
+    """Put what is kept of tokens, [tokens, heads, size], into slots of blocks [blocks, BLOCK_TOKENS, heads, size]."""
+    cache.view(-1, *cache.shape[2:]).index_copy_(0, slots, tokens)
+
+
 class BlockStore:
     """The keys and values of all layers: [blocks, BLOCK_TOKENS, heads, size] each."""
 
@@ -73,8 +78,8 @@ class BlockStore:
     def write(self, layer: int, slots: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Put what a layer keeps of tokens, [1, heads, tokens, size] each, into slots. Returns all that it keeps."""
         keys, values = self.keys[layer], self.values[layer]
-        keys.view(-1, *keys.shape[2:]).index_copy_(0, slots, key[0].transpose(0, 1))
-        values.view(-1, *values.shape[2:]).index_copy_(0, slots, value[0].transpose(0, 1))
+        put(keys, slots, key[0].transpose(0, 1))
+        put(values, slots, value[0].transpose(0, 1))
         return keys, values
 
     def wipe(self, blocks: Sequence[int]) -> None:

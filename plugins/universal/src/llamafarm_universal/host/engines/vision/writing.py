@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from llamafarm_universal.engine import Limits, LoadedModel
@@ -18,7 +19,7 @@ class _Writing:
     """A batch that is being written about."""
 
     batch: Batch
-    work: Stepwise[list[Any]]
+    work: Stepwise[Sequence[Any]]
 
 
 class WritingEngine(EncodeEngine):
@@ -26,7 +27,6 @@ class WritingEngine(EncodeEngine):
 
     def __init__(self, captioner: Captioner, heads: Mapping[str, Head], model: LoadedModel, limits: Limits) -> None:
         super().__init__(captioner, heads, model, limits)
-        self._captioner = captioner
         self._writing: _Writing | None = None
 
     def step(self) -> bool:
@@ -35,8 +35,7 @@ class WritingEngine(EncodeEngine):
                 return False
             batch = self._next_batch()
             rows = [job.rows.distinct[number] for job, number in batch]
-            captioner = self._captioner
-            self._writing = _Writing(batch, Stepwise(lambda: captioner.encode(rows)))
+            self._writing = _Writing(batch, Stepwise(partial(self._encoder.encode, rows)))
         self._advance(self._writing)
         return bool(self._jobs)
 
@@ -51,7 +50,6 @@ class WritingEngine(EncodeEngine):
             self._writing.work.close()
             self._writing = None
         super().close()
-        del self._captioner
 
     def _advance(self, writing: _Writing) -> None:
         try:
