@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-from llamafarm import Field, Parameters
-from llamafarm.wire import (
-    CAPTION,
-    CHAT,
-    CLASSIFY,
-    COMPLETIONS,
-    DEPTH,
-    DETECT,
-    EMBEDDINGS,
-    FEATURES,
-    IMAGE_EDITS,
-    IMAGE_VARIATIONS,
-    IMAGES,
-    NER,
-    PICTURE_CLASSES,
-    RERANK,
-    SCORE,
-    SEGMENT,
-    SPEECH,
-    TRANSCRIPTIONS,
-    TRANSLATIONS,
-    ZERO_SHOT,
-)
+from llamafarm import Field, Parameters, wire
 
-from llamafarm_universal.server import image_tables, tables
 from llamafarm_universal.server.fields import Advisory, Refused, Rule
+from llamafarm_universal.server.tables import audio, encode, images, text, vision
 
 _TABLES = {
-    CHAT: tables.CHAT,
-    COMPLETIONS: tables.COMPLETIONS,
-    EMBEDDINGS: tables.EMBEDDINGS,
-    RERANK: tables.RERANK,
-    SCORE: tables.SCORE,
-    CLASSIFY: tables.CLASSIFY,
-    NER: tables.NER,
-    SPEECH: tables.SPEECH,
-    TRANSCRIPTIONS: tables.TRANSCRIPTION,
-    TRANSLATIONS: tables.TRANSLATION,
-    IMAGES: image_tables.IMAGES,
-    IMAGE_EDITS: image_tables.IMAGE_EDITS,
-    IMAGE_VARIATIONS: image_tables.IMAGE_VARIATIONS,
-    PICTURE_CLASSES: tables.PICTURE_CLASSES,
-    ZERO_SHOT: tables.ZERO_SHOT,
-    FEATURES: tables.FEATURES,
-    DETECT: tables.DETECT,
-    SEGMENT: tables.SEGMENT,
-    DEPTH: tables.DEPTH,
-    CAPTION: tables.CAPTION,
+    wire.CHAT: text.CHAT,
+    wire.COMPLETIONS: text.COMPLETIONS,
+    wire.EMBEDDINGS: encode.EMBEDDINGS,
+    wire.RERANK: encode.RERANK,
+    wire.SCORE: encode.SCORE,
+    wire.CLASSIFY: encode.CLASSIFY,
+    wire.NER: encode.NER,
+    wire.SPEECH: audio.SPEECH,
+    wire.TRANSCRIPTIONS: audio.TRANSCRIPTION,
+    wire.TRANSLATIONS: audio.TRANSLATION,
+    wire.IMAGES: images.IMAGES,
+    wire.IMAGE_EDITS: images.IMAGE_EDITS,
+    wire.IMAGE_VARIATIONS: images.IMAGE_VARIATIONS,
+    wire.PICTURE_CLASSES: vision.PICTURE_CLASSES,
+    wire.ZERO_SHOT: vision.ZERO_SHOT,
+    wire.FEATURES: vision.FEATURES,
+    wire.DETECT: vision.DETECT,
+    wire.SEGMENT: vision.SEGMENT,
+    wire.DEPTH: vision.DEPTH,
+    wire.CAPTION: vision.CAPTION,
 }
 
 

@@ -16,7 +16,7 @@ from starlette.routing import Route, Router
 from llamafarm_universal.media.form import FormLimits
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.media.spool import Spool
-from llamafarm_universal.server import tables, vision
+from llamafarm_universal.server import vision
 from llamafarm_universal.server.activity import ActivityMiddleware
 from llamafarm_universal.server.bodies import Bodies, HeldBody
 from llamafarm_universal.server.body import parse_fields
@@ -27,7 +27,6 @@ from llamafarm_universal.server.embeddings import embed
 from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
-from llamafarm_universal.server.image_tables import IMAGES
 from llamafarm_universal.server.images import edit, vary
 from llamafarm_universal.server.images import generate as draw
 from llamafarm_universal.server.metrics import CountedRequests, metrics
@@ -38,20 +37,12 @@ from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.scores import rerank, score
 from llamafarm_universal.server.settings import Settings
 from llamafarm_universal.server.speech import speak
-from llamafarm_universal.server.tables import (
-    CHAT,
-    CLASSIFY,
-    COMPLETIONS,
-    EMBEDDINGS,
-    LOAD,
-    NER,
-    OPERATION,
-    PULL,
-    RERANK,
-    SCORE,
-    SPEECH,
-    UNLOAD,
-)
+from llamafarm_universal.server.tables import vision as vision_tables
+from llamafarm_universal.server.tables.audio import SPEECH
+from llamafarm_universal.server.tables.encode import CLASSIFY, EMBEDDINGS, NER, RERANK, SCORE
+from llamafarm_universal.server.tables.images import IMAGES
+from llamafarm_universal.server.tables.models import LOAD, OPERATION, PULL, UNLOAD
+from llamafarm_universal.server.tables.text import CHAT, COMPLETIONS
 from llamafarm_universal.server.transcriptions import transcribe, translate
 from llamafarm_universal.server.upload import SpooledEndpoint, Upload, UploadEndpoint
 
@@ -60,13 +51,13 @@ Uploaded = Callable[[Request, Upload], Awaitable[Response]]
 
 
 VISION: tuple[tuple[str, Handler, Table], ...] = (
-    ("classify", vision.classify, tables.PICTURE_CLASSES),
-    ("zero-shot", vision.zero_shot, tables.ZERO_SHOT),
-    ("features", vision.features, tables.FEATURES),
-    ("detect", vision.detect, tables.DETECT),
-    ("segment", vision.segment, tables.SEGMENT),
-    ("depth", vision.depth, tables.DEPTH),
-    ("caption", vision.caption, tables.CAPTION),
+    ("classify", vision.classify, vision_tables.PICTURE_CLASSES),
+    ("zero-shot", vision.zero_shot, vision_tables.ZERO_SHOT),
+    ("features", vision.features, vision_tables.FEATURES),
+    ("detect", vision.detect, vision_tables.DETECT),
+    ("segment", vision.segment, vision_tables.SEGMENT),
+    ("depth", vision.depth, vision_tables.DEPTH),
+    ("caption", vision.caption, vision_tables.CAPTION),
 )
 """What can be asked about pictures."""
 

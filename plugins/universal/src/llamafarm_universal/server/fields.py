@@ -44,6 +44,8 @@ Table = Mapping[str, Rule]
 
 TOO_LARGE = 2**64
 """A whole number that no program means: JSON can write thousands of digits, and each message would repeat them."""
+SEED_LIMIT = 2**63 - 1
+"""The largest seed: a number of 64 bits with a sign."""
 MAX_LISTED = 8
 """So many known fields are listed where none is near the unknown one."""
 

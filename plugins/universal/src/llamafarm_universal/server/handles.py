@@ -20,7 +20,7 @@ from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.errors import failure
 from llamafarm_universal.server.fields import record
 from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, checked_ref, is_folder
-from llamafarm_universal.server.tables import SETTINGS
+from llamafarm_universal.server.tables.models import SETTINGS
 
 DEFAULT = LoadSettings()
 OPTIONS = "options"

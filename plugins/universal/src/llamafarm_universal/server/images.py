@@ -32,8 +32,8 @@ from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.form_fields import parse_form
-from llamafarm_universal.server.image_tables import IMAGE_EDITS, IMAGE_VARIATIONS
 from llamafarm_universal.server.runtime import Ticket
+from llamafarm_universal.server.tables.images import IMAGE_EDITS, IMAGE_VARIATIONS
 from llamafarm_universal.server.upload import Upload
 
 _SEEDS = 2**32

@@ -17,7 +17,7 @@ from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.safety import LocalFolder, parse_model_id
 from llamafarm_universal.server.fields import Done, Table, boolean, number, parse, text
 from llamafarm_universal.server.keep import FOREVER, Keep
-from llamafarm_universal.server.tables import MAX_KEEP_ALIVE, SETTINGS
+from llamafarm_universal.server.tables.models import MAX_KEEP_ALIVE, SETTINGS
 
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 CONFIG_VARIABLE = "UNIVERSAL_RUNTIME_CONFIG"

@@ -7,7 +7,7 @@ from llamafarm.errors import RequestError
 from llamafarm_universal.messages import Sampling
 from llamafarm_universal.server.best_of import asks_for_best
 from llamafarm_universal.server.fields import Parsed
-from llamafarm_universal.server.tables import COMPLETION_TOKENS
+from llamafarm_universal.server.tables.text import COMPLETION_TOKENS
 
 
 def chat_sampling(request: Parsed) -> Sampling:

@@ -26,7 +26,7 @@ from llamafarm_universal.server.form_fields import parse_form
 from llamafarm_universal.server.models import error_frame
 from llamafarm_universal.server.runtime import Ticket
 from llamafarm_universal.server.subtitles import srt, vtt
-from llamafarm_universal.server.tables import TRANSCRIPTION, TRANSLATION
+from llamafarm_universal.server.tables.audio import TRANSCRIPTION, TRANSLATION
 from llamafarm_universal.server.upload import Upload
 
 STREAMED = ("json", "text")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llamafarm_universal.media.form import UploadedFile
 from llamafarm_universal.messages import Blob
 from llamafarm_universal.server.fields import (
+    SEED_LIMIT,
     Advisory,
     Done,
     Refused,
@@ -28,7 +28,6 @@ from llamafarm_universal.server.fields import (
 MAX_PICTURES = 10
 MAX_STEPS = 500
 """Half as many as models are trained with: schedulers reach behind the last one at times."""
-SEED_LIMIT = 2**63 - 1
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
 
@@ -70,6 +69,8 @@ _DRAWN: Table = {
 
 def picture(value: Any, path: str) -> Blob:
     """A file of the form, whose content says what it is."""
+    from llamafarm_universal.media.form import UploadedFile  # not above: clients read these tables, too
+
     if not isinstance(value, UploadedFile):
         wrong(path, "a file of the form", value)
     return value.blob

@@ -1,0 +1,1 @@
+"""What each operation's request may say: a module for each engine, a table for each operation."""
