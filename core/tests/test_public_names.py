@@ -31,6 +31,7 @@ PUBLIC = {
         "Health",
         "InstructorMode",
         "JsonReply",
+        "KeepsFiles",
         "ModelEntry",
         "ModelInfo",
         "Parameters",

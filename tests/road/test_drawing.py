@@ -8,6 +8,7 @@ import json
 import subprocess
 from typing import Any
 
+import httpx
 import llamafarm
 import numpy as np
 import openai
@@ -88,6 +89,18 @@ def test_the_api_and_python_draw_the_same(studio: Farm, drawn: bytes, monkeypatc
     assert [event.type for event in events][-1] == "image_generation.completed"
     for coded in (answer.data[0].b64_json, events[-1].b64_json, python["data"][0]["b64_json"]):
         assert np.abs(pixels(base64.b64decode(coded)) - pixels(drawn)).max() <= 2
+
+
+def test_an_address_is_one_of_the_api_whose_client_knows_no_runtime(studio: Farm, drawn: bytes) -> None:
+    with Served(studio) as root, openai.OpenAI(base_url=f"{root}/v1", api_key="none") as client:
+        asked = {"model": "painter", "prompt": "a red fox", "extra_body": {"seed": 4}}
+        [row] = client.images.generate(**asked, response_format="url").data
+        assert row.url.startswith(f"{root}/v1/models/painter/files/")
+        assert np.abs(pixels(httpx.get(row.url, timeout=90).content) - pixels(drawn)).max() <= 2
+        gone = httpx.get(row.url.replace(".png", "x.png"), timeout=90)
+    assert gone.status_code == 404
+    assert gone.json()["error"]["code"] == "file_expired"
+    assert "base_url" not in gone.json()["error"]["message"]
 
 
 def test_what_the_model_cannot_do_is_said(studio: Farm) -> None:

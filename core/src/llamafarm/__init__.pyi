@@ -17,6 +17,7 @@ from llamafarm.providers.base import Call as Call
 from llamafarm.providers.base import CountsTokens as CountsTokens
 from llamafarm.providers.base import Endpoint as Endpoint
 from llamafarm.providers.base import Health as Health
+from llamafarm.providers.base import KeepsFiles as KeepsFiles
 from llamafarm.providers.base import ModelInfo as ModelInfo
 from llamafarm.providers.base import Progress as Progress
 from llamafarm.providers.base import Provider as Provider

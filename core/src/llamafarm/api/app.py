@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from llamafarm.api import health, models, operations, projects, sessions
+from llamafarm.api import files, health, models, operations, projects, sessions
 from llamafarm.api.settings import ALLOWED_HOSTS, ALLOWED_ORIGINS, Limits, Settings
 from llamafarm.version import VERSION
 from llamafarm.web.answers import json_answer
@@ -53,7 +53,7 @@ def routes(settings: Settings) -> list[Route]:
     made: list[Route] = []
     for prefix in PREFIXES:
         made += operations.routes(prefix, settings)
-        made += [*models.routes(prefix, settings), *sessions.routes(prefix, settings)]
+        made += [*files.routes(prefix, settings), *models.routes(prefix, settings), *sessions.routes(prefix, settings)]
     return [*made, Route("/", _index, methods=["GET"]), *health.routes(settings), *projects.routes(settings)]
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from llamafarm.api.files import project_url
 from llamafarm.api.form import fields_of
 from llamafarm.api.settings import MAX_BODY_BYTES, Settings
 from llamafarm.gateway import SESSION_HEADER, Context
@@ -48,7 +49,8 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
         check(body, operation)
         mine = request_id_of(request)
         session, trace = request.headers.get(SESSION_HEADER), request.headers.get(TRACE_HEADER) == "1"
-        context = Context(mine, session=session, progress=_logging(mine), trace=trace)
+        at = project_url(request, settings) if operation.returns == "content" else None
+        context = Context(mine, session=session, progress=_logging(mine), trace=trace, project_url=at)
         told: Any = await settings.gateway.ask(project, operation, body, context)
         if operation.returns == "value":
             return json_answer(told, headers=context.headers)

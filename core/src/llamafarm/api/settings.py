@@ -20,6 +20,7 @@ API_KEY = "LF_API_KEY"
 ALLOWED_HOSTS = "LF_ALLOWED_HOSTS"
 ALLOWED_ORIGINS = "LF_ALLOWED_ORIGINS"
 MAX_BODY_BYTES = "LF_MAX_BODY_BYTES"
+PUBLIC_URL = "LF_PUBLIC_URL"
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 12.0
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -31,7 +32,8 @@ class Limits:
 
     api_key: None where none is needed. hosts: the names that a Host header may hold, None for any; origins: the web
     pages that may ask from a browser, beside those that this server sends itself; `*` for any. keep_alive: seconds of
-    silence in a stream before a comment is sent.
+    silence in a stream before a comment is sent. public_url: the address by which clients reach the server, where it
+    is not the one that their requests name, as behind a proxy that ends TLS.
     """
 
     api_key: str | None = None
@@ -39,6 +41,7 @@ class Limits:
     origins: frozenset[str] = frozenset()
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     keep_alive: float = KEEP_ALIVE_SECONDS
+    public_url: str | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str], *, host: str = "127.0.0.1") -> Limits:
@@ -57,6 +60,7 @@ class Limits:
             hosts=(own if is_loopback_host(host) else frozenset()) | _words(environ.get(ALLOWED_HOSTS, "")) or None,
             origins=frozenset(origin.rstrip("/") for origin in _words(environ.get(ALLOWED_ORIGINS, ""))),
             max_body_bytes=_size(environ.get(MAX_BODY_BYTES)),
+            public_url=_address(environ.get(PUBLIC_URL)),
         )
 
 
@@ -86,6 +90,15 @@ def _key(environ: Mapping[str, str]) -> str | None:
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(word.lower() for word in text.replace(",", " ").split())
+
+
+def _address(text: str | None) -> str | None:
+    """The server's own address, without /v1."""
+    if not text:
+        return None
+    if not text.startswith(("http://", "https://")):
+        raise UsageError(f"{PUBLIC_URL} is {text!r}, which is no address.", hint="Such as https://models.example.com")
+    return text.rstrip("/").removesuffix("/v1")
 
 
 def _size(text: str | None) -> int:

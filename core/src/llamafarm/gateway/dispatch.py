@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from llamafarm.errors import (
     AuthenticationFailed,
@@ -41,7 +42,7 @@ class Context:
     request_id: ours. session: `new` creates one, an id continues it, None is stateless. deadline: on the event loop's
     clock, in seconds. progress: told what happens before the answer begins. headers: the answer's headers, filled in on
     the way; those of a Reply are in its own `headers` too, an embedding answer has no other place for them. trace:
-    whether a chat's answer ends with the trace of its turn.
+    whether a chat's answer ends with the trace of its turn. project_url: where the API serves the project.
     """
 
     request_id: str
@@ -50,10 +51,13 @@ class Context:
     progress: Callable[[Progress], None] = ignore_progress
     headers: dict[str, str] = field(default_factory=dict)
     trace: bool = False
+    project_url: str | None = None
 
     def call(self, entry: ModelEntry) -> Call:
         """What surrounds the request where it is one to this entry."""
-        return Call(entry, self.request_id, self.deadline, self.progress, headers=self.headers)
+        at = self.project_url
+        files_url = at and f"{at}/models/{quote(entry.name, safe='')}/files"
+        return Call(entry, self.request_id, self.deadline, self.progress, headers=self.headers, files_url=files_url)
 
 
 @dataclass(eq=False)

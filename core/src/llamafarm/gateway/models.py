@@ -14,12 +14,14 @@ from llamafarm.errors import (
     OperationNotSupported,
     PluginError,
     UpstreamError,
+    UsageError,
 )
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.naming import named
 from llamafarm.plugins.blame import blaming
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.base import ModelInfo, Pulls, Removes
+from llamafarm.providers.base import KeepsFiles, ModelInfo, Pulls, Removes
+from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry
 
 if TYPE_CHECKING:
@@ -92,6 +94,14 @@ class RuntimeModels:
         if not isinstance(lease.provider, Removes):
             raise self._not_supported(entry, "delete")
         await self._dispatcher.call(lease, context, lease.provider.remove)
+
+    async def file(self, entry: ModelEntry, name: str, context: Context) -> Content:
+        """A file that the entry's runtime keeps. No service is started: it would have none. Raises LlamaFarmError."""
+        provider = self._dispatcher.lease(entry).provider
+        if not isinstance(provider, KeepsFiles):
+            raise UsageError(f"The provider {entry.provider!r} of the model {entry.name!r} keeps no files.")
+        with blaming(f"The provider {entry.provider!r}", UpstreamError):
+            return await provider.file(name, context.call(entry))
 
     async def states(self, project: Project, *, timeout: float) -> list[ModelState]:  # noqa: ASYNC109 - part of what it says
         """How each of the project's models is, in their order, asked side by side. Starts nothing and never raises."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry, Timeouts
 from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.operations import OPERATIONS, Operation
@@ -75,7 +76,8 @@ class Call:
     entry: the model entry that was chosen. request_id: ours, never the client's. deadline: on the event loop's clock,
     in seconds; None is no limit. progress: told what happens before the answer begins; it must return at once. trace:
     headers that tie the runtime's own records to this request. headers: those of the answer to the client; the provider
-    adds what the runtime says to it, such as its limits.
+    adds what the runtime says to it, such as its limits. files_url: where the client gets files that the entry's
+    runtime keeps, each under its name below it; None where there is no API in front of the runtime.
     """
 
     entry: ModelEntry
@@ -84,6 +86,7 @@ class Call:
     progress: Callable[[Progress], None] = ignore_progress
     trace: Mapping[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    files_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,14 @@ class CountsTokens(Protocol):
 
     async def count_tokens(self, request: ChatRequest, call: Call) -> int:
         """How many tokens the model of `call.entry` would read for this request. Raises ProviderError."""
+
+
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A provider whose runtime keeps files for a while, such as pictures whose address was asked for."""
+
+    async def file(self, name: str, call: Call) -> Content:
+        """A file that the runtime keeps. Raises UpstreamError (404) for one that it does not, and ProviderError."""
 
 
 def operations(provider: type[Any] | Provider) -> tuple[Operation, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
 from llamafarm import Call, Content, Endpoint, Health, ModelInfo, Progress, Reply
-from llamafarm.errors import LlamaFarmError, ModelNotFound, UpstreamError
+from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, UpstreamError
 from llamafarm.http import is_loopback
 from llamafarm.wire import (
     CAPTION,
@@ -74,6 +75,9 @@ from llamafarm_universal.service import is_runtime
 HEALTH_SECONDS = 5.0
 FETCHED_BY = ("revision", "trust_remote_code", "draft_model")
 """The settings that decide which files are fetched."""
+FILES_URL_HEADER = "X-LF-Files-URL"
+"""Tells the runtime below which address a client reaches the files that it keeps."""
+FILE_EXPIRED = "file_expired"
 COUNT_PATH = "/chat/completions/input_tokens"
 PROMPT_FIELDS = ("messages", "tools", "tool_choice", "chat_template_kwargs")
 """What decides how long the prompt of a chat is."""
@@ -144,6 +148,15 @@ class UniversalProvider:
     async def vary_image(self, request: ImageVariationRequest, call: Call) -> Content:
         """Ask for pictures like another one, drawn likewise. Raises ProviderError."""
         return await self._draw(IMAGE_VARIATIONS, request, call)
+
+    async def file(self, name: str, call: Call) -> Content:
+        """A picture whose address was asked for. Raises UpstreamError (404) where it is kept no more."""
+        try:
+            return await self._runtime.file(name)
+        except (UpstreamError, ConnectionFailed) as error:
+            if isinstance(error, ConnectionFailed) or error.code == FILE_EXPIRED:
+                raise _expired(error, call.entry.provider) from None
+            raise
 
     async def classify_pictures(self, request: PictureClassesRequest, call: Call) -> PictureClassesResponse:
         """Ask for the classes of pictures. Raises ProviderError."""
@@ -254,4 +267,13 @@ class UniversalProvider:
 
     async def _draw(self, operation: Operation, request: Any, call: Call) -> Content:
         settings = cast("UniversalEntry", call.entry).diffusion
+        if request.get("response_format") == "url" and call.files_url is not None:
+            call = replace(call, trace={**call.trace, FILES_URL_HEADER: call.files_url})
         return await self._runtime.ask_content(operation, settings.over(request, sized=operation is IMAGES), call)
+
+
+def _expired(error: LlamaFarmError, provider: str) -> UpstreamError:
+    """What a client is told of a file that is gone, with its runtime or before it."""
+    gone = "The runtime that kept this file does not run any more, and the file is gone with it."
+    message = gone if isinstance(error, ConnectionFailed) else error.message
+    return UpstreamError(message, provider=provider, status=404, code=FILE_EXPIRED)

@@ -7,10 +7,11 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
 from llamafarm import Call, Content, Endpoint, Progress, Reply
 from llamafarm.errors import ConnectionFailed, ProviderError
-from llamafarm.http import Answer, host_and_port
+from llamafarm.http import Answer, host_and_port, read_content
 from llamafarm.services import token_of
 from llamafarm.wire import EmbeddingRequest, EmbeddingResponse, Operation, Unparsed, sse
 from llamafarm_openai_compat import OpenAIProvider
@@ -71,6 +72,11 @@ class RuntimeClient:
         return await self._with_model(
             call, lambda handle: self.upstream.post_json(path, {**body, "model": handle}, self._timed(call))
         )
+
+    async def file(self, name: str) -> Content:
+        """A file that the runtime keeps. Raises ProviderError."""
+        answer = await self.upstream.get(f"/images/files/{quote(name, safe='')}", within=SILENCE)
+        return await read_content(self.upstream, answer)
 
     def forget_models(self) -> None:
         """Have every model loaded anew before it is asked."""

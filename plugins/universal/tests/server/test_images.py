@@ -83,7 +83,39 @@ def test_a_large_picture_comes_whole_and_leaves_nothing_in_the_spool(spool, clie
     [row] = draw(client, model, size="384x320", steps=1).data
     assert pixels(row).shape == (320, 384, 3)
     assert len(base64.b64decode(row.b64_json)) > MAX_INLINE_BYTES
-    wait_until(lambda: not any(spool.glob("spool-*/*")), "the spool is empty")
+    wait_until(lambda: not any(spool.glob("spool-*/req_*")), "the spool is empty")
+
+
+def test_an_address_in_the_place_of_the_picture_leads_to_it(client, model, real):
+    answer = client.images.generate(
+        model=model, prompt="a red fox", n=2, response_format="url", extra_body={"steps": 2, "seed": 5}
+    )
+    assert [row.seed for row in answer.data] == [5, 6]
+    assert all(row.url.startswith(f"{real.url}/v1/images/files/") and row.url.endswith(".png") for row in answer.data)
+    fetched = [httpx.get(row.url, timeout=BOUND) for row in answer.data]
+    assert {answer.headers["content-type"] for answer in fetched} == {"image/png"}
+    same = draw(client, model, n=2, seed=5, steps=2)
+    for one, row in zip(fetched, same.data, strict=True):
+        assert np.abs(np.asarray(Image.open(io.BytesIO(one.content))).astype(int) - pixels(row)).max() <= 2
+    other = httpx.get(answer.data[0].url[:-6] + "xx.png", timeout=BOUND)
+    assert other.status_code == 404
+    assert other.json()["error"]["code"] == "file_expired"
+
+
+def test_a_stream_ends_with_the_address_too(client, model):
+    *_, last = draw(client, model, stream=True, response_format="url", output_format="webp")
+    assert (last.type, last.b64_json) == ("image_generation.completed", None)
+    assert Image.open(io.BytesIO(httpx.get(last.url, timeout=BOUND).content)).format == "WEBP"
+
+
+@pytest.mark.parametrize("url", ["ftp://farm", "http://farm/?x=", "farm"])
+def test_an_address_that_cannot_be_one_is_refused(url, real, model):
+    body = {"model": model, "prompt": "a red fox", "steps": 1, "response_format": "url"}
+    answer = httpx.post(
+        f"{real.url}/v1/images/generations", json=body, headers={"X-LF-Files-URL": url}, timeout=PATIENCE
+    )
+    assert answer.status_code == 400
+    assert "X-LF-Files-URL holds no address" in answer.json()["error"]["message"]
 
 
 def test_a_client_that_goes_away_ends_the_drawing(real, model):
@@ -142,7 +174,7 @@ def test_a_picture_is_varied(spool, client, model):
     with pytest.warns(DeprecationWarning, match="deprecated"):  # by OpenAI, of whose models none does it any more
         answer = client.images.create_variation(model=model, image=png(), n=2, size="64x32", extra_body={"steps": 4})
     assert [pixels(row).shape for row in answer.data] == [(32, 64, 3)] * 2
-    wait_until(lambda: not any(spool.glob("spool-*/*")), "the spool is empty")
+    wait_until(lambda: not any(spool.glob("spool-*/req_*")), "the spool is empty")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from llamafarm_universal.server.embeddings import embed
 from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
-from llamafarm_universal.server.images import edit, vary
+from llamafarm_universal.server.images import edit, fetch, vary
 from llamafarm_universal.server.images import generate as draw
 from llamafarm_universal.server.metrics import CountedRequests, metrics
 from llamafarm_universal.server.models import get_model, list_models, load, unload
@@ -122,6 +122,7 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/v1/images/generations", takes_spooled(draw, IMAGES), methods=["POST"]),
         Route("/v1/images/edits", takes_files(edit), methods=["POST"]),
         Route("/v1/images/variations", takes_files(vary), methods=["POST"]),
+        Route("/v1/images/files/{name}", fetch, methods=["GET"]),
         Route("/v1/operations/{operation}", takes_spooled(operate, OPERATION), methods=["POST"]),
         *(
             Route(f"/v1/vision/{name}", takes_pictures(handler, table), methods=["POST"])

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,14 +28,18 @@ from llamafarm_universal.messages import (
     VaryImage,
     Work,
 )
+from llamafarm_universal.server.blobs import file_answer
 from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.form_fields import parse_form
+from llamafarm_universal.server.kept_files import KeptFiles, checked_url, expired
 from llamafarm_universal.server.runtime import Ticket
 from llamafarm_universal.server.tables.images import IMAGE_EDITS, IMAGE_VARIATIONS
 from llamafarm_universal.server.upload import Upload
 
+FILES_URL_HEADER = "X-LF-Files-URL"
+"""Below which address a client reaches the files that this server keeps."""
 _SEEDS = 2**32
 
 
@@ -64,6 +68,18 @@ async def vary(request: Request, upload: Upload) -> Response:
     return await drawn(request, parsed, work, drawing, upload.folder, event="image_variation")
 
 
+async def fetch(request: Request) -> Response:
+    """A picture whose address was asked for."""
+    files = runtime_of(request).files
+    blob = files.find(request.path_params["name"])
+    assert blob.path is not None, "what is kept is a file"
+    try:
+        file = await asyncio.to_thread(blob.path.open, "rb")
+    except FileNotFoundError:  # its time was over just now
+        raise expired(files.seconds) from None
+    return file_answer(file, blob.media_type, {"cache-control": "private", "x-content-type-options": "nosniff"})
+
+
 def drawing_of(parsed: Parsed) -> Drawing:
     """How the pictures are to be drawn. Where the request names no seed, it gets one."""
     width, height = parsed.get("size") or (None, None)
@@ -90,7 +106,8 @@ async def drawn(
     runtime = runtime_of(request)
     ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
     ticket = await runtime.submit(ref, (work,), caller_of(request), folder=folder)
-    pictures = _Pictures(drawing, event)
+    at = _files_url(request) if parsed.get("response_format") == "url" else None
+    pictures = _Pictures(drawing, event, runtime.files, at)
     if parsed.get("stream"):
         return await _stream(ticket, work, pictures, runtime.settings.keep_alive_seconds, ignored_header(parsed))
     blobs: dict[int, Blob] = {}
@@ -101,8 +118,7 @@ async def drawn(
                 blobs[told.index] = told.value
     finally:
         ticket.close()
-    content = await asyncio.to_thread(pictures.whole, blobs)
-    return json_answer(content, headers=ignored_header(parsed))
+    return json_answer(await pictures.whole(blobs), headers=ignored_header(parsed))
 
 
 async def _stream(
@@ -119,12 +135,12 @@ async def _stream(
 
 
 async def _frames(
-    ticket: Ticket, left: int, written: Callable[[Answer], bytes], event: Answer
+    ticket: Ticket, left: int, written: Callable[[Answer], Awaitable[bytes]], event: Answer
 ) -> AsyncGenerator[bytes, None]:
     while True:
         left -= event.is_last
         if not isinstance(event, Accepted):
-            yield await asyncio.to_thread(written, event)
+            yield await written(event)
         if not left:
             return
         event = await ticket.events.next()
@@ -132,17 +148,20 @@ async def _frames(
 
 @dataclass(frozen=True)
 class _Pictures:
-    """How pictures are told. Everything is done in a thread: a picture as base64 may be large."""
+    """How pictures are told. at: the address below which those are that are kept in `files`; None: as base64."""
 
     drawing: Drawing
     event: str
+    files: KeptFiles
+    at: str | None
 
-    def whole(self, blobs: dict[int, Blob]) -> bytes:
+    async def whole(self, blobs: dict[int, Blob]) -> bytes:
         """All pictures, in one answer."""
-        data = [self._row(index, blobs[index]) for index in sorted(blobs)]
-        return dump({"created": int(time.time()), "data": data, "output_format": self.drawing.format})
+        data = await self._rows(blobs)
+        answer = {"created": int(time.time()), "data": data, "output_format": self.drawing.format}
+        return await asyncio.to_thread(dump, answer)
 
-    def frame(self, event: Answer) -> bytes:
+    async def frame(self, event: Answer) -> bytes:
         """One event of a stream.
 
         Source of `completed`: OpenAI's API reference, "Image Streaming"; `progress` is ours.
@@ -152,11 +171,31 @@ class _Pictures:
             return self._told("progress", told)
         assert isinstance(event, Finished)
         row = {"index": event.index, "created_at": int(time.time()), "output_format": self.drawing.format}
-        return self._told("completed", {**row, **self._row(event.index, event.value)})
+        [picture] = await self._rows({event.index: event.value})
+        return await asyncio.to_thread(self._told, "completed", {**row, **picture})
 
     def _told(self, name: str, fields: dict[str, Any]) -> bytes:
         kind = f"{self.event}.{name}"
         return sse.encode({"type": kind, **fields}, event=kind)
 
-    def _row(self, index: int, blob: Blob) -> dict[str, Any]:
-        return {"b64_json": b64encode(blob.read()).decode("ascii"), "seed": self.drawing.seed + index}
+    async def _rows(self, blobs: dict[int, Blob]) -> list[dict[str, Any]]:
+        """What is told of each picture. Base64 is made in a thread: pictures may be large."""
+        indexes = sorted(blobs)
+        places = [{"seed": self.drawing.seed + index} for index in indexes]
+        if self.at is not None:
+            names = await self.files.keep([blobs[index] for index in indexes])
+            told = [{"url": f"{self.at}/{name}"} for name in names]
+        else:
+            told = await asyncio.to_thread(lambda: [{"b64_json": _base64(blobs[index])} for index in indexes])
+        return [{**picture, **place} for picture, place in zip(told, places, strict=True)]
+
+
+def _base64(blob: Blob) -> str:
+    return b64encode(blob.read()).decode("ascii")
+
+
+def _files_url(request: Request) -> str:
+    """Where the client fetches what is kept: as LlamaFarm's API says, which asks for it, else from this server."""
+    if told := request.headers.get(FILES_URL_HEADER):
+        return checked_url(told, FILES_URL_HEADER)
+    return checked_url(f"{request.base_url}v1/images/files", "Host")

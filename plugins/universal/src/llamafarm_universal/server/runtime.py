@@ -23,6 +23,7 @@ from llamafarm_universal.server.hosts.fleet import Fleet, free_bytes
 from llamafarm_universal.server.hosts.running import Running
 from llamafarm_universal.server.installation import Installation
 from llamafarm_universal.server.keep import Keep
+from llamafarm_universal.server.kept_files import KeptFiles
 from llamafarm_universal.server.lease import Lease
 from llamafarm_universal.server.queue import Load, Place, Queue
 from llamafarm_universal.server.residency import Residency
@@ -41,6 +42,7 @@ class Runtime:
         self.installation = Installation()
         self.handles = Handles(settings.operator)
         self.spool = Spool.open(settings.options.media.spool, settings.options.media)
+        self.files = KeptFiles(self.spool, seconds=settings.file_seconds, most=settings.files_bytes)
         self.fetcher = Fetcher(settings.options.media)
         self.statistics = Statistics()
         self.fleet = Fleet(

@@ -72,7 +72,7 @@ class Server(WebServer):
     async def _stop_when_idle(self, limit: float) -> None:
         while not self.should_exit:
             await asyncio.sleep(min(IDLE_CHECK_SECONDS, limit))
-            if self._runtime.activity.idle_seconds >= limit:
+            if self._runtime.activity.idle_seconds >= limit and not len(self._runtime.files):
                 log.info("No request for %g s: stopping.", limit)
                 self.should_exit = True
 

@@ -13,6 +13,7 @@ from llamafarm.errors import ConfigError
 from llamafarm_universal.host.options import PREPARE_SECONDS, HostOptions
 from llamafarm_universal.media.settings import read_media_settings
 from llamafarm_universal.server.keep import Keep
+from llamafarm_universal.server.kept_files import FILE_SECONDS, FILES_MB
 from llamafarm_universal.server.memory import SHARE
 from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, read_operator
 
@@ -22,6 +23,9 @@ API_KEY = "UNIVERSAL_RUNTIME_API_KEY"
 MAX_REQUESTS = 4096
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_HELD_MB = 256
+KEPT_SECONDS = 3600
+"""As OpenAI's own addresses of pictures last."""
+KEPT_MB = 512
 MAX_MEMORY = "UNIVERSAL_RUNTIME_MAX_MEMORY"
 _MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(%|[KMGT]?B)")
 _BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
@@ -37,7 +41,8 @@ class Settings:
     max_body_bytes: of one request's JSON. max_held_bytes: of the JSON of all requests that wait or are being answered,
     beyond the first 64 KiB of each; further ones get a 429.
     grace_seconds: how long running answers may go on once the server is asked to stop. keep_alive_seconds: how long a
-    stream may be silent.
+    stream may be silent. file_seconds, files_bytes: how long files are kept that are asked for by their address, and
+    how much of them; never more than half of the spool.
     """
 
     host: str = DEFAULT_HOST
@@ -53,6 +58,8 @@ class Settings:
     max_held_bytes: int = MAX_HELD_MB * 2**20
     grace_seconds: float = 10.0
     keep_alive_seconds: float = 10.0
+    file_seconds: float = KEPT_SECONDS
+    files_bytes: int = KEPT_MB * 2**20
 
 
 def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Settings:
@@ -75,6 +82,8 @@ def read_settings(arguments: Sequence[str], environ: Mapping[str, str]) -> Setti
         max_memory=_memory(environ),
         idle_timeout=flags.idle_timeout,
         max_requests=max(1, int(_number(environ, "UNIVERSAL_RUNTIME_MAX_REQUESTS", MAX_REQUESTS))),
+        file_seconds=_number(environ, FILE_SECONDS, KEPT_SECONDS),
+        files_bytes=min(int(_number(environ, FILES_MB, KEPT_MB) * 2**20), media.spool_bytes // 2),
         max_held_bytes=int(_number(environ, "UNIVERSAL_RUNTIME_MAX_HELD_MB", MAX_HELD_MB) * 2**20),
     )
 

@@ -49,7 +49,7 @@ _PICTURES: Table = {
     "steps": Done(integer(1, MAX_STEPS)),
     "guidance_scale": Done(number(0, 100)),
     "scheduler": Done(text, note="one that fits the model; an error lists them."),
-    "response_format": Done(choice("b64_json")),
+    "response_format": Done(choice("b64_json", "url"), note="`url`: an address that lasts for an hour."),
     "output_format": Done(choice("png", "jpeg", "webp")),
     "output_compression": Done(integer(0, 100), note="the quality of a JPEG or WebP file, in percent."),
     "stream": Done(boolean),
