@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 Value = TypeVar("Value")
+TURN_SECONDS = 0.1
+"""After so long, the other models have their turn."""
 _here = threading.local()
 
 
@@ -34,6 +37,7 @@ class Stepwise(Generic[Value]):
         self._back = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run, name="stepwise", daemon=True)
         self._done = self._ending = False
+        self._began = 0.0
         self._value: Value | None = None
         self._error: BaseException | None = None
 
@@ -57,7 +61,13 @@ class Stepwise(Generic[Value]):
         if self._thread.is_alive():
             self._go_on()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether its step has taken long enough."""
+        return monotonic() - self._began >= TURN_SECONDS
+
     def _go_on(self) -> None:
+        self._began = monotonic()
         if self._thread.ident is None:
             self._thread.start()
         else:
@@ -92,3 +102,21 @@ def hand_over(*_: Any, decodes: bool = False) -> None:
     stepwise: Stepwise[Any] | None = getattr(_here, "stepwise", None)
     if stepwise is not None:
         stepwise.hand_over(decodes=decodes)
+
+
+def give_turns(module: Any) -> None:
+    """Have calls of a torch module hand over between its layers, where they have taken long enough.
+
+    A layer is what stands in a list of modules. Elsewhere than in a call that is taken step by step it does nothing.
+    """
+    from torch.nn import ModuleList
+
+    for layers in [each for each in module.modules() if isinstance(each, ModuleList)]:
+        for layer in layers:
+            layer.register_forward_pre_hook(_hand_over_when_due)
+
+
+def _hand_over_when_due(*_: Any) -> None:
+    stepwise: Stepwise[Any] | None = getattr(_here, "stepwise", None)
+    if stepwise is not None and stepwise.is_due:
+        stepwise.hand_over()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ import numpy as np
 import pytest
 from audio_models import RATE, make_ctc, noise
 from listening import Listening, pieces
-from llamafarm_universal.engine import RequestFailed
+from llamafarm_universal.engine import Finished, RequestFailed, Result
+from llamafarm_universal.host.engines import stepwise
 from llamafarm_universal.host.engines.audio.transcripts import grouped
 from llamafarm_universal.messages.work.audio import Word
 
@@ -90,3 +93,28 @@ def test_ten_minutes_are_spelled_to_the_last_window(ctc: Listening) -> None:
     words = ctc.transcript(noise(600))["words"]
     assert 590 < words[-1]["end"] <= 600
     assert [word["start"] for word in words] == sorted(word["start"] for word in words)
+
+
+def test_a_window_is_computed_a_few_layers_at_a_time(ctc: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = ctc.work(noise(2))
+    at_once = ctc.values(work)
+    monkeypatch.setattr(stepwise, "TURN_SECONDS", 0.0)
+    events: list[Result] = []
+    ctc.engine.submit("1", work, ctc.engine.prepare(work), events.append)
+    steps = sum(1 for _ in iter(ctc.engine.step, False))
+    assert steps > 3
+    assert [json.loads(end.value.read()) for end in events if isinstance(end, Finished)] == at_once
+
+
+def test_a_window_that_nobody_wants_any_more_ends_between_two_layers(
+    ctc: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stepwise, "TURN_SECONDS", 0.0)
+    work, before = ctc.work(noise(2)), threading.active_count()
+    ctc.engine.submit("1", work, ctc.engine.prepare(work), lambda _: None)
+    assert ctc.engine.step()
+    assert threading.active_count() == before + 1
+    ctc.engine.cancel("1")
+    assert threading.active_count() == before
+    assert not ctc.engine.step()
+    assert ctc.values(work)

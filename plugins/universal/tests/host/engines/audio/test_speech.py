@@ -11,7 +11,8 @@ import pytest
 import torch
 from audio_models import make_vits
 from listening import Listening
-from llamafarm_universal.engine import Failed, Finished, RequestFailed, Speak
+from llamafarm_universal.engine import Failed, Finished, RequestFailed, Result, Speak
+from llamafarm_universal.host.engines import stepwise
 
 TEXTS = ("the cows are in the barn", "so is the llama")
 
@@ -93,3 +94,17 @@ def test_what_cannot_be_spoken_is_refused(vits: Listening) -> None:
     assert (voice.value.param, str(voice.value.hint)[:15]) == ("voice", "It has default.") or "0" in str(
         voice.value.hint
     )
+
+
+def test_a_text_is_spoken_the_same_in_steps_among_which_others_draw_by_chance(
+    vits: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Speak(TEXTS, seed=5)
+    at_once = spoken(vits, work)
+    monkeypatch.setattr(stepwise, "TURN_SECONDS", 0.0)
+    events: list[Result] = []
+    vits.engine.submit("1", work, vits.engine.prepare(work), events.append)
+    steps = sum(torch.rand(3).numel() > 0 for _ in iter(vits.engine.step, False))
+    assert steps > 10
+    sounds = [np.frombuffer(end.value.read(), "<i2") for end in events if isinstance(end, Finished)]
+    assert all(map(np.array_equal, sounds, at_once))

@@ -236,7 +236,7 @@ def test_rows_are_entered_on_the_cheapest_way() -> None:
 
 def test_the_encoder_goes_on_where_it_was_interrupted(plain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     features = plain.feature_extractor(noise(SECONDS), sampling_rate=RATE, return_tensors="pt").input_features
-    monkeypatch.setattr("llamafarm_universal.host.engines.audio.whisper.encoder.STEP_SECONDS", -1.0)
+    monkeypatch.setattr("llamafarm_universal.host.engines.audio.whisper.encoder.TURN_SECONDS", -1.0)
     encoder = plain.model.model.encoder
     with torch.inference_mode():
         encoding = Encoding(encoder, features)

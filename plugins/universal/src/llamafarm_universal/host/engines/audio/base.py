@@ -40,6 +40,10 @@ class Runner(Protocol):
         """Do one bounded piece of work. Returns the parts that are done, each with its value, or with an exception."""
         ...
 
+    def close(self) -> None:
+        """End what is under way, and forget all parts."""
+        ...
+
 
 class Answer(Protocol):
     """One request under way. parts: all that are to be run, in their order; they may be fewer than there were."""

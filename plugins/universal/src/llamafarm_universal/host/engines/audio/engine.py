@@ -71,6 +71,7 @@ class AudioEngine:
 
     def close(self) -> None:
         self._jobs.clear()
+        self._runner.close()
         del self._runner, self._heads
 
     def _feed(self) -> None:

@@ -55,7 +55,8 @@ def _ctc(plan: LoadPlan) -> AudioEngine:
     model = CtcModel(weights.module, features)
     ratio = int(weights.module.config.inputs_to_logits_ratio)
     head = CtcHead(weights.tokenizer, int(features.sampling_rate), ratio, plan.limits.media)
-    runner = BatchRunner(model.read, lambda part: len(part.content), batch_of(plan.device))
+    most = batch_of(plan.device)
+    runner = BatchRunner(weights.module, model.read, lambda part: len(part.content), lambda _: most)
     described = weights.describe(["transcribe"], user_names("transcribe"))
     return AudioEngine(runner, {"transcribe": head}, described, plan.limits)
 
@@ -67,7 +68,7 @@ def _vits(plan: LoadPlan) -> AudioEngine:
     refuse_unread(plan, weights.tokenizer)
     model = VitsVoice(weights.module)
     head = SpeechHead(weights.tokenizer, int(weights.module.config.num_speakers), model.rate)
-    runner = BatchRunner(model.speak, lambda part: part, 1)
+    runner = BatchRunner(weights.module, model.speak)
     described = weights.describe(["speak"], user_names("speak"))
     return AudioEngine(runner, {"speak": head}, described, plan.limits)
 

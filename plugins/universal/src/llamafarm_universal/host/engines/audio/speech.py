@@ -29,7 +29,11 @@ class Utterance:
 
 
 class VitsVoice:
-    """rate: samples of a second."""
+    """rate: samples of a second.
+
+    Each text has a call of its own: what turns its frames into samples is a stack of convolutions without masks, so that
+    beside a longer text the end of a shorter one would sound otherwise than alone.
+    """
 
     def __init__(self, module: Any) -> None:
         self.module = module
@@ -40,13 +44,10 @@ class VitsVoice:
         return [self._spoken(part.content) for part in parts]
 
     def _spoken(self, text: Utterance) -> bytes:
-        device = self.module.device
-        ids = torch.tensor([text.ids], device=device)
+        ids = torch.tensor([text.ids], device=self.module.device)
         speed = self.module.speaking_rate * text.speed
-        # What else is left to chance in this process goes on as if nothing had happened.
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(text.seed)
-            waveform = self.module(ids, speaker_id=text.speaker, speaking_rate=speed).waveform[0]
+        torch.manual_seed(text.seed)
+        waveform = self.module(ids, speaker_id=text.speaker, speaking_rate=speed).waveform[0]
         samples = waveform.float().cpu().numpy().clip(-1, 1) * FULL_SCALE
         return np.asarray(samples.round(), "<i2").tobytes()
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llamafarm_universal.host.engines.stepwise import TURN_SECONDS
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-STEP_SECONDS = 0.1
-"""After so long the other models have their turn."""
 
 
 class Encoding:
@@ -29,8 +28,8 @@ class Encoding:
         self._left = deque(encoder.layers)
 
     def advance(self) -> Tensor | None:
-        """Go through layers for STEP_SECONDS. Returns the states, [1, positions, width], once all are done."""
-        end = monotonic() + STEP_SECONDS
+        """Go through layers for TURN_SECONDS. Returns the states, [1, positions, width], once all are done."""
+        end = monotonic() + TURN_SECONDS
         while self._left:
             self._states = self._left.popleft()(self._states, None)
             if monotonic() > end and self._left:

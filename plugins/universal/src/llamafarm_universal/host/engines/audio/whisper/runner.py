@@ -57,6 +57,10 @@ class WhisperRunner:
             for reading in [reading for reading in queue if reading.part in gone]:
                 queue.remove(reading)
 
+    def close(self) -> None:
+        for queue in (self._waiting, self._encoded, self._groups):
+            queue.clear()
+
     def step(self) -> Sequence[tuple[Part, Any]]:
         """Encode a part of a window, or else write the next token of a group: new windows come first."""
         with torch.inference_mode():
