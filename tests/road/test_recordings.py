@@ -16,7 +16,7 @@ from projects import MINILM
 
 sys.path.append(str(Path(__file__).parents[2] / "plugins" / "universal" / "tests"))  # where the small models are made
 
-from audio_models import make_vits, make_whisper, noise, wav_of
+from audio_models import make_sound_classifier, make_vits, make_whisper, noise, wav_of
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +24,14 @@ def studio(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
     """A project with two recordings, a model that writes them down and one that speaks, in the shared runtime."""
     folder = tmp_path_factory.mktemp("studio")
     model, voice = make_whisper(folder / "model"), make_vits(folder / "voice")
+    sounds = make_sound_classifier(folder / "sounds", classes=3)
     made = Farm(folder, {**shared.environ, "LF_DATA_DIR": str(shared.folder / "data")})
     made.write(
         f"""
         runtime:
           models:
             minilm: {{provider: universal, model: "{MINILM}"}}
+            sounds: {{provider: universal, model: {sounds}}}
             voice: {{provider: universal, model: {voice}}}
             whisper: {{provider: universal, model: {model}, model_api_parameters: {{temperature: 0.001}}}}
         """
@@ -66,6 +68,21 @@ def test_several_recordings_become_files(studio: Farm, told: str) -> None:
 def test_several_recordings_are_told_apart(studio: Farm, told: str) -> None:
     printed = studio.lf("transcribe", "long.wav", "short.wav", "-l", "en").stdout
     assert printed.startswith(f"==> long.wav <==\n{told}==> short.wav <==\n")
+
+
+def test_recordings_are_sorted_into_classes(studio: Farm) -> None:
+    whole = json.loads(studio.lf("classify", "--sound", "long.wav", "--sound", "short.wav", "--json").stdout)
+    assert [(row["index"], row["duration"], len(row["classes"])) for row in whole["data"]] == [(0, 5.0, 3), (1, 2.0, 3)]
+    printed = studio.lf("classify", "--sound", "long.wav", "--model", "sounds").stdout
+    assert whole["data"][0]["label"] in printed.splitlines()[1]
+    assert printed.count("long.wav") == 3
+    mixed = studio.lf("classify", "--sound", "long.wav", "a text")
+    assert mixed.returncode == 2
+    assert "other models classify texts" in mixed.stderr
+    missing = studio.lf("classify", "--sound", "nowhere.wav")
+    assert missing.returncode != 0
+    assert "nowhere.wav" in missing.stderr
+    assert "Traceback" not in missing.stderr
 
 
 def test_a_mistake_is_told_without_a_traceback(studio: Farm) -> None:

@@ -50,7 +50,7 @@ class Media(ScriptedProvider):
         return self.answer
 
     rerank = score = classify = find_entities = value
-    classify_pictures = label_pictures = embed_pictures = detect_objects = value
+    classify_sounds = classify_pictures = label_pictures = embed_pictures = detect_objects = value
     segment_pictures = estimate_depth = caption_pictures = value
 
     async def _pieces(self, pieces):
@@ -332,6 +332,7 @@ BODIES = {
     "/score": {"text_1": "Who?", "text_2": "You."},
     "/classify": {"input": "Fine."},
     "/ner": {"input": ["Ada wrote it."]},
+    "/audio/classify": {"input": "data:,"},
     **{f"/vision/{name}": {"input": "data:,"} for name in SIGHT},
 }
 
@@ -385,6 +386,7 @@ WRONG = {
     },
     "/audio/translations": {"file": "no file", "temperature": "nan", "prompt": SOUND},
     "/audio/speech": {"input": ["a"], "voice": 3, "speed": "fast", "stream_format": "wav", "response_format": {}},
+    "/audio/classify": {"input": [1], "top_n": 0},
     "/rerank": {"query": ["a"], "documents": "You.", "top_n": 0, "return_documents": "yes"},
     "/score": {"text_1": 1, "text_2": [1]},
     "/classify": {

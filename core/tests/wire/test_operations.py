@@ -23,6 +23,7 @@ from llamafarm.wire.operations import (
     RERANK,
     SCORE,
     SEGMENT,
+    SOUND_CLASSES,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
@@ -63,6 +64,7 @@ def test_no_two_operations_share_a_name_a_method_or_a_path():
         (TRANSCRIPTIONS, ("file",)),
         (TRANSLATIONS, ("file",)),
         (SPEECH, ("input",)),
+        (SOUND_CLASSES, ("input",)),
         (RERANK, ("query", "documents")),
         (SCORE, ("text_1", "text_2")),
         (CLASSIFY, ("input",)),
@@ -91,7 +93,7 @@ def test_what_carries_files_travels_as_a_form_and_nothing_else_does(operation):
     ("returns", "operations"),
     [
         ("reply", {CHAT, COMPLETIONS}),
-        ("value", {EMBEDDINGS, RERANK, SCORE, CLASSIFY, NER, *SIGHT}),
+        ("value", {EMBEDDINGS, RERANK, SCORE, CLASSIFY, NER, SOUND_CLASSES, *SIGHT}),
         ("content", {IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS, SPEECH}),
     ],
 )

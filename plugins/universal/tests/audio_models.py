@@ -175,3 +175,36 @@ def make_vits(folder: Path, voices: int = 1) -> Path:
         str(folder / "vocab.json"), pad_token="_", phonemize=False, is_uroman=False
     ).save_pretrained(folder)
     return folder
+
+
+def make_sound_classifier(folder: Path, family: str = "Wav2Vec2", classes: int = 6, **settings: Any) -> Path:
+    """A model of so many classes. family: `Wav2Vec2`, `Hubert` or `AST`. settings: of its configuration."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    settings = {"num_labels": classes, "id2label": {number: f"sound {number}" for number in range(classes)}, **settings}
+    settings |= {"label2id": {label: number for number, label in settings["id2label"].items()}}
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    if family == "AST":
+        frames = {"max_length": 200, "num_mel_bins": 16, "patch_size": 8, "time_stride": 8, "frequency_stride": 8}
+        config = transformers.ASTConfig(**shape, **frames, **settings, initializer_range=0.5)
+        transformers.ASTForAudioClassification(config).save_pretrained(folder)
+        transformers.ASTFeatureExtractor(max_length=200, num_mel_bins=16).save_pretrained(folder)
+        return folder
+    config = getattr(transformers, f"{family}Config")(
+        **shape,
+        **settings,
+        conv_dim=(16, 16),
+        conv_kernel=(10, 32),
+        conv_stride=(10, 32),
+        num_feat_extract_layers=2,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+        classifier_proj_size=8,
+        initializer_range=1.0,
+        vocab_size=4,
+    )
+    getattr(transformers, f"{family}ForSequenceClassification")(config).save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+    return folder

@@ -177,7 +177,7 @@ SIGHT = ("classify", "zero-shot", "features", "detect", "segment", "depth", "cap
         ("classification", ["classify"]),
         ("ner", ["ner"]),
         ("vision", [f"vision/{name}" for name in SIGHT]),
-        ("audio", ["transcriptions", "translations", "speech"]),
+        ("audio", ["transcriptions", "translations", "speech", "audio/classify"]),
     ],
 )
 def test_a_model_type_says_what_an_entry_is_for(kind, names):

@@ -137,6 +137,7 @@ def test_it_can_do_chat_completions_and_embeddings():
         "transcriptions",
         "translations",
         "speech",
+        "audio/classify",
         "rerank",
         "score",
         "classify",

@@ -10,6 +10,7 @@ from llamafarm_universal.catalogue import choose, tasks
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.messages.plan import Candidate
+from llamafarm_universal.sound_kind import kind_of
 from llamafarm_universal.task import ENCODER_DECODERS, is_encoder_decoder, named_task, task_of
 
 
@@ -39,6 +40,29 @@ def refusal(folder: Path, config: dict[str, Any], **settings: Any) -> RequestFai
 )
 def test_the_architecture_names_the_task(tmp_path: Path, architecture: str, task: str) -> None:
     assert task_of(tmp_path, {"architectures": [architecture]}) == task
+
+
+@pytest.mark.parametrize(
+    ("architecture", "model_type"),
+    [
+        ("Wav2Vec2ForSequenceClassification", "wav2vec2"),
+        ("HubertForSequenceClassification", "hubert"),
+        ("WavLMForSequenceClassification", "wavlm"),
+        ("ASTForAudioClassification", "audio-spectrogram-transformer"),
+        ("WhisperForAudioClassification", "whisper"),
+    ],
+)
+def test_a_classifier_of_sound_is_a_model_of_sound(tmp_path: Path, architecture: str, model_type: str) -> None:
+    config = {"architectures": [architecture], "model_type": model_type, "id2label": {"0": "cow"}}
+    assert task_of(tmp_path, config) == "audio"
+    assert kind_of(config) == "classes"
+
+
+def test_a_half_of_a_model_of_sound_is_not_taken_for_one_that_embeds_texts(tmp_path: Path) -> None:
+    for architecture in ("Wav2Vec2Model", "HubertModel", "Wav2Vec2ForPreTraining", "Wav2Vec2ForXVector"):
+        config = {"architectures": [architecture], "model_type": "wav2vec2", "conv_stride": [5]}
+        assert task_of(tmp_path, config) == "audio"
+        assert architecture in refusal(tmp_path, config).message
 
 
 def test_an_encoder_decoder_of_text_writes_text_unless_its_entry_says_otherwise(tmp_path: Path) -> None:

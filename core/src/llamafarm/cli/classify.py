@@ -10,8 +10,11 @@ from typing import Any
 import click
 
 from llamafarm.cli.output import json_text, print_table
+from llamafarm.cli.pictures import sound
 from llamafarm.cli.texts import ask_all, number, read_texts, shown, text_options
-from llamafarm.wire.operations import CLASSIFY
+from llamafarm.wire.operations import CLASSIFY, SOUND_CLASSES
+
+SOUND_HELP = "Classify a recording instead: a file, or an address that the server may fetch; repeatable."
 
 
 @click.command()
@@ -22,6 +25,7 @@ from llamafarm.wire.operations import CLASSIFY
 )
 @click.option("--template", "hypothesis_template", metavar="TEXT", help="What is inferred, with `{}` for the label.")
 @click.option("--multi-label", is_flag=True, help="Judge each label by itself: several may fit, or none.")
+@click.option("--sound", "-s", "sounds", multiple=True, metavar="FILE", help=SOUND_HELP)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: the text, its class, and the score of each class.")
 def classify(
     words: tuple[str, ...],
@@ -31,16 +35,23 @@ def classify(
     as_csv: bool,
     labels: tuple[str, ...],
     multi_label: bool,
+    sounds: tuple[str, ...],
     **request: Any,
 ) -> None:
-    """Print the class of each text: one that the model was trained on, or one of your labels.
+    """Print the class of each text: one that the model was trained on, or one of your labels; or those of recordings.
 
     \b
     lf classify "What a lovely day."
     lf classify --label bug --label wish --csv < tickets.txt > classes.csv
+    lf classify --sound yard.wav --sound barn.mp3
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other.")
+    if sounds:
+        if words or files or labels or multi_label or as_csv or request["hypothesis_template"]:
+            raise click.UsageError("--sound goes with --model and --json alone: other models classify texts.")
+        _classify_sounds(sounds, request, as_json=as_json)
+        return
     texts = read_texts(words, files, jsonl=jsonl)
     request |= {"candidate_labels": list(labels) or None, "multi_label": multi_label or None}
     answer = ask_all(CLASSIFY, "input", texts, request)
@@ -53,6 +64,18 @@ def classify(
         print_table(
             ["class", "score", "text"], [[_label(row), number(max(row["probs"])), shown(text)] for text, row in rows]
         )
+
+
+def _classify_sounds(names: tuple[str, ...], request: dict[str, Any], *, as_json: bool) -> None:
+    """A row for each class of each recording."""
+    answer = ask_all(SOUND_CLASSES, "input", [*map(sound, names)], request)
+    if as_json:
+        click.echo(json_text(answer))
+        return
+    classes = [(names[row["index"]], each) for row in answer["data"] for each in row["classes"]]
+    print_table(
+        ["class", "score", "recording"], [[shown(each["label"]), number(each["score"]), name] for name, each in classes]
+    )
 
 
 def _csv(texts: list[str], rows: list[dict[str, Any]]) -> str:

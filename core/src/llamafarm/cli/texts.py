@@ -78,7 +78,7 @@ def _text_of(line: str, place: str) -> str:
 def ask_all(
     operation: Operation, field: str, items: Sequence[Any], request: Mapping[str, Any], *, rows: str = "data"
 ) -> dict[str, Any]:
-    """Ask with texts and pictures in `field`, BATCH at a time, and return one answer, its `rows` counted through.
+    """Ask with what is in `field`, BATCH items at a time, and return one answer, its `rows` counted through.
 
     request: what the command line says; its `server_url` is whom to ask, and what is None is left out. A bar on stderr
     shows how far a long input is. Raises LlamaFarmError.

@@ -1,4 +1,6 @@
 from llamafarm.wire import sse as sse
+from llamafarm.wire.audio import SoundClassesRequest as SoundClassesRequest
+from llamafarm.wire.audio import SoundClassesResponse as SoundClassesResponse
 from llamafarm.wire.audio import SpeechRequest as SpeechRequest
 from llamafarm.wire.audio import Transcription as Transcription
 from llamafarm.wire.audio import TranscriptionRequest as TranscriptionRequest
@@ -53,6 +55,7 @@ from llamafarm.wire.operations import PICTURE_CLASSES as PICTURE_CLASSES
 from llamafarm.wire.operations import RERANK as RERANK
 from llamafarm.wire.operations import SCORE as SCORE
 from llamafarm.wire.operations import SEGMENT as SEGMENT
+from llamafarm.wire.operations import SOUND_CLASSES as SOUND_CLASSES
 from llamafarm.wire.operations import SPEECH as SPEECH
 from llamafarm.wire.operations import TRANSCRIPTIONS as TRANSCRIPTIONS
 from llamafarm.wire.operations import TRANSLATIONS as TRANSLATIONS

@@ -1,13 +1,14 @@
-"""Sound: transcribed, translated, and spoken.
+"""Sound: transcribed, translated, spoken, and sorted into classes.
 
-Source: OpenAI's API reference, "Audio".
+Source: OpenAI's API reference, "Audio"; of classes Hugging Face's inference task "Audio Classification".
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from llamafarm.wire.upload import Upload
+from llamafarm.wire.upload import MediaInput, Upload
+from llamafarm.wire.vision import Label
 
 
 class TranslationRequest(TypedDict):
@@ -72,3 +73,37 @@ class SpeechRequest(TypedDict):
     response_format: NotRequired[str | None]
     speed: NotRequired[float | None]
     stream_format: NotRequired[Literal["sse", "audio"] | None]
+
+
+class SoundClassesRequest(TypedDict):
+    """Recordings to be sorted into the classes of a model. top_n: how many classes are told of each.
+
+    input: one recording or several: a data URL, base64 or an address, as far as the runtime takes it, as it is or as an
+    object, `{"audio": …}` or `{"type": "input_audio", "input_audio": {"data": …}}`.
+    """
+
+    input: MediaInput
+    model: NotRequired[str]
+    top_n: NotRequired[int | None]
+
+
+class SoundClasses(TypedDict):
+    """What is heard in a recording: the likeliest label and its score, and those of `classes`, the likeliest first.
+
+    duration: in seconds.
+    """
+
+    index: int
+    label: str
+    score: float
+    classes: list[Label]
+    duration: NotRequired[float]
+
+
+class SoundClassesResponse(TypedDict):
+    """One row for each recording, in the order of the request. usage: in seconds of sound."""
+
+    object: NotRequired[str]
+    data: list[SoundClasses]
+    model: NotRequired[str]
+    usage: NotRequired[dict[str, Any]]

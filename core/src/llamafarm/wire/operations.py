@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints
 
-from llamafarm.wire.audio import SpeechRequest, Transcription, TranscriptionRequest, TranslationRequest
+from llamafarm.wire.audio import (
+    SoundClassesRequest,
+    SoundClassesResponse,
+    SpeechRequest,
+    Transcription,
+    TranscriptionRequest,
+    TranslationRequest,
+)
 from llamafarm.wire.chat import ChatChunk, ChatCompletion, ChatRequest
 from llamafarm.wire.classify import ClassifyRequest, ClassifyResponse, NerRequest, NerResponse
 from llamafarm.wire.completion import Completion, CompletionRequest
@@ -100,6 +107,10 @@ TRANSLATIONS = Operation(
 """Sound, written down in English."""
 SPEECH = Operation("speech", "speak", "/audio/speech", SpeechRequest, bytes, returns="content")
 """Texts, spoken."""
+SOUND_CLASSES = Operation(
+    "audio/classify", "classify_sounds", "/audio/classify", SoundClassesRequest, SoundClassesResponse
+)
+"""Recordings, sorted into the classes of a model."""
 RERANK = Operation("rerank", "rerank", "/rerank", RerankRequest, RerankResponse)
 """Documents, put in order."""
 SCORE = Operation("score", "score", "/score", ScoreRequest, ScoreResponse)
@@ -137,6 +148,7 @@ OPERATIONS: tuple[Operation, ...] = (
     TRANSCRIPTIONS,
     TRANSLATIONS,
     SPEECH,
+    SOUND_CLASSES,
     RERANK,
     SCORE,
     CLASSIFY,

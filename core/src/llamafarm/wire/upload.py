@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+MediaInput = str | dict[str, Any] | list[str | dict[str, Any]]
+"""Files in JSON, one or several: a data URL, base64 or an address, as it is or in an object that says what it is."""
 
 
 @dataclass(frozen=True)

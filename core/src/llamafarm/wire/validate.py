@@ -16,8 +16,7 @@ from llamafarm.errors import RequestError
 from llamafarm.wire.chat import Message, Tool
 from llamafarm.wire.embedding import EmbeddingInput
 from llamafarm.wire.operations import CHAT, COMPLETIONS, OPERATIONS, Operation
-from llamafarm.wire.upload import Upload
-from llamafarm.wire.vision import PictureInput
+from llamafarm.wire.upload import MediaInput, Upload
 
 Check = Callable[[Any], str | None]
 """Returns what a value should be, or None where it is that."""
@@ -115,7 +114,7 @@ def _is_prompt(value: Any) -> bool:
     return bool(items) and (texts or tokens or lists)
 
 
-def _is_pictures(value: Any) -> bool:
+def _is_files(value: Any) -> bool:
     """Whether it is a text or an object, or several; either names a picture."""
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(isinstance(item, str | dict) for item in items)
@@ -171,7 +170,7 @@ BY_TYPE: Mapping[Any, Check] = {
     str | dict[str, Any]: _be("a text or an object", lambda value: isinstance(value, str | dict)),
     str | list[str] | list[int] | list[list[int]]: _be("a text, a list of texts, or lists of token ids", _is_prompt),
     EmbeddingInput: _be("a text, a list of texts and objects with pictures, or lists of token ids", _is_input),
-    PictureInput: _be("a picture or a list of pictures: texts, or objects with `image`", _is_pictures),
+    MediaInput: _be("a file or a list of files: data URLs, base64 or addresses, or objects that hold them", _is_files),
     list[Message]: _be("a list of at least one message", lambda value: isinstance(value, list) and bool(value)),
     list[Tool]: _be("a list of objects that each have a `type`", _is_parts),
     list[str | dict[str, Any]]: _be("a list of at least one text or object", _is_documents),

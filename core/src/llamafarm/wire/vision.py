@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-PictureInput = str | dict[str, Any] | list[str | dict[str, Any]]
+from llamafarm.wire.upload import MediaInput
 
 
 class _PicturesRequest(TypedDict):
@@ -19,7 +19,7 @@ class _PicturesRequest(TypedDict):
     object, `{"image": …}` or `{"type": "image_url", "image_url": {"url": …}}`.
     """
 
-    input: PictureInput
+    input: MediaInput
     model: NotRequired[str]
 
 

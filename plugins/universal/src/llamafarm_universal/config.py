@@ -29,6 +29,7 @@ from llamafarm.wire import (
     RERANK,
     SCORE,
     SEGMENT,
+    SOUND_CLASSES,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
@@ -54,7 +55,7 @@ SERVED: Mapping[str, tuple[Operation, ...]] = {
     "reranking": (RERANK, SCORE, CLASSIFY),
     "classification": (CLASSIFY,),
     "ner": (NER,),
-    "audio": (TRANSCRIPTIONS, TRANSLATIONS, SPEECH),
+    "audio": (TRANSCRIPTIONS, TRANSLATIONS, SPEECH, SOUND_CLASSES),
     "diffusion": (IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS),
     "vision": SIGHT,
 }
@@ -62,6 +63,7 @@ SERVED: Mapping[str, tuple[Operation, ...]] = {
 SOUND: Mapping[str, tuple[Operation, ...]] = {
     "whisper": (TRANSCRIPTIONS, TRANSLATIONS),
     "ctc": (TRANSCRIPTIONS,),
+    "classes": (SOUND_CLASSES,),
     "vits": (SPEECH,),
 }
 """What can be asked of a model of sound, by how it is executed."""

@@ -18,6 +18,7 @@ _TABLES = {
     wire.SPEECH: audio.SPEECH,
     wire.TRANSCRIPTIONS: audio.TRANSCRIPTION,
     wire.TRANSLATIONS: audio.TRANSLATION,
+    wire.SOUND_CLASSES: audio.SOUND_CLASSES,
     wire.IMAGES: images.IMAGES,
     wire.IMAGE_EDITS: images.IMAGE_EDITS,
     wire.IMAGE_VARIATIONS: images.IMAGE_VARIATIONS,

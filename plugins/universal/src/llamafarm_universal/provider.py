@@ -27,6 +27,7 @@ from llamafarm.wire import (
     RERANK,
     SCORE,
     SEGMENT,
+    SOUND_CLASSES,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
@@ -59,6 +60,8 @@ from llamafarm.wire import (
     ScoreResponse,
     SegmentRequest,
     SegmentResponse,
+    SoundClassesRequest,
+    SoundClassesResponse,
     SpeechRequest,
     TranscriptionRequest,
     TranslationRequest,
@@ -136,6 +139,10 @@ class UniversalProvider:
     async def translate(self, request: TranslationRequest, call: Call) -> Content:
         """Ask for a recording as English text. Raises ProviderError."""
         return await self._runtime.ask_content(TRANSLATIONS, request, call)
+
+    async def classify_sounds(self, request: SoundClassesRequest, call: Call) -> SoundClassesResponse:
+        """Ask for the classes of recordings. Raises ProviderError."""
+        return cast("SoundClassesResponse", await self._runtime.ask_value(SOUND_CLASSES, request, call))
 
     async def generate_image(self, request: ImageRequest, call: Call) -> Content:
         """Ask for pictures, drawn as the request and then the entry's `diffusion` say. Raises ProviderError."""

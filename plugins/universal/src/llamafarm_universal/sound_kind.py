@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Kind = Literal["whisper", "ctc", "vits"]
+Kind = Literal["whisper", "ctc", "classes", "vits"]
 
 
 def kind_of(config: Mapping[str, Any]) -> Kind | None:
@@ -13,6 +13,8 @@ def kind_of(config: Mapping[str, Any]) -> Kind | None:
     architecture = str((config.get("architectures") or [""])[0])
     if config.get("model_type") == "whisper" and architecture.endswith("ForConditionalGeneration"):
         return "whisper"
+    if architecture.endswith(("ForAudioClassification", "ForSequenceClassification")):
+        return "classes"
     if architecture == "VitsModel":
         return "vits"
     return "ctc" if architecture.endswith("ForCTC") and "conv_stride" in config else None

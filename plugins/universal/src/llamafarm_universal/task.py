@@ -73,7 +73,27 @@ ENCODER_DECODERS = frozenset(
 _ENCODER_DECODER_ENDINGS = ("ForConditionalGeneration", "MTModel", "WithLMHeadModel")
 _MULTIMODAL_KEYS = ("vision_config", "audio_config")
 _CAPTIONERS = ("BlipForConditionalGeneration", "GitForCausalLM", "VisionEncoderDecoderModel")
-_SPEECH_TYPES = ("whisper", "speech_to_text", "speecht5", "vits")
+_SOUND_TYPES = frozenset(
+    {
+        "audio-spectrogram-transformer",
+        "data2vec-audio",
+        "hubert",
+        "mctct",
+        "sew",
+        "sew-d",
+        "speech_to_text",
+        "speecht5",
+        "unispeech",
+        "unispeech-sat",
+        "vits",
+        "wav2vec2",
+        "wav2vec2-bert",
+        "wav2vec2-conformer",
+        "wavlm",
+        "whisper",
+    }
+)
+"""Model types of transformers that read or make nothing but sound, whatever their architectures are called."""
 
 
 def task_of(folder: Path, config: Mapping[str, Any]) -> str | None:
@@ -127,7 +147,7 @@ def _from_architecture(config: Mapping[str, Any]) -> str | None:
         return "text"
     if is_captioner(config):
         return "vision"
-    if str(config.get("model_type")) in _SPEECH_TYPES:
+    if str(config.get("model_type")) in _SOUND_TYPES:
         return "audio"
     if architecture.endswith("ForConditionalGeneration"):
         return "multimodal" if any(key in config for key in _MULTIMODAL_KEYS) else "text2text"

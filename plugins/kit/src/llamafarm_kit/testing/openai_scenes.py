@@ -112,13 +112,13 @@ class _Server:
             await peer.answer(200, {"object": "list", "data": [self._listed()]})
         elif _asks(asked, "/embeddings"):
             await peer.answer(200, self._vectors(asked.body["input"]))
+        elif "/vision/" in asked.path or _asks(asked, "/audio/classify"):
+            rows = [{"index": at} for at in range(len(asked.body["input"]))]
+            await peer.answer(200, {"object": "list", "model": self.model, "data": rows})
         elif "/images/" in asked.path or "/audio/" in asked.path:
             await self._content(asked, peer)
         elif _asks(asked, "/rerank") or _asks(asked, "/score"):
             await peer.answer(200, self._scores(asked))
-        elif "/vision/" in asked.path:
-            rows = [{"index": at} for at in range(len(asked.body["input"]))]
-            await peer.answer(200, {"object": "list", "model": self.model, "data": rows})
         elif _asks(asked, "/classify") or _asks(asked, "/ner"):
             await peer.answer(200, self._classes(asked))
         elif not _asks(asked, "/completions"):

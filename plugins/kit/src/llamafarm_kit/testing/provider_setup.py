@@ -32,6 +32,7 @@ from llamafarm.wire import (
     RERANK,
     SCORE,
     SEGMENT,
+    SOUND_CLASSES,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
@@ -50,6 +51,7 @@ QUESTION = "What do you say?"
 GIVEN_PICTURE = Upload("question.png", b"a picture", "image/png")
 GIVEN_SOUND = Upload("question.wav", b"a sound", "audio/wav")
 PICTURES = [{"image": "YSBwaWN0dXJl"}, "data:image/png;base64,YSBwaWN0dXJl"]
+SOUNDS = [{"audio": "YSBzb3VuZA=="}, "data:audio/wav;base64,YSBzb3VuZA=="]
 REQUESTS: Mapping[Operation, Mapping[str, Any]] = {
     CHAT: {"messages": [{"role": "user", "content": QUESTION}]},
     COMPLETIONS: {"prompt": QUESTION},
@@ -60,6 +62,7 @@ REQUESTS: Mapping[Operation, Mapping[str, Any]] = {
     TRANSCRIPTIONS: {"file": GIVEN_SOUND},
     TRANSLATIONS: {"file": GIVEN_SOUND},
     SPEECH: {"input": QUESTION, "voice": "alloy"},
+    SOUND_CLASSES: {"input": SOUNDS},
     RERANK: {"query": QUESTION, "documents": ["One text.", "Another text."]},
     SCORE: {"text_1": QUESTION, "text_2": ["One text.", "Another text."]},
     CLASSIFY: {"input": ["One text.", "Another text."]},

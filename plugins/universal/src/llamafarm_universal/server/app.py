@@ -29,16 +29,17 @@ from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.images import edit, fetch, vary
 from llamafarm_universal.server.images import generate as draw
+from llamafarm_universal.server.media import body_limit
 from llamafarm_universal.server.metrics import CountedRequests, metrics
 from llamafarm_universal.server.models import get_model, list_models, load, unload
 from llamafarm_universal.server.operations import operate
-from llamafarm_universal.server.pictures import body_limit
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.scores import rerank, score
 from llamafarm_universal.server.settings import Settings
+from llamafarm_universal.server.sounds import classify_sounds
 from llamafarm_universal.server.speech import speak
 from llamafarm_universal.server.tables import vision as vision_tables
-from llamafarm_universal.server.tables.audio import SPEECH
+from llamafarm_universal.server.tables.audio import SOUND_CLASSES, SPEECH
 from llamafarm_universal.server.tables.encode import CLASSIFY, EMBEDDINGS, NER, RERANK, SCORE
 from llamafarm_universal.server.tables.images import IMAGES
 from llamafarm_universal.server.tables.models import LOAD, OPERATION, PULL, UNLOAD
@@ -95,6 +96,9 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
     def takes_pictures(handler: Handler, table: Table) -> HeldBody:
         return HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media))), bodies)
 
+    def takes_sounds(handler: Handler, table: Table) -> HeldBody:
+        return HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media, "sound"))), bodies)
+
     def takes_sound(handler: Uploaded) -> UploadEndpoint:
         return UploadEndpoint(handler, spool, FormLimits.of("sound", media))
 
@@ -119,6 +123,7 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/v1/audio/speech", takes_spooled(speak, SPEECH), methods=["POST"]),
         Route("/v1/audio/transcriptions", takes_sound(transcribe), methods=["POST"]),
         Route("/v1/audio/translations", takes_sound(translate), methods=["POST"]),
+        Route("/v1/audio/classify", takes_sounds(classify_sounds, SOUND_CLASSES), methods=["POST"]),
         Route("/v1/images/generations", takes_spooled(draw, IMAGES), methods=["POST"]),
         Route("/v1/images/edits", takes_files(edit), methods=["POST"]),
         Route("/v1/images/variations", takes_files(vary), methods=["POST"]),

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from llamafarm_universal.messages import Embed
 from llamafarm_universal.server.encoding import answered
 from llamafarm_universal.server.fields import Parsed
-from llamafarm_universal.server.pictures import pictures_spooled
+from llamafarm_universal.server.media import media_spooled
 
 
 async def embed(request: Request, parsed: Parsed) -> Response:
@@ -24,7 +24,7 @@ async def embed(request: Request, parsed: Parsed) -> Response:
         data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in rows]
         return {"object": "list", "data": data}
 
-    async with pictures_spooled(request, parsed.values["input"]) as (inputs, folder):
+    async with media_spooled(request, parsed.values["input"]) as (inputs, folder):
         work = Embed(inputs, parsed.get("dimensions"), parsed.get("input_type"), folder)
         return await answered(request, parsed, work, shape)
 

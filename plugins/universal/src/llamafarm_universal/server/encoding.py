@@ -20,7 +20,7 @@ from llamafarm_universal.server.fields import Parsed
 async def answered(request: Request, parsed: Parsed, work: Work, shape: Callable[[Any], dict[str, Any]]) -> Response:
     """Have the model of a request do `work`, and answer with the fields that `shape` makes of its value.
 
-    `model` and `usage` are added to them. Raises LlamaFarmError.
+    `model` is added to them, and `usage` where they have none. Raises LlamaFarmError.
     """
     runtime, name = runtime_of(request), parsed.values["model"]
     ref = runtime.handles.resolve(name, trusted=is_trusted(request))
@@ -31,7 +31,7 @@ async def answered(request: Request, parsed: Parsed, work: Work, shape: Callable
     finally:
         ticket.close()
     # In a thread: thousands of vectors as decimal numbers take a second.
-    content = await asyncio.to_thread(lambda: dump({**shape(event.value), "model": name, "usage": _usage(event.usage)}))
+    content = await asyncio.to_thread(lambda: dump({"usage": _usage(event.usage), **shape(event.value), "model": name}))
     return json_answer(content, headers=ignored_header(parsed))
 
 

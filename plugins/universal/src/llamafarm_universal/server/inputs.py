@@ -1,4 +1,4 @@
-"""What models are asked about: texts, token ids and pictures, one or several."""
+"""What models are asked about: texts, token ids, pictures and sounds, one or several."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from llamafarm.errors import RequestError
 
+from llamafarm_universal.media.formats import Kind
 from llamafarm_universal.server.fields import as_list, text, wrong
 
 MAX_INPUTS = 2048
@@ -14,21 +15,25 @@ MAX_LABELS = 256
 MAX_PROMPTS = 16
 MAX_PICTURES = 128
 """In one request: as many as are decoded well within the time that a request may take to prepare."""
+MAX_SOUNDS = 32
 MAX_TOKENS = 1_000_000
 """Ids in one request: no prompt has so many, and a few million would hold up whatever else a process does."""
 MAX_TOKEN_ID = 2**31 - 1
 AT_ONCE = 10_000
 """So many ids are checked before other threads may run."""
+_SOUND_PARTS = {"audio": "data", "input_audio": "data", "audio_url": "url"}
+"""What an object may hold that is a sound, and under which name it stands in there."""
 TEXT_OR_IDS = "a text or a list of token ids, and not empty"
 TEXT_OR_PICTURE = "an object with either `text`, `image` or `image_url`"
 
 
 @dataclass(eq=False)
-class PictureSource:
-    """A picture, as a request names it. source: a data URL, base64 alone, or an address. param: where it stands."""
+class MediaSource:
+    """A file, as a request names it. source: a data URL, base64 alone, or an address. param: where it stands."""
 
     source: str = field(repr=False)
     param: str
+    kind: Kind = "picture"
 
     def take(self) -> str:
         """The source, which is forgotten: it may be large, and its request may wait for long."""
@@ -40,7 +45,7 @@ def prompt(value: Any, path: str) -> tuple[str | tuple[int, ...], ...]:
     return texts_or_ids(value, path, most=MAX_PROMPTS)
 
 
-def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...] | PictureSource, ...]:
+def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...] | MediaSource, ...]:
     """Texts, token ids and pictures: one of them, or a list.
 
     Source of the objects: Jina's API, `{"text": …}` and `{"image": …}`, and the parts of OpenAI's chat messages.
@@ -55,17 +60,27 @@ def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...] | Pict
         _text_or_picture(item, f"{path}[{i}]") if isinstance(item, dict) else _text_or_ids(item, f"{path}[{i}]")
         for i, item in enumerate(items)
     )
-    pictures = sum(isinstance(item, PictureSource) for item in inputs)
+    pictures = sum(isinstance(item, MediaSource) for item in inputs)
     if pictures > MAX_PICTURES:
         wrong(path, f"a list with at most {MAX_PICTURES} pictures", value)
     return inputs
 
 
-def pictures(value: Any, path: str) -> tuple[PictureSource, ...]:
+def pictures(value: Any, path: str) -> tuple[MediaSource, ...]:
     """A picture, or a list of pictures: each a text, or an object as in `embedding_input`."""
     if not isinstance(value, list):
         return (_picture(value, path),)
     return tuple(_picture(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_PICTURES)))
+
+
+def sounds(value: Any, path: str) -> tuple[MediaSource, ...]:
+    """A sound, or a list of sounds: each a text, or an object with `audio` or one of the parts of chat messages.
+
+    Source of the objects: OpenAI's `{"input_audio": {"data": …}}`, and `{"audio_url": {"url": …}}`, as vLLM has it.
+    """
+    if not isinstance(value, list):
+        return (_sound(value, path),)
+    return tuple(_sound(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_SOUNDS)))
 
 
 def texts(value: Any, path: str) -> tuple[str, ...]:
@@ -99,7 +114,7 @@ def texts_or_ids(value: Any, path: str, *, most: int) -> tuple[str | tuple[int, 
     return tuple(_text_or_ids(item, f"{path}[{i}]") for i, item in enumerate(items))
 
 
-def _text_or_picture(value: dict[str, Any], path: str) -> str | PictureSource:
+def _text_or_picture(value: dict[str, Any], path: str) -> str | MediaSource:
     """What an object holds beside its `type`, which may be left out."""
     given = {name: item for name, item in value.items() if item is not None}
     kind = given.pop("type", None)
@@ -111,15 +126,27 @@ def _text_or_picture(value: dict[str, Any], path: str) -> str | PictureSource:
         return text(item, where)
     if name == "image_url" and isinstance(item, dict):
         item, where = item.get("url"), f"{where}.url"
-    return PictureSource(text(item, where), path)
+    return MediaSource(text(item, where), path)
 
 
-def _picture(value: Any, path: str) -> PictureSource:
-    if isinstance(value, dict) and isinstance(found := _text_or_picture(value, path), PictureSource):
+def _picture(value: Any, path: str) -> MediaSource:
+    if isinstance(value, dict) and isinstance(found := _text_or_picture(value, path), MediaSource):
         return found
     if not isinstance(value, str) or not value:
         wrong(path, "a picture: a data URL, base64, an address, or an object with `image` or `image_url`", value)
-    return PictureSource(value, path)
+    return MediaSource(value, path)
+
+
+def _sound(value: Any, path: str) -> MediaSource:
+    if isinstance(value, dict):
+        given = {name: item for name, item in value.items() if item is not None and name != "type"}
+        if len(given) == 1 and given.keys() <= _SOUND_PARTS.keys() and value.get("type") in (None, *given):
+            [(name, item)] = given.items()
+            inner = _SOUND_PARTS[name]
+            value = item.get(inner) if isinstance(item, dict) else item
+    if not isinstance(value, str) or not value:
+        wrong(path, "a sound: a data URL, base64, an address, or an object with one of these as `audio`", value)
+    return MediaSource(value, path, "sound")
 
 
 def _text_or_ids(value: Any, path: str) -> str | tuple[int, ...]:

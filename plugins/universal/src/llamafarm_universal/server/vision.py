@@ -31,7 +31,7 @@ from llamafarm_universal.messages import (
 from llamafarm_universal.server.embeddings import as_base64, as_floats
 from llamafarm_universal.server.encoding import answered
 from llamafarm_universal.server.fields import Parsed
-from llamafarm_universal.server.pictures import pictures_spooled
+from llamafarm_universal.server.media import media_spooled
 
 _NAMES = {
     "top_n": "top",
@@ -57,7 +57,7 @@ def looked_at(
             return {"object": "list", "data": data}
 
         asked = {_NAMES[name]: value for name, value in parsed.values.items() if name in _NAMES}
-        async with pictures_spooled(request, parsed.values["input"]) as (pictures, folder):
+        async with media_spooled(request, parsed.values["input"]) as (pictures, folder):
             assert folder is not None, "there is a picture at least"
             return await answered(request, parsed, work(pictures, folder, **asked), shape)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audio_models import make_ctc, make_vits, make_whisper, noise, wav_of
+from audio_models import make_ctc, make_sound_classifier, make_vits, make_whisper, noise, wav_of
 from llamafarm_universal.engine import (
     Blob,
     ChatPrompt,
     Classify,
+    ClassifySounds,
     Count,
     Embed,
     FindEntities,
@@ -216,22 +217,40 @@ class TestCtc(EngineContract):
         self.wrong = [Transcribe(hello, spool), Transcribe(short, spool, "de"), Transcribe(short, spool, prompt="a")]
 
     def weights(self, engine: Any) -> list[Any]:
-        return [engine._runner, *engine._runner.compute.__self__.module.parameters()]
+        return [engine._runner, *engine._runner.module.parameters()]
 
     def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        [job] = [job for job in engine._jobs if job.request_id == request_id]
-        parts, compute = {*job.waiting, *job.running}, engine._runner.compute
-
-        def broken(batch: Any) -> Any:
-            if not parts.isdisjoint(batch):
-                raise RuntimeError("broken")
-            return compute(batch)
-
-        monkeypatch.setattr(engine._runner, "compute", broken)
+        fail_computing(engine, request_id, monkeypatch)
 
     def alike(self, alone: Any, together: Any) -> bool:
         one, beside = (asked.finished[0].value.read() for asked in (alone, together))
         return bool(one == beside)
+
+
+class TestSoundClasses(EngineContract):
+    engine = "llamafarm_universal.host.engines.audio.spec:ENGINE"
+
+    def make_model(self, folder: Path) -> None:
+        make_sound_classifier(folder)
+
+    @pytest.fixture(autouse=True)
+    def made_works(self, tmp_path: Path) -> None:
+        spool = SpoolFolder(tmp_path, 2**30, 2**30)
+        short, other, long, hello = (
+            blob(content) for content in (wav_of(noise(1)), wav_of(noise(0.5)), wav_of(noise(150)), b"hello")
+        )
+        self.works = [ClassifySounds((short,), spool), ClassifySounds((short, other), spool, 2)]
+        self.long = ClassifySounds((long,), spool)
+        self.wrong = [ClassifySounds((hello,), spool), ClassifySounds((short, blob(b"")), spool)]
+
+    def weights(self, engine: Any) -> list[Any]:
+        return [engine._runner, *engine._runner.module.parameters()]
+
+    def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        fail_computing(engine, request_id, monkeypatch)
+
+    def alike(self, alone: Any, together: Any) -> bool:
+        return close(alone, together, lambda rows: [label.score for row in rows for label in row.labels])
 
 
 class TestVits(EngineContract):
@@ -244,18 +263,23 @@ class TestVits(EngineContract):
         make_vits(folder)
 
     def weights(self, engine: Any) -> list[Any]:
-        return [engine._runner, *engine._runner.compute.__self__.module.parameters()]
+        return [engine._runner, *engine._runner.module.parameters()]
 
     def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        [job] = [job for job in engine._jobs if job.request_id == request_id]
-        parts, compute = {*job.waiting, *job.running}, engine._runner.compute
+        fail_computing(engine, request_id, monkeypatch)
 
-        def broken(batch: Any) -> Any:
-            if not parts.isdisjoint(batch):
-                raise RuntimeError("broken")
-            return compute(batch)
 
-        monkeypatch.setattr(engine._runner, "compute", broken)
+def fail_computing(engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an audio engine fail over what a request has left to compute, in whatever batch it is."""
+    [job] = [job for job in engine._jobs if job.request_id == request_id]
+    parts, compute = {*job.waiting, *job.running}, engine._runner.compute
+
+    def broken(batch: Any) -> Any:
+        if not parts.isdisjoint(batch):
+            raise RuntimeError("broken")
+        return compute(batch)
+
+    monkeypatch.setattr(engine._runner, "compute", broken)
 
 
 def close(alone: Any, together: Any, numbers_in: Callable[[Any], list[float]]) -> bool:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llamafarm_universal.messages.work.audio import Segment, Speak, Transcribe, Transcript, Translate, Word
+from llamafarm_universal.messages.work.audio import (
+    ClassifySounds,
+    Segment,
+    SoundClasses,
+    Speak,
+    Transcribe,
+    Transcript,
+    Translate,
+    Word,
+)
 from llamafarm_universal.messages.work.base import Work
 from llamafarm_universal.messages.work.encode import (
     Classes,
@@ -52,6 +61,7 @@ __all__ = [
     "Classes",
     "Classify",
     "ClassifyPictures",
+    "ClassifySounds",
     "Count",
     "Depth",
     "DetectObjects",
@@ -80,6 +90,7 @@ __all__ = [
     "Scores",
     "Segment",
     "SegmentPictures",
+    "SoundClasses",
     "Speak",
     "Strategy",
     "Structure",
@@ -104,6 +115,7 @@ _USER_NAMES: Mapping[str, tuple[str, ...]] = {
     "speak": ("audio/speech",),
     "transcribe": ("audio/transcriptions",),
     "translate": ("audio/translations",),
+    "classify_sounds": ("audio/classify",),
     "draw_image": ("images",),
     "edit_image": ("image edits",),
     "vary_image": ("image variations",),

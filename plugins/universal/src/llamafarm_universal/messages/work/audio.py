@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from llamafarm_universal.messages.blob import Blob
+from llamafarm_universal.messages.work.vision import Label
 
 if TYPE_CHECKING:
     from llamafarm_universal.media.folder import SpoolFolder  # which is built on messages itself
@@ -59,6 +60,29 @@ class Speak:
     @property
     def answers(self) -> int:
         return len(self.texts)
+
+
+@dataclass(frozen=True)
+class ClassifySounds:
+    """The classes of recordings, of those that the model was trained on. top: how many are told of each.
+
+    value: a tuple of `SoundClasses`, one for each recording. folder: of the request, where they are decoded.
+    """
+
+    operation: ClassVar[str] = "classify_sounds"
+    answers: ClassVar[int] = 1
+
+    sounds: tuple[Blob, ...]
+    folder: SpoolFolder
+    top: int = 5
+
+
+@dataclass(frozen=True)
+class SoundClasses:
+    """What is heard in a recording, the likeliest first. duration: in seconds."""
+
+    duration: float
+    labels: tuple[Label, ...]
 
 
 @dataclass(frozen=True)

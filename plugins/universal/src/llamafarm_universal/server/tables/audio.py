@@ -22,6 +22,7 @@ from llamafarm_universal.server.fields import (
     text,
     wrong,
 )
+from llamafarm_universal.server.inputs import sounds
 
 MAX_SPOKEN = 20_000
 """Characters of one text: half an hour of speech."""
@@ -77,6 +78,15 @@ TRANSCRIPTION: Table = {
     "keywords": Refused("say them in 'prompt'.", inert=([],)),
     "known_speaker_names": Refused("speakers are not told apart.", inert=([],)),
     "known_speaker_references": Refused("speakers are not told apart.", inert=([],)),
+}
+
+SOUND_CLASSES: Table = {
+    "model": Done(text, required=True),
+    "input": Done(
+        sounds, required=True, note="data URLs, base64 or addresses, alone or in objects with `audio` or `audio_url`."
+    ),
+    "top_n": Done(integer(1), note="how many classes of each recording; 5 by default."),
+    "user": Advisory(),
 }
 
 SPEECH: Table = {

@@ -7,6 +7,7 @@ from typing import Any
 from llamafarm_universal.engine import LoadPlan
 from llamafarm_universal.host.engines.audio.base import Head
 from llamafarm_universal.host.engines.audio.batches import BatchRunner
+from llamafarm_universal.host.engines.audio.classes import ClassesHead, SoundClassifier
 from llamafarm_universal.host.engines.audio.ctc import CtcHead, CtcModel
 from llamafarm_universal.host.engines.audio.engine import AudioEngine
 from llamafarm_universal.host.engines.audio.memory import batch_of, windows_within
@@ -26,6 +27,8 @@ def load_audio(plan: LoadPlan, grant: int) -> AudioEngine:
             return _whisper(plan, grant)
         case "ctc":
             return _ctc(plan)
+        case "classes":
+            return _classes(plan)
         case _:
             return _vits(plan)
 
@@ -59,6 +62,17 @@ def _ctc(plan: LoadPlan) -> AudioEngine:
     runner = BatchRunner(weights.module, model.read, lambda part: len(part.content), lambda _: most)
     described = weights.describe(["transcribe"], user_names("transcribe"))
     return AudioEngine(runner, {"transcribe": head}, described, plan.limits)
+
+
+def _classes(plan: LoadPlan) -> AudioEngine:
+    from transformers import AutoModelForAudioClassification
+
+    weights = load_weights(plan, AutoModelForAudioClassification, reads_text=False)
+    model = SoundClassifier(weights.module, feature_extractor(plan))
+    most = batch_of(plan.device)
+    runner = BatchRunner(weights.module, model.scores, model.size, lambda _: most)
+    described = weights.describe(["classify_sounds"], user_names("classify_sounds"))
+    return AudioEngine(runner, {"classify_sounds": ClassesHead(model, plan.limits.media)}, described, plan.limits)
 
 
 def _vits(plan: LoadPlan) -> AudioEngine:

@@ -31,8 +31,8 @@ class Utterance:
 class VitsVoice:
     """rate: samples of a second.
 
-    Each text has a call of its own: what turns its frames into samples is a stack of convolutions without masks, so that
-    beside a longer text the end of a shorter one would sound otherwise than alone.
+    Each text has a call of its own: what turns its frames into samples is a stack of convolutions without masks, and
+    would have the end of a text sound otherwise beside a longer one than alone.
     """
 
     def __init__(self, module: Any) -> None:

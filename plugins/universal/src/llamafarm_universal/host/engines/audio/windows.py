@@ -24,6 +24,11 @@ class Window:
     def __len__(self) -> int:
         return self.stop - self.start
 
+    @property
+    def own(self) -> int:
+        """How many of its samples belong to it alone, or are shared with the window behind it."""
+        return len(self) - self.left
+
 
 def windows_of(samples: int, length: int, overlap: int) -> Iterator[Window]:
     """The windows of a recording, each of `length` samples but the last; neighbours share two times `overlap`.
@@ -38,6 +43,16 @@ def windows_of(samples: int, length: int, overlap: int) -> Iterator[Window]:
             yield Window(start, stop, left, 0 if is_last else overlap)
         if is_last:
             return
+
+
+def whole_windows(samples: int, length: int) -> Iterator[Window]:
+    """The windows of a recording, all of `length` samples; the last one reaches back into the one before it.
+
+    A recording that is shorter is a window by itself.
+    """
+    for start in range(0, samples, length):
+        first = max(0, min(start, samples - length))
+        yield Window(first, min(first + length, samples), start - first, 0)
 
 
 def is_silent(samples: NDArray[np.float32]) -> bool:

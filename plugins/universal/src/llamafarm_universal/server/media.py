@@ -1,4 +1,4 @@
-"""The pictures of a request's JSON, put into the spool."""
+"""The pictures and sounds of a request's JSON, put into the spool."""
 
 from __future__ import annotations
 
@@ -12,55 +12,56 @@ from starlette.requests import Request
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.media.folder import SpoolFolder
+from llamafarm_universal.media.formats import Kind
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.messages import Blob
 from llamafarm_universal.server.endpoint import runtime_of
 from llamafarm_universal.server.errors import failure
-from llamafarm_universal.server.inputs import PictureSource
+from llamafarm_universal.server.inputs import MediaSource
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.upload import spooled
 
 T = TypeVar("T")
 FETCHED_AT_ONCE = 4
-"""So many pictures of one request."""
+"""So many files of one request."""
 
 
-def body_limit(limit: int, media: MediaSettings) -> int:
-    """Bytes of a request that may hold pictures: one of the largest, as base64, beside what any request may have."""
-    return limit + (media.picture_bytes + 2) // 3 * 4
+def body_limit(limit: int, media: MediaSettings, kind: Kind = "picture") -> int:
+    """Bytes of a request that may hold files: one of the largest, as base64, beside what any request may have."""
+    return limit + (media.file_bytes(kind) + 2) // 3 * 4
 
 
 @asynccontextmanager
-async def pictures_spooled(
-    request: Request, inputs: Sequence[T | PictureSource]
+async def media_spooled(
+    request: Request, inputs: Sequence[T | MediaSource]
 ) -> AsyncIterator[tuple[tuple[T | Blob, ...], SpoolFolder | None]]:
-    """The inputs with blobs in the place of pictures, and the folder of these, which is removed at the end.
+    """The inputs with blobs in the place of files, and the folder of these, which is removed at the end.
 
-    There is no folder where there are no pictures. Raises LlamaFarmError for one that cannot be had.
+    There is no folder where there are no files. Raises LlamaFarmError for one that cannot be had.
     """
-    without = [item for item in inputs if not isinstance(item, PictureSource)]
+    without = [item for item in inputs if not isinstance(item, MediaSource)]
     if len(without) == len(inputs):
         yield tuple(without), None
         return
     runtime = runtime_of(request)
     try:
         async with spooled(runtime.spool, request_id_of(request)) as folder:
-            blobs = iter(await _fetched([item for item in inputs if isinstance(item, PictureSource)], runtime, folder))
-            yield tuple(next(blobs) if isinstance(item, PictureSource) else item for item in inputs), folder
+            blobs = iter(await _fetched([item for item in inputs if isinstance(item, MediaSource)], runtime, folder))
+            yield tuple(next(blobs) if isinstance(item, MediaSource) else item for item in inputs), folder
     except RequestFailed as failed:
         raise failure(failed.event("")) from None
 
 
-async def _fetched(pictures: Sequence[PictureSource], runtime: Runtime, folder: SpoolFolder) -> list[Blob]:
+async def _fetched(files: Sequence[MediaSource], runtime: Runtime, folder: SpoolFolder) -> list[Blob]:
     turns = asyncio.Semaphore(FETCHED_AT_ONCE)
 
-    async def fetched(picture: PictureSource) -> Blob:
+    async def fetched(file: MediaSource) -> Blob:
         async with turns:
-            return await runtime.fetcher.load(picture.take(), folder, "picture", param=picture.param)
+            return await runtime.fetcher.load(file.take(), folder, file.kind, param=file.param)
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(fetched(picture)) for picture in pictures]
+            tasks = [group.create_task(fetched(file)) for file in files]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
