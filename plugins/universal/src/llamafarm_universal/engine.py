@@ -56,6 +56,7 @@ from llamafarm_universal.messages import (
     PictureParts,
     PicturesWork,
     Piece,
+    Preview,
     Progress,
     Sampling,
     Score,
@@ -124,6 +125,7 @@ __all__ = [
     "PictureParts",
     "PicturesWork",
     "Piece",
+    "Preview",
     "Progress",
     "RequestFailed",
     "Result",
@@ -152,7 +154,7 @@ __all__ = [
 ENGINES_GROUP = "llamafarm_universal.engines"
 """The group of entry points that name engines."""
 
-Result = Accepted | Progress | Piece | Finished | Failed
+Result = Accepted | Progress | Preview | Piece | Finished | Failed
 """What an engine tells of a request."""
 Emit = Callable[[Result], None]
 

@@ -79,6 +79,22 @@ def test_a_stream_tells_the_steps_and_then_the_picture(client, model):
     assert np.abs(pixels(events[-1]) - pixels(whole)).max() <= 2
 
 
+def test_a_stream_shows_unfinished_pictures(client, model):
+    events = list(draw(client, model, stream=True, seed=9, steps=4, scheduler="euler", partial_images=2))
+    partial = [event for event in events if event.type == "image_generation.partial_image"]
+    assert [event.partial_image_index for event in partial] == [0, 1]
+    [whole] = draw(client, model, seed=9, steps=4, scheduler="euler").data
+    assert np.abs(pixels(events[-1]) - pixels(whole)).max() <= 2
+    assert all(pixels(event).shape == pixels(whole).shape for event in partial)
+
+
+def test_unfinished_pictures_that_are_large_leave_nothing_in_the_spool(spool, client, model):
+    events = list(draw(client, model, stream=True, size="384x320", steps=2, partial_images=1))
+    [partial] = [event for event in events if event.type == "image_generation.partial_image"]
+    assert len(base64.b64decode(partial.b64_json)) > MAX_INLINE_BYTES
+    wait_until(lambda: not any(spool.glob("spool-*/req_*")), "the spool is empty")
+
+
 def test_a_large_picture_comes_whole_and_leaves_nothing_in_the_spool(spool, client, model):
     [row] = draw(client, model, size="384x320", steps=1).data
     assert pixels(row).shape == (320, 384, 3)
@@ -137,6 +153,8 @@ def test_a_client_that_goes_away_ends_the_drawing(real, model):
         ({"size": "big"}, "size", "must be `auto`, or a width and a height"),
         ({"scheduler": "magic"}, "scheduler", "The scheduler `magic` does not fit this model"),
         ({"n": 100}, "n", "a whole number from 1 to 10"),
+        ({"partial_images": 2}, "partial_images", "Only a stream can show unfinished pictures"),
+        ({"partial_images": 4, "stream": True}, "partial_images", "a whole number from 0 to 3"),
         ({"quality": "hd"}, "quality", "is not supported here: say `steps`"),
         ({"step": 3}, "step", "Unknown field"),
         ({"prompt": "x" * 500}, "prompt", "this model reads 77"),

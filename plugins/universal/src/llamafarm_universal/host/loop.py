@@ -36,6 +36,7 @@ from llamafarm_universal.messages import (
     LoadedModel,
     Machine,
     ModelRef,
+    Preview,
     Ready,
     Run,
     Unload,
@@ -225,7 +226,7 @@ class Host:
         request = self._requests.get(event.request_id)
         if request is None:
             return
-        if isinstance(event, Finished) and isinstance(event.value, Blob):
+        if isinstance(event, Finished | Preview) and isinstance(event.value, Blob):
             event = _spooled(event, event.value, request.folder)
         self._outbox.add(event)
         self._ends |= isinstance(event, Failed) and event.ends_host
@@ -258,8 +259,8 @@ def _request_of(command: HostRequest) -> _Request:
     return _Request(command.work.answers, math.inf if command.deadline is None else command.deadline, command.folder)
 
 
-def _spooled(event: Finished, blob: Blob, folder: SpoolFolder | None) -> Answer:
-    """The same end, with a large result as a file: engines need not know where such files lie."""
+def _spooled(event: Finished | Preview, blob: Blob, folder: SpoolFolder | None) -> Answer:
+    """The same, with a large result as a file: engines need not know where such files lie."""
     if blob.data is None or blob.size <= MAX_INLINE_BYTES:
         return event
     try:

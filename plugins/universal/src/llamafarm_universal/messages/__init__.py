@@ -3,7 +3,7 @@
 The server sends commands, a child answers each with events that carry the command's `request_id`. An engine host:
 
     Load      -> Loaded | Failed
-    Run       -> Accepted, (Piece | Progress)*, Finished (one for each answer of the work) | Failed,
+    Run       -> Accepted, (Piece | Progress | Preview)*, Finished (one for each answer of the work) | Failed,
                  at any point
     Unload    -> Unloaded | Failed
 
@@ -57,6 +57,7 @@ from llamafarm_universal.messages.events import (
     LoadProgress,
     Located,
     Piece,
+    Preview,
     Progress,
     Pulled,
     Ready,
@@ -181,6 +182,7 @@ __all__ = [
     "PictureParts",
     "PicturesWork",
     "Piece",
+    "Preview",
     "Progress",
     "Pull",
     "Pulled",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from llamafarm_universal.messages.blob import Blob
 from llamafarm_universal.messages.machine import Machine
 from llamafarm_universal.messages.model import ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
@@ -125,6 +126,18 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """How the index-th answer looks before it is finished. number: 0 of the first one. value: a picture's file."""
+
+    is_last: ClassVar[bool] = False
+
+    request_id: str
+    index: int
+    number: int
+    value: Blob
+
+
+@dataclass(frozen=True)
 class Usage:
     """Tokens of one answer. cached_tokens: those of the prompt that had been read for an earlier one."""
 
@@ -232,7 +245,7 @@ class Failed:
     ends_host: bool = False
 
 
-HostAnswer = LoadProgress | Loaded | Accepted | Progress | Piece | Finished | Unloaded | Failed
+HostAnswer = LoadProgress | Loaded | Accepted | Progress | Preview | Piece | Finished | Unloaded | Failed
 StoreAnswer = LoadProgress | Located | Pulled | Described | Removed | Failed
 Answer = HostAnswer | StoreAnswer
 """What belongs to a request. `is_last`: whether the request, or the answer of that index, ends with it."""

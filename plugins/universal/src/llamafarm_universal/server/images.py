@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from llamafarm.errors import RequestError
 from llamafarm.web import EventStream, json_answer
 from llamafarm.wire import dump, sse
 from starlette.requests import Request
@@ -24,6 +25,7 @@ from llamafarm_universal.messages import (
     Drawing,
     EditImage,
     Finished,
+    Preview,
     Progress,
     VaryImage,
     Work,
@@ -93,7 +95,17 @@ def drawing_of(parsed: Parsed) -> Drawing:
         seed=parsed.values["seed"] if "seed" in parsed.values else secrets.randbelow(_SEEDS),
         format=parsed.get("output_format", "png"),
         quality=parsed.get("output_compression"),
+        previews=_previews(parsed),
     )
+
+
+def _previews(parsed: Parsed) -> int:
+    """How many unfinished pictures are shown of each. Raises RequestError where nobody would see them."""
+    count: int = parsed.get("partial_images", 0)
+    if count and not parsed.get("stream"):
+        message = "Only a stream can show unfinished pictures."
+        raise RequestError(message, hint="Add `stream: true`.", param="partial_images", code="invalid_value")
+    return count
 
 
 async def drawn(
@@ -164,11 +176,13 @@ class _Pictures:
     async def frame(self, event: Answer) -> bytes:
         """One event of a stream.
 
-        Source of `completed`: OpenAI's API reference, "Image Streaming"; `progress` is ours.
+        Source of `completed` and `partial_image`: OpenAI's API reference, "Image Streaming"; `progress` is ours.
         """
         if isinstance(event, Progress):
             told = {"index": event.index, "done": event.done, "total": event.total}
             return self._told("progress", told)
+        if isinstance(event, Preview):
+            return await asyncio.to_thread(self._preview, event)
         assert isinstance(event, Finished)
         row = {"index": event.index, "created_at": int(time.time()), "output_format": self.drawing.format}
         [picture] = await self._rows({event.index: event.value})
@@ -177,6 +191,16 @@ class _Pictures:
     def _told(self, name: str, fields: dict[str, Any]) -> bytes:
         kind = f"{self.event}.{name}"
         return sse.encode({"type": kind, **fields}, event=kind)
+
+    def _preview(self, event: Preview) -> bytes:
+        told = {
+            "index": event.index,
+            "partial_image_index": event.number,
+            "created_at": int(time.time()),
+            "output_format": self.drawing.format,
+            "b64_json": _base64(event.value),
+        }
+        return self._told("partial_image", told)
 
     async def _rows(self, blobs: dict[int, Blob]) -> list[dict[str, Any]]:
         """What is told of each picture. Base64 is made in a thread: pictures may be large."""

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from llamafarm_universal.catalogue import work_of
 from llamafarm_universal.failure import RequestFailed, explained
 from llamafarm_universal.media.folder import SpoolFolder
-from llamafarm_universal.messages import Accepted, Answer, Blob, Finished, Piece, Progress, Work
+from llamafarm_universal.messages import Accepted, Answer, Blob, Finished, Piece, Preview, Progress, Work
 from llamafarm_universal.server.blobs import blob_answer
 from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.endpoint import is_trusted, runtime_of
@@ -78,6 +78,8 @@ def _frame(event: Answer) -> bytes:
     match event:
         case Progress(_, index, done, total):
             return sse.encode({"index": index, "done": done, "total": total}, event="progress")
+        case Preview(_, index, number, value):
+            return b"event: preview\ndata: " + as_json({"index": index, "number": number, "value": value}) + b"\n\n"
         case Piece(_, index, text, channel):
             return sse.encode({"index": index, "text": text, "channel": channel}, event="piece")
         case Finished():

@@ -8,7 +8,18 @@ import pickle
 import threading
 from typing import Any
 
-from llamafarm_universal.engine import Accepted, Blob, Engine, Failed, Finished, LoadedModel, LoadPlan, Piece, Progress
+from llamafarm_universal.engine import (
+    Accepted,
+    Blob,
+    Engine,
+    Failed,
+    Finished,
+    LoadedModel,
+    LoadPlan,
+    Piece,
+    Preview,
+    Progress,
+)
 from llamafarm_universal.testing.bench import Asked, Bench
 from llamafarm_universal.testing.engine_case import EngineCase
 from llamafarm_universal.testing.engine_files import HEAVY
@@ -16,7 +27,7 @@ from llamafarm_universal.testing.engine_files import HEAVY
 MOST_BYTES = 256 * 1024
 """What an event may hold: what is larger holds up all events behind it. A result that is a Blob leaves as a file."""
 THREADS = 4
-_OF_AN_ANSWER = (Piece, Progress, Finished)
+_OF_AN_ANSWER = (Piece, Progress, Preview, Finished)
 _RESULTS = (Accepted, Failed, *_OF_AN_ANSWER)
 
 
@@ -116,7 +127,7 @@ def late_events(asked: Asked) -> list[str]:
     over: set[int] = set()
     late = []
     for event in asked.events:
-        grows = isinstance(event, Piece | Progress) and event.index in over
+        grows = isinstance(event, Piece | Progress | Preview) and event.index in over
         if len(over) >= asked.work.answers or grows:
             late.append(type(event).__name__)
         if isinstance(event, Finished):

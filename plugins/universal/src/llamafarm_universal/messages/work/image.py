@@ -19,7 +19,8 @@ class Drawing:
 
     width, height: in pixels. steps: of denoising. guidance_scale: how closely the prompt is followed. scheduler: the
     name of one that fits the pipeline. seed: of the first picture; each further one has the next number. format,
-    quality: of the files; quality from 1 to 100, for formats that lose something.
+    quality: of the files; quality from 1 to 100, for formats that lose something. previews: how
+    many unfinished pictures are shown of each, at most.
     """
 
     width: int | None = None
@@ -31,6 +32,7 @@ class Drawing:
     seed: int = 0
     format: ImageFormat = "png"
     quality: int | None = None
+    previews: int = 0
 
 
 @dataclass(frozen=True)

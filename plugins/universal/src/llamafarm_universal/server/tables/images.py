@@ -26,6 +26,7 @@ from llamafarm_universal.server.fields import (
 )
 
 MAX_PICTURES = 10
+MAX_PREVIEWS = 3
 MAX_STEPS = 500
 """Half as many as models are trained with: schedulers reach behind the last one at times."""
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
@@ -63,7 +64,7 @@ _DRAWN: Table = {
     "svg": Refused("pictures are drawn in pixels here."),
     "frame_count": Refused("pictures do not move here."),
     "frame_duration_ms": Refused("pictures do not move here."),
-    "partial_images": Refused("streams tell steps, and no unfinished pictures.", inert=(0,)),
+    "partial_images": Done(integer(0, MAX_PREVIEWS), note="unfinished pictures in a stream; each takes a decoding."),
 }
 
 

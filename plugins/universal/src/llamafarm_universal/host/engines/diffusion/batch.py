@@ -8,7 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from llamafarm_universal.host.engines.diffusion.order import Order
 from llamafarm_universal.host.engines.diffusion.pipelines import Pipelines
-from llamafarm_universal.host.engines.stepwise import Stepwise
+from llamafarm_universal.host.engines.diffusion.previews import Step, due, preview
+from llamafarm_universal.host.engines.stepwise import Stepwise, hand_over
 
 GATHER_SECONDS = 0.005
 """Far less than any picture takes."""
@@ -27,16 +28,26 @@ P = TypeVar("P", bound=Drawn)
 
 
 class Batch(Generic[P]):
-    """Pictures of one shape. stepped: told with those that are still wanted how many steps are done, of how many."""
+    """Pictures of one shape.
+
+    stepped: told with those that are still wanted how many steps are done, of how many. shown: told of each unfinished
+    picture, of PIL, and how many there were before.
+    """
 
     def __init__(
-        self, pictures: Sequence[P], pipelines: Pipelines, stepped: Callable[[list[P], int, int], None]
+        self,
+        pictures: Sequence[P],
+        pipelines: Pipelines,
+        stepped: Callable[[list[P], int, int], None],
+        shown: Callable[[P, int, Any], None],
     ) -> None:
         self.pictures = list(pictures)
         self._places = list(pictures)
         self._opened = monotonic()
         self._begun = False
         self._stepped = stepped
+        self._shown = shown
+        self._previews: list[tuple[P, int, Any]] = []
         self._told = self._done = self._total = 0
         first = self.pictures[0].order
         self._pipeline = pipelines.new(first.kind, first.drawing.scheduler, self._count)
@@ -66,6 +77,9 @@ class Batch(Generic[P]):
         if self._done > self._told:
             self._told = self._done
             self._stepped(self.pictures, self._done, self._total)
+        previews, self._previews = self._previews, []
+        for picture, number, drawn in previews:
+            self._shown(picture, number, drawn)
         return done
 
     def results(self) -> list[tuple[P, Any]]:
@@ -86,10 +100,18 @@ class Batch(Generic[P]):
         self._call.close()
         self._pipeline = None
 
-    def _count(self, pipeline: Any) -> None:
+    def _count(self, pipeline: Any, step: Step) -> None:
         """In the drawing's thread, after a step of the scheduler."""
         self._done += 1
         self._total = int(getattr(pipeline, "_num_timesteps", None) or len(pipeline.scheduler.timesteps))
+        for place, picture in enumerate(self._places):
+            steps = due(picture.order.drawing.previews, self._total)
+            if self._done not in steps:
+                continue
+            hand_over()  # decoding takes as long as a step, or longer
+            if picture in self.pictures:
+                drawn = preview(pipeline, step.foreseen()[place : place + 1], *picture.order.size)
+                self._previews.append((picture, steps.index(self._done), drawn))
 
     def _draw(self) -> Any:
         """In a thread of its own."""

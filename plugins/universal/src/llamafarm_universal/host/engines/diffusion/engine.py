@@ -13,6 +13,7 @@ from llamafarm_universal.engine import (
     Finished,
     Limits,
     LoadedModel,
+    Preview,
     Progress,
     RequestFailed,
     Work,
@@ -115,7 +116,11 @@ class DiffusionEngine:
             if batch.is_open:
                 batch.add(self._take(batch.pictures[0], self._most - len(batch.pictures)))
         if self._waiting and len(self._batches) < BATCHES:
-            self._batches.append(Batch(self._take(self._waiting[0], self._most), self._pipelines, self._stepped))
+            self._batches.append(self._new_batch())
+
+    def _new_batch(self) -> Batch[Picture]:
+        pictures = self._take(self._waiting[0], self._most)
+        return Batch(pictures, self._pipelines, self._stepped, self._show)
 
     def _take(self, first: Picture, most: int) -> list[Picture]:
         """At most so many of the pictures that wait and can be drawn with this one."""
@@ -148,6 +153,10 @@ class DiffusionEngine:
     def _stepped(self, pictures: list[Picture], done: int, total: int) -> None:
         for picture in pictures:
             picture.request.emit(Progress(picture.request.request_id, picture.index, done, total))
+
+    def _show(self, picture: Picture, number: int, drawn: Any) -> None:
+        blob = as_file(drawn, picture.order.drawing)
+        picture.request.emit(Preview(picture.request.request_id, picture.index, number, blob))
 
     def _tell(self, picture: Picture) -> None:
         request = picture.request

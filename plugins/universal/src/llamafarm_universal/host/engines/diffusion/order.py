@@ -20,13 +20,17 @@ _GUIDED_ABOVE = 1.0
 
 @dataclass(frozen=True)
 class Order:
-    """One work, ready to be drawn. told: what the pipeline is told for the whole batch; given: its picture and mask."""
+    """One work, ready to be drawn.
+
+    told: what the pipeline is told for the whole batch; given: its picture and mask. size: width and height, in pixels.
+    """
 
     kind: Kind
     prompt: str
     n: int
     drawing: Drawing
     told: dict[str, Any]
+    size: tuple[int, int]
     given: Given = field(default_factory=Given)
 
     @property
@@ -58,13 +62,18 @@ class Orders:
             raise self._cannot(kind)
         prompt = "" if isinstance(work, VaryImage) else work.prompt
         self._check_text(prompt, "prompt", kind)
+        if drawing.previews and not self._pipelines.can_preview:
+            what = f"No unfinished pictures can be shown of a `{self._pipelines.name}`."
+            raise refused(what, "partial_images", hint="Leave it out: a stream tells the steps all the same.")
         told = self._told(drawing, kind)
         if given.image is not None:
             width, height = self._size(drawing, given)
             given = given.resized(width, height)
             told |= {"width": width, "height": height}
             self._add_strength(told, None if isinstance(work, DrawImage) else work.strength, kind)
-        return Order(kind, prompt, work.n, drawing, told, given)
+        side = self._pipelines.side
+        size = told.get("width", side), told.get("height", side)
+        return Order(kind, prompt, work.n, drawing, told, size, given)
 
     def _told(self, drawing: Drawing, kind: Kind) -> dict[str, Any]:
         told: dict[str, Any] = {}

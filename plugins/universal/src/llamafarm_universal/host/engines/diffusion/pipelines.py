@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+from llamafarm_universal.host.engines.diffusion.previews import Step, can_preview
 from llamafarm_universal.host.engines.diffusion.schedulers import Schedulers
 from llamafarm_universal.host.engines.stepwise import hand_over
 
@@ -73,16 +74,27 @@ class Pipelines:
         size = own if isinstance(own, int) else getattr(self._any, "default_sample_size", 128)
         return int(size) * self._scale
 
-    def new(self, kind: Kind, scheduler: str | None, stepped: Callable[[Any], None]) -> Any:
-        """A pipeline for one drawing. stepped: told with it after each step of its scheduler."""
+    @property
+    def can_preview(self) -> bool:
+        """Whether unfinished pictures can be shown."""
+        return can_preview(self._any)
+
+    @property
+    def name(self) -> str:
+        """What diffusers calls it."""
+        return type(self._any).__name__
+
+    def new(self, kind: Kind, scheduler: str | None, stepped: Callable[[Any, Step], None]) -> Any:
+        """A pipeline for one drawing. stepped: told with it of each step of its scheduler."""
         pipeline = copy.copy(self.by_kind[kind])
         pipeline.scheduler = self.schedulers.new(scheduler)
         step = pipeline.scheduler.step
 
         @functools.wraps(step)  # pipelines look at what it takes
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            result = step(*args, **kwargs)
-            stepped(pipeline)
+        def counted(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
+            result = step(model_output, timestep, sample, *args, **kwargs)
+            returned = result if isinstance(result, tuple) else result.to_tuple()
+            stepped(pipeline, Step(pipeline.scheduler, model_output, timestep, sample, returned))
             return result
 
         pipeline.scheduler.step = counted
