@@ -110,7 +110,6 @@ def test_model_type_names_the_task() -> None:
         ({"architectures": ["Speech2TextForConditionalGeneration"], "model_type": "speech_to_text"}, "task `audio`"),
         ({"architectures": ["ViTForMaskedImageModeling"], "model_type": "vit"}, "ViTForMaskedImageModeling"),
         ({"architectures": ["KosmosForConditionalGeneration"], "model_type": "kosmos"}, "task `text2text`"),
-        ({"architectures": ["LlavaForConditionalGeneration"], "vision_config": {}}, "task `multimodal`"),
         ({"architectures": ["Something"], "model_type": "new"}, "`Something`"),
         ({"model_type": "mystery"}, "no architecture, model type `mystery`"),
     ],

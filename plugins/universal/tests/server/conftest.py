@@ -13,6 +13,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]  # the spawned host imports scripte
 
 from audio_models import make_ctc, make_sound_classifier, make_vits, make_whisper  # noqa: E402
 from diffusion_models import make_stable_diffusion  # noqa: E402
+from multimodal_models import make_multimodal_model  # noqa: E402
 from runtime_servers import Running, ServerProcess, running_process, serving  # noqa: E402
 from tiny_models import make_bert, make_llama, make_tokenizer, make_towers  # noqa: E402
 
@@ -21,12 +22,13 @@ from tiny_models import make_bert, make_llama, make_tokenizer, make_towers  # no
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of models with random weights.
 
-    One generates text, one classifies texts, one their tokens, one reads pictures beside texts, two write down
-    recordings, one speaks, and one draws.
+    One generates text, one chats about pictures, one classifies texts, one their tokens, one embeds pictures beside
+    texts, two write down recordings, one speaks, and one draws.
     """
     folder, tokenizer = tmp_path_factory.mktemp("models"), make_tokenizer()
     return {
         "llama": make_llama(folder / "llama", tokenizer),
+        "llava": make_multimodal_model(folder / "llava", "llava", make_tokenizer()),
         "classifier": make_bert(
             folder / "classifier", tokenizer, "SequenceClassification", "contradiction", "entailment"
         ),

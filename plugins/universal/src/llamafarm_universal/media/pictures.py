@@ -1,4 +1,4 @@
-"""Decoding a picture, in a process that may be killed. Pillow is imported here and nowhere else."""
+"""Decoding a picture, in a process that may be killed. Pillow reads files here and nowhere else."""
 
 from __future__ import annotations
 

@@ -220,6 +220,7 @@ FailureKind = Literal[
     "not_supported",
     "context_length",
     "invalid_request",
+    "unsupported_content",
     "too_large",
     "out_of_space",
     "load_failed",

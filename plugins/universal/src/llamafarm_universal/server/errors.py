@@ -41,6 +41,7 @@ _SHAPES: dict[FailureKind, _Shape] = {
     "not_supported": _Shape(RequestError, 400, "operation_not_supported"),
     "context_length": _Shape(ContextLengthExceeded, 400, "context_length_exceeded"),
     "invalid_request": _Shape(InvalidRequest, 400, None),
+    "unsupported_content": _Shape(InvalidRequest, 400, "unsupported_content"),
     "too_large": _Shape(RequestError, 413, "request_too_large"),
     "out_of_space": _Shape(ServiceError, 507, "out_of_space"),
     "load_failed": _Shape(EngineError, 500, "load_failed"),

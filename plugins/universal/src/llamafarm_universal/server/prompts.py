@@ -8,7 +8,9 @@ from typing import Any
 from llamafarm.errors import RequestError
 from llamafarm.wire import BodyError, parse_object
 
-from llamafarm_universal.server.fields import as_list, as_object, boolean, record, show, text, wrong
+from llamafarm_universal.server.fields import as_list, as_object, boolean, record, text, wrong
+from llamafarm_universal.server.inputs import MAX_PICTURES
+from llamafarm_universal.server.parts import Part, content_part, sources_in, unreadable
 from llamafarm_universal.server.schema import checked_schema
 
 MAX_MESSAGES = 10_000
@@ -30,10 +32,14 @@ TOOL_FIELDS = record(
 def messages(value: Any, path: str) -> tuple[Mapping[str, Any], ...]:
     """Return the messages as chat templates read them.
 
-    Text parts are joined by line ends, `developer` becomes `system`, a tool call's arguments become an object, and
-    `reasoning` becomes `reasoning_content`, the name that templates know. Raises RequestError.
+    Text parts are joined by line ends where there is nothing else, `developer` becomes `system`, a tool call's
+    arguments become an object, and `reasoning` becomes `reasoning_content`, the name that templates know. Raises
+    RequestError.
     """
-    return tuple(_message(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_MESSAGES)))
+    read = tuple(_message(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_MESSAGES)))
+    if sum(len(sources_in(message)) for message in read) > MAX_PICTURES:
+        wrong(path, f"messages with at most {MAX_PICTURES} pictures and sounds together", value)
+    return read
 
 
 def tools(value: Any, path: str) -> tuple[Mapping[str, Any], ...]:
@@ -62,6 +68,8 @@ def _for_template(role: str, given: dict[str, Any], path: str) -> Mapping[str, A
     calls = given.get("tool_calls")
     if "content" in given:
         message["content"] = _content(given["content"], f"{path}.content")
+        if role == "assistant" and not isinstance(message["content"], str):
+            raise unreadable(f"{path}.content", "an answer holds texts alone")
     elif calls:
         message["content"] = ""
     else:
@@ -79,25 +87,15 @@ def _for_template(role: str, given: dict[str, Any], path: str) -> Mapping[str, A
     return message
 
 
-def _content(value: Any, path: str) -> str:
+def _content(value: Any, path: str) -> str | list[Part]:
+    """A text, or parts where any of them is no text."""
     if isinstance(value, str):
         return value
     if not isinstance(value, list):
         wrong(path, "a text or a list of parts", value)
-    return "\n".join(_part(part, f"{path}[{i}]") for i, part in enumerate(value))
-
-
-def _part(value: Any, path: str) -> str:
-    part = as_object(value, path)
-    kind = part.get("type")
-    if kind == "text":
-        return _string(part.get("text"), f"{path}.text")
-    raise RequestError(
-        f"{path}: a part of type {show(kind)} cannot be read; this model takes text alone.",
-        hint="Send parts of type 'text', or use a model that takes this kind of input.",
-        param=path,
-        code="unsupported_content",
-    )
+    parts = [content_part(part, f"{path}[{i}]") for i, part in enumerate(value)]
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    return "\n".join(texts) if len(texts) == len(parts) else parts
 
 
 def _calls(value: Any, path: str) -> list[Any]:

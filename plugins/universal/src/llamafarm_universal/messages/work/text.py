@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from llamafarm_universal.messages.blob import Blob
+
+if TYPE_CHECKING:
+    from llamafarm_universal.media.folder import SpoolFolder  # which is built on messages itself
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,18 @@ class ToolChoice:
 
 @dataclass(frozen=True)
 class ChatPrompt:
-    """Messages for the model's own chat template; tool calls hold their arguments as objects."""
+    """Messages for the model's own chat template; tool calls hold their arguments as objects.
+
+    The content of a message is a text, or a list of parts where it has pictures or sounds: `{"type": "text", "text":
+    …}`, `{"type": "image"}` and `{"type": "audio"}`, whose files are in `media` in that order, and lie in `folder`.
+    """
 
     messages: tuple[Mapping[str, Any], ...]
     tools: tuple[Mapping[str, Any], ...] = ()
     template_options: Mapping[str, Any] = field(default_factory=dict)
     tool_choice: ToolChoice = field(default_factory=ToolChoice)
+    media: tuple[Blob, ...] = ()
+    folder: SpoolFolder | None = None
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.engine import Finished, Piece, Result, Work
+from llamafarm_universal.engine import Finished, MediaSettings, Piece, Result, SpoolFolder, Work
 from llamafarm_universal.host.engines.text.engine import TextEngine
+from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef, Quantization
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
+from multimodal_chats import Seeing
+from multimodal_models import make_multimodal_model
+from tiny_models import make_tokenizer
 
 BLOCK_BYTES = 16 * 2 * 2 * 2 * 16 * 4
 """Of the small Llama: tokens, layers, keys and values, heads, size, bytes of a number."""
@@ -22,13 +26,14 @@ BLOCK_BYTES = 16 * 2 * 2 * 2 * 16 * 4
 class Driven:
     """An engine that is driven by hand.
 
-    told: what each request was told. chosen: all tokens of all answers. read: tokens that the model has read. steps: of
-    the engine.
+    told: what each request was told. chosen: all tokens of all answers; tokens: those of each. read: tokens that the
+    model has read. steps: of the engine.
     """
 
     engine: TextEngine
     told: dict[str, list[Result]] = field(default_factory=dict)
     chosen: list[int] = field(default_factory=list)
+    tokens: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     read: int = 0
     steps: int = 0
 
@@ -44,6 +49,7 @@ class Driven:
 
         def noted(sequence: Any, choice: Any) -> None:
             self.chosen.append(choice.token)
+            self.tokens.setdefault((sequence.request_id, sequence.index), []).append(choice.token)
             take(sequence, choice)
 
         runner.run = counted  # type: ignore[method-assign]
@@ -94,3 +100,36 @@ def driven(llama_folder: Path) -> Callable[..., Driven]:
         return Driven(TextEngine.load(plan, blocks * BLOCK_BYTES * (1 if draft is None else 2)))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def folder_of(models_folder: Path) -> Callable[[str], Path]:
+    return lambda kind: make_multimodal_model(models_folder / kind, kind, make_tokenizer())
+
+
+@pytest.fixture(scope="session")
+def engines(driven: Callable[..., Driven], folder_of: Callable[[str], Path]) -> Callable[[str], Driven]:
+    """One engine of a kind."""
+    loaded: dict[str, Driven] = {}
+
+    def engine(kind: str) -> Driven:
+        if kind not in loaded:
+            loaded[kind] = driven(folder=folder_of(kind))
+        return loaded[kind]
+
+    return engine
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[SpoolFolder]:
+    spool = Spool.open(tmp_path / "spools", MediaSettings())
+    with spool.request("req_1") as opened:
+        yield opened
+    spool.close()
+
+
+@pytest.fixture
+def seeing(
+    engines: Callable[[str], Driven], folder_of: Callable[[str], Path], spool: SpoolFolder
+) -> Callable[[str], Seeing]:
+    return lambda kind: Seeing(engines(kind), folder_of(kind), spool)

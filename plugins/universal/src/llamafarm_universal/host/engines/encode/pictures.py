@@ -70,7 +70,7 @@ class ProcessedPictures:
         try:
             decoded = decoder_of(self._media).picture(picture, folder)
             try:
-                _check_ratio(decoded.width, decoded.height)
+                check_ratio(decoded.width, decoded.height)
                 return self._pixels(decoded.array()[0], digest, folder.keep)
             finally:
                 with suppress(OSError):  # it goes with the request at the latest
@@ -106,7 +106,8 @@ def _digest(picture: Blob) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _check_ratio(width: int, height: int) -> None:
+def check_ratio(width: int, height: int) -> None:
+    """Raises RequestFailed for a picture that image processors would make too large."""
     if max(width, height) > MAX_RATIO * min(width, height):
         raise refused(
             f"The picture is {width:,} x {height:,} pixels: one side is more than {MAX_RATIO} times the other.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from llamafarm_universal.host.engines.text.detokenize import Detokenizer
 from llamafarm_universal.host.engines.text.grammar import Constraint, Hold, ModelGrammars, shape_for
+from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
 from llamafarm_universal.host.engines.text.parse import PLAIN, Format, Parser, ResponseTemplate, format_of
 from llamafarm_universal.host.engines.text.stop import StopStage
 from llamafarm_universal.host.engines.text.vocabulary import Vocabulary
@@ -36,13 +37,16 @@ class Answers:
         }
         self.features = frozenset(name for name, is_able in able.items() if is_able)
 
-    def prepare(self, work: Generate, tokens: list[int]) -> Prepared:
-        """Make a request ready. tokens: its prompt. Raises RequestFailed for a format that cannot be kept to."""
+    def prepare(self, work: Generate, tokens: list[int], media: MediaPrompt | None = None) -> Prepared:
+        """Make a request ready. tokens: its prompt. media: that prompt, where it has pictures or sounds.
+
+        Raises RequestFailed for a format that cannot be kept to.
+        """
         before = tokens[-_PROMPT_END:] if self._goes_on else []
         end = self._vocabulary.decode(before)
         answer_format = self._format_of(work)
         hold = self._grammars.hold(work, answer_format, end)
-        return Prepared(work, tokens, before, self._vocabulary, answer_format, end, hold)
+        return Prepared(work, tokens, before, self._vocabulary, answer_format, end, hold, media)
 
     def close(self) -> None:
         self._grammars.close()
@@ -63,7 +67,7 @@ class Answers:
 @dataclass(frozen=True)
 class Prepared:
     """A request that is ready to run. tokens: its prompt. before: those of them that stand before its answers, and end
-    the text that they make. format: how answers are written.
+    the text that they make. format: how answers are written. media: the prompt, where it has pictures or sounds.
     """
 
     work: Generate
@@ -73,6 +77,7 @@ class Prepared:
     format: Format
     end: str
     hold: Hold | None
+    media: MediaPrompt | None = None
 
     def constraint(self) -> Constraint | None:
         """What holds one answer to a format."""

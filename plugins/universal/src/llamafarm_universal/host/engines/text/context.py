@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llamafarm_universal.host.engines.text.kv_cache import BlockTable
+from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
 
 
 @dataclass(eq=False)
@@ -14,7 +16,8 @@ class Context:
     encoder reads beside them, of a model that has one.
 
     table: the blocks where they are. state: what a model without blocks remembers. salt: only texts of the same one
-    share blocks. shared: how many tokens were there already when it was first read; None before that.
+    share blocks. shared: how many tokens were there already when it was first read; None before that. media: the
+    prompt, where it has pictures or sounds.
     """
 
     tokens: list[int]
@@ -24,6 +27,12 @@ class Context:
     shared: int | None = None
     table: BlockTable | None = None
     state: Any = None
+    media: MediaPrompt | None = None
+
+    @property
+    def names(self) -> Sequence[int]:
+        """What tells its tokens from those of other texts: the tokens, and what stands in the places of media."""
+        return self.tokens if self.media is None else self.media.named(self.tokens)
 
     @property
     def size(self) -> int:

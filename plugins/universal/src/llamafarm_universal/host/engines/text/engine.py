@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from llamafarm_universal.engine import (
     Accepted,
-    ChatPrompt,
     Count,
     Embed,
     Emit,
@@ -19,7 +18,6 @@ from llamafarm_universal.engine import (
     LoadedModel,
     LoadPlan,
     Piece,
-    TextPrompt,
     Usage,
     Work,
     explained,
@@ -31,7 +29,11 @@ from llamafarm_universal.host.engines.text.generation_settings import not_applie
 from llamafarm_universal.host.engines.text.guesses import Guesser, Guesses
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 from llamafarm_universal.host.engines.text.limits import ModelLimits
-from llamafarm_universal.host.engines.text.prompt import encode, field_of
+from llamafarm_universal.host.engines.text.multimodal.load import runner_with_media
+from llamafarm_universal.host.engines.text.multimodal.processor import read_processor, with_template
+from llamafarm_universal.host.engines.text.multimodal.prompts import MediaPrompts
+from llamafarm_universal.host.engines.text.multimodal.tower import Sight, Tower
+from llamafarm_universal.host.engines.text.prompt import Prompts, field_of
 from llamafarm_universal.host.engines.text.prompt_lookup import PromptLookup
 from llamafarm_universal.host.engines.text.reading_cost import ReadingCost
 from llamafarm_universal.host.engines.text.room import allocated, most_running
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from llamafarm_universal.host.engines.encode.engine import EncodeEngine
 
 log = logging.getLogger(__name__)
+_SIGHT_SHARE = 16
+"""This part of the memory keeps what a model made of the last pictures and sounds."""
 
 
 class TextEngine:
@@ -55,15 +59,23 @@ class TextEngine:
 
     An answer depends on its own request alone: what it shares with others are steps of the model, and blocks of keys
     and values that would be the same. runner: of the model. grant: bytes for them. draft: of the model that guesses
-    what this one will say.
+    what this one will say. media: prompts with pictures and sounds, of one that takes them.
     """
 
     def __init__(
-        self, weights: Weights, runner: Runner, limits: Limits, grant: int, draft: Draft | None = None
+        self,
+        weights: Weights,
+        runner: Runner,
+        limits: Limits,
+        grant: int,
+        draft: Draft | None = None,
+        media: MediaPrompts | None = None,
     ) -> None:
         self._weights = weights
         self._limits = limits
         self._runner = runner
+        sight = Sight(Tower(weights.module), grant // _SIGHT_SHARE) if media else None
+        grant -= grant // _SIGHT_SHARE if media else 0
         chunk = limits.prefill_step(weights.plan.device)
         drafter = Drafter(draft, weights, self._runner, chunk) if draft else None
         running = most_running(weights.plan, self._runner, grant)
@@ -85,11 +97,12 @@ class TextEngine:
             self.meter.preempted,
         )
         guessers: list[Guesser] = [PromptLookup(), *([drafter] if drafter else [])]
-        self._stepper = Stepper(self._runner, self._scheduler, Guesses(*guessers, count=self.meter.speculated))
+        self._stepper = Stepper(self._runner, self._scheduler, Guesses(*guessers, count=self.meter.speculated), sight)
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
-        self.model = _describe(weights, self._model_limits, self._answers, draft.weights if draft else None)
+        self.model = _describe(weights, self._model_limits, self._answers, draft.weights if draft else None, media)
+        self._prompts = Prompts(weights.tokenizer, self.model.ref.id, self._model_limits.vocabulary, media)
         if self.model.not_applied:
             names = ", ".join(self.model.not_applied)
             log.warning(
@@ -101,10 +114,26 @@ class TextEngine:
         """Read the weights. Raises RequestFailed."""
         from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
+        if plan.task == "multimodal":
+            return cls._load_with_media(plan, grant)
         kind = AutoModelForSeq2SeqLM if is_encoder_decoder(plan.config) else AutoModelForCausalLM
         module, tokenizer = read_weights(plan, kind)
         runner = runner_of(module, plan.device)  # tried before anything is exchanged: few bits would hide what it does
         return cls(ready_weights(plan, module, tokenizer), runner, plan.limits, grant, load_draft(plan))
+
+    @classmethod
+    def _load_with_media(cls, plan: LoadPlan, grant: int) -> TextEngine:
+        from transformers import AutoModelForMultimodalLM
+
+        module, tokenizer = read_weights(plan, AutoModelForMultimodalLM)
+        processor = read_processor(plan, module.config)
+        media: MediaPrompts | None = None
+        if processor is None:
+            runner = runner_of(module, plan.device)
+        else:
+            tokenizer = with_template(processor)
+            runner, media = runner_with_media(module, plan.device, MediaPrompts(processor, module, plan.limits.media))
+        return cls(ready_weights(plan, module, tokenizer), runner, plan.limits, grant, load_draft(plan), media)
 
     def prepare(self, work: Work) -> Any:
         """The tokens of a prompt, or what the embedding engine prepares."""
@@ -112,9 +141,10 @@ class TextEngine:
             case Embed():
                 return self._embedder().prepare(work)
             case Generate():
-                return self._answers.prepare(work, self._encode(work.prompt))
+                prompt = self._prompts.encode(work.prompt)
+                return self._answers.prepare(work, prompt.tokens, prompt if prompt.has_media else None)
             case Count():
-                return self._encode(work.prompt)
+                return self._prompts.encode(work.prompt).tokens
         raise AssertionError(work)
 
     def submit(self, request_id: str, work: Work, prepared: Any, emit: Emit) -> None:
@@ -157,9 +187,6 @@ class TextEngine:
         self._answers.close()
         del self._runner, self._stepper, self._weights, self._cache
 
-    def _encode(self, prompt: ChatPrompt | TextPrompt) -> list[int]:
-        return encode(prompt, self._weights.tokenizer, self.model.ref.id, self._model_limits.vocabulary)
-
     def _sequences(self, request_id: str, work: Generate, prepared: Prepared) -> list[Sequence]:
         sampling, prompt = work.sampling, prepared.tokens
         most = self._limits.sequences(self.model.device) + self._limits.max_waiting
@@ -169,7 +196,7 @@ class TextEngine:
         settings = settle(sampling, self._model_limits)
         sequences: list[Sequence] = []
         for index in range(work.n):
-            context = self._model_limits.context(prompt, work.cache_salt)
+            context = self._model_limits.context(prompt, work.cache_salt, prepared.media)
             sequence = Sequence(
                 request_id,
                 index,
@@ -222,12 +249,15 @@ class TextEngine:
             return self._embedding
 
 
-def _describe(weights: Weights, limits: ModelLimits, answers: Answers, draft: Weights | None) -> LoadedModel:
+def _describe(
+    weights: Weights, limits: ModelLimits, answers: Answers, draft: Weights | None, media: MediaPrompts | None
+) -> LoadedModel:
     operations, features = ["generate", "count"], answers.features | {"completions"}
+    features |= media.features if media else set()
     not_here = set(not_applied(limits.defaults))
     if limits.start:
         not_here.discard("forced_bos_token_id")
-    else:
+    elif weights.plan.task == "text":
         operations.append("embed")
         features |= {"embeddings"}
     dimensions = getattr(weights.module.config.get_text_config(), "hidden_size", None)

@@ -17,6 +17,7 @@ from llamafarm_universal.host.engines.text import trial
 from llamafarm_universal.host.engines.text.attentions import Attentions, attentions_of
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.decode_graphs import DecodeGraphs, can_record
+from llamafarm_universal.host.engines.text.multimodal.reading import VectorsAt, embedded, positions_of, vectors_in
 from llamafarm_universal.host.engines.text.paged import (
     BlockStore,
     LayerShape,
@@ -40,8 +41,8 @@ _IN_PIECES = ((10, 1), (1, 9), (12, 13), (1, 1))
 
 
 class FlatRunner:
-    """module: a transformers causal language model. Raises NotPaged for one that cannot be run so, and leaves it as it
-    was.
+    """module: a transformers causal language model. trials: what it has to pass beside reading texts. Raises NotPaged
+    for one that cannot be run so, and leaves it as it was.
 
     token_bytes: what the cache takes for each token. The rest: as of Runner.
 
@@ -53,7 +54,7 @@ class FlatRunner:
     text_bytes = 0
     reads_in_chunks = True
 
-    def __init__(self, module: Any, device: str) -> None:
+    def __init__(self, module: Any, device: str, *trials: trial.Tried) -> None:
         self._module = module
         self._device = device
         accepted = inspect.signature(module.forward).parameters
@@ -63,6 +64,7 @@ class FlatRunner:
         if "position_ids" not in accepted:
             raise NotPaged("the model takes no positions")
         own = trial.Trial(module, device)
+        self._trials = trials
         with attention_restored_on_failure(module):
             if not leave_attention(module, ("sdpa", "eager")):
                 raise NotPaged("the model does not leave its attention to others")
@@ -75,7 +77,7 @@ class FlatRunner:
         """Whether the model gives the same with these."""
         self._attentions = attentions
         try:
-            if own.passes(self, _IN_PIECES):
+            if own.passes(self, _IN_PIECES) and all(tried.passes_by(self) for tried in self._trials):
                 return True
             log.info("%s gives something else with %s", type(self._module).__name__, attentions.names)
         except Exception as error:  # noqa: BLE001 - what a GPU cannot compute is computed in another way
@@ -127,27 +129,32 @@ class FlatRunner:
 
     def _read(self, readings: Sequence[Reading]) -> Tensor:
         order = sorted(range(len(readings)), key=lambda at: (len(readings[at].tokens) > 1, readings[at].context.stored))
-        spans, ends = spans_of([readings[at] for at in order]), {}
+        ordered = [readings[at] for at in order]
+        spans, ends = spans_of(ordered), {}
         for at, span in zip(order, spans, strict=True):
             ends[at] = span.begin + span.count
         complete = [(ends[at], reading) for at, reading in enumerate(readings) if reading.completes]
         rows = [row for end, reading in complete for row in range(end - 1 - len(reading.guess), end)]
-        ids = [token for at in order for token in readings[at].tokens]
-        positions = [place for span in spans for place in range(span.past, span.length)]
+        ids = [token for reading in ordered for token in reading.tokens]
         with torch.inference_mode():
-            if self._decode and spans[-1].count == 1:
+            if self._decode and spans[-1].count == 1 and not any(reading.context.media for reading in ordered):
                 return self._decode.logits(ids, spans).index_select(0, to_device(rows, self._device))
             with attending(self._attentions.of_texts(self._store, spans, self._device)):
-                return self._logits(ids, positions, rows)
+                return self._logits(ids, positions_of(ordered), rows, vectors_in(ordered))
 
-    def _logits(self, ids: list[int], positions: list[int], rows: list[int]) -> Tensor:
-        row, places, kept = (to_device(each, self._device) for each in ([ids], [positions], rows or [0]))
-        return self._forward(row, places, kept)[: len(rows)].float()
+    def _logits(self, ids: list[int], positions: Any, rows: list[int], vectors: Sequence[VectorsAt] = ()) -> Tensor:
+        """vectors: what stands in the places of some tokens."""
+        row, places, kept = (to_device(each, self._device) for each in ([ids], positions, rows or [0]))
+        return self._forward(row, places, kept, vectors)[: len(rows)].float()
 
-    def _forward(self, ids: Tensor, positions: Tensor, kept: Tensor) -> Tensor:
-        """The logits of tokens [1, tokens] at positions [1, tokens], at some of these: [kept, vocabulary]."""
+    def _forward(self, ids: Tensor, positions: Tensor, kept: Tensor, vectors: Sequence[VectorsAt] = ()) -> Tensor:
+        """The logits of tokens [1, tokens] at positions [1, tokens], at some of these: [kept, vocabulary].
+
+        positions: [axes, 1, tokens] where a model has more than one.
+        """
+        text = {"inputs_embeds": embedded(self._module, ids, vectors)} if vectors else {"input_ids": ids}
         result = self._module(
-            input_ids=ids,
+            **text,
             position_ids=positions,
             attention_mask=no_mask(ids),
             use_cache=False,
@@ -163,7 +170,7 @@ class FlatRunner:
     def _learn_shapes(self) -> Mapping[int, LayerShape]:
         shapes = Shapes()
         with torch.inference_mode(), attending(shapes):
-            self._logits(trial.tokens(self._module)[:2], [0, 1], [1])
+            self._logits(trial.tokens(self._module)[:2], [[0, 1]], [1])
         if not shapes.by_layer:
             raise NotPaged("the model has no attention")
         _check_windows(self._module.config.get_text_config(), shapes.windows)

@@ -10,6 +10,7 @@ from typing import Any
 
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.host.engines.text.context import Context
+from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
 from llamafarm_universal.host.models.loader import Weights
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
@@ -48,9 +49,11 @@ class ModelLimits:
             start=_start_of(weights.module),
         )
 
-    def context(self, prompt: list[int], salt: str) -> Context:
+    def context(self, prompt: list[int], salt: str, media: MediaPrompt | None = None) -> Context:
         """The text before an answer."""
-        return Context(list(self.start), salt, tuple(prompt)) if self.start else Context(list(prompt), salt)
+        if self.start:
+            return Context(list(self.start), salt, tuple(prompt), media=media)
+        return Context(list(prompt), salt, media=media)
 
     def admit(self, prompt: int, max_tokens: int | None, field: str) -> int:
         """How many tokens an answer may have to a prompt of so many, which came in that field of the request.

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed, refused
+from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
+from llamafarm_universal.host.engines.text.multimodal.prompts import TEMPLATE_FLAGS, MediaPrompts
+from llamafarm_universal.message_parts import not_taken
 from llamafarm_universal.messages import ChatPrompt, TextPrompt
 
-_TEMPLATE_FLAGS = frozenset({"add_generation_prompt", "continue_final_message"})
 
+class Prompts:
+    """Those of one model. vocabulary: how many tokens it knows. media: of one that takes pictures or sounds."""
 
-def encode(prompt: ChatPrompt | TextPrompt, tokenizer: Any, model: str, vocabulary: int) -> list[int]:
-    """The token ids of a prompt, at least one. Raises RequestFailed."""
-    ids = _encode_chat(prompt, tokenizer, model) if isinstance(prompt, ChatPrompt) else _encode_text(prompt, tokenizer)
-    if not ids:
-        raise refused("The prompt is empty.", field_of(prompt))
-    if bad := [token for token in ids if not 0 <= token < vocabulary]:
-        raise refused(f"Token {bad[0]} does not exist: this model's are 0 to {vocabulary - 1}.", "prompt")
-    return ids
+    def __init__(self, tokenizer: Any, model: str, vocabulary: int, media: MediaPrompts | None) -> None:
+        self._tokenizer = tokenizer
+        self._model = model
+        self._vocabulary = vocabulary
+        self._media = media
+
+    def encode(self, prompt: ChatPrompt | TextPrompt) -> MediaPrompt:
+        """A prompt of at least one token. Raises RequestFailed."""
+        encoded = self._encoded(prompt)
+        if not encoded.tokens:
+            raise refused("The prompt is empty.", field_of(prompt))
+        if bad := [token for token in encoded.tokens if not 0 <= token < self._vocabulary]:
+            raise refused(f"Token {bad[0]} does not exist: this model's are 0 to {self._vocabulary - 1}.", "prompt")
+        return encoded
+
+    def _encoded(self, prompt: ChatPrompt | TextPrompt) -> MediaPrompt:
+        if isinstance(prompt, TextPrompt):
+            return MediaPrompt(_encode_text(prompt, self._tokenizer), ())
+        if self._media is None:
+            return MediaPrompt(_encode_chat(prompt, self._tokenizer, self._model), ())
+        check_template_options(prompt.template_options, self._tokenizer)
+        messages = _messages(prompt, self._tokenizer)
+        with _template_of(self._model):
+            return self._media.prompt(prompt, messages, prompt.template_options)
 
 
 def field_of(prompt: ChatPrompt | TextPrompt) -> str:
@@ -30,10 +51,10 @@ def field_of(prompt: ChatPrompt | TextPrompt) -> str:
 
 def check_template_options(options: Mapping[str, Any], tokenizer: Any) -> None:
     """Refuse options that are not the template's: the renderer's own would replace the template or skip tokenizing."""
-    own = set(inspect.signature(tokenizer.apply_chat_template).parameters) - _TEMPLATE_FLAGS
+    own = set(inspect.signature(tokenizer.apply_chat_template).parameters) - TEMPLATE_FLAGS
     if taken := sorted(own & set(options)):
         raise refused(f"`{taken[0]}` is not an option of the chat template.", "chat_template_kwargs")
-    for flag in _TEMPLATE_FLAGS & set(options):
+    for flag in TEMPLATE_FLAGS & set(options):
         if not isinstance(options[flag], bool):
             raise refused(f"`{flag}` must be true or false.", "chat_template_kwargs")
 
@@ -54,23 +75,40 @@ def _encode_chat(prompt: ChatPrompt, tokenizer: Any, model: str) -> list[int]:
             param="messages",
         )
     check_template_options(prompt.template_options, tokenizer)
+    if prompt.media:
+        raise not_taken()
     options = {"add_generation_prompt": True, **prompt.template_options}
-    messages = [dict(message) for message in prompt.messages]
+    messages = _messages(prompt, tokenizer)
     tools = [dict(tool) for tool in prompt.tools] or None
-    if prompt.tool_choice.required and "tools" not in str(tokenizer.chat_template):
-        messages = _with_tools(messages, prompt)
     if "sanitize_control_tokens" in inspect.signature(tokenizer.apply_chat_template).parameters:
         # "<|im_end|>" in a message stays text: only the template itself ends a turn.
         options["sanitize_control_tokens"] = True
-    try:
+    with _template_of(model):
         ids: list[int] = tokenizer.apply_chat_template(messages, tools=tools, return_dict=True, **options)["input_ids"]
+    return ids
+
+
+@contextmanager
+def _template_of(model: str) -> Iterator[None]:
+    """Whatever a template raises is the request's fault."""
+    try:
+        yield
+    except RequestFailed:
+        raise
     except Exception as error:
         raise refused(
             f"The chat template of `{model}` refuses these messages: {error}",
             "messages",
             hint="The template comes with the model; many want user and assistant to take turns, beginning with user.",
         ) from error
-    return ids
+
+
+def _messages(prompt: ChatPrompt, tokenizer: Any) -> list[dict[str, Any]]:
+    """The messages as the template gets them."""
+    messages = [dict(message) for message in prompt.messages]
+    if prompt.tool_choice.required and "tools" not in str(tokenizer.chat_template):
+        return _with_tools(messages, prompt)
+    return messages
 
 
 def _with_tools(messages: list[dict[str, Any]], prompt: ChatPrompt) -> list[dict[str, Any]]:
@@ -83,6 +121,13 @@ def _with_tools(messages: list[dict[str, Any]], prompt: ChatPrompt) -> list[dict
     if last is None:
         return [*messages, {"role": "user", "content": asking}]
     return [
-        {**message, "content": f"{message['content']}\n\n{asking}"} if message is last else message
+        {**message, "content": _followed_by(asking, message["content"])} if message is last else message
         for message in messages
     ]
+
+
+def _followed_by(text: str, content: Any) -> Any:
+    """The content of a message, with a text behind it."""
+    if isinstance(content, str):
+        return f"{content}\n\n{text}"
+    return [*content, {"type": "text", "text": f"\n\n{text}"}]

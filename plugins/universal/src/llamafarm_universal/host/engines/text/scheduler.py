@@ -148,7 +148,7 @@ class Scheduler:
         context = advance.sequence.context
         context.stored += advance.count
         if context.table is not None:
-            self._cache.stored(context.table, context.tokens, context.stored)
+            self._cache.stored(context.table, context.names, context.stored)
 
     def took(self, advances: list[Advance], seconds: float) -> None:
         """How long it took to read them together, and to choose what follows. Called after `advanced` for each.
@@ -196,7 +196,7 @@ class Scheduler:
         """
         if self._found_no_room(context):
             return False
-        table = self._cache.open(context.tokens, context.salt)
+        table = self._cache.open(context.names, context.salt)
         shared = len(table.blocks) * BLOCK_TOKENS
         spare = sum(1 for sequence in self._running if sequence.context.table is not None)
         if not self._cache.grow(table, context.size) or (spare and self._cache.free < spare):

@@ -6,22 +6,26 @@ from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, Limit
 from llamafarm_universal.host.engines.working import (
     CACHED_TOKENS,
     STATEFUL_TEXTS,
+    batch_bytes,
     cache_bytes,
     state_bytes,
     wished_tokens,
 )
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
 
+TASKS = ("text", "multimodal")
+
 
 def _fit(candidate: Candidate) -> Fit | None:
-    if candidate.task != "text":
+    if candidate.task not in TASKS:
         return None
     state = state_bytes(candidate)
+    sight = batch_bytes(candidate) if candidate.task == "multimodal" else 0
     return Fit(
-        "text",
+        candidate.task,
         weigh(candidate),
-        cache_bytes(candidate, CACHED_TOKENS) + STATEFUL_TEXTS * state,
-        cache_bytes(candidate, wished_tokens(candidate.config)) + Limits().sequences(candidate.device) * state,
+        cache_bytes(candidate, CACHED_TOKENS) + STATEFUL_TEXTS * state + sight,
+        cache_bytes(candidate, wished_tokens(candidate.config)) + Limits().sequences(candidate.device) * state + sight,
     )
 
 
@@ -31,4 +35,4 @@ def _load(plan: LoadPlan, grant: int) -> Engine:
     return TextEngine.load(plan, grant)
 
 
-ENGINE = EngineSpec("torch", ("text",), SAFETENSORS, _fit, _load, adapters=True, quantizes=True, drafts=True)
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True, quantizes=True, drafts=True)

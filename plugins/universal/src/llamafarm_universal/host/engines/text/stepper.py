@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from llamafarm_universal.failure import explained
 from llamafarm_universal.host.engines.text.guesses import Guesses
+from llamafarm_universal.host.engines.text.multimodal.medium import Medium
+from llamafarm_universal.host.engines.text.multimodal.tower import Sight
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import Choice, sample
 from llamafarm_universal.host.engines.text.scheduler import Advance, Scheduler
@@ -30,21 +32,41 @@ class _Row:
 
 
 class Stepper:
-    """runner: of the model. scheduler: says who advances. guesses: for the answer that runs alone."""
+    """runner: of the model. scheduler: says who advances. guesses: for the answer that runs alone. sight: sees what is
+    in prompts beside text.
+    """
 
-    def __init__(self, runner: Runner, scheduler: Scheduler, guesses: Guesses) -> None:
+    def __init__(self, runner: Runner, scheduler: Scheduler, guesses: Guesses, sight: Sight | None = None) -> None:
         self._runner = runner
         self._scheduler = scheduler
         self._guesses = guesses
+        self._sight = sight
 
     def step(self) -> Iterator[tuple[Sequence, Choice]]:
         """The tokens that are chosen. Whoever takes one gives it to its sequence before asking for the next one."""
-        for advances in self._batches():
-            yield from self._read(advances)
-
-    def _batches(self) -> list[list[Advance]]:
-        """What is read together in this step."""
         advances = self._scheduler.plan()
+        unseen = self._unseen(advances)
+        for batch in self._batches([advance for advance in advances if advance not in unseen]):
+            yield from self._read(batch)
+        for advance, medium in [*unseen.items()][:1]:  # a picture may take as long as all the rest of a step
+            yield from self._see(advance.sequence, medium)
+
+    def _unseen(self, advances: list[Advance]) -> dict[Advance, Medium]:
+        """What cannot be read yet, and what has to be seen for it."""
+        if self._sight is None:
+            return {}
+        media = {advance: self._sight.unseen(advance.reading) for advance in advances}
+        return {advance: medium for advance, medium in media.items() if medium is not None}
+
+    def _see(self, sequence: Sequence, medium: Medium) -> Iterator[tuple[Sequence, Choice]]:
+        assert self._sight is not None
+        try:
+            self._sight.see(medium, sequence.context)
+        except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
+            yield sequence, Choice(-1, failure=explained(error, "looking at a picture or listening to a sound"))
+
+    def _batches(self, advances: list[Advance]) -> list[list[Advance]]:
+        """What is read together in this step."""
         if not self._runner.reads_together:
             return [[advance] for advance in advances]
         return [self._with_guesses(advances)] if advances else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -25,10 +25,18 @@ if TYPE_CHECKING:
 
 LENGTH = 24
 """Tokens of the longest text."""
-_TOLERANCE = 0.01
+TOLERANCE = 0.01
 """Of the difference of logits, relative to how far they are apart: rounding in float32 makes 0.002 at most among 150
 architectures with random weights, forgetting what was read 0.03 at least."""
 _BLOCKS = 8
+
+
+class Tried(Protocol):
+    """Something else that a runner is tried with."""
+
+    def passes_by(self, runner: Runner) -> bool:
+        """Whether it gives what the model gives."""
+        ...
 
 
 class Trial:
@@ -53,12 +61,12 @@ class Trial:
         steps: how many tokens of each text are read at once; the last step completes all texts.
         """
         difference = self._difference(list(read(runner, self.texts, steps)))
-        return difference <= _TOLERANCE or difference <= self.tolerance
+        return difference <= TOLERANCE or difference <= self.tolerance
 
     @property
     def tolerance(self) -> float:
         """The difference of logits that is rounding, relative to how far they are apart."""
-        return max(_TOLERANCE, tolerance(self.noise))
+        return max(TOLERANCE, tolerance(self.noise))
 
     @cached_property
     def noise(self) -> float:

@@ -1,0 +1,49 @@
+"""How a model with media is run: as texts are, where that gives the same as its own forward; else by itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from llamafarm_universal.failure import RequestFailed, without_paths
+from llamafarm_universal.host.engines.text.context import Context, Reading
+from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
+from llamafarm_universal.host.engines.text.generate_runner import GenerateRunner
+from llamafarm_universal.host.engines.text.multimodal.media_trial import MediaTrial
+from llamafarm_universal.host.engines.text.multimodal.prompts import MediaPrompts
+from llamafarm_universal.host.engines.text.multimodal.prompts import Reading as Way
+from llamafarm_universal.host.engines.text.runner import Runner
+
+log = logging.getLogger(__name__)
+_WAYS: tuple[Way, ...] = ("apart", "together")
+
+
+def runner_with_media(module: Any, device: str, prompts: MediaPrompts) -> tuple[Runner, MediaPrompts]:
+    """The runner of a model, and its prompts as that reads them. Raises RequestFailed for one that cannot be run."""
+    for way in _WAYS if not module.config.is_encoder_decoder else ():
+        read = prompts.as_read(way)
+        try:
+            return FlatRunner(module, device, MediaTrial(module, read)), read
+        except RequestFailed:
+            raise
+        except Exception as reason:  # noqa: BLE001 - whatever a model cannot do so, it may do by itself
+            log.info("%s does not read its media %s: %s", type(module).__name__, way, reason)
+    return _by_itself(module, device, prompts.as_read("whole"))
+
+
+def _by_itself(module: Any, device: str, prompts: MediaPrompts) -> tuple[Runner, MediaPrompts]:
+    runner = GenerateRunner(module, device)
+    sample = prompts.sample()
+    context = Context(list(sample.tokens), media=sample)
+    if module.config.is_encoder_decoder:
+        context = Context([module.generation_config.decoder_start_token_id], source=tuple(sample.tokens), media=sample)
+    try:
+        runner.run([Reading(context, context.unread)])
+    except Exception as error:
+        raise RequestFailed(
+            "not_supported",
+            f"{type(module).__name__} cannot be run here: {without_paths(str(error))}",
+            hint="Look for another model that does the same.",
+            param="model",
+        ) from error
+    return runner, prompts

@@ -1,0 +1,59 @@
+"""What a step reads of texts with media: the vectors in their places, and positions on several axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from llamafarm_universal.host.engines.text.context import Reading
+from llamafarm_universal.host.models.transfer import to_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class VectorsAt(NamedTuple):
+    """Vectors, [places, size], that stand in some places among the tokens of a step."""
+
+    places: list[int]
+    vectors: Tensor
+
+
+def vectors_in(readings: Sequence[Reading]) -> list[VectorsAt]:
+    """The vectors of all media that are read in a step, of texts behind one another."""
+    found: list[VectorsAt] = []
+    begin = 0
+    for reading in readings:
+        context = reading.context
+        end = context.stored + reading.count
+        for medium in context.media.within(context.stored, end) if context.media else ():
+            assert medium.vectors is not None, "it is seen before it is read"
+            chosen = [at for at, place in enumerate(medium.places) if context.stored <= place < end]
+            places = [begin + medium.places[at] - context.stored for at in chosen]
+            if chosen:
+                found.append(VectorsAt(places, medium.vectors[chosen[0] : chosen[-1] + 1]))
+        begin += len(reading.tokens)
+    return found
+
+
+def embedded(module: Any, ids: Tensor, vectors: Sequence[VectorsAt]) -> Tensor:
+    """The embeddings of tokens [1, tokens], with vectors in the places of some: [1, tokens, size]."""
+    embeddings: Tensor = module.get_input_embeddings()(ids).clone()
+    for item in vectors:
+        embeddings[0].index_copy_(0, to_device(item.places, ids.device), item.vectors.to(embeddings.dtype))
+    return embeddings
+
+
+def positions_of(readings: Sequence[Reading]) -> Any:
+    """The positions of all tokens of a step: [1, tokens], or [axes, 1, tokens] where any text has several axes."""
+    axes = max((len(reading.context.media.positions or ()) for reading in readings if reading.context.media), default=0)
+    rows = [[place for reading in readings for place in _positions(reading, axis)] for axis in range(max(1, axes))]
+    return torch.tensor(rows)[:, None] if axes else rows
+
+
+def _positions(reading: Reading, axis: int) -> Sequence[int]:
+    begin = reading.context.stored
+    end = begin + len(reading.tokens)
+    return reading.context.media.positions_of(axis, begin, end) if reading.context.media else range(begin, end)

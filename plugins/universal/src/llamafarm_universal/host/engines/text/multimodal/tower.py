@@ -1,0 +1,110 @@
+"""What a model makes of a picture or a sound, before its text model reads it.
+
+A model's own forward is let run until it calls its text model: by then it has put the vectors of media in the places of
+their tokens. Nothing needs to be known of the towers, projectors and connectors before that.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from llamafarm_universal.host.engines.text.context import Context, Reading
+from llamafarm_universal.host.engines.text.multimodal.medium import Medium
+from llamafarm_universal.host.models.transfer import to_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from llamafarm_universal.host.engines.text.multimodal.medium import Arrays
+
+
+class NotSeen(Exception):
+    """A model hands its text model no vectors in the places of tokens."""
+
+
+class _Reached(Exception):
+    """The text model has been called."""
+
+    def __init__(self, vectors: Tensor | None) -> None:
+        super().__init__("the text model is called")
+        self.vectors = vectors
+
+
+class Tower:
+    """module: of transformers, with a text model inside."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._device = str(module.device)
+        self._takes_positions = "position_ids" in inspect.signature(module.forward).parameters
+
+    def vectors(self, medium: Medium) -> Tensor:
+        """What the text model gets in the places of a medium: [places, size]. Raises NotSeen."""
+        assert medium.arrays is not None, "it has been seen"
+        with torch.inference_mode():
+            vectors = self._handed_over(medium.tokens, medium.arrays)
+            return vectors.index_select(0, to_device(list(medium.offsets), self._device))
+
+    def _handed_over(self, tokens: tuple[int, ...], arrays: Arrays) -> Tensor:
+        hook = self._module.get_decoder().register_forward_pre_hook(_stop, with_kwargs=True)
+        ids = to_device([list(tokens)], self._device)
+        options = (
+            {"position_ids": torch.arange(len(tokens), device=self._device)[None]} if self._takes_positions else {}
+        )
+        try:
+            self._module(input_ids=ids, **on_device(arrays, self._module), **options, use_cache=False, return_dict=True)
+        except _Reached as reached:
+            if reached.vectors is None or reached.vectors.shape[:2] != ids.shape:
+                raise NotSeen("its text model gets no vectors in the places of tokens") from None
+            return reached.vectors[0]
+        finally:
+            hook.remove()
+        raise NotSeen("it does not call its text model")
+
+
+def on_device(arrays: Arrays, module: Any) -> dict[str, Tensor]:
+    """Arrays of a processor as a model takes them."""
+    tensors = {name: to_device(array, module.device) for name, array in arrays.items()}
+    return {name: tensor.to(module.dtype) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
+def _stop(_module: Any, _args: Any, options: dict[str, Any]) -> None:
+    raise _Reached(options.get("inputs_embeds"))
+
+
+class Sight:
+    """Sees the media of prompts, each once; and keeps what it made of the last ones. room: bytes for these."""
+
+    def __init__(self, tower: Tower, room: int) -> None:
+        self._tower = tower
+        self._room = room
+        self._kept: OrderedDict[tuple[str, bytes], Tensor] = OrderedDict()
+
+    def unseen(self, reading: Reading) -> Medium | None:
+        """The first medium that must be seen before these tokens are read."""
+        context = reading.context
+        if context.media is None:
+            return None
+        needed = context.media.within(context.stored, context.stored + reading.count)
+        return next((medium for medium in needed if not self._is_seen(medium, context)), None)
+
+    def see(self, medium: Medium, context: Context) -> None:
+        """Have the model see a medium of a text."""
+        medium.vectors = self._tower.vectors(medium)
+        medium.arrays = None  # its vectors are kept, for as long as the request is there
+        self._kept[context.salt, medium.digest] = medium.vectors
+        while len(self._kept) > 1 and sum(vectors.nbytes for vectors in self._kept.values()) > self._room:
+            self._kept.popitem(last=False)
+
+    def _is_seen(self, medium: Medium, context: Context) -> bool:
+        """Whether its vectors are there: only requests of one tenant share them, as they do blocks."""
+        key = (context.salt, medium.digest)
+        if medium.vectors is None and key in self._kept:
+            medium.vectors, medium.arrays = self._kept[key], None
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return medium.vectors is not None

@@ -1,0 +1,155 @@
+"""Chats about pictures over HTTP: the official client, and what is refused before anything is computed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from pictures import noise, png
+from runtime_servers import BOUND, Running, ServerProcess, wait_until
+
+PICTURE, OTHER = png(noise(1, 90, 60)), png(noise(2, 60, 90))
+
+
+def data_url(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def shown(content: bytes, **more: Any) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": data_url(content), **more}}
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+@pytest.fixture(scope="module")
+def llava(models: dict[str, Path]) -> str:
+    return str(models["llava"])
+
+
+@pytest.fixture(scope="module")
+def client(real: ServerProcess) -> Any:
+    with openai.OpenAI(base_url=f"{real.url}/v1", api_key="none", max_retries=0, timeout=BOUND) as made:
+        yield made
+
+
+def ask(model: str, *content: Any, **fields: Any) -> Any:
+    return {
+        "model": model,
+        "messages": [{"role": "user", "content": list(content)}],
+        "temperature": 0,
+        "max_tokens": 12,
+        **fields,
+    }
+
+
+def test_a_question_about_a_picture_is_answered_streamed_or_not(client: openai.OpenAI, llava: str) -> None:
+    asked = ask(llava, shown(PICTURE, detail="low"), said("What is this?"))
+    whole = client.chat.completions.create(**asked)
+    chunks = list(client.chat.completions.create(**asked, stream=True))
+    assert whole.choices[0].message.content
+    streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert streamed == whole.choices[0].message.content
+    other = client.chat.completions.create(**ask(llava, shown(OTHER), said("What is this?")))
+    assert other.choices[0].message.content != streamed
+
+
+def test_usage_and_the_count_beforehand_include_the_picture(client: openai.OpenAI, llava: str) -> None:
+    asked = ask(llava, shown(PICTURE), said("Small?"), max_tokens=2)
+    used = client.chat.completions.create(**asked).usage
+    body = {"model": llava, "messages": asked["messages"]}
+    counted = client.post("/chat/completions/input_tokens", body=body, cast_to=httpx.Response).json()
+    without = client.chat.completions.create(**ask(llava, said("Small?"), max_tokens=2)).usage
+    assert used and without
+    assert used.prompt_tokens == counted["input_tokens"] > without.prompt_tokens + 16
+
+
+def test_a_second_question_about_a_picture_finds_what_has_been_read(client: openai.OpenAI, llava: str) -> None:
+    picture = shown(png(noise(7, 50, 50)))
+    first = client.chat.completions.create(**ask(llava, picture, said("One?")))
+    second = client.chat.completions.create(**ask(llava, picture, said("And two?")))
+    assert first.usage and second.usage
+    assert first.usage.prompt_tokens_details.cached_tokens == 0  # type: ignore[union-attr]
+    assert second.usage.prompt_tokens_details.cached_tokens >= 16  # type: ignore[union-attr]
+
+
+def test_answers_about_pictures_can_be_structured(client: openai.OpenAI, llava: str) -> None:
+    schema = {"type": "object", "properties": {"cow": {"type": "boolean"}}, "required": ["cow"]}
+    told = {"type": "json_schema", "json_schema": {"name": "seen", "schema": schema}}
+    asked = ask(llava, shown(PICTURE), said("Is it?"), response_format=told, max_tokens=200)
+    answer = client.chat.completions.create(**asked)
+    assert isinstance(json.loads(answer.choices[0].message.content or "")["cow"], bool)
+
+
+def test_the_files_of_a_request_are_gone_when_it_has_been_answered(
+    real: ServerProcess, llava: str, data_folder: Path
+) -> None:
+    answer = httpx.post(f"{real.url}/v1/chat/completions", json=ask(llava, shown(PICTURE)), timeout=BOUND)
+    assert answer.status_code == 200, answer.text
+    spools = data_folder / "spool"
+    assert spools.is_dir()
+    wait_until(
+        lambda: not [path for path in spools.rglob("*") if path.is_file() and path.stat().st_size], "none is left"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "status", "why"),
+    [
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,@@@"}}, 400, "The data is not base64."),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}, 400, "The data is empty."),
+        ({"type": "image_url", "image_url": {"url": data_url(b"no picture")}}, 400, "The file is no picture"),
+        ({"type": "image_url", "image_url": {"url": data_url(png(noise(1, 4000, 2)))}}, 400, "more than 200 times"),
+        ({"type": "image_url", "image_url": {"url": "http://127.0.0.1/x.png"}}, 400, "This server fetches no URLs."),
+        ({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, 400, "This server fetches no URLs."),
+        ({"type": "image_url", "image_url": {"url": data_url(PICTURE), "detail": "x"}}, 400, "must be one of 'auto'"),
+        ({"type": "image_url"}, 400, "image_url"),
+        ({"type": "video_url", "video_url": {"url": "x"}}, 400, "a part of type 'video_url' cannot be read"),
+        ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}, 400, "takes no sounds"),
+    ],
+)
+def test_what_is_no_picture_is_a_mistake_of_the_request(
+    real: ServerProcess, llava: str, part: dict[str, Any], status: int, why: str
+) -> None:
+    answer = httpx.post(f"{real.url}/v1/chat/completions", json=ask(llava, said("See?"), part), timeout=BOUND)
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert why in error["message"], error
+    assert error["param"].startswith("messages"), error
+
+
+def test_a_model_of_texts_given_a_picture_says_so(real: ServerProcess, llama: Path) -> None:
+    for _ in range(2):  # by the host, and by the server where the model is known
+        answer = httpx.post(f"{real.url}/v1/chat/completions", json=ask(str(llama), shown(PICTURE)), timeout=BOUND)
+        assert answer.status_code == 400, answer.text
+        error = answer.json()["error"]
+        assert error["code"] == "unsupported_content"
+        assert error["message"].startswith("This model takes texts alone.")
+
+
+def test_a_loaded_model_of_texts_is_not_asked_about_a_picture(shared: Running) -> None:
+    body = {"model": "echo/model", "messages": [{"role": "user", "content": "hello"}]}
+    assert shared.http.post("/v1/chat/completions", json=body).status_code == 200
+    body["messages"] = [{"role": "user", "content": [shown(b"no picture at all")]}]
+    answer = shared.http.post("/v1/chat/completions", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_content")
+
+
+def test_an_answer_holds_no_picture(shared: Running) -> None:
+    body = {"model": "echo/model", "messages": [{"role": "assistant", "content": [shown(PICTURE)]}]}
+    answer = shared.http.post("/v1/chat/completions", json=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "messages[0].content")
+
+
+def test_a_request_has_so_many_pictures_at_most(shared: Running) -> None:
+    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    body = {"model": "echo/model", "messages": [{"role": "user", "content": [part] * 129}]}
+    answer = shared.http.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 400
+    assert "at most 128 pictures" in answer.json()["error"]["message"]
