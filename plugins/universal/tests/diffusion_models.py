@@ -151,10 +151,87 @@ def make_flux(folder: Path) -> Path:
     return folder
 
 
+def make_lcm(folder: Path) -> Path:
+    """Latent consistency: a UNet that is told how much guidance there is."""
+    import torch
+    from diffusers import LatentConsistencyModelPipeline, LCMScheduler
+
+    torch.manual_seed(0)
+    scheduler = LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    pipeline = LatentConsistencyModelPipeline(
+        _vae(), _clip(), make_clip_tokenizer(), _unet(time_cond_proj_dim=32), scheduler, None, None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def make_pixart(folder: Path, *, sigma: bool = False) -> Path:
+    """PixArt, alpha or sigma. Its own size is 256: it draws in sizes that it was trained in, and cuts what is asked."""
+    import torch
+    from diffusers import (
+        DPMSolverMultistepScheduler,
+        PixArtAlphaPipeline,
+        PixArtSigmaPipeline,
+        PixArtTransformer2DModel,
+    )
+
+    torch.manual_seed(0)
+    transformer = PixArtTransformer2DModel(
+        sample_size=32, patch_size=2, num_layers=1, attention_head_dim=8, num_attention_heads=2, caption_channels=32,
+        cross_attention_dim=16, use_additional_conditions=False,
+    )  # fmt: skip
+    blocks: dict[str, Any] = {
+        "block_out_channels": [4] * 4,
+        "down_block_types": ["DownEncoderBlock2D"] * 4,
+        "up_block_types": ["UpDecoderBlock2D"] * 4,
+    }
+    kind = PixArtSigmaPipeline if sigma else PixArtAlphaPipeline
+    pipeline = kind(make_t5_tokenizer(), _t5(), _vae(**blocks), transformer, DPMSolverMultistepScheduler())
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def make_sana(folder: Path) -> Path:
+    """Sana: a language model reads the text, and an autoencoder makes one latent pixel of 32 by 32."""
+    import torch
+    from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline, SanaTransformer2DModel
+    from tiny_models import make_tokenizer
+    from transformers import Gemma2Config, Gemma2Model
+
+    torch.manual_seed(0)
+    levels = 6
+    blocks: Any = ("ResBlock",) * (levels - 1) + ("EfficientViTBlock",)
+    scales: Any = ((),) * (levels - 1) + ((5,),)
+    vae = AutoencoderDC(
+        latent_channels=4, attention_head_dim=2, encoder_block_types=blocks, decoder_block_types=blocks,
+        encoder_block_out_channels=(8,) * levels, decoder_block_out_channels=(8,) * levels,
+        encoder_layers_per_block=(1,) * levels, decoder_layers_per_block=(1,) * levels,
+        encoder_qkv_multiscales=scales, decoder_qkv_multiscales=scales, upsample_block_type="interpolate",
+        downsample_block_type="conv", scaling_factor=0.41407,
+    )  # fmt: skip
+    sizes = {"num_attention_heads": 2, "attention_head_dim": 4, "caption_channels": 8, "num_layers": 1}
+    crossed = {"num_cross_attention_heads": 2, "cross_attention_head_dim": 4, "cross_attention_dim": 8}
+    transformer = SanaTransformer2DModel(
+        in_channels=4, out_channels=4, patch_size=1, sample_size=16, **sizes, **crossed
+    )
+    language = Gemma2Config(
+        vocab_size=300, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, head_dim=4,
+        num_key_value_heads=2, query_pre_attn_scalar=8, max_position_embeddings=1024,
+    )  # fmt: skip
+    scheduler = DPMSolverMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
+    SanaPipeline(make_tokenizer(), Gemma2Model(language).eval(), vae, transformer, scheduler).save_pretrained(folder)
+    return folder
+
+
 MAKERS = {
     "sd1": make_stable_diffusion,
     "sd2": partial(make_stable_diffusion, prediction="v_prediction"),
     "sdxl": make_sdxl,
     "sd3": make_sd3,
     "flux": make_flux,
+    "lcm": make_lcm,
+    "pixart": make_pixart,
+    "pixart-sigma": partial(make_pixart, sigma=True),
+    "sana": make_sana,
 }

@@ -42,7 +42,7 @@ def side(family: str) -> int:
     return 256 if family == "flux" else 32
 
 
-@pytest.mark.parametrize("family", ["sd1", "sdxl", "sd3", "flux"])
+@pytest.mark.parametrize("family", ["sd1", "sdxl", "sd3", "flux", "lcm"])
 def test_a_picture_is_changed_as_diffusers_changes_it(family, studio, plain, folder):
     from diffusers import AutoPipelineForImage2Image
 

@@ -27,6 +27,15 @@ def test_the_picture_is_the_one_that_diffusers_draws(family, studio, plain):
     assert alike(ours[0][0], plain(family, 7, prompt="a red fox", num_inference_steps=3, **SIZE))
 
 
+@pytest.mark.parametrize(("family", "size"), [("lcm", 32), ("pixart", 256), ("pixart-sigma", 256), ("sana", 512)])
+def test_other_families_are_drawn_alike_too_alone_and_beside_others(family, size, studio, plain):
+    told = {"width": size, "height": size}
+    works = [DrawImage("a red fox", drawing=Drawing(steps=2, seed=seed, **told)) for seed in (7, 8)]
+    [[first], [second]] = studio(family).draw(*works)
+    assert alike(first, plain(family, 7, prompt="a red fox", num_inference_steps=2, **told))
+    assert alike(studio(family).draw(works[1])[0][0], second)
+
+
 def test_without_any_wish_it_is_what_the_pipeline_does_by_itself(studio, plain):
     ours = studio("sd1").draw(DrawImage("a fox", drawing=Drawing(seed=1)))
     assert alike(ours[0][0], plain("sd1", 1, prompt="a fox"))

@@ -46,6 +46,14 @@ def test_a_pipeline_that_draws_nothing_of_a_text_is_refused(copy):
         Studio(copy)
 
 
+@pytest.mark.parametrize("name", ["KandinskyV22Pipeline", "KandinskyV22CombinedPipeline"])
+def test_a_pipeline_of_pipelines_is_refused(name, copy):
+    change_index(copy, _class_name=name)
+    with pytest.raises(RequestFailed, match=f"is a `{name}`, which draws by two pipelines") as refusal:
+        Studio(copy)
+    assert refusal.value.kind == "not_supported"
+
+
 def test_a_safety_checker_is_neither_needed_nor_loaded(copy):
     change_index(
         copy, safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"], requires_safety_checker=True

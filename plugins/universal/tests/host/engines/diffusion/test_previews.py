@@ -9,7 +9,7 @@ from llamafarm_universal.engine import Finished, Preview, Progress
 from llamafarm_universal.host.engines.diffusion.previews import due, preview
 from llamafarm_universal.messages import DrawImage, Drawing
 
-from .conftest import Studio, pixels
+from .conftest import Studio, pixels, refusal
 
 TOLERANCE = 2
 SIZE = {"width": 32, "height": 32}
@@ -100,6 +100,12 @@ def test_an_unfinished_picture_is_what_diffusers_makes_of_what_its_scheduler_for
         decoded = pipeline.vae.decode(foreseen[1] / pipeline.vae.config.scaling_factor).sample
     [theirs] = pipeline.image_processor.postprocess(decoded, output_type="pil")
     assert alike(ours, np.asarray(theirs).astype(int))
+
+
+def test_what_cannot_be_shown_is_refused(studio):
+    failure = refusal(studio("pixart"), DrawImage("a", drawing=Drawing(previews=1)))
+    assert failure.param == "partial_images"
+    assert failure.message == "No unfinished pictures can be shown of a `PixArtAlphaPipeline`."
 
 
 def test_cancelling_ends_between_two_of_them(pipeline_folder):

@@ -11,6 +11,9 @@ from llamafarm_universal.host.engines.diffusion.pipelines import Pipelines, kind
 from llamafarm_universal.host.engines.diffusion.weight import NOT_LOADED
 from llamafarm_universal.host.models.loader import load_failure, refuse_missing, unmarked
 
+FAMILIES = "Stable Diffusion 1, 2, 3 or XL, FLUX, Sana, PixArt or another that draws by one pipeline of diffusers"
+"""What there is, for those whose model is none."""
+
 
 def load_diffusion(plan: LoadPlan) -> DiffusionEngine:
     """Read a pipeline. Raises RequestFailed, also for one that draws nothing from a text."""
@@ -27,19 +30,12 @@ def load_diffusion(plan: LoadPlan) -> DiffusionEngine:
 
 def _read(plan: LoadPlan) -> Any:
     from diffusers import AutoPipelineForText2Image
-    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING, _get_task_class
     from diffusers.utils import logging
 
-    name = plan.config["_class_name"]
-    try:
-        _get_task_class(AUTO_TEXT2IMAGE_PIPELINES_MAPPING, name)
-    except ValueError:
+    if refusal := _refusal(plan.config["_class_name"]):
         raise RequestFailed(
-            "not_supported",
-            f"`{plan.ref.id}` is a `{name}`, which draws no pictures of a text.",
-            hint="Use a model that does, such as one of Stable Diffusion, SDXL, SD 3, FLUX, Sana or PixArt.",
-            param="model",
-        ) from None
+            "not_supported", f"`{plan.ref.id}` {refusal}.", hint=f"Use a model of {FAMILIES}.", param="model"
+        )
     logging.disable_progress_bar()
     left_out: dict[str, Any] = {part: None for part in NOT_LOADED if plan.config.get(part, [None])[0] is not None}
     if left_out:
@@ -52,6 +48,19 @@ def _read(plan: LoadPlan) -> Any:
         refuse_missing(plan, part, [*absent, *unmarked(part)])
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(plan.device)
+
+
+def _refusal(name: str) -> str | None:
+    """Why a pipeline of that name is not read."""
+    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING, _get_task_class
+
+    try:
+        drawing = _get_task_class(AUTO_TEXT2IMAGE_PIPELINES_MAPPING, name).__name__
+    except ValueError:
+        return f"is a `{name}`, which draws no pictures of a text"
+    if drawing.endswith("CombinedPipeline"):  # each has a scheduler of its own, which all drawings would share
+        return f"is a `{name}`, which draws by two pipelines, one after the other: that is not done here"
+    return None
 
 
 def _described(plan: LoadPlan, pipelines: Pipelines) -> LoadedModel:

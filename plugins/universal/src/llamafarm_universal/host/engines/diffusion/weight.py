@@ -38,7 +38,7 @@ def weigh_pipeline(candidate: Candidate) -> int:
 def working_bytes(candidate: Candidate) -> int:
     """What decoding a picture of the model's own size takes: more than any step before it."""
     vae = _read(candidate.folder / "vae" / "config.json")
-    channels = vae.get("block_out_channels") or [128]
+    channels = vae.get("block_out_channels") or vae.get("decoder_block_out_channels") or [128]
     scale = 2 ** (len(channels) - 1)
     denoiser = {
         **_read(candidate.folder / "unet" / "config.json"),
