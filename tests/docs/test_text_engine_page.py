@@ -17,7 +17,7 @@ FOLDER = ROOT / "plugins/universal/src/llamafarm_universal/host/engines/text"
 
 
 def test_every_file_that_is_named_is_there() -> None:
-    names = re.findall(r"\(`([a-z_]+/?)`\)", TEXT)
+    names = re.findall(r"\(`([a-z_/]+)`\)", TEXT)
     assert len(names) > 8
     missing = [name for name in names if not (FOLDER / (name if name.endswith("/") else f"{name}.py")).exists()]
     assert not missing

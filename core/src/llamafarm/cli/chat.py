@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llamafarm.cli.app import App, current_app
+from llamafarm.cli.attachments import content
 from llamafarm.cli.output import print_json, server_url_option
-from llamafarm.cli.question import question
 from llamafarm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,12 @@ class Options:
 @click.argument("words", metavar="[TEXT]", nargs=-1)
 @click.option("--model", "-m", metavar="NAME", help="The model entry to ask.")
 @click.option(
-    "--file", "-f", "files", multiple=True, type=click.Path(path_type=Path), help="Add the text of FILE; repeatable."
+    "--file",
+    "-f",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Add the text of FILE, or a picture or recording; repeatable.",
 )
 @click.option("--system", "-s", metavar="TEXT", help="A system message.")
 @click.option("--temperature", "-t", type=click.FloatRange(0, 2), help="0 is the likeliest answer, higher is freer.")
@@ -85,24 +90,24 @@ def chat(
     app = current_app()
     meant = _session(app, session, last=last, at_server=given["server_url"] is not None)
     options = Options(stream=stream and not as_json, as_json=as_json, session=meant, **given)
-    text = question(" ".join(words), tuple(app.cwd / file for file in files))
-    if not text.strip():
+    asked = content(" ".join(words), [app.cwd / file for file in files])
+    if not (asked if isinstance(asked, list) else asked.strip()):
         if as_curl or as_json or not sys.stdin.isatty():
             raise click.UsageError("Give a text: as an argument, with --file, or through a pipe.")
         from llamafarm.cli.interactive import Conversation
 
         Conversation(app, options).run()
         return
-    request = options.request([{"role": "user", "content": text}])
+    request = options.request([{"role": "user", "content": asked}])
     if as_curl:
         from llamafarm.cli.remote import curl
 
         click.echo(curl(request, server_url=options.server_url, session=meant))
         return
-    asyncio.run(_ask_once(app, request, options))
+    asyncio.run(ask_once(app, request, options))
 
 
-async def _ask_once(app: App, request: dict[str, Any], options: Options) -> None:
+async def ask_once(app: App, request: dict[str, Any], options: Options) -> None:
     async with app.opened(options.server_url) as farm:
         await ask(farm, request, options, options.session)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from llamafarm.cli.attachments import Content, content, text_of
 from llamafarm.cli.chat import Options, ask
-from llamafarm.cli.question import question
 from llamafarm.errors import LlamaFarmError, UsageError
 from llamafarm.providers.base import shown
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "/model": "[NAME]  list the models, or change to one of them",
     "/system": "[TEXT]  show or change the system message",
-    "/file": "PATH    send the text of a file with the next message",
+    "/file": "PATH    send a file with the next message: a text, a picture, a recording",
     "/retry": "        ask the last message again",
     "/save": "PATH    write the conversation to a new file",
     "/clear": "        forget the conversation",
@@ -71,7 +71,7 @@ class Conversation:
             if text.startswith("/"):
                 self._command(text)
             elif text:
-                self._ask(question(text, tuple(self._files)))
+                self._ask(content(text, self._files))
                 self._files.clear()
         except (LlamaFarmError, click.UsageError, OSError) as error:
             if self._app.debug:
@@ -110,15 +110,15 @@ class Conversation:
     def _retry(self, _: str) -> None:
         if self._session or not self._messages:
             raise UsageError("A session keeps its turns." if self._session else "Nothing has been asked yet.")
-        text = self._messages[-2]["content"]
+        said = self._messages[-2]["content"]
         del self._messages[-2:]
-        self._ask(text)
+        self._ask(said)
 
     def _save(self, path: str) -> str:
         if not path:
             raise UsageError("Say where: /save PATH.")
         with (self._app.cwd / Path(path).expanduser()).open("x", encoding="utf-8") as file:
-            file.writelines(f"## {message['role']}\n\n{message['content']}\n\n" for message in self._messages)
+            file.writelines(f"## {message['role']}\n\n{text_of(message['content'])}\n\n" for message in self._messages)
         return f"Wrote {path}."
 
     def _clear(self, _: str) -> str:
@@ -126,9 +126,9 @@ class Conversation:
         self._session = "new" if self._session else None
         return "The conversation is forgotten."
 
-    def _ask(self, text: str) -> None:
+    def _ask(self, said: Content) -> None:
         """Send one message. What was not answered to its end is not kept, so that the model sees no half turns."""
-        asked = {"role": "user", "content": text}
+        asked = {"role": "user", "content": said}
         request = self._options.request([asked] if self._session else [*self._messages, asked])
         try:
             answer, kept = self._runner.run(ask(self._farm, request, self._options, self._session))

@@ -20,6 +20,7 @@ ROWS = {
     "ner": Row("llamafarm.cli.ner:ner", "The names of persons, places and so on in texts."),
     "transcribe": Row("llamafarm.cli.transcribe:transcribe", "What is said in recordings, as text or subtitles."),
     "image": Row("llamafarm.cli.image:image", "Draw a picture of a text."),
+    "see": Row("llamafarm.cli.see:see", "Ask a model about pictures."),
     "detect": Row("llamafarm.cli.detect:detect", "The objects in pictures, and where they are."),
     "depth": Row("llamafarm.cli.depth:depth", "How far away everything in a picture is."),
     "speak": Row("llamafarm.cli.speak:speak", "A text as sound."),

@@ -51,6 +51,7 @@ SIGHT = (PICTURE_CLASSES, ZERO_SHOT, FEATURES, DETECT, SEGMENT, DEPTH, CAPTION)
 """What can be asked about pictures."""
 SERVED: Mapping[str, tuple[Operation, ...]] = {
     "text": (CHAT, COMPLETIONS, EMBEDDINGS),
+    "multimodal": (CHAT, COMPLETIONS),
     "embedding": (EMBEDDINGS, RERANK, SCORE, ZERO_SHOT),
     "reranking": (RERANK, SCORE, CLASSIFY),
     "classification": (CLASSIFY,),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.engine import Finished, MediaSettings, Piece, Result, SpoolFolder, Work
+from llamafarm_universal.engine import Finished, MediaSettings, Piece, Result, SpoolFolder, Work, decoder_of
 from llamafarm_universal.host.engines.text.engine import TextEngine
 from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef, Quantization
@@ -108,7 +108,7 @@ def folder_of(models_folder: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def engines(driven: Callable[..., Driven], folder_of: Callable[[str], Path]) -> Callable[[str], Driven]:
+def engines(driven: Callable[..., Driven], folder_of: Callable[[str], Path]) -> Iterator[Callable[[str], Driven]]:
     """One engine of a kind."""
     loaded: dict[str, Driven] = {}
 
@@ -117,7 +117,10 @@ def engines(driven: Callable[..., Driven], folder_of: Callable[[str], Path]) -> 
             loaded[kind] = driven(folder=folder_of(kind))
         return loaded[kind]
 
-    return engine
+    yield engine
+    for each in loaded.values():
+        each.engine.close()
+    decoder_of(Limits().media).close()
 
 
 @pytest.fixture
