@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import subprocess
+import time
 from typing import Any
 
 import httpx
@@ -13,7 +15,7 @@ import llamafarm
 import numpy as np
 import openai
 import pytest
-from commands import Served
+from commands import BOUND, Served
 from drawing_model import make_drawing_model
 from farms import LF, Farm
 from PIL import Image
@@ -63,6 +65,49 @@ def test_the_request_wins_over_the_entry(studio: Farm, drawn: bytes) -> None:
     assert rows == [{"path": "fox-1.webp", "seed": 4}, {"path": "fox-2.webp", "seed": 5}]
     with Image.open(studio.folder / "fox-2.webp") as picture:
         assert (picture.format, picture.size) == ("WEBP", (32, 32))
+
+
+def test_a_picture_is_changed_where_a_mask_says(studio: Farm, drawn: bytes) -> None:
+    mask = np.zeros((32, 48, 3), np.uint8)
+    mask[:, :24] = 255
+    Image.fromarray(mask).save(studio.folder / "mask.png")
+    changed = ["--seed", "4", "--steps", "4", "--strength", "0.9", "--size", "48x32"]
+    done = studio.lf("image", "a hen", "--image", "fox.png", "--mask", "mask.png", *changed, "-o", "hen.png", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"pictures": [{"path": "hen.png", "seed": 4}]}
+    moved = np.abs(pixels((studio.folder / "hen.png").read_bytes()) - pixels(drawn)).mean(axis=(0, 2))
+    assert moved[:20].mean() > 1.3 * moved[28:].mean()  # its autoencoder was not trained, and changes all a little
+
+
+def test_a_picture_that_is_changed_comes_through_a_pipe_and_is_shown(studio: Farm, drawn: bytes) -> None:
+    viewer = studio.folder / "bin" / "xdg-open"
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\necho "$1" >> {studio.folder}/shown\n')
+    viewer.chmod(0o755)
+    command = [str(LF), "image", "a hen", "--image", "-", "--steps", "4", "--open", "-o", "piped.png"]
+    path = f"{viewer.parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**studio.env(), "PATH": path}
+    done = subprocess.run(command, cwd=studio.folder, env=env, input=drawn, capture_output=True, timeout=90, check=True)
+    assert done.stdout == b"piped.png\n"
+    end = time.monotonic() + BOUND
+    while not (studio.folder / "shown").exists():
+        assert time.monotonic() < end, "the viewer was not started"
+        time.sleep(0.05)
+    assert (studio.folder / "shown").read_text() == f"{studio.folder}/piped.png\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--mask", "mask.png"], "name it with --image"),
+        (["--image", "none.png"], "none.png: No such file or directory"),
+        (["--open", "-o", "-"], "--open shows a file"),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_anything_is_drawn(arguments, message, studio: Farm) -> None:
+    done = studio.lf("image", "a hen", *arguments)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
 
 
 def test_the_picture_goes_through_a_pipe(studio: Farm, drawn: bytes) -> None:

@@ -15,9 +15,10 @@ import click
 
 from llamafarm.cli.app import current_app
 from llamafarm.cli.output import json_option, json_text, server_url_option
+from llamafarm.cli.pictures import uploaded
 from llamafarm.cli.texts import MODEL_HELP
 from llamafarm.errors import UpstreamError
-from llamafarm.wire.operations import IMAGES
+from llamafarm.wire.operations import IMAGE_EDITS, IMAGES
 
 if TYPE_CHECKING:
     from llamafarm.providers.content import Content
@@ -29,6 +30,9 @@ OUTPUT_HELP = "Where the picture goes: .png, .jpg or .webp; several are numbered
 
 @click.command()
 @click.argument("prompt")
+@click.option("--image", "-i", metavar="FILE", help="A picture that is changed as PROMPT says. - is stdin.")
+@click.option("--mask", metavar="FILE", help="Says where: where it is transparent, or else white.")
+@click.option("--strength", type=click.FloatRange(0, 1, min_open=True), help="How much is changed: 1 keeps nothing.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("picture.png"), help=OUTPUT_HELP)
 @click.option("--model", "-m", metavar="NAME", help=MODEL_HELP)
 @click.option("--size", metavar="WIDTHxHEIGHT", help="In pixels; else as large as the model's own.")
@@ -38,26 +42,40 @@ OUTPUT_HELP = "Where the picture goes: .png, .jpg or .webp; several are numbered
 @click.option("--guidance", "guidance_scale", type=float, help="How closely to follow the prompt.")
 @click.option("--negative", "negative_prompt", metavar="TEXT", help="What is not to be seen.")
 @click.option("--scheduler", metavar="NAME", help="What decides on the steps, such as `euler`.")
+@click.option("--open", "opens", is_flag=True, help="Show the picture in the desktop's viewer.")
 @json_option
 @server_url_option
-def image(prompt: str, output: Path, as_json: bool, server_url: str | None, **options: Any) -> None:
-    """Draw what PROMPT says, and print where the picture is.
+def image(prompt: str, output: Path, opens: bool, as_json: bool, server_url: str | None, **options: Any) -> None:
+    """Draw what PROMPT says, or change a picture as it says, and print where the picture is.
 
     \b
     lf image "a red fox in the snow" -o fox.png
     lf image "a barn" -n 4 --size 512x512 --seed 7 -o barns.webp
+    lf image "a red barn" --image barn.jpg --mask walls.png -o red.jpg
     """
     to_stdout = output == Path("-")
     if output.suffix.lower() not in FORMATS and not to_stdout:
         raise click.UsageError(f"{output} is no name of a picture: it must end in {', '.join(FORMATS)}.")
+    if options["image"] is None and (options["mask"] or options["strength"]):
+        raise click.UsageError("--mask and --strength say how a picture is changed: name it with --image.")
+    if opens and to_stdout:
+        raise click.UsageError("--open shows a file: name one with --output.")
     request = {name: value for name, value in options.items() if value is not None}
+    request |= {name: uploaded(request[name]) for name in ("image", "mask") if name in request}
     request |= {"prompt": prompt, "output_format": FORMATS.get(output.suffix.lower(), "png"), "stream": True}
     pictures = asyncio.run(_drawn(request, server_url))
     if to_stdout:
         sys.stdout.buffer.write(_bytes(pictures[0]))
         return
+    _show_and_tell(pictures, output, opens=opens, as_json=as_json)
+
+
+def _show_and_tell(pictures: list[dict[str, Any]], output: Path, *, opens: bool, as_json: bool) -> None:
     rows = [_kept(picture, output, number, len(pictures)) for number, picture in enumerate(pictures, 1)]
     click.echo(json_text({"pictures": rows}) if as_json else "\n".join(row["path"] for row in rows))
+    failures = [click.launch(str(current_app().cwd / row["path"])) for row in rows] if opens else []
+    if any(failures):
+        click.echo("Note: no viewer could be started here.", err=True)
 
 
 def _kept(picture: dict[str, Any], output: Path, number: int, count: int) -> dict[str, Any]:
@@ -73,7 +91,8 @@ async def _drawn(request: dict[str, Any], server_url: str | None) -> list[dict[s
 
     async with current_app().opened(server_url) as farm:
         with ProgressLine() as line:
-            content: Content = await farm.ask(IMAGES, request, progress=line)
+            operation = IMAGE_EDITS if "image" in request else IMAGES
+            content: Content = await farm.ask(operation, request, progress=line)
         async with aclosing(content):
             if not content.is_stream:
                 rows: list[dict[str, Any]] = (await content.json())["data"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 import click
 
 from llamafarm.cli.app import current_app
+from llamafarm.wire.upload import Upload
 
+PIPE = "-"
 PART_BYTES = 16 * 1024 * 1024
 """Files of one request, so that their base64 stays below what servers take; a larger one is asked about alone."""
 
@@ -55,6 +58,14 @@ def sent(item: Any) -> Any:
         return item
     media_type = _type_of(item.path.name) or "application/octet-stream"
     return {item.name: f"data:{media_type};base64,{base64.b64encode(item.path.read_bytes()).decode()}"}
+
+
+def uploaded(name: str) -> Upload:
+    """A picture as a file of a form; `-` is what comes through the pipe."""
+    if name == PIPE:
+        return Upload("picture", sys.stdin.buffer.read())
+    path = current_app().cwd / name
+    return Upload(path.name, path.read_bytes(), _type_of(path.name) or "application/octet-stream")
 
 
 def note_pictures(words: Sequence[str]) -> None:
