@@ -19,6 +19,7 @@ import torch
 
 pytest.importorskip("triton", reason="Triton is for Linux alone")
 from llamafarm_universal.host.engines.text.decode_attention import attend_one_token
+from llamafarm_universal.host.engines.text.paged import by_block
 
 BLOCK_TOKENS = 16
 LEAST_SHARED_BYTES = 99 * 1024
@@ -42,10 +43,10 @@ def texts(dtype: torch.dtype, heads: int, key_heads: int, size: int, blocks: int
     generator = torch.Generator().manual_seed(0)
     count = 3 * blocks + 1
     keys, values = (
-        torch.randn(count, BLOCK_TOKENS, key_heads, width, generator=generator).to(dtype)
+        torch.randn(key_heads, count * BLOCK_TOKENS, width, generator=generator).to(dtype)
         for width in (size, value_size or size)
     )
-    keys[0] = values[0] = math.nan
+    keys[:, :BLOCK_TOKENS] = values[:, :BLOCK_TOKENS] = math.nan
     table = (torch.randperm(count - 1, generator=generator) + 1).view(3, blocks)
     positions = torch.tensor([0, 17, blocks * BLOCK_TOKENS - 1])
     table[1, 2:] = 0  # what lies behind a text is not looked at
@@ -62,7 +63,9 @@ def expected(
     rows = []
     for text, (asked, blocks, position) in enumerate(zip(query.double(), table, positions, strict=True)):
         key, value = (
-            torch.cat([kept[blocks].flatten(0, 1)[:position], new[text][None]]).double()
+            torch.cat([by_block(kept)[:, blocks].flatten(1, 2)[:, :position], new[text][:, None]], 1)
+            .transpose(0, 1)
+            .double()
             for kept, new in zip(cache, (new_key, new_value), strict=True)
         )
         key, value = (each.repeat_interleave(len(asked) // each.shape[1], 1) for each in (key, value))
@@ -89,7 +92,7 @@ def test_a_token_looks_at_those_of_its_text(shape: str, option: str, dtype: torc
     _, key, value, cache, table, positions = given
     kept = [each.clone() for each in cache]
     for each, new in zip(kept, (key, value), strict=True):
-        each[table[range(3), positions // BLOCK_TOKENS], positions % BLOCK_TOKENS] = new
+        by_block(each)[:, table[range(3), positions // BLOCK_TOKENS], positions % BLOCK_TOKENS] = new.transpose(0, 1)
     wanted = expected(*given, options)
     computed = attend_one_token(*given, options)
     assert computed.dtype == dtype

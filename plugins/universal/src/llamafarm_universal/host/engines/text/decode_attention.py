@@ -15,6 +15,7 @@ import torch
 import triton
 
 from llamafarm_universal.host.engines.text.decode_kernel import put_together, read_part
+from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,14 +42,14 @@ def attend_one_token(
     """Each text's token looks at those of its text up to itself. Returns [texts, heads, value size].
 
     query: [texts, heads, size]. key, value: [texts, key heads, size], which are put into the cache. cache: keys and
-    values [blocks, block tokens, key heads, size]. blocks: int64 [texts, blocks of each]. positions: int64 [texts].
+    values [key heads, blocks * BLOCK_TOKENS, size]. blocks: int64 [texts, blocks of each]. positions: int64 [texts].
     options: `scaling`, and as models have them `sliding_window`, `softcap` (Gemma 2) and `s_aux`, the sinks of gpt-oss.
     """
     keys, values = cache
-    (texts, heads, size), (_, block_tokens, key_heads, value_size) = query.shape, values.shape
+    (texts, heads, size), (key_heads, slots, value_size) = query.shape, values.shape
     group, sinks = heads // key_heads, options.get("s_aux")
     width = max(triton.next_power_of_2(size), triton.next_power_of_2(value_size), 16)
-    parts = _parts(texts * key_heads, blocks.shape[1] * block_tokens)
+    parts = _parts(texts * key_heads, blocks.shape[1] * BLOCK_TOKENS)
     query, key, value = (each if each.stride(2) == 1 else each.contiguous() for each in (query, key, value))
     output = query.new_empty(texts, heads, value_size)
     sums = query.new_empty((texts, heads, parts, value_size + 2), dtype=torch.float32) if parts > 1 else output
@@ -64,6 +65,7 @@ def attend_one_token(
         sums,
         *(stride for each in (query, key, value) for stride in each.stride()[:2]),
         blocks.shape[1],
+        slots,
         options.get("scaling") or size**-0.5,
         softcap=options.get("softcap"),
         window=options.get("sliding_window"),
@@ -73,7 +75,7 @@ def attend_one_token(
         key_heads=key_heads,
         group=group,
         rows=max(_LEAST_ROWS, triton.next_power_of_2(group)),
-        block_tokens=block_tokens,
+        block_tokens=BLOCK_TOKENS,
         tile=max(16, min(128, _TILE_BYTES // (width * keys.itemsize))),
         parts=parts,
         num_stages=2,

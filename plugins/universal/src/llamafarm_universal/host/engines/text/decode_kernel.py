@@ -28,6 +28,7 @@ def read_part(
     value_stride,
     value_head_stride,
     most_blocks,
+    slots,
     scale,
     softcap: tl.constexpr,
     window: tl.constexpr,
@@ -47,6 +48,7 @@ def read_part(
     are the largest score and the sum of what the scores weigh.
     """
     text, key_head, part = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    head_slots = key_head.to(tl.int64) * slots
     past = tl.load(positions + text)
     first = 0 * past
     if window is not None:
@@ -70,7 +72,7 @@ def read_part(
             new_values + text * value_stride + key_head * value_head_stride + column, mask=is_value, other=0.0
         )
         block = tl.load(blocks + text * most_blocks + past // block_tokens)
-        slot = (block * block_tokens + past % block_tokens) * key_heads + key_head
+        slot = head_slots + block * block_tokens + past % block_tokens
         tl.store(keys + slot * size + column, key, mask=is_key)
         tl.store(values + slot * value_size + column, value, mask=is_value)
         peak = tl.sum(asked.to(tl.float32) * key[None, :].to(tl.float32), 1) * scale
@@ -88,7 +90,7 @@ def read_part(
         token = start + tl.arange(0, tile)
         is_seen = (token >= first) & (token < end)
         block = tl.load(blocks + text * most_blocks + token // block_tokens, mask=is_seen, other=0)
-        slot = (block * block_tokens + token % block_tokens) * key_heads + key_head
+        slot = head_slots + block * block_tokens + token % block_tokens
         is_read = is_seen[:, None] & is_key[None, :]
         key = tl.load(keys + slot[:, None] * size + column[None, :], mask=is_read, other=0.0)
         scores = tl.dot(asked, tl.trans(key), input_precision="ieee") * scale

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
-from llamafarm_universal.host.engines.text.paged import BlockStore, PagedAttention, Span, check_options
+from llamafarm_universal.host.engines.text.paged import BlockStore, PagedAttention, Span, by_block, check_options
 from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class FlashAttention:
         window = options.get("sliding_window")
         product, *_ = torch.ops.aten._flash_attention_forward(
             query[0].transpose(0, 1),
-            keys.index_select(0, self._blocks).flatten(0, 1),
-            values.index_select(0, self._blocks).flatten(0, 1),
+            *(by_block(each).index_select(1, self._blocks).flatten(1, 2).transpose(0, 1) for each in (keys, values)),
             self._begins,
             self._key_begins,
             self._most_asking,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
-from llamafarm_universal.host.engines.text.paged import BlockStore, check_options, mask_of, product_of, put
+from llamafarm_universal.host.engines.text.paged import BlockStore, by_block, check_options, mask_of, product_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Cache = tuple["Tensor", "Tensor"]
-"""The keys and values of a layer: [blocks, BLOCK_TOKENS, key heads, size] each."""
+"""The keys and values of a layer: [key heads, blocks * BLOCK_TOKENS, size] each."""
 Product = Callable[["Tensor", "Tensor", "Tensor", Cache, "Tensor", "Tensor", Mapping[str, Any]], "Tensor"]
 """The attention of texts that read one token each: as `decode_attention.attend_one_token`."""
 
@@ -55,8 +55,8 @@ def copied_product(
     block = blocks.gather(1, positions[:, None] // BLOCK_TOKENS)[:, 0]
     slots = block * BLOCK_TOKENS + positions % BLOCK_TOKENS
     for kept, new in zip(cache, (key, value), strict=True):
-        put(kept, slots, new)
+        kept.index_copy_(1, slots, new.transpose(0, 1))
     distance = positions[:, None] - torch.arange(blocks.shape[1] * BLOCK_TOKENS, device=blocks.device)
     mask = mask_of(distance, options.get("sliding_window"), query.dtype)[:, None, None]
-    own_keys, own_values = (kept[blocks].flatten(1, 2).transpose(1, 2) for kept in cache)
+    own_keys, own_values = (by_block(kept)[:, blocks].flatten(2, 3).transpose(0, 1) for kept in cache)
     return product_of(query[:, :, None], own_keys, own_values, mask, options)[:, :, 0]
