@@ -37,7 +37,7 @@ MB = 1e6
 
 class Runtime:
     def __init__(self, url: str) -> None:
-        self._place = urlsplit(url).netloc
+        self.place = urlsplit(url).netloc
 
     def chat(self, model: str) -> None:
         said = [{"role": "user", "content": "hello"}]
@@ -54,7 +54,7 @@ class Runtime:
         self._ask("POST", path, json.dumps(body))
 
     def _ask(self, method: str, path: str, body: str | None = None) -> dict[str, list[str]]:
-        connection = http.client.HTTPConnection(self._place, timeout=BOUND)
+        connection = http.client.HTTPConnection(self.place, timeout=BOUND)
         connection.request(method, path, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         text = answer.read()
