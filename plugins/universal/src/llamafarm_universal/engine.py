@@ -207,7 +207,7 @@ class EngineSpec:
     do, as users write it in `model_type`. wants: the files that it needs of a model. fit: what a model needs of memory,
     None where it is not for this engine; it reads files, and imports nothing heavy. load: reads the weights, in a
     thread; the grant is how many bytes it may use beside them. Both raise RequestFailed. isolated: its steps are long,
-    so that each of its models gets a host of its own and holds up no other. adapters: it heeds the adapter of a
+    so that its models have a host of their own, together, and hold up no others. adapters: it heeds the adapter of a
     candidate; others are not asked about one that has one. quantizes, drafts: likewise for a `quantization` and a
     `draft_model` in its settings. works: for each operation that the runtime does not know itself, what makes a work of
     the fields of a request's `input`, of whatever JSON they are; it raises RequestFailed (see `refused`) for those that

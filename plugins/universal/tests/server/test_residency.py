@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError, ServiceError
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import LoadProgress, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
-from llamafarm_universal.server import quarantine
+from llamafarm_universal.server import quarantine, residency
 from llamafarm_universal.server.hosts.fleet import Fleet
 from llamafarm_universal.server.keep import Keep
 from llamafarm_universal.server.lease import Lease
@@ -35,7 +36,7 @@ FOREVER = Keep(None)
 class PlayedStore:
     """sizes: bytes of models' weights, else 40. held: models whose files come only once they are let go.
 
-    bases: what adapters change. drafts: what drafts for models.
+    bases: what adapters change. drafts: what drafts for models. hosts: of models that do not go to the main one.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class PlayedStore:
     ended: list[str] = field(default_factory=list)
     bases: dict[str, str] = field(default_factory=dict)
     drafts: dict[str, str] = field(default_factory=dict)
+    hosts: dict[str, str] = field(default_factory=dict)
 
     async def locate(self, ref: ModelRef, listen: Callable[[LoadProgress], None]) -> LoadPlan:
         listen(LoadProgress("", "downloading", f"Downloading {ref.id}", 1, 2))
@@ -56,6 +58,7 @@ class PlayedStore:
             raise ModelNotFound(f"There is no model {ref.id}.")
         size, base = self.sizes.get(ref.id, 40), self.bases.get(ref.id)
         plan = LoadPlan(ref, Path(), {}, "text", "cpu", "fp32", 10, weight_bytes=size, base=base)
+        plan = replace(plan, host=self.hosts.get(ref.id, ""))
         draft = self.drafts.get(ref.id)
         return plan if draft is None else plan.drafted_by(replace(plan, ref=ModelRef(draft), weight_bytes=0))
 
@@ -338,21 +341,61 @@ async def test_where_several_models_are_asked_none_is_suspected():
 
 async def test_a_model_that_asks_for_it_gets_a_host_of_its_own():
     async with house() as home:
-        plain = await home.lease("a")
-        locate = home.store.locate
-
-        async def alone(ref: ModelRef, listen: Callable[[LoadProgress], None]) -> LoadPlan:
-            plan = await locate(ref, listen)
-            return LoadPlan(**{**vars(plan), "isolated": True})
-
-        home.store.locate = alone  # type: ignore[method-assign]
-        other = await home.lease("b")
+        home.store.hosts["b"] = "apart"
+        plain, other = await home.lease("a"), await home.lease("b")
         assert plain.host is home.fleet.main
         assert other.host is not plain.host
         await _kill(home)
         assert home.loaded() == ["b"]
         for lease in (plain, other):
             lease.release()
+
+
+async def test_a_host_beside_the_main_one_is_shared_and_ends_with_its_last_model(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(residency, "REST_SECONDS", 0.05)
+    async with house(limit=1000) as home:
+        home.store.hosts = {"b": "apart", "c": "apart"}
+        leases = [await home.lease(name) for name in ("a", "b", "c")]
+        main, shared, same = (lease.host for lease in leases)
+        assert shared is same
+        for lease in leases:
+            lease.release()
+        await home.residency.unload(ModelRef("b"))
+        await asyncio.sleep(0.2)
+        assert shared.state == "ready"
+        await home.residency.unload(ModelRef("c"))
+        await until(lambda: shared.state == "stopped")
+        await home.residency.unload(ModelRef("a"))
+        await asyncio.sleep(0.2)
+        assert main.state == "ready"
+        anew = await home.lease("c")
+        assert anew.host is not shared
+        anew.release()
+
+
+async def test_a_host_that_is_waited_for_is_not_ended(monkeypatch: pytest.MonkeyPatch):
+    """It has died and comes again, empty, when the next model is on its way to it."""
+    monkeypatch.setattr(residency, "REST_SECONDS", 0.0)
+    async with house() as home:
+        home.store.hosts = {"b": "apart", "c": "apart"}
+        lease = await home.lease("b")
+        died = psutil.Process(lease.host.pid)
+        died.kill()
+        await until(lambda: home.loaded() == [])
+        await home.use("c")
+        assert lease.host.state == "ready"
+        lease.release()
+
+
+async def test_a_host_beside_the_main_one_that_dies_with_its_models_is_not_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(residency, "REST_SECONDS", 0.05)
+    async with house() as home:
+        home.store.hosts["b"] = "apart"
+        lease = await home.lease("b")
+        psutil.Process(lease.host.pid).kill()
+        await until(lambda: lease.host.state == "stopped")
+        assert home.fleet.deaths == 1
+        lease.release()
 
 
 async def _kill(home: House) -> None:

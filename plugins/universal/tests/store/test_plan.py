@@ -126,11 +126,17 @@ def test_a_damaged_weights_file_is_named(tmp_path: Path) -> None:
         count_parameters(tmp_path)
 
 
-def test_a_model_of_a_slow_engine_gets_a_host_of_its_own(llama_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not plan(llama_folder).isolated
+def test_models_of_a_slow_engine_get_a_host_together(llama_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not plan(llama_folder).host
     slow = EngineSpec("slow", ("text",), SAFETENSORS, lambda _: Fit("text", 1), no_load, isolated=True)
     monkeypatch.setattr(catalogue, "installed", lambda: (slow,))
-    assert plan(llama_folder).isolated
+    assert plan(llama_folder).host == plan(llama_folder, dtype="fp16").host == "slow text"
+
+
+def test_a_model_that_asks_for_it_gets_a_host_for_itself(llama_folder: Path) -> None:
+    own = plan(llama_folder, isolated=True).host
+    assert own
+    assert own != plan(llama_folder, isolated=True, dtype="fp16").host
 
 
 def test_an_engine_that_does_not_quantise_is_not_asked_to(llama_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

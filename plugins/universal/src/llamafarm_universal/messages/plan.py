@@ -94,9 +94,10 @@ class Candidate:
 class LoadPlan(Candidate):
     """A candidate that an engine takes.
 
-    engine: its name. weight_bytes, working_bytes: what it needs of memory; wished_bytes: as of Fit. isolated: it gets a
-    host of its own. base: the id of the model that an adapter changes, whose files are read too. draft: of the model
-    that guesses what this one will say; the bytes here count it.
+    engine: its name. weight_bytes, working_bytes: what it needs of memory; wished_bytes: as of Fit. host: a name for
+    the process that it goes to, where that is not the common one of its device. base: the id of the model that an
+    adapter changes, whose files are read too. draft: of the model that guesses what this one will say; the bytes here
+    count it.
     """
 
     task: str
@@ -104,19 +105,26 @@ class LoadPlan(Candidate):
     weight_bytes: int = 0
     working_bytes: int = 0
     wished_bytes: int = 0
-    isolated: bool = False
+    host: str = ""
     limits: Limits = field(default_factory=Limits)
     base: str | None = None
     draft: LoadPlan | None = None
 
     @classmethod
     def of(cls, candidate: Candidate, engine: str, fit: Fit, limits: Limits, *, isolated: bool = False) -> LoadPlan:
-        """The plan to load a candidate as an engine says that it fits."""
+        """The plan to load a candidate as an engine says that it fits.
+
+        isolated: models of this engine have a host together, apart from all others; of a setting with that name the
+        model has one for itself.
+        """
         known = {item.name: getattr(candidate, item.name) for item in fields(candidate)}
         known["task"] = fit.task
         known |= {"weight_bytes": fit.weight_bytes, "working_bytes": fit.working_bytes}
         known["wished_bytes"] = fit.wished_bytes
-        return cls(**known, engine=engine, limits=limits, isolated=isolated or candidate.ref.settings.isolated)
+        host = f"{engine} {fit.task}" if isolated else ""
+        if candidate.ref.settings.isolated:
+            host = str(candidate.ref)
+        return cls(**known, engine=engine, limits=limits, host=host)
 
     def drafted_by(self, draft: LoadPlan) -> LoadPlan:
         """The plan to load a model together with one that guesses what it will say."""

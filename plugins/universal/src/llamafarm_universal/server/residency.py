@@ -146,6 +146,7 @@ class Residency:
             self.quarantine.strike(suspects[0].ref, how)
         for resident in gone:
             self._forget(resident)
+        self._rest(host)
 
     async def close(self) -> None:
         """End all loads that are under way."""
@@ -257,8 +258,11 @@ class Residency:
         asyncio.get_running_loop().call_later(REST_SECONDS, self._look_at, host)
 
     def _look_at(self, host: Supervisor) -> None:
+        self._spawn(self._give_back(host))
+
+    async def _give_back(self, host: Supervisor) -> None:
         if not any(resident.host is host for resident in self.residents):
-            self._spawn(self._fleet.give_back(host))
+            await self._fleet.give_back(host)
 
     def _forget(self, resident: Resident) -> None:
         if not self._is_here(resident):

@@ -1,9 +1,10 @@
-"""The engine hosts of one server: one for each device, and one for each model that asks to be alone."""
+"""The engine hosts of one server: one for each device, and others for models that would hold up the rest."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -39,15 +40,17 @@ class Fleet:
         self._died = died
         self._told = told
         self._hosts: dict[str, Supervisor] = {}
-        self._resting: dict[Supervisor, int] = {}
-        """How much memory each had when it was ready for the first time."""
+        self._awaited: Counter[Supervisor] = Counter()
+        self._past_deaths = 0
+        self._resting = 0
+        """How much memory the main host had when it was first given a model."""
         self.main = self._supervised(options)
         """The one of the default device, which is there from the start."""
 
     @property
     def deaths(self) -> int:
         """How often hosts have died."""
-        return sum(host.deaths for host in (self.main, *self._hosts.values()))
+        return self._past_deaths + sum(host.deaths for host in (self.main, *self._hosts.values()))
 
     def start(self) -> None:
         """Start the main host."""
@@ -60,23 +63,37 @@ class Fleet:
     async def host_of(self, plan: LoadPlan) -> Supervisor:
         """The host that a model goes to, started where it is not there. Raises ServiceError."""
         ready = await self.main.wait_ready()
-        host = self.main
-        if plan.isolated or plan.device != ready.device:
-            host = self._other(plan)
+        if not plan.host and plan.device == ready.device:
+            self._resting = self._resting or _resident_bytes(self.main)
+            return self.main
+        host = self._other(plan)
+        self._awaited[host] += 1
+        try:
             await host.wait_ready()
-        self._resting.setdefault(host, _resident_bytes(host))
+        finally:
+            self._awaited[host] -= 1
         return host
 
     async def give_back(self, host: Supervisor) -> None:
-        """Exchange a host that holds no model any more where it has not given their memory back."""
-        kept = _resident_bytes(host) - self._resting.get(host, 0)
-        if kept <= KEPT_BYTES:
+        """End a host that holds no model any more; the main one is exchanged where it has not given memory back."""
+        if host is not self.main:
+            await self._end(host)
             return
-        log.info("An emptied engine host still holds %d MB: it is exchanged for a new one.", kept / 1e6)
-        await host.recycle()
+        kept = _resident_bytes(host) - self._resting
+        if kept > KEPT_BYTES:
+            log.info("The emptied engine host still holds %d MB: it is exchanged for a new one.", kept / 1e6)
+            await host.recycle()
+
+    async def _end(self, host: Supervisor) -> None:
+        name = next((name for name, other in self._hosts.items() if other is host), None)
+        if name is None or self._awaited[host]:
+            return
+        del self._hosts[name], self._awaited[host]
+        self._past_deaths += host.deaths
+        await host.close()
 
     def _other(self, plan: LoadPlan) -> Supervisor:
-        name = f"{plan.device} {plan.ref}" if plan.isolated else plan.device
+        name = f"{plan.device} {plan.host}"
         if name not in self._hosts:
             self._hosts[name] = self._supervised(replace(self._options, device=plan.device))
             self._hosts[name].start()
