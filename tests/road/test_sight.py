@@ -44,6 +44,15 @@ def data_url(album: Farm, name: str) -> str:
     return f"data:image/png;base64,{base64.b64encode((album.folder / name).read_bytes()).decode()}"
 
 
+def test_a_file_is_sent_as_curl_sends_it(album: Farm) -> None:
+    with Served(album) as root, (album.folder / "llama.png").open("rb") as file:
+        form = {"model": "finder", "threshold": "0.1"}
+        answer = httpx.post(f"{root}/v1/vision/detect", data=form, files={"file": file}, timeout=60)
+        body = {"model": "finder", "input": data_url(album, "llama.png"), "threshold": 0.1}
+        same = httpx.post(f"{root}/v1/vision/detect", json=body, timeout=60)
+    assert answer.json() == same.json()
+
+
 def test_objects_are_found_by_the_command_the_api_and_python(album: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     done = album.lf("detect", "llama.png", "tractor.jpg", "--threshold", "0.1", "--json")
     assert done.returncode == 0, done.stderr

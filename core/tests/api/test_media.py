@@ -192,6 +192,30 @@ def test_an_error_in_the_middle_of_a_stream_reaches_the_client_as_one(answering,
         list(stream)
 
 
+# Sight
+
+
+@pytest.mark.parametrize("path", ["vision/detect", "vision/caption", "audio/classify"])
+def test_a_form_with_files_stands_for_the_json_of_what_looks_and_listens(answering, plain, path):
+    client = answering({"object": "list", "data": []})
+    files = [("file", FILE), ("file", ("b", b"b", "image/webp")), ("input", (None, "https://farm.example.com/a.png"))]
+    assert plain.post(f"/{path}", files=[("model", (None, "small")), *files]).status_code == 200
+    urls = [f"data:image/png;base64,{ENCODED}", "data:image/webp;base64,Yg=="]
+    assert asked(client) == {"input": ["https://farm.example.com/a.png", *urls]}
+
+
+def test_the_other_fields_of_such_a_form_are_read_as_of_any_form(answering, plain):
+    client = answering({"object": "list", "data": []})
+    fields = {"model": "small", "candidate_labels": "cow", "threshold": "0.5"}
+    answer = plain.post("/vision/detect", data=fields, files={"file": FILE})
+    assert answer.status_code == 200, answer.text
+    assert asked(client)["candidate_labels"] == ["cow"]
+    refused = plain.post("/vision/detect", data={"threshold": "high"}, files={"file": FILE})
+    assert (refused.status_code, error(refused)["param"]) == (400, "threshold")
+    missing = plain.post("/vision/detect", files={"model": (None, "small")})
+    assert (missing.status_code, error(missing)["param"]) == (400, "input")
+
+
 # Sound
 
 

@@ -6,6 +6,7 @@ Source: OpenAI's clients, which name the items of a list `NAME[]` and the fields
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -39,6 +40,20 @@ def fields_of(parts: Iterable[tuple[str, Part]], operation: Operation) -> dict[s
         many = listed or (not keys and _is_item(name, value, operation, again=name in request))
         _put(request, [name, *keys], value, many=many)
     return request
+
+
+def media_of(parts: Iterable[tuple[str, Part]], operation: Operation) -> dict[str, Any]:
+    """The request that a form is whose files, named `file`, stand for the `input` of the JSON."""
+    renamed = [("file[]" if isinstance(part, Upload) else name, part) for name, part in parts]
+    request = fields_of(renamed, operation)
+    if files := request.pop("file", None):
+        given = request.get("input", [])
+        request["input"] = [*(given if isinstance(given, list) else [given]), *map(_data_url, files)]
+    return request
+
+
+def _data_url(file: Upload) -> str:
+    return f"data:{file.media_type};base64,{b64encode(file.content).decode('ascii')}"
 
 
 def _taken_apart(written: str) -> tuple[str, list[str], bool]:

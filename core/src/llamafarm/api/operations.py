@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from llamafarm.api.files import project_url
-from llamafarm.api.form import fields_of
+from llamafarm.api.form import fields_of, media_of
 from llamafarm.api.settings import MAX_BODY_BYTES, Settings
 from llamafarm.gateway import SESSION_HEADER, Context
 from llamafarm.providers.base import Progress
@@ -62,9 +62,18 @@ def _endpoint(operation: Operation, settings: Settings) -> ASGIApp:
         """The same for a request that is a form."""
         return await answer(request, fields_of(parts, operation))
 
+    async def read_media(request: Request) -> dict[str, Any]:
+        """The JSON of a request, or what the form says that it is."""
+        if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            return media_of(await read_form(request, limit=limit, limit_hint=hint), operation)
+        body: dict[str, Any] = await read_object(request, limit=limit, limit_hint=hint)
+        return body
+
     limit, hint = settings.limits.max_body_bytes, f"{MAX_BODY_BYTES} sets the limit of this server."
     if operation.is_form:
         return BodyEndpoint(answer_form, partial(read_form, limit=limit, limit_hint=hint))
+    if operation.takes_media:
+        return BodyEndpoint(answer, read_media)
     return BodyEndpoint(answer, partial(read_object, limit=limit, limit_hint=hint))
 
 

@@ -24,7 +24,7 @@ from llamafarm.wire.completion import Completion, CompletionRequest
 from llamafarm.wire.embedding import EmbeddingRequest, EmbeddingResponse
 from llamafarm.wire.image import ImageEditRequest, ImageRequest, ImagesResponse, ImageVariationRequest
 from llamafarm.wire.rerank import RerankRequest, RerankResponse, ScoreRequest, ScoreResponse
-from llamafarm.wire.upload import Upload
+from llamafarm.wire.upload import MediaInput, Upload
 from llamafarm.wire.vision import (
     CaptionRequest,
     CaptionResponse,
@@ -77,6 +77,11 @@ class Operation:
         """Whether a request travels as a form, because it holds files, and not as JSON."""
         hints = get_type_hints(self.request)
         return any(Upload in (hints[name], *get_args(hints[name])) for name in self.required)
+
+    @cached_property
+    def takes_media(self) -> bool:
+        """Whether its `input` are files, so that a form with files stands for the JSON of a request, too."""
+        return bool(get_type_hints(self.request).get("input") == MediaInput)
 
 
 CHAT = Operation("chat", "chat", "/chat/completions", ChatRequest, ChatCompletion, ChatChunk, returns="reply")

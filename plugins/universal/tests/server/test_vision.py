@@ -105,6 +105,38 @@ def test_captions_are_texts(shared):
     assert rows(shared, "caption", prompt="a ", max_tokens=7)[0]["text"] == f"a {len(PICTURE)}, in 7"
 
 
+def post_form(server, name, *parts):
+    """As curl's `-F` does it: a part for each field, those with files with their names."""
+    return server.http.post(f"/v1/vision/{name}", files=[("model", (None, MODEL)), *parts])
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_form_with_a_file_is_the_same_request(shared, name):
+    labels = [("candidate_labels", (None, label)) for label in NEEDED.get(name, {}).get("candidate_labels", [])]
+    answer = post_form(shared, name, ("file", ("cat.png", PICTURE, "image/png")), *labels)
+    assert answer.json() == ask(shared, name).json()
+
+
+def test_a_form_holds_several_files_and_whatever_else_may_be_said(shared):
+    files = [("file", ("a", OTHER)), ("file", ("b", PICTURE)), ("file", (None, coded(OTHER)))]
+    told = post_form(shared, "depth", *files).json()["data"]
+    assert [row["width"] for row in told] == [len(OTHER), len(PICTURE), len(OTHER)]
+    fields = [("candidate_labels", (None, "a cat")), ("threshold", (None, "0.3"))]
+    [named] = post_form(shared, "detect", ("file", ("a", PICTURE)), *fields).json()["data"]
+    assert (named["objects"][0]["label"], named["objects"][0]["score"]) == ("a cat", 0.3)
+    wait_until(lambda: not any(files for _, _, files in os.walk(shared.runtime.spool.path)), "the spool is empty")
+
+
+@pytest.mark.parametrize(("parts", "status", "param"), [
+    ([], 400, "input"), ([("file", ("a", b"")), ("top_n", (None, "0"))], 400, "top_n"),
+    ([("picture", ("a", PICTURE))], 400, "picture"), ([("file", ("a", PICTURE))] * 17, 400, "file"),
+    ([("file", ("a", bytes(21 * 2**20)))], 413, "file"), ([("file", (None, "file:///etc/passwd"))], 400, "input[0]"),
+])  # fmt: skip
+def test_what_is_wrong_in_a_form_is_named(shared, parts, status, param):
+    answer = post_form(shared, "classify", *parts)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (status, param)
+
+
 @pytest.mark.parametrize(("name", "fields", "param"), [
     ("classify", {"input": []}, "input"), ("classify", {"input": 5}, "input"), ("classify", {"input": ""}, "input"),
     ("classify", {"input": [{"text": "a cow"}]}, "input[0]"), ("classify", {"input": [coded(PICTURE)] * 129}, "input"),

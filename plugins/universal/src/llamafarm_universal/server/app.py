@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from llamafarm_universal.media.form import FormLimits
+from llamafarm_universal.media.formats import Kind
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.server import vision
@@ -26,6 +27,7 @@ from llamafarm_universal.server.completions import complete
 from llamafarm_universal.server.embeddings import embed
 from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
+from llamafarm_universal.server.form_fields import parse_media_form
 from llamafarm_universal.server.health import health
 from llamafarm_universal.server.images import edit, fetch, vary
 from llamafarm_universal.server.images import generate as draw
@@ -45,8 +47,10 @@ from llamafarm_universal.server.tables.images import IMAGES
 from llamafarm_universal.server.tables.models import LOAD, OPERATION, PULL, UNLOAD
 from llamafarm_universal.server.tables.text import CHAT, COMPLETIONS
 from llamafarm_universal.server.transcriptions import transcribe, translate
-from llamafarm_universal.server.upload import SpooledEndpoint, Upload, UploadEndpoint
+from llamafarm_universal.server.upload import MediaEndpoint, SpooledEndpoint, Upload, UploadEndpoint
 
+FORM_FILES = 16
+"""So many of one form; JSON takes more, each as its address or small."""
 Handler = Callable[[Request, Parsed], Awaitable[Response]]
 Uploaded = Callable[[Request, Upload], Awaitable[Response]]
 
@@ -96,8 +100,14 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
     def takes_pictures(handler: Handler, table: Table) -> HeldBody:
         return HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media))), bodies)
 
-    def takes_sounds(handler: Handler, table: Table) -> HeldBody:
-        return HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media, "sound"))), bodies)
+    def takes_media(handler: Handler, table: Table, kind: Kind) -> MediaEndpoint:
+        """As JSON, or as a form with files."""
+
+        async def answer_form(request: Request, upload: Upload) -> Response:
+            return await handler(request, parse_media_form(upload.parts, table, kind))
+
+        of_json = HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media, kind))), bodies)
+        return MediaEndpoint(of_json, UploadEndpoint(answer_form, spool, FormLimits.of(kind, media, files=FORM_FILES)))
 
     def takes_sound(handler: Uploaded) -> UploadEndpoint:
         return UploadEndpoint(handler, spool, FormLimits.of("sound", media))
@@ -123,14 +133,14 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/v1/audio/speech", takes_spooled(speak, SPEECH), methods=["POST"]),
         Route("/v1/audio/transcriptions", takes_sound(transcribe), methods=["POST"]),
         Route("/v1/audio/translations", takes_sound(translate), methods=["POST"]),
-        Route("/v1/audio/classify", takes_sounds(classify_sounds, SOUND_CLASSES), methods=["POST"]),
+        Route("/v1/audio/classify", takes_media(classify_sounds, SOUND_CLASSES, "sound"), methods=["POST"]),
         Route("/v1/images/generations", takes_spooled(draw, IMAGES), methods=["POST"]),
         Route("/v1/images/edits", takes_files(edit), methods=["POST"]),
         Route("/v1/images/variations", takes_files(vary), methods=["POST"]),
         Route("/v1/images/files/{name}", fetch, methods=["GET"]),
         Route("/v1/operations/{operation}", takes_spooled(operate, OPERATION), methods=["POST"]),
         *(
-            Route(f"/v1/vision/{name}", takes_pictures(handler, table), methods=["POST"])
+            Route(f"/v1/vision/{name}", takes_media(handler, table, "picture"), methods=["POST"])
             for name, handler, table in VISION
         ),
         Route("/v1/models", list_models, methods=["GET"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -11,8 +12,13 @@ from llamafarm.errors import RequestError
 from llamafarm.wire import BodyError, parse_object
 
 from llamafarm_universal.media.form import Part, UploadedFile
+from llamafarm_universal.media.formats import Kind
 from llamafarm_universal.server.fields import Done, Parsed, Refused, Rule, Table, parse
+from llamafarm_universal.server.inputs import MediaSource
 
+FILE_NAMES = ("file", "input")
+LISTS = ("candidate_labels",)
+"""Fields that are lists, also of one."""
 _NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
 _FLAGS = {"true": True, "false": False}
 
@@ -22,6 +28,27 @@ def parse_form(parts: list[tuple[str, Part]], table: Table) -> Parsed:
 
     Raises RequestError for the first field that is wrong, unknown, refused, missing, or there twice.
     """
+    return parse(_body(parts, table), table)
+
+
+def parse_media_form(parts: list[tuple[str, Part]], table: Table, kind: Kind) -> Parsed:
+    """Read a form that stands for JSON whose `input` holds files: they are its parts `file`, one or several.
+
+    Any other field may stand several times, which makes a list of it. Raises RequestError.
+    """
+    inputs: list[Any] = []
+    others: list[tuple[str, Part]] = []
+    counts = Counter(name for name, _ in parts)
+    for name, part in parts:
+        if name.removesuffix("[]") in FILE_NAMES:
+            inputs.append(MediaSource("", "file", kind, part.blob) if isinstance(part, UploadedFile) else part)
+        else:
+            others.append((f"{name}[]" if counts[name] > 1 or name in LISTS else name, part))
+    body = _body(others, table)
+    return parse({**body, "input": inputs} if inputs else body, table)
+
+
+def _body(parts: list[tuple[str, Part]], table: Table) -> dict[str, Any]:
     lists: dict[str, list[Part]] = {}
     body: dict[str, Any] = {}
     for written, part in parts:
@@ -32,7 +59,7 @@ def parse_form(parts: list[tuple[str, Part]], table: Table) -> Parsed:
             raise RequestError(f"The field {name!r} stands twice in the form.", param=name, code="invalid_value")
         else:
             body[name] = _meant(part, table.get(name), name)
-    return parse({**body, **lists}, table)
+    return {**body, **lists}
 
 
 def _meant(part: Part, rule: Rule | None, name: str) -> Any:

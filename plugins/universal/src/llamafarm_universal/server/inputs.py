@@ -8,6 +8,7 @@ from typing import Any
 from llamafarm.errors import RequestError
 
 from llamafarm_universal.media.formats import Kind
+from llamafarm_universal.messages import Blob
 from llamafarm_universal.server.fields import as_list, text, wrong
 
 MAX_INPUTS = 2048
@@ -29,11 +30,15 @@ TEXT_OR_PICTURE = "an object with either `text`, `image` or `image_url`"
 
 @dataclass(eq=False)
 class MediaSource:
-    """A file, as a request names it. source: a data URL, base64 alone, or an address. param: where it stands."""
+    """A file, as a request names it.
+
+    source: a data URL, base64 alone, or an address. param: where it stands. blob: the file itself, of a form.
+    """
 
     source: str = field(repr=False)
     param: str
     kind: Kind = "picture"
+    blob: Blob | None = None
 
     def take(self) -> str:
         """The source, which is forgotten: it may be large, and its request may wait for long."""
@@ -130,6 +135,8 @@ def _text_or_picture(value: dict[str, Any], path: str) -> str | MediaSource:
 
 
 def _picture(value: Any, path: str) -> MediaSource:
+    if isinstance(value, MediaSource):
+        return value
     if isinstance(value, dict) and isinstance(found := _text_or_picture(value, path), MediaSource):
         return found
     if not isinstance(value, str) or not value:
@@ -138,6 +145,8 @@ def _picture(value: Any, path: str) -> MediaSource:
 
 
 def _sound(value: Any, path: str) -> MediaSource:
+    if isinstance(value, MediaSource):
+        return value
     if isinstance(value, dict):
         given = {name: item for name, item in value.items() if item is not None and name != "type"}
         if len(given) == 1 and given.keys() <= _SOUND_PARTS.keys() and value.get("type") in (None, *given):

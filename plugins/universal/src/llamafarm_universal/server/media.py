@@ -19,7 +19,7 @@ from llamafarm_universal.server.endpoint import runtime_of
 from llamafarm_universal.server.errors import failure
 from llamafarm_universal.server.inputs import MediaSource
 from llamafarm_universal.server.runtime import Runtime
-from llamafarm_universal.server.upload import spooled
+from llamafarm_universal.server.upload import folder_of_form, spooled
 
 T = TypeVar("T")
 FETCHED_AT_ONCE = 4
@@ -45,17 +45,29 @@ async def media_spooled(
         return
     runtime = runtime_of(request)
     try:
-        async with spooled(runtime.spool, request_id_of(request)) as folder:
+        async with _folder(request, runtime) as folder:
             blobs = iter(await _fetched([item for item in inputs if isinstance(item, MediaSource)], runtime, folder))
             yield tuple(next(blobs) if isinstance(item, MediaSource) else item for item in inputs), folder
     except RequestFailed as failed:
         raise failure(failed.event("")) from None
 
 
+@asynccontextmanager
+async def _folder(request: Request, runtime: Runtime) -> AsyncIterator[SpoolFolder]:
+    """The folder of the request: one that came as a form has it already."""
+    if (form := folder_of_form(request)) is not None:
+        yield form
+        return
+    async with spooled(runtime.spool, request_id_of(request)) as folder:
+        yield folder
+
+
 async def _fetched(files: Sequence[MediaSource], runtime: Runtime, folder: SpoolFolder) -> list[Blob]:
     turns = asyncio.Semaphore(FETCHED_AT_ONCE)
 
     async def fetched(file: MediaSource) -> Blob:
+        if file.blob is not None:
+            return file.blob
         async with turns:
             return await runtime.fetcher.load(file.take(), folder, file.kind, param=file.param)
 

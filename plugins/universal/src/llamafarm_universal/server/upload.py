@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from llamafarm.web import BodyEndpoint, body_pieces, check_type, request_id_of
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.media.folder import SpoolFolder
@@ -21,6 +22,8 @@ from llamafarm_universal.media.threads import in_thread
 from llamafarm_universal.server.endpoint import runtime_of
 from llamafarm_universal.server.errors import failure
 
+_FOLDER = "llamafarm.folder"
+"""Where a request's scope holds its folder."""
 PIECE_BYTES = 256 * 1024
 """What is handed to a thread at once: enough that the handing over costs little."""
 
@@ -49,10 +52,29 @@ class UploadEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with spooled(self._spool, request_id_of(Request(scope))) as folder:
+                scope[_FOLDER] = folder
                 read = partial(read_upload, folder=folder, limits=self._limits)
                 await BodyEndpoint(self._handler, read)(scope, receive, send)
         except RequestFailed as error:
             raise failure(error.event("")) from None
+
+
+class MediaEndpoint:
+    """An ASGI application for what is asked as JSON or as a form with files: the type of the body decides."""
+
+    def __init__(self, of_json: ASGIApp, of_form: ASGIApp) -> None:
+        self._of_json = of_json
+        self._of_form = of_form
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        media_type = Headers(scope=scope).get("content-type", "").lower()
+        app = self._of_form if media_type.startswith("multipart/form-data") else self._of_json
+        await app(scope, receive, send)
+
+
+def folder_of_form(request: Request) -> SpoolFolder | None:
+    """Where the files of a request lie that has come as a form."""
+    return request.scope.get(_FOLDER)
 
 
 class SpooledEndpoint:
