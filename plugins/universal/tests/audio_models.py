@@ -208,3 +208,132 @@ def make_sound_classifier(folder: Path, family: str = "Wav2Vec2", classes: int =
     getattr(transformers, f"{family}ForSequenceClassification")(config).save_pretrained(folder)
     transformers.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
     return folder
+
+
+def make_letter_tokenizer() -> Any:
+    """A token for each letter, and one for the end. SpeechT5's own is a file of `sentencepiece`."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz ,.'"]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", eos_token="</s>", return_token_type_ids=False
+    )
+
+
+def make_speecht5(folder: Path, voices: tuple[str, ...] = ("bella", "bo")) -> Path:
+    """A model that speaks letters, with a vocoder and voices in its folder."""
+    import torch
+    import transformers
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = make_letter_tokenizer()
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = transformers.SpeechT5Config(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        encoder_layers=2,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_layers=2,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=16,
+        num_mel_bins=8,
+        speech_decoder_prenet_units=16,
+        speech_decoder_postnet_units=16,
+        speech_decoder_postnet_layers=2,
+        speaker_embedding_dim=12,
+        max_text_positions=60,
+        max_speech_positions=200,
+        conv_dim=(8,),
+        conv_kernel=(10,),
+        conv_stride=(5,),
+        num_feat_extract_layers=1,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+        initializer_range=0.5,
+        reduction_factor=2,
+    )
+    transformers.SpeechT5ForTextToSpeech(config).save_pretrained(folder)
+    vocoder = transformers.SpeechT5HifiGanConfig(
+        model_in_dim=8,
+        upsample_initial_channel=16,
+        upsample_rates=[4, 4],
+        upsample_kernel_sizes=[8, 8],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1, 3]],
+        initializer_range=0.5,
+    )
+    transformers.SpeechT5HifiGan(vocoder).save_pretrained(folder / "vocoder")
+    (folder / "speaker_embeddings").mkdir()
+    random = np.random.default_rng(0)
+    for voice in voices:
+        np.save(folder / "speaker_embeddings" / f"{voice}.npy", random.standard_normal(12).astype("float32"))
+    return folder
+
+
+def make_bark(folder: Path, tokenizer: Any, voices: tuple[str, ...] = ("v2/en_speaker_0", "v2/en_speaker_1")) -> Path:
+    """A model that writes the tokens of sounds, with voices in its folder; its numbers are Bark's, but small."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    shape = {"block_size": 96, "num_layers": 2, "num_heads": 2, "hidden_size": 16, "initializer_range": 0.5}
+    semantic = {"input_vocab_size": len(tokenizer) + 140, "output_vocab_size": 64, **shape}
+    codec = transformers.EncodecConfig(
+        target_bandwidths=[4.0],
+        sampling_rate=4000,
+        num_filters=4,
+        num_residual_layers=1,
+        upsampling_ratios=[4, 4],
+        codebook_size=16,
+        codebook_dim=8,
+        hidden_size=8,
+        num_lstm_layers=1,
+        use_conv_shortcut=False,
+    )
+    config = transformers.BarkConfig(
+        semantic_config=semantic,
+        coarse_acoustics_config={"input_vocab_size": 128, "output_vocab_size": 128, **shape},
+        fine_acoustics_config={
+            "input_vocab_size": 32, "output_vocab_size": 32, "n_codes_total": 4, "n_codes_given": 1, **shape,
+        },
+        codec_config=codec.to_dict(),
+    )  # fmt: skip
+    transformers.BarkModel(config).save_pretrained(folder)
+    pad, offset = 50, 100
+    settings = {
+        "model_type": "bark",
+        "sample_rate": 4000,
+        "codebook_size": 16,
+        "semantic_config": {
+            "eos_token_id": pad, "max_new_tokens": 12, "semantic_vocab_size": pad, "semantic_pad_token": pad,
+            "text_encoding_offset": offset, "text_pad_token": len(tokenizer) + offset + 1,
+            "semantic_infer_token": len(tokenizer) + offset + 2, "max_input_semantic_length": 32, "do_sample": True,
+            "semantic_rate_hz": 40.0,
+        },
+        "coarse_acoustics_config": {
+            "n_coarse_codebooks": 2, "coarse_rate_hz": 60, "coarse_semantic_pad_token": 100, "coarse_infer_token": 101,
+            "max_coarse_input_length": 16, "max_coarse_history": 40, "sliding_window_len": 12, "do_sample": True,
+        },
+        "fine_acoustics_config": {
+            "temperature": 0.5, "max_fine_history_length": 32, "max_fine_input_length": 64, "n_fine_codebooks": 4,
+        },
+    }  # fmt: skip
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    tokenizer.save_pretrained(folder)
+    random, listed = np.random.default_rng(0), {"repo_or_path": "author/model"}
+    shapes = {"semantic_prompt": (pad, (20,)), "coarse_prompt": (16, (2, 30)), "fine_prompt": (16, (4, 30))}
+    for voice in voices:
+        files = {name: f"speaker_embeddings/{voice}_{name}.npy" for name in shapes}
+        for name, (most, size) in shapes.items():
+            (folder / files[name]).parent.mkdir(parents=True, exist_ok=True)
+            np.save(folder / files[name], random.integers(0, most, size))
+        listed[voice] = files  # type: ignore[assignment]
+    (folder / "speaker_embeddings_path.json").write_text(json.dumps(listed))
+    return folder

@@ -65,6 +65,24 @@ def test_a_half_of_a_model_of_sound_is_not_taken_for_one_that_embeds_texts(tmp_p
         assert architecture in refusal(tmp_path, config).message
 
 
+@pytest.mark.parametrize(
+    ("architecture", "model_type"),
+    [
+        ("MusicgenForConditionalGeneration", "musicgen"),
+        ("CsmForConditionalGeneration", "csm"),
+        ("DiaForConditionalGeneration", "dia"),
+        ("FastSpeech2ConformerWithHifiGan", "fastspeech2_conformer_with_hifigan"),
+        ("SpeechT5ForSpeechToText", "speecht5"),
+    ],
+)
+def test_a_model_of_sound_that_is_not_executed_is_named(tmp_path: Path, architecture: str, model_type: str) -> None:
+    failure = refusal(tmp_path, {"architectures": [architecture], "model_type": model_type})
+    assert failure.kind == "not_supported"
+    assert f"architecture `{architecture}`, model type `{model_type}`, which is a model for the task `audio`" in (
+        failure.message
+    )
+
+
 def test_an_encoder_decoder_of_text_writes_text_unless_its_entry_says_otherwise(tmp_path: Path) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES as KNOWN
 

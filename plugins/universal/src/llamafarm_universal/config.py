@@ -66,6 +66,8 @@ SOUND: Mapping[str, tuple[Operation, ...]] = {
     "ctc": (TRANSCRIPTIONS,),
     "classes": (SOUND_CLASSES,),
     "vits": (SPEECH,),
+    "speecht5": (SPEECH,),
+    "bark": (SPEECH,),
 }
 """What can be asked of a model of sound, by how it is executed."""
 _FOLDERS = ("/", "~", "./", "../")

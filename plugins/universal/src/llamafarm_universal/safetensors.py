@@ -77,6 +77,8 @@ def _count(path: Path) -> int:
             raise RequestFailed("load_failed", f"{path.name} is not a safetensors file.")
         try:
             header = json.loads(file.read(size))
-            return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+            tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+            # What is true or false is a mask, and no weight.
+            return sum(math.prod(entry["shape"]) for entry in tensors if entry["dtype"] != "BOOL")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RequestFailed("load_failed", f"{path.name} is damaged: its header cannot be read.") from error

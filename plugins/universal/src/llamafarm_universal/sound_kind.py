@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Kind = Literal["whisper", "ctc", "classes", "vits"]
+Kind = Literal["whisper", "ctc", "classes", "vits", "speecht5", "bark"]
+_SPEAKERS: Mapping[str, Kind] = {"VitsModel": "vits", "SpeechT5ForTextToSpeech": "speecht5", "BarkModel": "bark"}
 
 
 def kind_of(config: Mapping[str, Any]) -> Kind | None:
@@ -15,6 +16,6 @@ def kind_of(config: Mapping[str, Any]) -> Kind | None:
         return "whisper"
     if architecture.endswith(("ForAudioClassification", "ForSequenceClassification")):
         return "classes"
-    if architecture == "VitsModel":
-        return "vits"
+    if architecture in _SPEAKERS:
+        return _SPEAKERS[architecture]
     return "ctc" if architecture.endswith("ForCTC") and "conv_stride" in config else None

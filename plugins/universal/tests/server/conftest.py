@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # the spawned host imports scripted_host by its name
 
-from audio_models import make_ctc, make_sound_classifier, make_vits, make_whisper  # noqa: E402
+from audio_models import make_ctc, make_sound_classifier, make_speecht5, make_vits, make_whisper  # noqa: E402
 from diffusion_models import make_stable_diffusion  # noqa: E402
 from multimodal_models import make_multimodal_model  # noqa: E402
 from runtime_servers import Running, ServerProcess, running_process, serving  # noqa: E402
@@ -33,6 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             folder / "classifier", tokenizer, "SequenceClassification", "contradiction", "entailment"
         ),
         "towers": make_towers(folder / "towers", tokenizer),
+        "speecht5": make_speecht5(folder / "speecht5"),
         "sounds": make_sound_classifier(folder / "sounds"),
         "whisper": make_whisper(folder / "whisper"),
         "ctc": make_ctc(folder / "ctc"),

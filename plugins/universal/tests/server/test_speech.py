@@ -131,3 +131,13 @@ def test_a_model_that_hears_does_not_speak(ask, models):
     answer = ask(model=str(models["ctc"]))
     assert answer.status_code == 400
     assert "it cannot do `audio/speech`, only `audio/transcriptions`" in answer.json()["error"]["message"]
+
+
+def test_a_voice_of_the_models_folder_speaks(ask, models):
+    made = {"model": str(models["speecht5"]), "input": "the lazy dog. a quick fox.", "response_format": "wav"}
+    default, bella, bo = (ask(**made, **fields) for fields in ({}, {"voice": "bella"}, {"voice": "bo"}))
+    assert default.status_code == 200, default.text
+    assert default.content == bella.content != bo.content
+    refused = ask(**made, speed=2)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "speed"

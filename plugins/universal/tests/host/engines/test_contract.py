@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audio_models import make_ctc, make_sound_classifier, make_vits, make_whisper, noise, wav_of
+from audio_models import (
+    make_bark,
+    make_ctc,
+    make_sound_classifier,
+    make_speecht5,
+    make_vits,
+    make_whisper,
+    noise,
+    wav_of,
+)
 from llamafarm_universal.engine import (
     Blob,
     ChatPrompt,
@@ -30,7 +39,7 @@ from llamafarm_universal.engine import (
     Translate,
 )
 from llamafarm_universal.testing import EngineContract
-from tiny_models import make_bert
+from tiny_models import make_bert, make_word_tokenizer
 
 TEXTS = ("hello world", "the quick brown fox", "jumps over the lazy dog")
 MANY = tuple(f"{'hello ' * (number % 7)}world {number}" for number in range(24))
@@ -261,6 +270,38 @@ class TestVits(EngineContract):
 
     def make_model(self, folder: Path) -> None:
         make_vits(folder)
+
+    def weights(self, engine: Any) -> list[Any]:
+        return [engine._runner, *engine._runner.module.parameters()]
+
+    def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        fail_computing(engine, request_id, monkeypatch)
+
+
+class TestBark(EngineContract):
+    engine = "llamafarm_universal.host.engines.audio.spec:ENGINE"
+    works = [Speak(("hello",)), Speak(("the lazy dog", "fox"), "v2/en_speaker_0", seed=1)]
+    long = Speak(("the lazy dog", "hello world", "a quick fox"))
+    wrong = [Speak(("hello " * 40,)), Speak(("hello",), voice="alloy"), Speak(("hello",), speed=2.0)]
+
+    def make_model(self, folder: Path) -> None:
+        make_bark(folder, make_word_tokenizer())
+
+    def weights(self, engine: Any) -> list[Any]:
+        return [engine._runner, *engine._runner.module.parameters()]
+
+    def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        fail_computing(engine, request_id, monkeypatch)
+
+
+class TestSpeechT5(EngineContract):
+    engine = "llamafarm_universal.host.engines.audio.spec:ENGINE"
+    works = [Speak(("hello",)), Speak(("the lazy dog", "fox"), "bo", seed=1)]
+    long = Speak(("the lazy dog", "hello world", "a quick fox"))
+    wrong = [Speak(("hello " * 40,)), Speak(("hello",), voice="alloy"), Speak(("hello",), speed=2.0)]
+
+    def make_model(self, folder: Path) -> None:
+        make_speecht5(folder)
 
     def weights(self, engine: Any) -> list[Any]:
         return [engine._runner, *engine._runner.module.parameters()]

@@ -35,6 +35,10 @@ def spoken(engine: Listening, work: Speak) -> list[np.ndarray[Any, Any]]:
     return [np.frombuffer(end.value.read(), "<i2") for end in ends]
 
 
+def voices_of(engine: Listening) -> list[str]:
+    return list(engine.engine._heads["speak"]._speaker.voices)
+
+
 def plainly(folder: Path, text: str, seed: int = 0, **options: Any) -> np.ndarray[Any, Any]:
     from transformers import VitsModel, VitsTokenizer
 
@@ -50,8 +54,7 @@ def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
 
 
 def test_each_text_is_what_the_plain_model_speaks(vits: Listening) -> None:
-    voices = vits.engine._heads["speak"]._voices
-    own = {"speaker_id": 0} if voices > 1 else {}
+    own = {"speaker_id": 0} if voices_of(vits) else {}
     sounds = spoken(vits, Speak(TEXTS, seed=7))
     assert all(len(sound) > 1000 for sound in sounds)
     assert all(alike(sound, plainly(vits.folder, text, 7, **own)) for sound, text in zip(sounds, TEXTS, strict=True))
@@ -64,7 +67,7 @@ def test_chance_speed_and_voice_change_what_is_spoken(vits: Listening) -> None:
     assert np.array_equal(plain, again)
     assert not (plain.shape == other.shape and np.array_equal(plain, other))
     assert len(slow) > 1.5 * len(plain)
-    if vits.engine._heads["speak"]._voices > 1:
+    if voices_of(vits):
         [second] = spoken(vits, Speak(TEXTS[:1], voice="2", seed=1))
         assert alike(second, plainly(vits.folder, TEXTS[0], 1, speaker_id=2))
         assert not np.array_equal(second, plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llamafarm_universal.engine import LoadPlan
@@ -11,7 +12,11 @@ from llamafarm_universal.host.engines.audio.classes import ClassesHead, SoundCla
 from llamafarm_universal.host.engines.audio.ctc import CtcHead, CtcModel
 from llamafarm_universal.host.engines.audio.engine import AudioEngine
 from llamafarm_universal.host.engines.audio.memory import batch_of, windows_within
-from llamafarm_universal.host.engines.audio.speech import SpeechHead, VitsVoice, refuse_unread
+from llamafarm_universal.host.engines.audio.speech.bark import Bark
+from llamafarm_universal.host.engines.audio.speech.head import SpeechHead
+from llamafarm_universal.host.engines.audio.speech.speaker import Speaker, Speech
+from llamafarm_universal.host.engines.audio.speech.speecht5 import SpeechT5
+from llamafarm_universal.host.engines.audio.speech.vits import Vits
 from llamafarm_universal.host.engines.audio.whisper.head import WhisperHead
 from llamafarm_universal.host.engines.audio.whisper.runner import WhisperRunner
 from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
@@ -22,6 +27,8 @@ from llamafarm_universal.sound_kind import kind_of
 
 def load_audio(plan: LoadPlan, grant: int) -> AudioEngine:
     """Read the weights. Raises RequestFailed."""
+    from transformers import AutoModelForTextToSpectrogram, AutoModelForTextToWaveform
+
     match kind_of(plan.config):
         case "whisper":
             return _whisper(plan, grant)
@@ -29,8 +36,12 @@ def load_audio(plan: LoadPlan, grant: int) -> AudioEngine:
             return _ctc(plan)
         case "classes":
             return _classes(plan)
+        case "speecht5":
+            return _speech(plan, AutoModelForTextToSpectrogram, SpeechT5)
+        case "bark":
+            return _speech(plan, AutoModelForTextToWaveform, Bark)
         case _:
-            return _vits(plan)
+            return _speech(plan, AutoModelForTextToWaveform, Vits)
 
 
 def _whisper(plan: LoadPlan, grant: int) -> AudioEngine:
@@ -75,16 +86,12 @@ def _classes(plan: LoadPlan) -> AudioEngine:
     return AudioEngine(runner, {"classify_sounds": ClassesHead(model, plan.limits.media)}, described, plan.limits)
 
 
-def _vits(plan: LoadPlan) -> AudioEngine:
-    from transformers import AutoModelForTextToWaveform
-
-    weights = load_weights(plan, AutoModelForTextToWaveform)
-    refuse_unread(plan, weights.tokenizer)
-    model = VitsVoice(weights.module)
-    head = SpeechHead(weights.tokenizer, int(weights.module.config.num_speakers), model.rate)
-    runner = BatchRunner(weights.module, model.speak)
+def _speech(plan: LoadPlan, auto_class: Any, kind: Callable[[LoadPlan, Any, Any], Speaker]) -> AudioEngine:
+    weights = load_weights(plan, auto_class)
+    speaker = kind(plan, weights.module, weights.tokenizer)
+    runner = BatchRunner(weights.module, Speech(speaker).speak)
     described = weights.describe(["speak"], user_names("speak"))
-    return AudioEngine(runner, {"speak": head}, described, plan.limits)
+    return AudioEngine(runner, {"speak": SpeechHead(speaker)}, described, plan.limits)
 
 
 def feature_extractor(plan: LoadPlan) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.engine import Candidate, Engine, EngineSpec, FilePatterns, Fit, LoadPlan
 from llamafarm_universal.host.engines.audio.memory import wished_bytes, working_bytes
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
 from llamafarm_universal.sound_kind import kind_of
 
 TASKS = ("audio",)
+WANTS = FilePatterns((*SAFETENSORS.take, "speaker_embeddings/*.npy"), SAFETENSORS.leave)
 
 
 def _fit(candidate: Candidate) -> Fit | None:
@@ -22,4 +23,4 @@ def _load(plan: LoadPlan, grant: int) -> Engine:
     return load_audio(plan, grant)
 
 
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, quantizes=True)
+ENGINE = EngineSpec("torch", TASKS, WANTS, _fit, _load, quantizes=True)
