@@ -201,14 +201,31 @@ def test_an_address_inside_the_network_is_never_fetched(scripted: Running, fetch
     assert "not public" in error["message"]
 
 
+@pytest.mark.parametrize(
+    "to", ["http://127.0.0.1:1/", "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd"]
+)
+@pytest.mark.parametrize("path", ["embeddings", "vision/depth"])
+def test_a_redirect_leads_to_no_place_that_is_closed(
+    scripted: Running, fetching: Callable[..., None], path: str, to: str
+) -> None:
+    let_in: list[str] = []
+    fetching(lambda address: not let_in and not let_in.append(address))  # the site itself, and nothing that it names
+    with site({}, to) as url:
+        body = {"model": "echo/model", "input": [{"image": f"{url}/a.png"}]}
+        error = scripted.http.post(f"/v1/{path}", json=body).json()["error"]
+    assert "not public" in error["message"] or "must begin with http" in error["message"]
+
+
 @contextmanager
-def site(files: dict[str, bytes]) -> Iterator[str]:
-    """A web server with files, by their paths."""
+def site(files: dict[str, bytes], to: str | None = None) -> Iterator[str]:
+    """A web server with files, by their paths. to: where it sends those who ask for others."""
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = files.get(self.path)
-            self.send_response(404 if content is None else 200)
+            self.send_response((302 if to else 404) if content is None else 200)
+            if to:
+                self.send_header("location", to)
             self.send_header("content-length", str(len(content or b"")))
             self.end_headers()
             self.wfile.write(content or b"")

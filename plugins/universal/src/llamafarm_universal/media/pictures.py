@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from llamafarm_universal.media.settings import MAX_FRAMES, MAX_PIXELS
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+OPAQUE = 255
 log = logging.getLogger(__name__)
 
 
@@ -99,13 +101,50 @@ def _converted(image: Image, mode: str) -> Image:
     """The picture as a camera's owner sees it: turned as EXIF says, transparent places white, in 8 bits a channel."""
     from PIL import Image, ImageOps
 
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits of grey, of which Pillow would cut off the bright
-        image = image.convert("I").point(lambda value: value / 257).convert("L")
-    if image.mode == mode:
-        return image
+    image = _in_usual_colours(_in_eight_bits(ImageOps.exif_transpose(image)))
     if mode != "RGBA" and image.has_transparency_data:
         above = image.convert("RGBA")
         ground = Image.new("RGBA", above.size, "white")
         image = Image.alpha_composite(ground, above)
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _in_eight_bits(image: Image) -> Image:
+    """Of 16 bits Pillow would cut off the bright ones where they are grey; colours it has read in 8 already."""
+    key = image.info.get("transparency")
+    if not image.mode.startswith("I"):
+        if isinstance(key, tuple) and max(key) > OPAQUE:
+            image.info["transparency"] = tuple(value >> 8 for value in key)
+        return image
+    grey = image.convert("I")
+    eight = grey.point(lambda value: value / 257).convert("L")
+    if isinstance(key, int):
+        import numpy as np
+        from PIL import Image
+
+        eight.putalpha(Image.fromarray(np.where(np.asarray(grey) == key, 0, OPAQUE).astype(np.uint8)))
+    return eight
+
+
+def _in_usual_colours(image: Image) -> Image:
+    """In sRGB, where the picture says that its numbers mean other colours: those of a printer, or of a wide screen.
+
+    A profile that is broken, or for another kind of picture, is left aside, as browsers do it.
+    """
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image
+    from PIL import ImageCms
+
+    try:
+        colours = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(colours).lower():
+            return image
+        opaque = image if image.mode in ("L", "RGB", "CMYK") else image.convert("L" if image.mode == "LA" else "RGB")
+        usual = ImageCms.profileToProfile(opaque, colours, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return image
+    assert usual is not None, "it is not changed in its place"
+    if image.has_transparency_data:
+        usual.putalpha(image.convert("RGBA").getchannel("A"))
+    return usual
