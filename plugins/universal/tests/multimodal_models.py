@@ -87,7 +87,7 @@ def _qwen(tokenizer: Any, family: str, vision: dict[str, Any]) -> tuple[Any, Any
     text = _text(tokenizer, rope_parameters=rope)
     config = getattr(t, f"{family}Config")(text_config=text, vision_config=vision, **marks)
     pictures = t.Qwen2VLImageProcessorPil(size={"shortest_edge": 28 * 28, "longest_edge": 28 * 28 * 12})
-    processor = _films_left_out(t.Qwen2VLProcessor if family == "Qwen2VL" else t.Qwen2_5_VLProcessor)(
+    processor = _films_left_out(getattr(t, f"{family}Processor"))(
         pictures, tokenizer, chat_template=chat_template("<|vision_start|><|image_pad|><|vision_end|>")
     )
     return getattr(t, f"{family}ForConditionalGeneration")(config), processor
@@ -117,6 +117,29 @@ def _qwen2_5_vl(tokenizer: Any) -> tuple[Any, Any]:
         "window_size": 56, "fullatt_block_indexes": [1], "initializer_range": 0.3,
     }  # fmt: skip
     return _qwen(tokenizer, "Qwen2_5_VL", vision)
+
+
+def _qwen3_vl(tokenizer: Any) -> tuple[Any, Any]:
+    vision = {
+        "depth": 2, "hidden_size": 32, "num_heads": 2, "intermediate_size": 64, "patch_size": 14, "out_hidden_size": 64,
+        "num_position_embeddings": 16, "deepstack_visual_indexes": [0], "initializer_range": 0.3,
+    }  # fmt: skip
+    return _qwen(tokenizer, "Qwen3VL", vision)
+
+
+def _paligemma(tokenizer: Any) -> tuple[Any, Any]:
+    import transformers as t
+
+    tokenizer = _with_image(tokenizer)
+    tokenizer.bos_token = "<s>"
+    config = t.PaliGemmaConfig(
+        text_config={**_text(tokenizer, head_dim=16), "model_type": "gemma"},
+        vision_config={**VISION, "model_type": "siglip_vision_model"},
+        image_token_index=_id(tokenizer, "<image>"), projection_dim=64, hidden_size=64,
+    )  # fmt: skip
+    pictures = t.SiglipImageProcessorPil(size=SQUARE)
+    pictures.image_seq_length = 16
+    return t.PaliGemmaForConditionalGeneration(config), t.PaliGemmaProcessor(pictures, tokenizer)
 
 
 def _gemma3(tokenizer: Any) -> tuple[Any, Any]:
@@ -225,7 +248,9 @@ KINDS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "llava": _llava,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5_vl": _qwen2_5_vl,
+    "qwen3_vl": _qwen3_vl,
     "gemma3": _gemma3,
+    "paligemma": _paligemma,
     "idefics3": _idefics3,
     "blip2": _blip2,
     "florence2": _florence2,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import wave
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from llamafarm_universal.engine import Blob, Count, Finished
+from llamafarm_universal.engine import Blob, Count, Finished, SpoolFolder
 from multimodal_chats import PICTURE, SOUND, Seeing, text, user
 from multimodal_models import KINDS
 from pictures import blob_of, noise
 
-SEEING = ("llava", "qwen2_vl", "qwen2_5_vl", "gemma3", "idefics3")
+SEEING = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "gemma3", "idefics3")
 """Those that hold conversations about pictures."""
-TOGETHER = ("llava", "qwen2_vl", "qwen2_5_vl", "idefics3")
+TOGETHER = ("llava", "qwen2_vl", "qwen2_5_vl", "gemma3", "idefics3", "qwen2_audio")
 """Those whose texts are read together."""
 
 
@@ -77,8 +78,12 @@ def _as_read(sound: Any) -> Any:
     return (sound * 32767).astype(np.int16).astype(np.float32) / 32768
 
 
-def test_a_model_without_a_template_answers_a_question_about_a_picture(seeing: Callable[[str], Seeing]) -> None:
-    model, picture = seeing("blip2"), noise(1)
+@pytest.mark.parametrize("kind", ["blip2", "paligemma"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_without_a_template_answers_a_question_about_a_picture(
+    kind: str, seeing: Callable[[str], Seeing]
+) -> None:
+    model, picture = seeing(kind), noise(1)
     inputs = model.processor(text="Question: what? Answer:", images=[picture], return_tensors="pt")
     answer = model.tokens(user(PICTURE, text("Question: what? Answer:")), media=(blob_of(picture),))
     assert answer == model.expected(inputs)
@@ -102,7 +107,21 @@ def test_a_model_says_what_it_takes(kind: str, engines: Callable[[str], Any]) ->
 
 @pytest.mark.parametrize("kind", TOGETHER)
 def test_models_read_pictures_together_with_texts_where_they_can(kind: str, engines: Callable[[str], Any]) -> None:
-    assert engines(kind).engine._runner.reads_together
+    engine = engines(kind).engine
+    assert engine._runner.reads_together
+    assert engine._prompts._media.way == "apart"
+
+
+def test_a_picture_whose_tokens_look_both_ways_is_never_cut(
+    driven: Callable[..., Any], folder_of: Callable[[str], Path], spool: SpoolFolder
+) -> None:
+    narrow = Seeing(driven(folder=folder_of("gemma3"), prefill_tokens=3), folder_of("gemma3"), spool)
+    pictures = [noise(number, 60, 60) for number in range(2)]
+    content = [part for picture in pictures for part in ({"type": "image", "image": picture}, text("Look!"))]
+    expected = narrow.expected(narrow.inputs([user(*content)]))
+    talk = user(PICTURE, text("Look!"), PICTURE, text("Look!"))
+    narrow.start({"role": "user", "content": "hello world"}, max_tokens=60)
+    assert narrow.tokens(talk, media=tuple(map(blob_of, pictures))) == expected
 
 
 @pytest.mark.parametrize("kind", ["llava", "gemma3"])

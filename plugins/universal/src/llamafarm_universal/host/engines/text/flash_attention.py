@@ -50,7 +50,7 @@ class FlashAttention:
         self._begins, self._key_begins, self._lengths = borders.int().split([places, places, len(spans)])
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
-        if not _can_compute(query, value, options):
+        if not _can_compute(query, value, options) or any(span.both_ways for span in self._spans):
             return self._plain.attend(module, query, key, value, options)
         check_options(options)
         keys, values = self._store.write(module.layer_idx, self._slots, key, value)

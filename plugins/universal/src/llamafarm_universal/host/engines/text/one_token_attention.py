@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
-from llamafarm_universal.host.engines.text.paged import BlockStore, by_block, check_options, mask_of, product_of
+from llamafarm_universal.host.engines.text.masks import mask_of
+from llamafarm_universal.host.engines.text.paged import BlockStore, by_block, check_options, product_of
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,6 +20,7 @@ import torch
 
 from llamafarm_universal.host.engines.text.context import Reading
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
+from llamafarm_universal.host.engines.text.masks import spans_mask
 from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
@@ -95,12 +96,15 @@ class BlockStore:
 @dataclass(frozen=True)
 class Span:
     """Tokens of one text in a step. past: how many are in the cache before them. blocks: of the text, with room for
-    them. begin: where they stand among the tokens of the step."""
+    them. begin: where they stand among the tokens of the step. both_ways: tokens of the text that look at one another,
+    whichever comes first: where each such piece begins and ends.
+    """
 
     begin: int
     count: int
     past: int
     blocks: Sequence[int]
+    both_ways: Sequence[tuple[int, int]] = ()
 
     @property
     def length(self) -> int:
@@ -132,9 +136,10 @@ def spans_of(readings: Sequence[Reading]) -> list[Span]:
     """Of texts that have blocks, behind one another."""
     spans, begin = [], 0
     for reading in readings:
-        table = reading.context.table
-        assert table is not None, "a text is read that has no blocks"
-        spans.append(Span(begin, count := len(reading.tokens), reading.context.stored, table.blocks))
+        context, count = reading.context, len(reading.tokens)
+        assert context.table is not None, "a text is read that has no blocks"
+        both_ways = context.media.both_ways(context.stored, context.stored + count) if context.media else ()
+        spans.append(Span(begin, count, context.stored, context.table.blocks, both_ways))
         begin += count
     return spans
 
@@ -200,7 +205,7 @@ class _Read:
         in_one_piece = len(spans) == 1 and blocks == list(range(blocks[0], blocks[0] + most))
         least = -(-_LEAST_ROWS // together)
         rows = 1 if spans[0].count == 1 else -(-spans[0].count // least) * least
-        mask = _mask(spans, rows, begins, most * BLOCK_TOKENS, window, device, dtype)
+        mask = spans_mask(spans, rows, begins, most * BLOCK_TOKENS, window, device, dtype)
         return cls(
             spans[0].begin,
             spans[-1].begin + spans[-1].count,
@@ -267,32 +272,6 @@ def _alike(singles: Sequence[Span]) -> list[list[Span]]:
         else:
             groups.append([span])
     return groups
-
-
-def _mask(
-    spans: Sequence[Span],
-    rows: int,
-    begins: Sequence[int],
-    length: int,
-    window: int | None,
-    device: str,
-    dtype: torch.dtype,
-) -> Tensor:
-    """0 where a token may be looked at, else minus infinity. Several tokens of a text are filled up with its last."""
-    places = [[span.past + min(row, span.count - 1) for row in range(rows)] for span in spans]
-    asking = to_device(places, device)
-    seen = min(span.past for span in spans) if window is None else 0  # what all look at need not be compared
-    looked_at = torch.arange(seen, length, device=device) + to_device(begins, device)[:, None]
-    distance = asking[:, :, None] - looked_at[:, None, :]
-    mask = torch.zeros(len(spans), 1, rows, length, dtype=dtype, device=device)
-    mask[:, 0, :, seen:] = mask_of(distance, window, dtype)
-    return mask
-
-
-def mask_of(distance: Tensor, window: int | None, dtype: torch.dtype) -> Tensor:
-    """What is added to scores: 0, or minus infinity. distance: how far behind the token that looks another one is."""
-    hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
-    return torch.zeros_like(hidden, dtype=dtype).masked_fill(hidden, float("-inf"))
 
 
 def check_options(options: Mapping[str, Any]) -> None:

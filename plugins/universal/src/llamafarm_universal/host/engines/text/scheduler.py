@@ -133,6 +133,7 @@ class Scheduler:
                 break
             context = sequence.context
             count = min(context.unread, self._cost.affordable(budget, context.stored, least))
+            count = context.media.uncut(context.stored, count) if context.media else count
             advances.append(Advance(sequence, count))
             budget, least = budget - self._cost.of(Piece(count, context.stored)), 1
         return advances

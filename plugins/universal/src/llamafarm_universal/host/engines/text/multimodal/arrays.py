@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llamafarm_universal.host.engines.text.multimodal.medium import Medium
+from llamafarm_universal.host.engines.text.multimodal.medium import Medium, runs
 
 if TYPE_CHECKING:
     from llamafarm_universal.host.engines.text.multimodal.medium import Arrays
@@ -27,20 +26,14 @@ def media_of(tokens: Sequence[int], arrays: Arrays, marks: Collection[int], coun
     places = [place for place, token in enumerate(tokens) if token in marks]
     if not places or not arrays:
         return []
-    runs = _runs(places)
-    parts = _parts(arrays, count) if apart and len(runs) == count else None
+    pieces = runs(places)
+    parts = _parts(arrays, count) if apart and len(pieces) == count else None
     if parts is None:
         return [Medium(tuple(tokens), tuple(places), tuple(places), _digest(arrays), arrays)]
     return [
-        Medium(tuple(tokens[place] for place in run), tuple(range(len(run))), tuple(run), _digest(part), part)
-        for run, part in zip(runs, parts, strict=True)
+        Medium(tuple(tokens[place] for place in piece), tuple(range(len(piece))), tuple(piece), _digest(part), part)
+        for piece, part in zip(pieces, parts, strict=True)
     ]
-
-
-def _runs(places: Sequence[int]) -> list[Sequence[int]]:
-    """Places that follow one another."""
-    borders = [at for at, (before, place) in enumerate(pairwise(places), 1) if place != before + 1]
-    return [places[begin:end] for begin, end in pairwise([0, *borders, len(places)])]
 
 
 def _parts(arrays: Arrays, count: int) -> list[Arrays] | None:

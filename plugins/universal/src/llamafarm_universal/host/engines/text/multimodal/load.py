@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import product
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed, without_paths
@@ -10,8 +11,7 @@ from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
 from llamafarm_universal.host.engines.text.generate_runner import GenerateRunner
 from llamafarm_universal.host.engines.text.multimodal.media_trial import MediaTrial
-from llamafarm_universal.host.engines.text.multimodal.prompts import MediaPrompts
-from llamafarm_universal.host.engines.text.multimodal.prompts import Reading as Way
+from llamafarm_universal.host.engines.text.multimodal.prompts import MediaPrompts, Way
 from llamafarm_universal.host.engines.text.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -20,15 +20,16 @@ _WAYS: tuple[Way, ...] = ("apart", "together")
 
 def runner_with_media(module: Any, device: str, prompts: MediaPrompts) -> tuple[Runner, MediaPrompts]:
     """The runner of a model, and its prompts as that reads them. Raises RequestFailed for one that cannot be run."""
-    for way in _WAYS if not module.config.is_encoder_decoder else ():
-        read = prompts.as_read(way)
+    for way, both_ways in product(_WAYS if not module.config.is_encoder_decoder else (), (False, True)):
+        read = prompts.read(way, both_ways=both_ways)
         try:
             return FlatRunner(module, device, MediaTrial(module, read)), read
         except RequestFailed:
             raise
         except Exception as reason:  # noqa: BLE001 - whatever a model cannot do so, it may do by itself
-            log.info("%s does not read its media %s: %s", type(module).__name__, way, reason)
-    return _by_itself(module, device, prompts.as_read("whole"))
+            looking = "looking both ways" if both_ways else "looking back"
+            log.info("%s does not read its media %s, %s: %s", type(module).__name__, way, looking, reason)
+    return _by_itself(module, device, prompts.read("whole"))
 
 
 def _by_itself(module: Any, device: str, prompts: MediaPrompts) -> tuple[Runner, MediaPrompts]:

@@ -36,7 +36,7 @@ class MediaTrial:
         self._module = module
         self._tower = Tower(module)
         self._prompts = prompts
-        self._inputs = on_device(prompts.as_read("whole").sample().inputs, module)
+        self._inputs = on_device(prompts.read("whole").sample().inputs, module)
         self._wanted = self._at_once()
         self._noise = self._rounding()
 
@@ -57,7 +57,7 @@ class MediaTrial:
             each.table = cache.open(each.tokens, "")
             cache.grow(each.table, len(each.tokens))
         pieces: list[Tensor] = []
-        cuts = [0, *sorted({medium.places[0] + 2 for medium in prompt.media}), len(prompt.tokens)]
+        cuts = [0, *sorted({prompt.uncut(0, medium.places[0] + 2) for medium in prompt.media}), len(prompt.tokens)]
         for begin, end in pairwise(cuts):
             company = [] if begin else [Reading(beside, _TEXT)]
             with self._states() as states:

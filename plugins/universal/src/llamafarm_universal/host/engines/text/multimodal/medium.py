@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
@@ -49,15 +50,19 @@ class MediaPrompt:
 
     tokens: its ids. media: in their order. positions: of each token on each axis, where the model counts them
     otherwise than one after the other: [axes, tokens]. inputs: all that the processor has made of the prompt, for a
-    model that is given it as a whole.
+    model that is given it as a whole. looks_both_ways: whether the tokens of a picture look at one another, those that
+    come later too.
     """
 
     tokens: list[int]
     media: tuple[Medium, ...]
     positions: list[list[int]] | None = None
     inputs: Arrays = field(default_factory=dict, repr=False)
+    looks_both_ways: bool = False
 
     def __post_init__(self) -> None:
+        places = sorted(place for medium in self.media for place in medium.places) if self.looks_both_ways else []
+        self._pieces = [(piece[0], piece[-1] + 1) for piece in runs(places)]
         self._names = list(self.tokens)
         for medium in self.media:
             for place, name in zip(medium.places, medium.names(), strict=True):
@@ -76,10 +81,27 @@ class MediaPrompt:
         """The media of which any place is among those tokens."""
         return [medium for medium in self.media if medium.is_within(begin, end)]
 
+    def both_ways(self, begin: int, end: int) -> list[tuple[int, int]]:
+        """The pieces whose tokens look at one another both ways, of which any is among those."""
+        return [piece for piece in self._pieces if piece[0] < end and begin < piece[1]]
+
+    def uncut(self, begin: int, count: int) -> int:
+        """About so many tokens that can be read at once: what looks both ways is read as a whole."""
+        for start, end in self._pieces:
+            if start < begin + count < end:
+                return start - begin if start > begin else end - begin
+        return count
+
     def positions_of(self, axis: int, begin: int, end: int) -> list[int]:
         """The positions of tokens of a text that begins with the prompt, on an axis."""
         own = self.positions[axis][begin:end] if self.positions else list(range(begin, min(end, len(self.tokens))))
         return [*own, *(place + self._shift for place in range(max(begin, len(self.tokens)), end))]
+
+
+def runs(places: Sequence[int]) -> list[Sequence[int]]:
+    """Places that follow one another."""
+    borders = [at for at, (before, place) in enumerate(pairwise(places), 1) if place != before + 1]
+    return [places[begin:end] for begin, end in pairwise([0, *borders, len(places)]) if begin < end]
 
 
 class _Named(Sequence[int]):

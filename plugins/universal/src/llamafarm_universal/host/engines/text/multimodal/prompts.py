@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Decoded = Image | NDArray[np.float32]
 
-Reading = Literal["apart", "together", "whole"]
+Way = Literal["apart", "together", "whole"]
 """How a model gets the media of a prompt: each by itself, all at once, or with the prompt in its own forward."""
 TEMPLATE_FLAGS = frozenset({"add_generation_prompt", "continue_final_message"})
 """Options that every chat template has."""
@@ -31,14 +31,12 @@ _PROBE = "qwertz"
 
 
 class MediaPrompts:
-    """Used by several threads at once. processor, module: of the model. reading: how it gets media.
+    """Used by several threads at once. processor, module: of the model. kinds: which parts of messages it takes."""
 
-    kinds: which parts of messages it takes.
-    """
-
-    def __init__(self, processor: Any, module: Any, media: MediaSettings, reading: Reading = "apart") -> None:
+    def __init__(self, processor: Any, module: Any, media: MediaSettings) -> None:
         self.processor = processor
-        self.reading = reading
+        self.way: Way = "apart"
+        self._looks_both_ways = False
         self._media = media
         self._positions_of = getattr(getattr(module, "model", None), "get_rope_index", None)
         self.kinds = _kinds(processor)
@@ -48,10 +46,10 @@ class MediaPrompts:
         self._spells_marks = True
         self._spells_marks = self._template and self._can_spell_marks()
 
-    def as_read(self, reading: Reading) -> MediaPrompts:
-        """The same for a model that gets media otherwise."""
+    def read(self, way: Way, *, both_ways: bool = False) -> MediaPrompts:
+        """The same for a model that gets media so. both_ways: whether the tokens of a picture look at one another."""
         other = copy(self)
-        other.reading = reading
+        other.way, other._looks_both_ways = way, both_ways
         return other
 
     @property
@@ -133,11 +131,11 @@ class MediaPrompts:
     def _of(self, made: Mapping[str, NDArray[Any]], count: int) -> MediaPrompt:
         tokens = [int(token) for token in np.asarray(made["input_ids"]).reshape(-1)]
         arrays = {name: array for name, array in made.items() if name not in TEXT_ARRAYS}
-        if self.reading == "whole" and arrays:
+        if self.way == "whole" and arrays:
             return MediaPrompt(tokens, (), inputs={**made})
-        media = media_of(tokens, arrays, self._marks, count, apart=self.reading == "apart")
+        media = media_of(tokens, arrays, self._marks, count, apart=self.way == "apart")
         positions = self._positions(made) if media and self._positions_of else None
-        return MediaPrompt(tokens, tuple(media), positions)
+        return MediaPrompt(tokens, tuple(media), positions, looks_both_ways=self._looks_both_ways)
 
     def _positions(self, made: Mapping[str, NDArray[Any]]) -> list[list[int]]:
         """Of models that count the rows and columns of pictures (Qwen2-VL and its kin)."""
