@@ -10,7 +10,7 @@ MARKS = (
     "<image>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", "<start_of_image>",
     "<end_of_image>", "<image_soft_token>", "<fake_token_around_image>", "<end_of_utterance>", "<global-img>",
     "<row_1_col_1>", "<row_1_col_2>", "<row_2_col_1>", "<row_2_col_2>",
-    "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>", "<s>", "</s>",
+    "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>", "<s>", "</s>", "<|image|>",
 )  # fmt: skip
 VISION: dict[str, Any] = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "image_size": 32,
@@ -142,6 +142,28 @@ def _paligemma(tokenizer: Any) -> tuple[Any, Any]:
     return t.PaliGemmaForConditionalGeneration(config), t.PaliGemmaProcessor(pictures, tokenizer)
 
 
+def _mllama(tokenizer: Any) -> tuple[Any, Any]:
+    import transformers as t
+
+    tokenizer.bos_token = "<s>"
+    text = _text(tokenizer, cross_attention_layers=[1], num_hidden_layers=3, bos_token_id=1)
+    vision = {
+        "hidden_size": 32, "num_hidden_layers": 2, "num_global_layers": 1, "attention_heads": 2,
+        "intermediate_size": 64, "vision_output_dim": 64, "image_size": 32, "patch_size": 8, "max_num_tiles": 2,
+        "initializer_range": 0.3, "intermediate_layers_indices": [0],
+        "supported_aspect_ratios": [[1, 1], [1, 2], [2, 1]],
+    }  # fmt: skip
+    config = t.MllamaConfig(
+        text_config=text, vision_config=vision, image_token_index=_id(tokenizer, "<|image|>"),
+    )  # fmt: skip
+    model = t.MllamaForConditionalGeneration(config)
+    for name, parameter in model.named_parameters():
+        if "gate" in name and parameter.numel() == 1:
+            parameter.data.fill_(1.0)  # as in training: what is seen is let in
+    pictures = t.MllamaImageProcessorPil(size=SQUARE, max_image_tiles=2)
+    return model, t.MllamaProcessor(pictures, tokenizer, chat_template=chat_template("<|image|>"))
+
+
 def _gemma3(tokenizer: Any) -> tuple[Any, Any]:
     import transformers as t
 
@@ -249,6 +271,7 @@ KINDS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "qwen2_vl": _qwen2_vl,
     "qwen2_5_vl": _qwen2_5_vl,
     "qwen3_vl": _qwen3_vl,
+    "mllama": _mllama,
     "gemma3": _gemma3,
     "paligemma": _paligemma,
     "idefics3": _idefics3,

@@ -15,9 +15,9 @@ from multimodal_chats import PICTURE, SOUND, Seeing, text, user
 from multimodal_models import KINDS
 from pictures import blob_of, noise
 
-SEEING = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "gemma3", "idefics3")
+SEEING = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "mllama", "gemma3", "idefics3")
 """Those that hold conversations about pictures."""
-TOGETHER = ("llava", "qwen2_vl", "qwen2_5_vl", "gemma3", "idefics3", "qwen2_audio")
+TOGETHER = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "gemma3", "idefics3", "qwen2_audio")
 """Those whose texts are read together."""
 
 

@@ -78,7 +78,7 @@ def test_different_pictures_never_share(fresh: Callable[..., Seeing]) -> None:
     assert len({tuple(answer) for answer in answers}) == 4
 
 
-@pytest.mark.parametrize("kind", ["llava", "qwen2_vl", "gemma3", "qwen3_vl", "florence2"])
+@pytest.mark.parametrize("kind", ["llava", "qwen2_vl", "gemma3", "qwen3_vl", "mllama", "florence2"])
 def test_an_interrupted_answer_goes_on_without_its_files(kind: str, fresh: Callable[..., Seeing]) -> None:
     model = fresh(kind)
     asked = user(PICTURE, text("<CAPTION>"))
@@ -106,7 +106,7 @@ def test_too_little_room_for_all_answers_about_pictures_changes_none(fresh: Call
     assert any(name == "num_preemptions" for name, _ in told.counters)
 
 
-@pytest.mark.parametrize("kind", ["llava", "qwen3_vl", "florence2"])
+@pytest.mark.parametrize("kind", ["llava", "mllama", "florence2"])
 def test_a_request_may_be_cancelled_at_each_step(kind: str, fresh: Callable[..., Seeing]) -> None:
     model = fresh(kind)
     asked = user(PICTURE, text("<CAPTION>"))
@@ -243,7 +243,7 @@ def test_a_model_without_a_template_holds_no_conversation(fresh: Callable[..., S
 
 
 def test_answers_of_a_model_that_runs_by_itself_go_on_beside_each_other(fresh: Callable[..., Seeing]) -> None:
-    model = fresh("qwen3_vl")
+    model = fresh("mllama")
     expected = [model.tokens(ASKED, media=(blob,)) for blob in BLOBS[:3]]
     started = [model.start(ASKED, media=(blob,)) for blob in BLOBS[:3]]
     model.driven.run()

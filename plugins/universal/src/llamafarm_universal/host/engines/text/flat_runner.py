@@ -17,7 +17,13 @@ from llamafarm_universal.host.engines.text import trial
 from llamafarm_universal.host.engines.text.attentions import Attentions, attentions_of
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.decode_graphs import DecodeGraphs, can_record
-from llamafarm_universal.host.engines.text.multimodal.reading import VectorsAt, embedded, positions_of, vectors_in
+from llamafarm_universal.host.engines.text.multimodal.reading import (
+    VectorsAt,
+    added,
+    embedded,
+    positions_of,
+    vectors_in,
+)
 from llamafarm_universal.host.engines.text.paged import (
     BlockStore,
     LayerShape,
@@ -153,14 +159,15 @@ class FlatRunner:
         positions: [axes, 1, tokens] where a model has more than one.
         """
         text = {"inputs_embeds": embedded(self._module, ids, vectors)} if vectors else {"input_ids": ids}
-        result = self._module(
-            **text,
-            position_ids=positions,
-            attention_mask=no_mask(ids),
-            use_cache=False,
-            return_dict=True,
-            **({"logits_to_keep": kept} if self._keeps_logits else {}),
-        )
+        with added(self._module, ids, vectors):
+            result = self._module(
+                **text,
+                position_ids=positions,
+                attention_mask=no_mask(ids),
+                use_cache=False,
+                return_dict=True,
+                **({"logits_to_keep": kept} if self._keeps_logits else {}),
+            )
         logits: Tensor = result.logits[0] if self._keeps_logits else result.logits[0, kept]
         return logits
 

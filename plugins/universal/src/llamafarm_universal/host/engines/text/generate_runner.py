@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _MOST_TOKENS = 1_000_000
 """Of an answer: whoever counts its tokens ends it before."""
 _STARTS = ("bos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id")
-_TYPES = ("token_type_ids", "mm_token_type_ids")
+_OF_TOKENS = {"token_type_ids": False, "mm_token_type_ids": False, "cross_attention_mask": True}
+"""What processors say of each token, and whether of the text behind a prompt it is what it was at the prompt's end."""
 
 
 class GenerateRunner:
@@ -95,8 +96,12 @@ class GenerateRunner:
             answer = torch.tensor([context.tokens], device=self._device)
             return {"attention_mask": torch.ones_like(ids), **prompt, "input_ids": ids, "decoder_input_ids": answer}
         ids = torch.tensor([context.tokens], device=self._device)
-        types = {name: _lengthened(prompt[name], ids.shape[1]) for name in _TYPES if name in prompt}
-        return {**prompt, **types, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        told = {
+            name: _lengthened(prompt[name], ids.shape[1], as_before=like)
+            for name, like in _OF_TOKENS.items()
+            if name in prompt
+        }
+        return {**prompt, **told, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
 class _Told:
@@ -141,9 +146,10 @@ def _leave_only_starts(module: Any) -> None:
             part.generation_config = GenerationConfig(**{name: getattr(old, name, None) for name in _STARTS})
 
 
-def _lengthened(types: Tensor, tokens: int) -> Tensor:
-    """The kinds of a prompt's tokens, and those of the text behind it."""
-    return torch.nn.functional.pad(types, (0, tokens - types.shape[1]))
+def _lengthened(numbers: Tensor, tokens: int, *, as_before: bool) -> Tensor:
+    """What is said of each token of a prompt, [1, tokens, …], and of the text behind it."""
+    last = numbers[:, -1:] if as_before else torch.zeros_like(numbers[:, -1:])
+    return torch.cat([numbers, *[last] * (tokens - numbers.shape[1])], dim=1)
 
 
 def _token_bytes(module: Any) -> int:

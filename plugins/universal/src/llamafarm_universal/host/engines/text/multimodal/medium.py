@@ -23,7 +23,7 @@ class Medium:
 
     tokens: the ids that it is seen with. offsets: those among them that its vectors stand for. places: where these are
     in the prompt. digest: of all that the model is given. arrays: that; None once it has been seen. vectors: what the
-    model makes of it, [places, size].
+    model makes of it, [1 + layers, places, size].
     """
 
     tokens: tuple[int, ...]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from llamafarm_universal.host.engines.text.context import Reading
+from llamafarm_universal.host.engines.text.multimodal.tower import ADDED
 from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+MASK = "visual_pos_masks"
+"""Where these models are told in which places they are added."""
+
 
 class VectorsAt(NamedTuple):
-    """Vectors, [places, size], that stand in some places among the tokens of a step."""
+    """Vectors, [1 + layers, places, size], that stand in some places among the tokens of a step, or are added there."""
 
     places: list[int]
     vectors: Tensor
@@ -33,7 +38,7 @@ def vectors_in(readings: Sequence[Reading]) -> list[VectorsAt]:
             chosen = [at for at, place in enumerate(medium.places) if context.stored <= place < end]
             places = [begin + medium.places[at] - context.stored for at in chosen]
             if chosen:
-                found.append(VectorsAt(places, medium.vectors[chosen[0] : chosen[-1] + 1]))
+                found.append(VectorsAt(places, medium.vectors[:, chosen[0] : chosen[-1] + 1]))
         begin += len(reading.tokens)
     return found
 
@@ -42,8 +47,29 @@ def embedded(module: Any, ids: Tensor, vectors: Sequence[VectorsAt]) -> Tensor:
     """The embeddings of tokens [1, tokens], with vectors in the places of some: [1, tokens, size]."""
     embeddings: Tensor = module.get_input_embeddings()(ids).clone()
     for item in vectors:
-        embeddings[0].index_copy_(0, to_device(item.places, ids.device), item.vectors.to(embeddings.dtype))
+        embeddings[0].index_copy_(0, to_device(item.places, ids.device), item.vectors[0].to(embeddings.dtype))
     return embeddings
+
+
+@contextmanager
+def added(module: Any, ids: Tensor, vectors: Sequence[VectorsAt]) -> Iterator[None]:
+    """Within it, the text model of a model adds vectors to the states of tokens [1, tokens] behind its first layers."""
+    layers = len(vectors[0].vectors) - 1 if vectors else 0
+    if not layers:
+        yield
+        return
+    places = torch.zeros_like(ids, dtype=torch.bool)
+    places[0, to_device([place for item in vectors for place in item.places], ids.device)] = True
+    behind = [torch.cat([item.vectors[1 + layer] for item in vectors]) for layer in range(layers)]
+
+    def give(_module: Any, given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return given, {**options, MASK: places, ADDED: behind}
+
+    hook = module.get_decoder().register_forward_pre_hook(give, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def positions_of(readings: Sequence[Reading]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,17 +22,20 @@ if TYPE_CHECKING:
 
     from llamafarm_universal.host.engines.text.multimodal.medium import Arrays
 
+ADDED = "deepstack_visual_embeds"
+"""What text models call the vectors that they add to the states of tokens behind their first layers."""
+
 
 class NotSeen(Exception):
     """A model hands its text model no vectors in the places of tokens."""
 
 
 class _Reached(Exception):
-    """The text model has been called."""
+    """The text model has been called. options: with what."""
 
-    def __init__(self, vectors: Tensor | None) -> None:
+    def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__("the text model is called")
-        self.vectors = vectors
+        self.options = options
 
 
 class Tower:
@@ -43,13 +47,22 @@ class Tower:
         self._takes_positions = "position_ids" in inspect.signature(module.forward).parameters
 
     def vectors(self, medium: Medium) -> Tensor:
-        """What the text model gets in the places of a medium: [places, size]. Raises NotSeen."""
+        """What the text model gets in the places of a medium: [1 + layers, places, size].
+
+        First what stands there, then what is added behind each of its first layers, where the model does so (Qwen3-VL
+        and others, as `deepstack_visual_embeds`). Raises NotSeen.
+        """
         assert medium.arrays is not None, "it has been seen"
         with torch.inference_mode():
-            vectors = self._handed_over(medium.tokens, medium.arrays)
-            return vectors.index_select(0, to_device(list(medium.offsets), self._device))
+            options = self._handed_over(medium.tokens, medium.arrays)
+            own = options["inputs_embeds"][0].index_select(0, to_device(list(medium.offsets), self._device))
+            added = options.get(ADDED) or ()
+            if any(layer.shape != own.shape for layer in added):
+                raise NotSeen("it adds something else to the layers of its text model")
+            return torch.stack([own, *(layer.to(own.dtype) for layer in added)])
 
-    def _handed_over(self, tokens: tuple[int, ...], arrays: Arrays) -> Tensor:
+    def _handed_over(self, tokens: tuple[int, ...], arrays: Arrays) -> Mapping[str, Any]:
+        """What the text model is called with."""
         hook = self._module.get_decoder().register_forward_pre_hook(_stop, with_kwargs=True)
         ids = to_device([list(tokens)], self._device)
         options = (
@@ -58,9 +71,10 @@ class Tower:
         try:
             self._module(input_ids=ids, **on_device(arrays, self._module), **options, use_cache=False, return_dict=True)
         except _Reached as reached:
-            if reached.vectors is None or reached.vectors.shape[:2] != ids.shape:
+            vectors = reached.options.get("inputs_embeds")
+            if vectors is None or vectors.shape[:2] != ids.shape:
                 raise NotSeen("its text model gets no vectors in the places of tokens") from None
-            return reached.vectors[0]
+            return reached.options
         finally:
             hook.remove()
         raise NotSeen("it does not call its text model")
@@ -73,7 +87,7 @@ def on_device(arrays: Arrays, module: Any) -> dict[str, Tensor]:
 
 
 def _stop(_module: Any, _args: Any, options: dict[str, Any]) -> None:
-    raise _Reached(options.get("inputs_embeds"))
+    raise _Reached(options)
 
 
 class Sight:
