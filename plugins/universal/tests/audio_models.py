@@ -17,7 +17,7 @@ POSITIONS = SECONDS * 50
 LANGUAGES = ("en", "de", "fr")
 
 
-def make_whisper_tokenizer() -> Any:
+def make_whisper_tokenizer(seconds: int = SECONDS) -> Any:
     """Bytes, a few words, and Whisper's special tokens; behind them lie the times."""
     from tokenizers import AddedToken, pre_tokenizers
     from transformers import WhisperTokenizer
@@ -28,13 +28,13 @@ def make_whisper_tokenizer() -> Any:
     names = ["startoftranscript", *LANGUAGES, "translate", "transcribe", "startoflm", "startofprev", "nospeech"]
     special = [f"<|{name}|>" for name in [*names, "notimestamps"]]
     tokenizer.add_special_tokens({"additional_special_tokens": special})
-    times = [f"<|{step * 0.02:.2f}|>" for step in range(POSITIONS + 1)]
+    times = [f"<|{step * 0.02:.2f}|>" for step in range(seconds * 50 + 1)]
     tokenizer.add_tokens([AddedToken(time, special=False, normalized=False) for time in times])
     return tokenizer
 
 
-def make_whisper(folder: Path, seed: int = 0, scale: float = 1.0) -> Path:
-    """A model of windows of SECONDS. scale: of its weights; large ones make it sure of each token."""
+def make_whisper(folder: Path, seed: int = 0, scale: float = 1.0, seconds: int = SECONDS) -> Path:
+    """A model of windows of so many seconds. scale: of its weights; large ones make it sure of each token."""
     import torch
     from transformers import (
         GenerationConfig,
@@ -44,7 +44,7 @@ def make_whisper(folder: Path, seed: int = 0, scale: float = 1.0) -> Path:
         WhisperProcessor,
     )
 
-    tokenizer = make_whisper_tokenizer()
+    tokenizer = make_whisper_tokenizer(seconds)
     id_of = tokenizer.convert_tokens_to_ids
     end, start = id_of("<|endoftext|>"), id_of("<|startoftranscript|>")
     torch.manual_seed(seed)
@@ -58,7 +58,7 @@ def make_whisper(folder: Path, seed: int = 0, scale: float = 1.0) -> Path:
         decoder_attention_heads=2,
         encoder_ffn_dim=64,
         decoder_ffn_dim=64,
-        max_source_positions=POSITIONS,
+        max_source_positions=seconds * 50,
         max_target_positions=48,
         init_std=0.5,
         pad_token_id=end,
@@ -87,7 +87,7 @@ def make_whisper(folder: Path, seed: int = 0, scale: float = 1.0) -> Path:
         return_timestamps=True,
     )
     model.save_pretrained(folder)
-    features = WhisperFeatureExtractor(feature_size=16, chunk_length=SECONDS)
+    features = WhisperFeatureExtractor(feature_size=16, chunk_length=seconds)
     WhisperProcessor(features, tokenizer).save_pretrained(folder)
     return folder
 

@@ -167,3 +167,15 @@ def test_json_is_no_form(real, models):
     answer = httpx.post(f"{real.url}{TRANSCRIPTIONS}", json={"model": str(models["whisper"])}, timeout=BOUND)
     assert answer.status_code == 415
     assert "multipart/form-data" in json.dumps(answer.json())
+
+
+def test_ten_minutes_come_whole_and_streamed_alike(ask, models):
+    """By a model of CTC, whose small ones are quick."""
+    long = {"model": str(models["ctc"]), "file": ("noise.wav", wav_of(noise(600))), "temperature": 0}
+    whole = ask(**long, response_format="verbose_json")
+    assert whole.status_code == 200, whole.text
+    streamed = ask(**long, stream="true").text
+    told = [json.loads(line.removeprefix("data: ")) for line in streamed.splitlines() if line.startswith("data: ")]
+    assert "".join(each["delta"] for each in told[:-1]) == told[-1]["text"] == whole.json()["text"]
+    assert told[-1]["usage"] == {"type": "duration", "seconds": 600}
+    assert whole.json()["segments"][-1]["end"] > 590

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from audio_models import POSITIONS, RATE, SECONDS, noise
+from audio_models import POSITIONS, RATE, SECONDS, make_whisper, noise
 from listening import Listening, pieces
 from llamafarm_universal.engine import Blob, RequestFailed, Transcribe, Translate
 from llamafarm_universal.host.engines.audio.whisper.alignment import times_of, warped
 from llamafarm_universal.host.engines.audio.whisper.encoder import Encoding
 from llamafarm_universal.host.engines.audio.whisper.reading import Attempt
 from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
+from transformers import pipeline
 
 Samples = np.ndarray[Any, Any]
 
@@ -24,8 +26,6 @@ Samples = np.ndarray[Any, Any]
 @pytest.fixture(scope="module")
 def plain(whisper_folder: Path) -> Any:
     """transformers' pipeline, which writes one window after the other; it searches with beams unless it is told."""
-    from transformers import pipeline
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pipeline("automatic-speech-recognition", str(whisper_folder), chunk_length_s=SECONDS)
@@ -243,3 +243,27 @@ def test_the_encoder_goes_on_where_it_was_interrupted(plain: Any, monkeypatch: p
         states = [encoding.advance() for _ in encoder.layers]
         assert [made is None for made in states] == [True, False]
         assert torch.equal(states[-1], encoder(features).last_hidden_state)
+
+
+def test_ten_minutes_are_written_down_to_the_last_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamed and whole, by a model of windows of 30 seconds, as Whisper has them; a few letters in each."""
+    folder = make_whisper(tmp_path / "model", seed=14, seconds=30)
+    settings = json.loads((folder / "generation_config.json").read_text())
+    start = settings["no_timestamps_token_id"] + 1
+    settings |= {"suppress_tokens": [*range(settings["eos_token_id"], start), *range(start + 1, start + 1501)]}
+    (folder / "generation_config.json").write_text(json.dumps({**settings, "max_length": 10}))
+    samples, engine, numbers = noise(600, seed=6), Listening(folder, tmp_path), []
+    encode = engine.engine._runner.encode
+    monkeypatch.setattr(
+        engine.engine._runner, "encode", lambda reading: numbers.append(reading.part.number) or encode(reading)
+    )
+    [events] = engine.events(engine.work(samples, language="en"))
+    transcript = json.loads(events[-1].value.read())  # type: ignore[union-attr]
+    engine.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain: Any = pipeline("automatic-speech-recognition", str(folder), chunk_length_s=30)
+        told = plain(samples.copy(), return_timestamps=True, generate_kwargs={"num_beams": 1, "language": "en"})
+    assert sorted(numbers) == [*range(30)], "each window has been read, and once"
+    assert transcript["text"] == told["text"].lstrip() == "".join(pieces(events))
+    assert transcript["duration"] == 600
