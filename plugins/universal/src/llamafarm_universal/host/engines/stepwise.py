@@ -38,12 +38,16 @@ class Stepwise(Generic[Value]):
         self._back = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run, name="stepwise", daemon=True)
         self._done = self._ending = False
-        self._began = 0.0
+        self._began, self._seconds = 0.0, TURN_SECONDS
         self._value: Value | None = None
         self._error: BaseException | None = None
 
-    def step(self) -> bool:
-        """Let it go on until it hands over. Returns whether it is done. Raises what it raises."""
+    def step(self, seconds: float | None = None) -> bool:
+        """Let it go on until it hands over. Returns whether it is done. Raises what it raises.
+
+        seconds: after which it is due to hand over; None: TURN_SECONDS.
+        """
+        self._seconds = TURN_SECONDS if seconds is None else seconds
         self._go_on()
         if self._error is not None:
             raise self._error
@@ -65,7 +69,7 @@ class Stepwise(Generic[Value]):
     @property
     def is_due(self) -> bool:
         """Whether its step has taken long enough."""
-        return monotonic() - self._began >= TURN_SECONDS
+        return monotonic() - self._began >= self._seconds
 
     def _go_on(self) -> None:
         self._began = monotonic()

@@ -124,6 +124,45 @@ def test_a_request_may_be_cancelled_at_each_step(kind: str, fresh: Callable[...,
     assert model.driven.cache.usage == 0
 
 
+def test_a_stream_goes_on_while_a_picture_is_seen(fresh: Callable[..., Seeing]) -> None:
+    model = fresh()
+    expected = model.tokens(ASKED, media=(BLOBS[0],))
+    sight = with_turns(model)
+    stream = model.start({"role": "user", "content": "hello"}, max_tokens=60)
+    model.driven.engine.step()
+    started = [model.start(ASKED, media=(blob,), salt="new") for blob in BLOBS[:2]]
+    model.driven.engine.step()
+    assert sight._seeing is not None
+    model.driven.engine.cancel(started[1])
+    came = len(model.driven.tokens[stream, 0])
+    while sight._seeing is not None:
+        model.driven.engine.step()
+    assert len(model.driven.tokens[stream, 0]) > came + 1
+    model.driven.run()
+    assert model.driven.tokens[started[0], 0] == expected
+
+
+def test_what_nobody_waits_for_is_seen_no_further(fresh: Callable[..., Seeing]) -> None:
+    model = fresh()
+    sight = with_turns(model)
+    request_id = model.start(ASKED, media=(BLOBS[0],))
+    model.driven.engine.step()
+    medium, call = sight._seeing
+    model.driven.engine.cancel(request_id)
+    expected = model.tokens(ASKED, media=(BLOBS[1],))
+    assert not call._thread.is_alive()
+    assert medium.vectors is None
+    assert model.tokens(ASKED, media=(BLOBS[1],)) == expected
+
+
+def with_turns(model: Seeing) -> Any:
+    """What sees pictures, which hands over between any two layers from now on."""
+    sight = model.driven.engine._stepper._sight
+    see = sight.see
+    sight.see = lambda medium, context, _seconds: see(medium, context, 0.0)
+    return sight
+
+
 def test_what_cannot_be_seen_ends_its_request_alone(fresh: Callable[..., Seeing]) -> None:
     model = fresh()
     expected = model.tokens(ASKED, media=(BLOBS[1],))

@@ -74,8 +74,8 @@ class TextEngine:
         self._weights = weights
         self._limits = limits
         self._runner = runner
-        sight = Sight(Tower(weights.module), grant // _SIGHT_SHARE) if media else None
-        grant -= grant // _SIGHT_SHARE if media else 0
+        sight = Sight(Tower(weights.module), grant // _SIGHT_SHARE) if media and media.way != "whole" else None
+        grant -= grant // _SIGHT_SHARE if sight else 0
         chunk = limits.prefill_step(weights.plan.device)
         drafter = Drafter(draft, weights, self._runner, chunk) if draft else None
         running = most_running(weights.plan, self._runner, grant)
@@ -185,6 +185,7 @@ class TextEngine:
             self._embedding.close()
         self._embedding = None
         self._answers.close()
+        self._stepper.close()
         del self._runner, self._stepper, self._weights, self._cache
 
     def _sequences(self, request_id: str, work: Generate, prepared: Prepared) -> list[Sequence]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llamafarm_universal.failure import explained
+from llamafarm_universal.host.engines.stepwise import TURN_SECONDS
 from llamafarm_universal.host.engines.text.guesses import Guesses
 from llamafarm_universal.host.engines.text.multimodal.medium import Medium
 from llamafarm_universal.host.engines.text.multimodal.tower import Sight
@@ -18,6 +19,9 @@ from llamafarm_universal.host.engines.text.sequence import Sequence
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_LEAST_TURN = 0.02
+"""Seconds of seeing at least: to hand over costs a little."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +48,34 @@ class Stepper:
 
     def step(self) -> Iterator[tuple[Sequence, Choice]]:
         """The tokens that are chosen. Whoever takes one gives it to its sequence before asking for the next one."""
-        advances = self._scheduler.plan()
+        advances, began = self._scheduler.plan(), time.perf_counter()
         unseen = self._unseen(advances)
-        for batch in self._batches([advance for advance in advances if advance not in unseen]):
+        ready = [advance for advance in advances if advance not in unseen]
+        for batch in self._batches(ready):
             yield from self._read(batch)
-        for advance, medium in [*unseen.items()][:1]:  # a picture may take as long as all the rest of a step
-            yield from self._see(advance.sequence, medium)
+        if unseen:  # half of the time, where anything is read beside it
+            turn = max(_LEAST_TURN, time.perf_counter() - began) if ready else TURN_SECONDS
+            yield from self._see(*next(iter(unseen.items())), turn)
+
+    def close(self) -> None:
+        if self._sight is not None:
+            self._sight.rest()
 
     def _unseen(self, advances: list[Advance]) -> dict[Advance, Medium]:
         """What cannot be read yet, and what has to be seen for it."""
         if self._sight is None:
             return {}
         media = {advance: self._sight.unseen(advance.reading) for advance in advances}
-        return {advance: medium for advance, medium in media.items() if medium is not None}
+        unseen = {advance: medium for advance, medium in media.items() if medium is not None}
+        if not unseen:
+            self._sight.rest()
+        return unseen
 
-    def _see(self, sequence: Sequence, medium: Medium) -> Iterator[tuple[Sequence, Choice]]:
+    def _see(self, advance: Advance, medium: Medium, seconds: float) -> Iterator[tuple[Sequence, Choice]]:
         assert self._sight is not None
+        sequence = advance.sequence
         try:
-            self._sight.see(medium, sequence.context)
+            self._sight.see(medium, sequence.context, seconds)
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
             yield sequence, Choice(-1, failure=explained(error, "looking at a picture or listening to a sound"))
 

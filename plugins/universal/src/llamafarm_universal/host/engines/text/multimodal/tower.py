@@ -7,12 +7,15 @@ their tokens. Nothing needs to be known of the towers, projectors and connectors
 from __future__ import annotations
 
 import inspect
+import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llamafarm_universal.host.engines.stepwise import TURN_SECONDS, Stepwise, give_turns
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.multimodal.medium import Medium
 from llamafarm_universal.host.models.transfer import to_device
@@ -46,6 +49,11 @@ class Tower:
         self._device = str(module.device)
         self._takes_positions = "position_ids" in inspect.signature(module.forward).parameters
 
+    def have_turns(self) -> None:
+        """Have calls that are taken step by step hand over between layers, but those of the text model."""
+        for part in _but(self._module, self._module.get_decoder()):
+            give_turns(part)
+
     def vectors(self, medium: Medium) -> Tensor:
         """What the text model gets in the places of a medium: [1 + layers, places, size].
 
@@ -63,7 +71,13 @@ class Tower:
 
     def _handed_over(self, tokens: tuple[int, ...], arrays: Arrays) -> Mapping[str, Any]:
         """What the text model is called with."""
-        hook = self._module.get_decoder().register_forward_pre_hook(_stop, with_kwargs=True)
+        own = threading.get_ident()
+
+        def stop(_module: Any, _given: Any, options: dict[str, Any]) -> None:
+            if threading.get_ident() == own:  # texts are read meanwhile, if this call is taken step by step
+                raise _Reached(options)
+
+        hook = self._module.get_decoder().register_forward_pre_hook(stop, with_kwargs=True)
         ids = to_device([list(tokens)], self._device)
         options = (
             {"position_ids": torch.arange(len(tokens), device=self._device)[None]} if self._takes_positions else {}
@@ -86,8 +100,15 @@ def on_device(arrays: Arrays, module: Any) -> dict[str, Tensor]:
     return {name: tensor.to(module.dtype) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
-def _stop(_module: Any, _args: Any, options: dict[str, Any]) -> None:
-    raise _Reached(options)
+def _but(module: Any, part: Any) -> Iterator[Any]:
+    """The modules inside a module that neither are a part of it nor hold that."""
+    for child in module.children():
+        if child is part:
+            continue
+        if any(each is part for each in child.modules()):
+            yield from _but(child, part)
+        else:
+            yield child
 
 
 class Sight:
@@ -97,6 +118,8 @@ class Sight:
         self._tower = tower
         self._room = room
         self._kept: OrderedDict[tuple[str, bytes], Tensor] = OrderedDict()
+        self._seeing: tuple[Medium, Stepwise[Tensor]] | None = None
+        tower.have_turns()
 
     def unseen(self, reading: Reading) -> Medium | None:
         """The first medium that must be seen before these tokens are read."""
@@ -106,13 +129,30 @@ class Sight:
         needed = context.media.within(context.stored, context.stored + reading.count)
         return next((medium for medium in needed if not self._is_seen(medium, context)), None)
 
-    def see(self, medium: Medium, context: Context) -> None:
-        """Have the model see a medium of a text."""
-        medium.vectors = self._tower.vectors(medium)
+    def see(self, medium: Medium, context: Context, seconds: float = TURN_SECONDS) -> None:
+        """Have the model go on to see a medium of a text, for about so long."""
+        if self._seeing is None or self._seeing[0] is not medium:
+            self.rest()
+            self._seeing = medium, Stepwise(partial(self._tower.vectors, medium))
+        call = self._seeing[1]
+        try:
+            if not call.step(seconds):
+                return
+        except BaseException:
+            self._seeing = None
+            raise
+        self._seeing = None
+        medium.vectors = call.value()
         medium.arrays = None  # its vectors are kept, for as long as the request is there
         self._kept[context.salt, medium.digest] = medium.vectors
         while len(self._kept) > 1 and sum(vectors.nbytes for vectors in self._kept.values()) > self._room:
             self._kept.popitem(last=False)
+
+    def rest(self) -> None:
+        """End what is being seen: nobody waits for it any more."""
+        if self._seeing is not None:
+            self._seeing[1].close()
+            self._seeing = None
 
     def _is_seen(self, medium: Medium, context: Context) -> bool:
         """Whether its vectors are there: only requests of one tenant share them, as they do blocks."""
