@@ -84,13 +84,13 @@ def make_models(folder: Path) -> list[Model]:
         ),
         *(
             Model(larger(make_whisper(folder / f"hears-{layers}"), **wide, encoder_layers=layers), transcribe)
-            for layers in (8, 10)
+            for layers in (13, 15)
         ),
         Model(larger(describing, **text, **sight), describe),
     ]
 
 
-_WIDE = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 4, "num_attention_heads": 8}
+_WIDE = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 5, "num_attention_heads": 8}
 
 
 async def draw(client: httpx.AsyncClient, model: str, chance: random.Random) -> str:
@@ -163,13 +163,13 @@ async def _reckoned(client: httpx.AsyncClient) -> int:
 
 
 def at_rest(asked: Runtime, url: str, watch: Watch, small: list[Model], text: Path) -> int:
-    """What the runtime takes once its libraries are there: a tiny model of each kind has worked, and is gone."""
+    """What the runtime takes when its libraries and decoders are there, and models of each kind have come and gone."""
     asked.chat(str(text))
 
     async def once() -> None:
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as client:
             for model in small:
-                await model.ask(client, str(model.folder), random.Random(0))
+                await asyncio.gather(*(model.ask(client, str(model.folder), random.Random(0)) for _ in range(CLIENTS)))
 
     asyncio.run(once())
     time.sleep(SETTLING)
