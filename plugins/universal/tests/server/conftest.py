@@ -22,12 +22,13 @@ from tiny_models import make_bert, make_llama, make_tokenizer, make_towers  # no
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of models with random weights.
 
-    One generates text, one chats about pictures, one classifies texts, one their tokens, one embeds pictures beside
-    texts, two write down recordings, one speaks, and one draws.
+    One generates text, one chats about pictures and one about sounds, one classifies texts, one their tokens, one
+    embeds pictures beside texts, two write down recordings, one speaks, and one draws.
     """
     folder, tokenizer = tmp_path_factory.mktemp("models"), make_tokenizer()
     return {
         "llama": make_llama(folder / "llama", tokenizer),
+        "hearing": make_multimodal_model(folder / "hearing", "qwen2_audio", make_tokenizer()),
         "llava": make_multimodal_model(folder / "llava", "llava", make_tokenizer()),
         "classifier": make_bert(
             folder / "classifier", tokenizer, "SequenceClassification", "contradiction", "entailment"

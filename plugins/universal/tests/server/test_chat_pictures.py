@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from audio_models import noise as hum
+from audio_models import wav_of
 from pictures import noise, png
 from runtime_servers import BOUND, Running, ServerProcess, wait_until
 
@@ -97,6 +99,19 @@ def test_the_files_of_a_request_are_gone_when_it_has_been_answered(
     wait_until(
         lambda: not [path for path in spools.rglob("*") if path.is_file() and path.stat().st_size], "none is left"
     )
+
+
+def test_a_question_about_a_sound_is_answered(client: openai.OpenAI, models: dict[str, Path]) -> None:
+    model, coded = str(models["hearing"]), base64.b64encode(wav_of(hum(0.5))).decode()
+    sound = {"type": "input_audio", "input_audio": {"data": coded, "format": "wav"}}
+    address = {"type": "audio_url", "audio_url": {"url": f"data:audio/wav;base64,{coded}"}}
+    answers = [
+        client.chat.completions.create(**ask(model, part, said("Who is it?"))).choices[0].message.content
+        for part in (sound, address)
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0]
+    assert client.models.retrieve(model).model_dump()["features"].count("sound") == 1
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,9 @@ STRUCTURE: Table = {
 
 CHAT: Table = {
     "model": Done(text, required=True),
-    "messages": Done(messages, required=True),
+    "messages": Done(
+        messages, required=True, note="parts are texts, pictures (`image_url`) or sounds (`input_audio`, `audio_url`)."
+    ),
     **SAMPLING,
     **STRUCTURE,
     "max_completion_tokens": Done(integer(1)),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from llamafarm_universal.engine import Blob, Count, Finished, SpoolFolder
+from llamafarm_universal.messages import Generate
 from multimodal_chats import PICTURE, SOUND, Seeing, text, user
 from multimodal_models import KINDS
 from pictures import blob_of, noise
@@ -52,6 +53,20 @@ def test_answers_about_many_pictures_and_none_do_not_mix(kind: str, seeing: Call
     ]
     model.driven.run()
     assert [model.driven.tokens[request_id, 0] for request_id in started] == expected
+
+
+@pytest.mark.parametrize("kind", ["llava", "qwen2_vl", "qwen3_vl", "gemma3"])
+def test_pictures_that_cannot_be_told_apart_are_seen_at_once(
+    kind: str, seeing: Callable[[str], Seeing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, pictures = seeing(kind), [noise(number, 60, 60) for number in range(2)]
+    monkeypatch.setattr(model.driven.engine._prompts._media, "way", "together")
+    shown = [{"type": "image", "image": picture} for picture in pictures]
+    expected = model.expected(model.inputs([user(shown[0], text("Or"), shown[1])]))
+    prompt = model.chat(user(PICTURE, text("Or"), PICTURE), media=tuple(map(blob_of, pictures)))
+    prepared = model.driven.engine.prepare(Generate(prompt))
+    assert len(prepared.media.media) == 1
+    assert model.tokens(*prompt.messages, media=prompt.media) == expected
 
 
 def test_an_answer_about_sounds_is_the_one_of_transformers(seeing: Callable[[str], Seeing]) -> None:
