@@ -43,10 +43,14 @@ FARM = """
         stalls: int = Field(default=1, ge=0)
         barn: Barn | None = None
         meadow: Path | None = None
+        tools: list[Tool] = []
 
         def remarks(self):
             if self.stalls > 9:
                 yield "stalls", "no barn has so many"
+
+        def variants(self):
+            return [self.variant(tool.name) for tool in self.tools]
 
     class Entry(llamafarm.ModelEntry):
         pass

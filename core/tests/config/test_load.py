@@ -15,7 +15,7 @@ from llamafarm.project import BrokenEntry
 from llamafarm.providers.entry import ModelEntry
 
 COW = "name: a, provider: cow, model: m"
-ALLOWED = ", ".join([*ModelEntry.model_fields, "stalls", "barn", "meadow", "stall", "hay"])
+ALLOWED = ", ".join([*ModelEntry.model_fields, "stalls", "barn", "meadow", "tools", "stall", "hay"])
 
 
 # Forms
@@ -151,6 +151,39 @@ def test_a_path_counts_from_the_folder_of_the_file(load, folder, tmp_path, monke
 def test_what_a_provider_remarks_on_an_entry_is_a_warning_with_its_place(load):
     project = load(f"runtime: {{models: [{{{COW}, stalls: 10}}]}}")
     assert project.warnings == ("llamafarm.yaml:1:55: runtime.models[0].stalls: no barn has so many.",)
+
+
+WITH_TOOLS = "tools: [{name: bell}, {name: rope}]"
+
+
+def test_what_comes_with_an_entry_is_a_model_of_its_own_behind_it(load):
+    project = load(
+        f"runtime: {{models: [{{{COW}, default: true, {WITH_TOOLS}, stall: {{doors: 2}}}}, "
+        "{name: b, provider: hen, model: m}]}"
+    )
+    assert [entry.name for entry in project.models] == ["a", "a:bell", "a:rope", "b"]
+    bell = project.entry("a:bell")
+    assert (bell.model, bell.blocks["stall"].doors) == (project.entry("a").model, 2)
+    assert project.default == "a"
+
+
+def test_what_comes_with_an_entry_can_be_the_default(load):
+    assert load(f"runtime: {{default_model: 'a:rope', models: [{{{COW}, {WITH_TOOLS}}}]}}").default == "a:rope"
+
+
+def test_a_name_that_nothing_has_is_told_with_what_comes_with_entries(load):
+    with pytest.raises(UsageError, match="There is no model 'a:bel'") as caught:
+        load(f"runtime: {{models: [{{{COW}, {WITH_TOOLS}}}]}}").entry("a:bel")
+    assert (caught.value.status, caught.value.hint) == (404, "Did you mean a:bell? Models: a, a:bell, a:rope.")
+
+
+def test_an_entry_that_is_called_as_what_comes_with_another_is_refused(refused):
+    """Names with a `:` are allowed, as Ollama's are: which of the two is meant would be anybody's guess."""
+    lines = refused(f"runtime: {{models: [{{{COW}, {WITH_TOOLS}}},\n  {{name: 'a:bell', provider: hen, model: m}}]}}")
+    assert lines == [
+        "llamafarm.yaml:1:21: runtime.models[0].name: with what comes with it, there is a model 'a:bell', "
+        "as the entry in line 2 is called"
+    ]
 
 
 @pytest.mark.parametrize(("key", "value"), [("instructor_mode", "tools"), ("prompt_format", "structured")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -146,8 +147,26 @@ def _note_remarks(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
     loading.warnings.extend(loading.problems.located((*path, key), f"{message}.") for key, message in remarks)
 
 
-def check_default(loading: Loading) -> None:
-    """Note a `runtime.default_model` that is not there, and a second entry that is marked `default`."""
+def with_variants(entry: Entry, path: KeyPath, loading: Loading) -> list[Entry]:
+    """The entry and its variants; note those that are called as another entry is."""
+    if isinstance(entry, BrokenEntry):
+        return [entry]
+    with blaming(f"The provider {entry.provider!r}", PluginError):
+        variants = list(entry.variants())
+    names = loading.names("runtime", "models")
+    for variant in variants:
+        if same := next((place for place, name in names.items() if name == variant.name), None):
+            line, _ = loading.problems.place((*same, "name")).mark
+            message = f"with what comes with it, there is a model {variant.name!r}, as the entry in line {line} is called"
+            loading.problems.add((*path, "name"), message)
+    return [entry, *variants]
+
+
+def check_default(variants: Iterable[str], loading: Loading) -> None:
+    """Note a `runtime.default_model` that is not there, and a second entry that is marked `default`.
+
+    variants: the names of models that come with entries.
+    """
     names = loading.names("runtime", "models")
     marked = [path for path, fields in loading.mappings("runtime", "models") if fields.get("default") is True]
     for path in marked[1:]:
@@ -155,6 +174,6 @@ def check_default(loading: Loading) -> None:
         message = f"the entry {names.get(marked[0])!r} is the default already (line {line})"
         loading.problems.add((*path, "default"), message)
     place = ("runtime", "default_model")
-    default, known = loading.text(*place), list(dict.fromkeys(names.values()))
+    default, known = loading.text(*place), list(dict.fromkeys([*names.values(), *variants]))
     if default is not None and default not in known and place not in loading.values.missing:
         loading.problems.add(place, not_among(f"there is no model {default!r}", default, known, "Models"))

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from llamafarm.config import handlers
 from llamafarm.config.context import Loading
 from llamafarm.config.document import read
-from llamafarm.config.entries import build, check_default, missing_variable
+from llamafarm.config.entries import Entry, build, check_default, missing_variable, with_variants
 from llamafarm.config.interpolate import Interpolated, replaced
 from llamafarm.config.normalize import normalize
 from llamafarm.config.problems import KeyPath, Problems, in_one_line
@@ -67,8 +67,8 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
         settings = Settings.model_construct(handler=values.data.get("handler"))
     _check_names(("prompts",), "a prompt set", loading)
     _check_names(("runtime", "models"), "a model entry", loading)
-    models = [build(fields, place, loading) for place, fields in loading.mappings("runtime", "models")]
-    check_default(loading)
+    models = _models(loading)
+    check_default((entry.name for entry in models), loading)
     options = handlers.check_project(settings.handler, loading)
     sections = _sections(loading)
     _note_missing_elsewhere(loading)
@@ -77,7 +77,7 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
         name=settings.name or _project_name(path),
         namespace=settings.namespace or _default_namespace(path, environ),
         path=path,
-        models=tuple(entry for entry in models if entry is not None),
+        models=tuple(models),
         default_model=loading.text("runtime", "default_model"),
         prompts={prompts.name: _messages(prompts) for prompts in settings.prompts or ()},
         handler=chain(settings.handler),
@@ -87,6 +87,15 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
         raw=replaced(values.data, values.written),
         secrets=loading.secrets,
     )
+
+
+def _models(loading: Loading) -> list[Entry]:
+    """The model entries, each with those that come with it."""
+    models: list[Entry] = []
+    for place, fields in loading.mappings("runtime", "models"):
+        entry = build(fields, place, loading)
+        models += with_variants(entry, place, loading) if entry is not None else []
+    return models
 
 
 def _check_names(path: tuple[str, ...], what: str, loading: Loading) -> None:

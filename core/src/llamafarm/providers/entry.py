@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo
 
@@ -107,6 +107,17 @@ class ModelEntry(BaseModel):
         A provider's entry says what it knows without asking anybody.
         """
         return ()
+
+    def variants(self) -> Iterable[ModelEntry]:
+        """The entries that come with this one, such as its model with each of some adapters; see `variant`.
+
+        Each is a model of the project in its own right. A provider's entry says which there are.
+        """
+        return ()
+
+    def variant(self, name: str) -> Self:
+        """A copy of the entry that is called `ENTRY:NAME`, and is nobody's default."""
+        return self.model_copy(update={"name": f"{self.name}:{name}", "default": False})
 
     @property
     def handlers(self) -> tuple[str, ...]:
