@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from llamafarm.errors import ConfigError
-from llamafarm.wire.operations import CHAT, OPERATIONS
+from llamafarm.wire.operations import CHAT, EMBEDDINGS, OPERATIONS
 from llamafarm_universal.config import UniversalEntry, default_address, endpoint
 from llamafarm_universal.plugin import register_providers
 from pydantic import ValidationError
@@ -242,3 +242,60 @@ def test_a_request_for_a_picture_wins_over_the_entry():
     block = entry(diffusion={"default_steps": 3, "default_size": "64x64", "scheduler": "euler"}).diffusion
     assert block.over({"prompt": "a", "steps": 5}) == {"prompt": "a", "steps": 5, "size": "64x64", "scheduler": "euler"}
     assert block.over({"scheduler": None}, sized=False) == {"steps": 3, "scheduler": None}
+
+
+LORAS = [
+    {"name": "pirate", "model": "org/pirate"},
+    {"name": "poet-2", "model": "./poet", "scale": 0.5, "revision": "v1"},
+]
+
+
+def test_each_adapter_is_an_entry_of_its_own_and_the_base_has_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    base = entry(adapters=LORAS, transformers={"dtype": "bf16"}, default=True)
+    assert base.load_settings() == {"dtype": "bf16"}
+    pirate, poet = base.variants()
+    assert (pirate.name, poet.name) == (f"{base.name}:pirate", f"{base.name}:poet-2")
+    assert (pirate.model, pirate.default, pirate.adapter.model) == (base.model, False, "org/pirate")
+    assert pirate.load_settings() == {"dtype": "bf16", "adapter": "org/pirate"}
+    own = {"adapter": str(tmp_path / "poet"), "adapter_scale": 0.5, "adapter_revision": "v1"}
+    assert poet.load_settings() == {"dtype": "bf16", **own}
+    assert base.adapter is None
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        {"name": "a:b"},
+        {"name": "a/b"},
+        {"name": ""},
+        {"name": "-a"},
+        {"model": "org/name:tag"},
+        {"model": ""},
+        {"scale": 1000},
+        {"scale": float("nan")},
+        {"weight": 1},
+    ],
+)
+def test_adapters_that_make_no_sense_are_refused(adapter):
+    with pytest.raises(ValidationError):
+        entry(adapters=[{"name": "a", "model": "org/a", **adapter}])
+
+
+def test_two_adapters_of_one_name_are_refused():
+    with pytest.raises(ValidationError, match="there are two adapters named 'pirate'"):
+        entry(adapters=[LORAS[0], {**LORAS[1], "name": "pirate"}])
+
+
+def test_a_model_with_an_adapter_embeds_nothing():
+    base = entry(adapters=LORAS, transformers={"model_type": "text"})
+    [pirate, _] = base.variants()
+    assert [base.serves(operation) for operation in (CHAT, EMBEDDINGS)] == [True, True]
+    assert [pirate.serves(operation) for operation in (CHAT, EMBEDDINGS)] == [True, False]
+
+
+def test_adapters_of_a_model_that_takes_none_are_remarked():
+    ((key, message),) = entry(adapters=LORAS, transformers={"model_type": "embedding"}).remarks()
+    assert (key, message) == ("adapters", "adapters are for models that generate text, and for those that draw")
+    for task in ("text", "image"):
+        assert not list(entry(adapters=LORAS, transformers={"model_type": task}).remarks())

@@ -384,3 +384,25 @@ async def test_another_server_at_its_address_is_not_taken_for_the_runtime():
     async with ScriptedUpstream(answering({"status": "ok"})) as upstream, Asking(upstream) as asking:
         found = await asking.provider.health()
         assert (found.ok, "not as a Universal Runtime does" in found.detail) == (False, True)
+
+
+async def test_the_model_and_each_of_its_adapters_have_a_handle_of_their_own(runtime, upstream):
+    adapters = [{"name": "pirate", "model": "org/pirate"}, {"name": "poet", "model": "org/poet", "scale": 0.5}]
+    async with Asking(upstream, adapters=adapters) as asking:
+        base = asking.entry
+        for each in (base, *base.variants(), base):
+            asking.entry = each
+            await asking.chat()
+        settings = [load["settings"] for load in runtime.loads]
+        assert settings == [{}, {"adapter": "org/pirate"}, {"adapter": "org/poet", "adapter_scale": 0.5}]
+        asking.entry = next(iter(base.variants()))
+        runtime.pull_events = [pulled(fetched=True)]
+        await asking.provider.pull(asking.call())
+        assert runtime.pulls[0]["settings"] == {"adapter": "org/pirate"}
+
+
+async def test_what_is_deleted_for_an_adapter_is_the_adapter(runtime, upstream):
+    async with Asking(upstream, adapters=[{"name": "pirate", "model": "org/pirate"}]) as asking:
+        [asking.entry] = asking.entry.variants()
+        await asking.provider.remove(asking.call())
+        assert runtime.deleted == ["/v1/models/org%2Fpirate"]

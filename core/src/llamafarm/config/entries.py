@@ -157,7 +157,9 @@ def with_variants(entry: Entry, path: KeyPath, loading: Loading) -> list[Entry]:
     for variant in variants:
         if same := next((place for place, name in names.items() if name == variant.name), None):
             line, _ = loading.problems.place((*same, "name")).mark
-            message = f"with what comes with it, there is a model {variant.name!r}, as the entry in line {line} is called"
+            message = (
+                f"with what comes with it, there is a model {variant.name!r}, as the entry in line {line} is called"
+            )
             loading.problems.add((*path, "name"), message)
     return [entry, *variants]
 

@@ -37,6 +37,12 @@ def info_of(item: dict[str, Any]) -> ModelInfo:
     )
 
 
+def has_adapter(info: ModelInfo) -> bool:
+    """Whether that is a model with an adapter, and not the model itself."""
+    settings = info.details.get("settings")
+    return isinstance(settings, dict) and settings.get("adapter") is not None
+
+
 def whole_number(said: dict[str, Any], name: str) -> int | None:
     """A field that holds a whole number; None where it holds anything else, or is not there."""
     value = said.get(name)

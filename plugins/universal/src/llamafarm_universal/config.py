@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from llamafarm import Endpoint, ModelEntry, beside_config
+from llamafarm import Endpoint, ModelEntry
 from llamafarm.errors import ConfigError
 from llamafarm.http import is_loopback, normalize_base_url
 from llamafarm.wire import (
@@ -36,7 +36,10 @@ from llamafarm.wire import (
     ZERO_SHOT,
     Operation,
 )
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+
+from llamafarm_universal.adapter import Adapter
+from llamafarm_universal.model_names import placed
 
 if TYPE_CHECKING:
     from llamafarm_universal.store.glance import Glance
@@ -46,7 +49,6 @@ DEFAULT_PORT = 11540
 API_PATH = "/v1"
 PORT_VARIABLES = ("UNIVERSAL_RUNTIME_PORT", "LF_RUNTIME_PORT")
 log = logging.getLogger(__name__)
-PACKAGE = "package:"
 SIGHT = (PICTURE_CLASSES, ZERO_SHOT, FEATURES, DETECT, SEGMENT, DEPTH, CAPTION)
 """What can be asked about pictures."""
 SERVED: Mapping[str, tuple[Operation, ...]] = {
@@ -70,36 +72,8 @@ SOUND: Mapping[str, tuple[Operation, ...]] = {
     "bark": (SPEECH,),
 }
 """What can be asked of a model of sound, by how it is executed."""
-_FOLDERS = ("/", "~", "./", "../")
-
-
-def placed(model: str, info: ValidationInfo) -> str:
-    """The model as the runtime, which works in another folder, understands it. Raises ValueError for other ids."""
-    if is_folder(model):
-        return beside_config(model, info)
-    if model.lower().endswith(".gguf"):
-        if ":" in model:
-            return model
-        raise ValueError(
-            f"{model!r} is no Hugging Face id: write './{model}' for a file, or 'org/name:FILE.gguf' for one of the hub"
-        )
-    if model.lower().endswith("-gguf"):
-        raise ValueError(
-            f"{model!r} holds GGUF files: name one of them, '{model}:FILE.gguf', or let `provider: ollama` or "
-            "`provider: lemonade` execute it"
-        )
-    if model.startswith(("http://", "https://")):
-        raise ValueError(f"{model!r} is an address; write the id alone, such as `Qwen/Qwen3-0.6B`")
-    if ":" in model and not model.startswith(PACKAGE):
-        raise ValueError(
-            f"{model!r} is no Hugging Face id: names with a `:` are Ollama's, which `provider: ollama` executes"
-        )
-    return model
-
-
-def is_folder(model: str) -> bool:
-    """Whether a model is named by its folder on this machine."""
-    return model.startswith(_FOLDERS)
+ADAPTED = ("text", "diffusion")
+"""The tasks whose models take adapters."""
 
 
 class Transformers(BaseModel):
@@ -185,11 +159,6 @@ class Diffusion(BaseModel):
         return {**{name: value for name, value in own.items() if value is not None}, **request}
 
 
-def folder_path(model: str) -> str:
-    """The whole path of a folder; no link is resolved."""
-    return os.path.abspath(os.path.expanduser(model))  # noqa: PTH100, PTH111 - no link is resolved
-
-
 class UniversalEntry(ModelEntry):
     """A model that the Universal Runtime executes.
 
@@ -209,13 +178,38 @@ class UniversalEntry(ModelEntry):
     )
     transformers: Transformers = Field(default_factory=Transformers)
     diffusion: Diffusion = Field(default_factory=Diffusion)
+    adapters: list[Adapter] = Field(
+        default_factory=list, description="What changes the model for those requests that ask for `NAME:ADAPTER`."
+    )
+
+    _adapter: Adapter | None = PrivateAttr(None)
+
+    @field_validator("adapters")
+    @classmethod
+    def _names_differ(cls, adapters: list[Adapter]) -> list[Adapter]:
+        names = [adapter.name for adapter in adapters]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"there are two adapters named {twice!r}")
+        return adapters
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """What its requests are done with, of the entry `NAME:ADAPTER`; None of the entry as it stands in the file."""
+        return self._adapter
+
+    def variants(self) -> Iterable[UniversalEntry]:
+        """The model with each of its adapters."""
+        for adapter in self.adapters:
+            entry = self.variant(adapter.name)
+            entry._adapter = adapter
+            yield entry
 
     def load_settings(self) -> dict[str, Any]:
         """The settings as the runtime's `load` takes them: those that change the load and are not the default."""
         settings = self.transformers.settings()
         if not self.diffusion.enable_optimizations:
             settings["options"] = {"enable_optimizations": False}
-        return settings
+        return settings | (self._adapter.settings() if self._adapter else {})
 
     def serves(self, operation: Operation) -> bool | None:
         """What its `model_type` says, else its own files where they are here; None where nothing is known."""
@@ -230,7 +224,7 @@ class UniversalEntry(ModelEntry):
             served = SOUND[seen.sound]
         if seen is not None and seen.task is not None and operation in SIGHT:
             return operation in served and operation.method == seen.sight
-        return operation in served
+        return operation in served and not (self._adapter and operation is EMBEDDINGS)
 
     def _glance(self) -> Glance | None:
         """What the model's own files say, where a runtime of this machine executes it."""
@@ -243,7 +237,7 @@ class UniversalEntry(ModelEntry):
         return glance(self.model)
 
     def remarks(self) -> Iterable[tuple[str, str]]:
-        """A `model_type` that nothing installed here executes; the runtime at another address may."""
+        """A `model_type` that nothing installed here executes, unless the runtime is elsewhere; and idle adapters."""
         from llamafarm_universal.catalogue import tasks
         from llamafarm_universal.task import ALIASES
 
@@ -254,6 +248,8 @@ class UniversalEntry(ModelEntry):
                 "transformers",
                 f"no engine for `model_type: {wanted}` is installed; those that are do {', '.join(tasks())}",
             )
+        if self.adapters and ALIASES.get(wanted or "", wanted) not in (None, *ADAPTED):
+            yield "adapters", "adapters are for models that generate text, and for those that draw"
 
 
 def endpoint(entry: UniversalEntry, environ: Mapping[str, str] = os.environ) -> Endpoint:

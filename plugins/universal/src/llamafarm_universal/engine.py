@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from llamafarm_universal.failure import RequestFailed, explained, refused
 from llamafarm_universal.media.decoder import Decoder, Picture, Sound, decoder_of
@@ -139,6 +139,7 @@ __all__ = [
     "SpoolFolder",
     "Strategy",
     "Structure",
+    "TakesAdapters",
     "TextPrompt",
     "TokenLogprob",
     "ToolChoice",
@@ -199,6 +200,19 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesAdapters(Protocol):
+    """An engine that changes its model by adapters, each for some of its requests: see `EngineSpec.adapts`."""
+
+    def read_adapter(self, plan: LoadPlan) -> Any:
+        """The adapter in `plan.adapter`, ready for the loaded weights. Called in a thread. Raises RequestFailed."""
+        ...
+
+    def adapted(self, plan: LoadPlan, adapter: Any) -> Engine:
+        """What does the requests with it; its steps are those of this engine, its `close` drops the adapter."""
+        ...
+
+
 @dataclass(frozen=True)
 class EngineSpec:
     """An engine, as its distribution declares it.
@@ -209,9 +223,9 @@ class EngineSpec:
     thread; the grant is how many bytes it may use beside them. Both raise RequestFailed. isolated: its steps are long,
     so that its models have a host of their own, together, and hold up no others. adapters: it heeds the adapter of a
     candidate; others are not asked about one that has one. quantizes, drafts: likewise for a `quantization` and a
-    `draft_model` in its settings. works: for each operation that the runtime does not know itself, what makes a work of
-    the fields of a request's `input`, of whatever JSON they are; it raises RequestFailed (see `refused`) for those that
-    are wrong, missing or unknown.
+    `draft_model` in its settings. adapts: what it loads takes adapters later, too (`TakesAdapters`). works: for
+    each operation that the runtime does not know itself, what makes a work of the fields of a request's `input`, of
+    whatever JSON they are; it raises RequestFailed (see `refused`) for those that are wrong, missing or unknown.
     """
 
     name: str
@@ -221,6 +235,7 @@ class EngineSpec:
     load: Callable[[LoadPlan, int], Engine]
     isolated: bool = False
     adapters: bool = False
+    adapts: bool = False
     quantizes: bool = False
     drafts: bool = False
     works: Mapping[str, Callable[[Mapping[str, Any]], Work]] = field(default_factory=dict)

@@ -69,14 +69,15 @@ from llamafarm.wire import (
     ZeroShotRequest,
 )
 
-from llamafarm_universal.answers import info_of, whole_number
+from llamafarm_universal.answers import has_adapter, info_of, whole_number
 from llamafarm_universal.batches import joined, parts
-from llamafarm_universal.config import UniversalEntry, folder_path, is_folder
+from llamafarm_universal.config import UniversalEntry
+from llamafarm_universal.model_names import folder_path, is_folder
 from llamafarm_universal.runtime_client import RuntimeClient
 from llamafarm_universal.service import is_runtime
 
 HEALTH_SECONDS = 5.0
-FETCHED_BY = ("revision", "trust_remote_code", "draft_model")
+FETCHED_BY = ("revision", "trust_remote_code", "draft_model", "adapter", "adapter_revision")
 """The settings that decide which files are fetched."""
 FILES_URL_HEADER = "X-LF-Files-URL"
 """Tells the runtime below which address a client reaches the files that it keeps."""
@@ -200,7 +201,7 @@ class UniversalProvider:
     async def pull(self, call: Call) -> None:
         """Have the runtime fetch the files of the entry's model. Raises ModelNotFound, and ProviderError."""
         entry = cast("UniversalEntry", call.entry)
-        settings = entry.transformers.settings()
+        settings = entry.load_settings()
         body = {
             "id": entry.model,
             "settings": {name: settings[name] for name in FETCHED_BY if name in settings},
@@ -211,8 +212,12 @@ class UniversalProvider:
         call.progress(Progress("ready", f"{told.get('id')} {done}"))
 
     async def remove(self, call: Call) -> None:
-        """Have the runtime delete the files of the entry's model. Raises ModelNotFound, and ProviderError."""
-        model = cast("UniversalEntry", call.entry).model
+        """Have the runtime delete the files of the entry's model, or of its adapter where it has one.
+
+        Raises ModelNotFound, and ProviderError.
+        """
+        entry = cast("UniversalEntry", call.entry)
+        model = entry.adapter.model if entry.adapter else entry.model
         path, headers = f"/models/{quote(model, safe='')}", self._runtime.token()
         async with await self._runtime.upstream.open_stream(
             path, {}, call, method="DELETE", stream=False, headers=headers
@@ -224,7 +229,7 @@ class UniversalProvider:
         """What the runtime says of a model that it has loaded, or whose files it has. Raises ModelNotFound."""
         name = folder_path(model) if is_folder(model) else model
         for info in await self.list_models():
-            if name in (info.id, info.details.get("model")):
+            if name in (info.id, info.details.get("model")) and not has_adapter(info):
                 return info
         if is_folder(model):
             return self._folder(model)

@@ -25,6 +25,11 @@ OPEN = Handles(Operator())
     ("org/model", {"dtype": "bf16", "device": "cpu"}, "org/model@device=cpu,dtype=bf16"),
     ("org/model", {"quantization": "int8"}, "org/model@quantization=int8"),
     ("org/model", {"draft_model": "org/small"}, "org/model@draft_model=org/small"),
+    (
+        "org/model",
+        {"adapter": "org/lora", "adapter_revision": "v1", "adapter_scale": 0.5},
+        "org/model@adapter=org/lora,adapter_revision=v1,adapter_scale=0.5",
+    ),
     ("org/model", {"revision": "refs/pr/1"}, "org/model@revision=refs/pr/1"),
     ("org/model", {"revision": "a@b,c=d e"}, "org/model@revision=a%40b%2Cc%3Dd%20e"),
     ("org/model", {"revision": "12"}, "org/model@revision=%2212%22"),
@@ -44,6 +49,7 @@ def test_a_handle_can_be_read_and_any_server_knows_what_it_means(model, settings
     ("/srv/model", {"dtype": "bf16"}, "/srv/model@dtype=bf16,signed="),
     ("org/model", {"trust_remote_code": True}, "org/model@trust_remote_code=true,signed="),
     ("org/model", {"draft_model": "/srv/small"}, "org/model@draft_model=/srv/small,signed="),
+    ("org/model", {"adapter": "/srv/lora"}, "org/model@adapter=/srv/lora,signed="),
 ])  # fmt: skip
 def test_what_only_llamafarm_may_load_is_signed(model, settings, handle):
     ref = ModelRef(model, LoadSettings(**settings))

@@ -7,108 +7,18 @@ and how long its files take.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import psutil
 import pytest
+from houses import house, kill, until
 from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError, ServiceError
-from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import LoadProgress, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
 from llamafarm_universal.server import quarantine, residency
-from llamafarm_universal.server.hosts.fleet import Fleet
 from llamafarm_universal.server.keep import Keep
-from llamafarm_universal.server.lease import Lease
-from llamafarm_universal.server.residency import Residency
 
 pytestmark = pytest.mark.anyio
-
-LIMIT = 100
-BOUND = 20.0
-FOREVER = Keep(None)
-
-
-@dataclass
-class PlayedStore:
-    """sizes: bytes of models' weights, else 40. held: models whose files come only once they are let go.
-
-    bases: what adapters change. drafts: what drafts for models. hosts: of models that do not go to the main one.
-    """
-
-    sizes: dict[str, int] = field(default_factory=dict)
-    held: dict[str, asyncio.Event] = field(default_factory=dict)
-    missing: set[str] = field(default_factory=set)
-    ended: list[str] = field(default_factory=list)
-    bases: dict[str, str] = field(default_factory=dict)
-    drafts: dict[str, str] = field(default_factory=dict)
-    hosts: dict[str, str] = field(default_factory=dict)
-
-    async def locate(self, ref: ModelRef, listen: Callable[[LoadProgress], None]) -> LoadPlan:
-        listen(LoadProgress("", "downloading", f"Downloading {ref.id}", 1, 2))
-        try:
-            if ref.id in self.held:
-                await self.held[ref.id].wait()
-        finally:
-            self.ended.append(ref.id)
-        if ref.id in self.missing:
-            raise ModelNotFound(f"There is no model {ref.id}.")
-        size, base = self.sizes.get(ref.id, 40), self.bases.get(ref.id)
-        plan = LoadPlan(ref, Path(), {}, "text", "cpu", "fp32", 10, weight_bytes=size, base=base)
-        plan = replace(plan, host=self.hosts.get(ref.id, ""))
-        draft = self.drafts.get(ref.id)
-        return plan if draft is None else plan.drafted_by(replace(plan, ref=ModelRef(draft), weight_bytes=0))
-
-
-@dataclass
-class House:
-    """A residency with its hosts and its store."""
-
-    residency: Residency
-    fleet: Fleet
-    store: PlayedStore
-
-    async def lease(self, name: str, **given: Any) -> Lease:
-        async with asyncio.timeout(BOUND):
-            return await self.residency.lease(ModelRef(name), **given)
-
-    async def use(self, name: str) -> None:
-        """One request that ends at once."""
-        (await self.lease(name)).release()
-
-    def state(self, name: str) -> str | None:
-        resident = self.residency.find(ModelRef(name))
-        return resident.state if resident else None
-
-    def loaded(self) -> list[str]:
-        return sorted(model.ref.id for model in self.residency.loaded)
-
-
-@asynccontextmanager
-async def house(*, limit: int = LIMIT, keep: Keep = FOREVER, **given: Any) -> AsyncIterator[House]:
-    store = PlayedStore()
-    made: list[Residency] = []
-    fleet = Fleet(HostOptions(), target="scripted_host:run", died=lambda host, how: made[0].lost(host, how))
-
-    async def limit_of(_: object) -> int:
-        return limit
-
-    made.append(Residency(store, fleet, limit=limit_of, keep=keep, **given))
-    fleet.start()
-    try:
-        yield House(made[0], fleet, store)
-    finally:
-        await made[0].close()
-        await fleet.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(BOUND):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.01)
 
 
 async def test_all_who_ask_share_one_load_and_hear_of_it():
@@ -277,7 +187,7 @@ async def test_who_asks_while_a_load_is_given_up_gets_one_of_their_own():
 async def test_the_models_of_a_host_that_died_are_gone_and_come_back_when_they_are_asked():
     async with house() as home:
         await home.use("a")
-        await _kill(home)
+        await kill(home)
         await until(lambda: home.loaded() == [])
         await home.use("a")
         assert home.loaded() == ["a"]
@@ -299,7 +209,7 @@ async def test_a_model_whose_requests_end_its_host_twice_is_left_alone_too():
     async with house() as home:
         for _ in range(2):
             lease = await home.lease("a")
-            await _kill(home)
+            await kill(home)
             lease.release()
         with pytest.raises(ServiceError, match="its engine host ended 2 times"):
             await home.lease("a")
@@ -324,7 +234,7 @@ async def test_a_request_that_ends_well_clears_a_model_of_suspicion():
         for _ in range(3):
             await home.use("a")
             lease = await home.lease("a")
-            await _kill(home)
+            await kill(home)
             lease.release()
         await home.use("a")
 
@@ -333,7 +243,7 @@ async def test_where_several_models_are_asked_none_is_suspected():
     async with house() as home:
         for _ in range(3):
             leases = [await home.lease(name) for name in ("a", "b")]
-            await _kill(home)
+            await kill(home)
             for lease in leases:
                 lease.release()
         await home.use("a")
@@ -345,7 +255,7 @@ async def test_a_model_that_asks_for_it_gets_a_host_of_its_own():
         plain, other = await home.lease("a"), await home.lease("b")
         assert plain.host is home.fleet.main
         assert other.host is not plain.host
-        await _kill(home)
+        await kill(home)
         assert home.loaded() == ["b"]
         for lease in (plain, other):
             lease.release()
@@ -398,23 +308,12 @@ async def test_a_host_beside_the_main_one_that_dies_with_its_models_is_not_kept(
         lease.release()
 
 
-async def _kill(home: House) -> None:
-    import os
-    import signal
-
-    pid = home.fleet.main.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    await until(lambda: home.fleet.main.pid != pid)
-    await home.fleet.main.wait_ready()
-
-
 class TestFilesThatAreDeleted:
     """A model is loaded from whole files, or not at all."""
 
     async def test_nobody_loads_a_model_meanwhile_and_everybody_after_that(self):
         async with house() as home:
-            with home.residency.closed("a"):
+            with home.residency.deletions.of("a"):
                 with pytest.raises(RequestError, match="`a` is being deleted") as refused:
                     await home.lease("a")
                 assert (refused.value.status, refused.value.code) == (409, "model_in_use")
@@ -430,11 +329,14 @@ class TestFilesThatAreDeleted:
             waiting = asyncio.create_task(home.lease("adapter"))
             await until(lambda: home.state("adapter") == "waiting")
             for model in ("adapter", "base", "small"):
-                with pytest.raises(RequestError, match=f"`{model}` is being loaded"), home.residency.closed(model):
+                with (
+                    pytest.raises(RequestError, match=f"`{model}` is being loaded"),
+                    home.residency.deletions.of(model),
+                ):
                     raise AssertionError("it is deleted")
             busy.release()
             (await waiting).release()
-            with home.residency.closed("base"):
+            with home.residency.deletions.of("base"):
                 await home.use("adapter")  # what is loaded needs its files no more
 
     async def test_an_adapter_whose_base_model_is_deleted_as_it_is_found_is_not_loaded(self):
@@ -443,7 +345,7 @@ class TestFilesThatAreDeleted:
             home.store.held["adapter"] = asyncio.Event()
             waiting = asyncio.create_task(home.lease("adapter"))
             await until(lambda: home.state("adapter") == "locating")
-            with home.residency.closed("base"):
+            with home.residency.deletions.of("base"):
                 home.store.held["adapter"].set()
                 with pytest.raises(RequestError, match="`base` is being deleted"):
                     await waiting
@@ -455,12 +357,12 @@ class TestFilesThatAreDeleted:
             home.store.held["large"] = asyncio.Event()
             waiting = asyncio.create_task(home.lease("large"))
             await until(lambda: home.state("large") == "locating")
-            with home.residency.closed("small"):
+            with home.residency.deletions.of("small"):
                 home.store.held["large"].set()
                 with pytest.raises(RequestError, match="`small` is being deleted"):
                     await waiting
 
     async def test_two_do_not_delete_one_model_at_once(self):
         async with house() as home:
-            with home.residency.closed("a"), pytest.raises(RequestError), home.residency.closed("a"):
+            with home.residency.deletions.of("a"), pytest.raises(RequestError), home.residency.deletions.of("a"):
                 raise AssertionError("both delete it")

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from llamafarm_universal.catalogue import spec_of
 from llamafarm_universal.device import release_memory
@@ -18,11 +19,14 @@ from llamafarm_universal.engine import Engine
 from llamafarm_universal.failure import RequestFailed, explained
 from llamafarm_universal.messages import Load
 
+Made = TypeVar("Made")
+
 
 @dataclass
 class _Order:
     load: Load
-    built: Callable[[Engine], None]
+    make: Callable[[], Any]
+    built: Callable[[Any], None]
     failed: Callable[[RequestFailed], None]
 
 
@@ -37,8 +41,19 @@ class Builder:
 
     def build(self, load: Load, built: Callable[[Engine], None], failed: Callable[[RequestFailed], None]) -> None:
         """Load a model, then call `built` or `failed` on the main thread."""
+        plan = load.plan
+        self.make(load, lambda: spec_of(plan.engine, plan.task).load(plan, load.grant), built, failed)
+
+    def make(
+        self,
+        load: Load,
+        make: Callable[[], Made],
+        built: Callable[[Made], None],
+        failed: Callable[[RequestFailed], None],
+    ) -> None:
+        """Make something of a model's files, then call `built` with it, or `failed`, on the main thread."""
         with self._lock:
-            self._orders.append(_Order(load, built, failed))
+            self._orders.append(_Order(load, make, built, failed))
             if not self._builds:
                 self._builds = True
                 threading.Thread(target=self._build_all, name="builder", daemon=True).start()
@@ -56,10 +71,10 @@ class Builder:
     def _build(self, order: _Order) -> None:
         plan = order.load.plan
         try:
-            engine = spec_of(plan.engine, plan.task).load(plan, order.load.grant)
+            made = order.make()
         except Exception as error:  # noqa: BLE001 - a model that does not load never ends the host
             failure = explained(error, f"loading `{plan.ref.id}`")
             release_memory(plan.device)
             self._post(lambda: order.failed(failure))
         else:
-            self._post(lambda: order.built(engine))
+            self._post(lambda: order.built(made))

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from llamafarm_universal.device import details, this_machine, use_threads
-from llamafarm_universal.engine import Engine
+from llamafarm_universal.engine import Engine, TakesAdapters
 from llamafarm_universal.failure import RequestFailed, explained
 from llamafarm_universal.host.builder import Builder
 from llamafarm_universal.host.counts import Counts
@@ -142,6 +142,9 @@ class Host:
 
     def _load(self, command: Load) -> None:
         plan = command.plan
+        if plan.ref.is_adapted:
+            self._adapt(command)
+            return
 
         def built(engine: Engine) -> None:
             if command.request_id not in self._requests:  # nobody wants it any more
@@ -152,16 +155,45 @@ class Host:
 
         self._builder.build(command, built, partial(self._fail, command.request_id))
 
+    def _adapt(self, command: Load) -> None:
+        """Put an adapter on a model that is loaded."""
+        plan = command.plan
+        base = self._residents.get(plan.ref.base)
+        if base is None:
+            self._fail(command.request_id, _not_loaded(plan.ref.base))
+            return
+        engine = base.engine
+        assert isinstance(engine, TakesAdapters), f"{plan.engine} takes no adapters"
+
+        def read(adapter: Any) -> None:
+            if command.request_id not in self._requests:
+                return
+            if self._residents.get(base.ref) is not base:  # unloaded in the meantime
+                self._fail(command.request_id, _not_loaded(base.ref))
+                return
+            adapted = engine.adapted(plan, adapter)
+            self._residents[plan.ref] = Resident(plan.ref, plan.device, adapted, base)
+            self.emit(Loaded(command.request_id, adapted.model))
+
+        self._builder.make(command, partial(engine.read_adapter, plan), read, partial(self._fail, command.request_id))
+
     def _unload(self, command: Unload) -> None:
-        resident = self._residents.pop(command.ref, None)
+        resident = self._residents.get(command.ref)
         if resident is None:
             self._fail(command.request_id, _not_loaded(command.ref))
             return
-        self._fail_all(resident, RequestFailed("in_use", f"`{command.ref.id}` has been unloaded."))
+        for adapted in [each for each in self._residents.values() if each.base is resident]:
+            self._close(adapted)
+        self._close(resident)
+        self.emit(Unloaded(command.request_id))
+
+    def _close(self, resident: Resident) -> None:
+        """Let a model go, with what it is doing."""
+        del self._residents[resident.ref]
+        self._fail_all(resident, RequestFailed("in_use", f"`{resident.ref.id}` has been unloaded."))
         self._working.discard(resident)
         self._counts.tell_of(resident)
         resident.close()
-        self.emit(Unloaded(command.request_id))
 
     def _cancel(self, request_id: str) -> None:
         request = self._requests.pop(request_id, None)
@@ -194,7 +226,7 @@ class Host:
     def _submit(self, request_id: str, work: Work, resident: Resident, prepared: Any) -> None:
         if request_id not in self._requests:  # cancelled in the meantime, or its model is gone
             return
-        self._working.add(resident)
+        self._working.add(resident.stepping)
         try:
             resident.engine.submit(request_id, work, prepared, self.emit)
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
@@ -212,10 +244,15 @@ class Host:
             self._working.discard(resident)
 
     def _fail_all(self, resident: Resident, error: Exception) -> None:
-        """End what a model was working on: it is being unloaded, or its engine has raised what it should not."""
+        """End what a model was working on, with or without an adapter.
+
+        It is being unloaded, or its engine has raised what it should not.
+        """
         failure = explained(error, f"running `{resident.ref.id}`")
-        for request_id in [key for key, request in self._requests.items() if request.resident is resident]:
-            resident.engine.cancel(request_id)
+        for request_id, request in list(self._requests.items()):
+            if request.resident is None or resident not in (request.resident, request.resident.base):
+                continue
+            request.resident.engine.cancel(request_id)
             self.emit(failure.event(request_id))
 
     def _fail(self, request_id: str, error: BaseException) -> None:

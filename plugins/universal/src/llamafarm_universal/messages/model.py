@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 DeviceName = Literal["cuda", "mps", "cpu"]
@@ -19,7 +19,8 @@ class LoadSettings:
     model_type: the task, where the model's own configuration misleads (`text`, `embedding`, …). engine: who executes
     it, where several can. options: of the engine's own block, as pairs, so that settings can be compared and hashed.
     isolated: it gets an engine host of its own. quantization: how many bits the weights of linear layers get, where
-    they are fewer than `dtype` has. draft_model: a small model that guesses what this one will say.
+    they are fewer than `dtype` has. draft_model: a small model that guesses what this one will say. adapter: what
+    changes the loaded model for the requests of this copy alone, in a revision and with a strength.
     """
 
     device: Device = "auto"
@@ -32,6 +33,9 @@ class LoadSettings:
     isolated: bool = False
     quantization: Quantization = "none"
     draft_model: str | None = None
+    adapter: str | None = None
+    adapter_revision: str | None = None
+    adapter_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,15 @@ class ModelRef:
 
     id: str
     settings: LoadSettings = field(default_factory=LoadSettings)
+
+    @property
+    def base(self) -> ModelRef:
+        """The model whose weights are loaded: itself, without the adapter that its requests have."""
+        if self.settings.adapter is None:
+            return self
+        return replace(self, settings=replace(self.settings, adapter=None, adapter_revision=None, adapter_scale=1.0))
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether its requests have an adapter, beside others of the same weights."""
+        return self.settings.adapter is not None

@@ -126,6 +126,22 @@ class LoadPlan(Candidate):
             host = str(candidate.ref)
         return cls(**known, engine=engine, limits=limits, host=host)
 
+    def adapted(self, ref: ModelRef, adapter: Path, parameters: int, weight_bytes: int) -> LoadPlan:
+        """The plan to put an adapter on this model once it is loaded: it takes the adapter's memory alone.
+
+        adapter: the file of its weights. parameters, weight_bytes: of these.
+        """
+        return replace(
+            self,
+            ref=ref,
+            adapter=adapter,
+            parameters=parameters,
+            weight_bytes=weight_bytes,
+            working_bytes=0,
+            wished_bytes=0,
+            draft=None,
+        )
+
     def drafted_by(self, draft: LoadPlan) -> LoadPlan:
         """The plan to load a model together with one that guesses what it will say."""
         return replace(
@@ -140,11 +156,14 @@ class LoadPlan(Candidate):
     def models(self) -> tuple[str, ...]:
         """The ids of all models whose files are read."""
         draft = None if self.draft is None else self.draft.ref.id
-        return tuple(model for model in (self.ref.id, self.base, draft) if model is not None)
+        models = (self.ref.id, self.base, draft, self.ref.settings.adapter)
+        return tuple(model for model in models if model is not None)
 
     @property
     def named(self) -> str:
         """The model as errors about its memory name it."""
+        if self.ref.is_adapted:
+            return f"`{self.ref.id}` with the adapter `{self.ref.settings.adapter}`"
         return f"`{self.ref.id}`" + (f" with its draft model `{self.draft.ref.id}`" if self.draft else "")
 
     @property

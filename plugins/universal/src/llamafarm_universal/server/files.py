@@ -56,7 +56,7 @@ async def remove(request: Request) -> Response:
             code="privileged_setting",
         )
     _check(name)
-    with runtime.residency.closed(name):
+    with runtime.residency.deletions.of(name):
         await _unload(runtime, name)
         freed = await runtime.store.remove(name)
     return json_answer({"id": name, "object": "model", "deleted": True, "freed_bytes": freed})

@@ -19,7 +19,7 @@ from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.errors import failure
 from llamafarm_universal.server.fields import record
-from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, checked_ref, is_folder
+from llamafarm_universal.server.operator import CONFIG_VARIABLE, Operator, checked_ref, folders_beside, is_folder
 from llamafarm_universal.server.tables.models import SETTINGS
 
 DEFAULT = LoadSettings()
@@ -133,8 +133,12 @@ def _checked(model_id: str, settings: LoadSettings) -> ModelRef:
 
 
 def _not_loaded(name: str, ref: ModelRef) -> LlamaFarmError:
-    cause = "needs trust_remote_code" if ref.settings.trust_remote_code else "has a draft model in a local folder"
-    cause = "is a local folder" if is_folder(ref.id) else cause
+    if is_folder(ref.id):
+        cause = "is a local folder"
+    elif ref.settings.trust_remote_code:
+        cause = "needs trust_remote_code"
+    else:
+        cause = f"has {_beside(ref)[1]} in a local folder"
     return RequestError(
         f"{name[:200]!r} {cause}, and this server was not told to load it.",
         hint=f"Load it with POST /v1/models/load, or name it in the file of {CONFIG_VARIABLE}.",
@@ -144,13 +148,20 @@ def _not_loaded(name: str, ref: ModelRef) -> LlamaFarmError:
     )
 
 
+def _beside(ref: ModelRef) -> tuple[str, str]:
+    """The first setting that names a local folder, and what that is."""
+    setting = folders_beside(ref)[0][0]
+    return setting, {"draft_model": "a draft model", "adapter": "an adapter"}[setting]
+
+
 def _forbidden(ref: ModelRef) -> LlamaFarmError:
     if is_folder(ref.id):
         what, param = "A local folder", "id"
     elif ref.settings.trust_remote_code:
         what, param = "trust_remote_code", "settings.trust_remote_code"
     else:
-        what, param = "A draft model in a local folder", "settings.draft_model"
+        setting, named = _beside(ref)
+        what, param = f"{named.capitalize()} in a local folder", f"settings.{setting}"
     return RequestError(
         f"{what} is accepted only from LlamaFarm, when it has started this server, or from the server's own file.",
         hint=f"Write the model into a file, `models: [{{id: {ref.id}, …}}]`, and start the server with "

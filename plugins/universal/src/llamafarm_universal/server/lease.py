@@ -18,11 +18,11 @@ class Lease:
         assert resident.host is not None
         self.model = resident.model
         self.host = resident.host
-        self._resident = resident
+        self.resident = resident
         self._end: Callable[[Resident], None] | None = end
 
     def release(self) -> None:
         """The request has ended."""
         end, self._end = self._end, None
         if end is not None:
-            end(self._resident)
+            end(self.resident)

@@ -22,6 +22,8 @@ from llamafarm_universal.server.tables.models import MAX_KEEP_ALIVE, SETTINGS
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 CONFIG_VARIABLE = "UNIVERSAL_RUNTIME_CONFIG"
 SIGNATURE_DIGITS = 32
+BESIDE = ("draft_model", "adapter")
+"""The settings that name other models, whose files are read too."""
 MODEL: Table = {
     "id": Done(text, required=True),
     "keep": Done(boolean),
@@ -62,16 +64,16 @@ class Operator:
     def admits(self, ref: ModelRef) -> bool:
         """Whether a request without the token may load this model.
 
-        Privileged are trust_remote_code (it executes the model's code) and local folders (they read the disk), that of
-        a draft model too. A revision is not: it names files that are as safe as those of the default branch, but with
-        trust_remote_code it must be the file's own, since other commits are other code.
+        Privileged are trust_remote_code (it executes the model's code) and local folders (they read the disk), those of
+        a draft model and an adapter too. A revision is not: it names files that are as safe as those of the default
+        branch, but with trust_remote_code it must be the file's own, since other commits are other code.
         """
         if not is_privileged(ref):
             return True
         allowed = self.models.get(ref.id)
         if allowed is None:
             return False
-        if _has_folder_for_draft(ref) and ref.settings.draft_model != allowed.settings.draft_model:
+        if any(getattr(allowed.settings, name) != folder for name, folder in folders_beside(ref)):
             return False
         if not ref.settings.trust_remote_code:
             return True
@@ -79,11 +81,13 @@ class Operator:
 
 
 def is_privileged(ref: ModelRef) -> bool:
-    return ref.settings.trust_remote_code or is_folder(ref.id) or _has_folder_for_draft(ref)
+    return ref.settings.trust_remote_code or is_folder(ref.id) or bool(folders_beside(ref))
 
 
-def _has_folder_for_draft(ref: ModelRef) -> bool:
-    return ref.settings.draft_model is not None and is_folder(ref.settings.draft_model)
+def folders_beside(ref: ModelRef) -> list[tuple[str, str]]:
+    """The local folders that a model's settings name, each with the name of the setting."""
+    named = [(name, getattr(ref.settings, name)) for name in BESIDE]
+    return [(name, folder) for name, folder in named if folder is not None and is_folder(folder)]
 
 
 def is_folder(model_id: str) -> bool:
@@ -92,9 +96,13 @@ def is_folder(model_id: str) -> bool:
 
 def checked_ref(model_id: str, settings: LoadSettings, folder: Path | None = None) -> ModelRef:
     """A model and its settings, with the ids in them as `checked_id` returns them. Raises RequestFailed."""
-    if settings.draft_model is not None:
-        settings = replace(settings, draft_model=checked_id(settings.draft_model, folder, "draft_model"))
-    return ModelRef(checked_id(model_id, folder), settings)
+
+    def whole(name: str) -> str | None:
+        model = getattr(settings, name)
+        return None if model is None else checked_id(model, folder, name)
+
+    beside = replace(settings, draft_model=whole("draft_model"), adapter=whole("adapter"))
+    return ModelRef(checked_id(model_id, folder), beside)
 
 
 def checked_id(model_id: str, folder: Path | None = None, param: str = "model") -> str:

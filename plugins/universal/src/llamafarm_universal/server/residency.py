@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
-from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError
+from llamafarm.errors import LlamaFarmError, ModelNotFound
 
-from llamafarm_universal.messages import DeviceName, LoadedModel, LoadProgress, ModelRef
+from llamafarm_universal.messages import DeviceName, LoadedModel, ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.server.deletions import Deletions
 from llamafarm_universal.server.errors import ChildEnded
 from llamafarm_universal.server.hosts.fleet import Fleet
-from llamafarm_universal.server.hosts.models import load, unload
+from llamafarm_universal.server.hosts.models import unload
 from llamafarm_universal.server.hosts.supervisor import Supervisor
 from llamafarm_universal.server.keep import Keep
 from llamafarm_universal.server.lease import Lease
+from llamafarm_universal.server.loads import put_beside, read
 from llamafarm_universal.server.quarantine import Quarantine
 from llamafarm_universal.server.resident import Listener, Resident
 from llamafarm_universal.server.room import Room
@@ -63,7 +64,7 @@ class Residency:
         self._residents: dict[ModelRef, Resident] = {}
         self._changed = asyncio.Event()
         self._asked: dict[ModelRef, Keep] = {}
-        self._closed: set[str] = set()
+        self.deletions = Deletions(lambda: self.residents)
         self.quarantine = Quarantine()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -92,14 +93,13 @@ class Residency:
         """Wait until a model is loaded, and hold it. listen: told how the load goes on. Raises LlamaFarmError."""
         while True:
             resident = self._residents.get(ref) or self._begin(ref)
-            if resident.state == "draining":
+            if resident.is_draining:
                 await self.change()
                 continue
             if resident.state != "ready":
                 await self._wait_for(resident, listen)
             if self._is_here(resident):  # draining maybe by now: who has waited for it gets it
-                resident.active += 1
-                self._watch(resident)
+                self._use(resident)
                 return Lease(resident, self._end)
 
     async def unload(self, ref: ModelRef) -> None:
@@ -119,21 +119,6 @@ class Residency:
     async def change(self) -> None:
         """Wait until something has changed: a model has come, gone, or become idle."""
         await self._changed.wait()
-
-    @contextmanager
-    def closed(self, model: str) -> Iterator[None]:
-        """Nothing is loaded from the files of a model meanwhile: they are being deleted.
-
-        Raises RequestError where something is on its way from them, or somebody else deletes them.
-        """
-        self._refuse_closed(model)
-        if any(resident.model is None and resident.reads(model) for resident in self.residents):
-            raise _in_use(f"`{model}` is being loaded.")
-        self._closed.add(model)
-        try:
-            yield
-        finally:
-            self._closed.discard(model)
 
     def lost(self, host: Supervisor, how: str) -> None:
         """A host has died, and its models with it; those that it was loading find out by themselves.
@@ -159,23 +144,32 @@ class Residency:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _use(self, resident: Resident) -> None:
+        """A request of a model begins; what the model changes stays as long."""
+        resident.active += 1
+        self._watch(resident)
+        if resident.base is not None:
+            resident.base.carried += 1
+            self._watch(resident.base)
+
     def _end(self, resident: Resident) -> None:
         """A request of a model has ended: its idle time begins when it was the last."""
         resident.active -= 1
         if self._is_here(resident):  # else its host has died meanwhile
             self.quarantine.clear(resident.ref)
-        if resident.active == 0:
+        self._note_idle(resident)
+        if resident.base is not None:
+            resident.base.carried -= 1
+            self._note_idle(resident.base)
+
+    def _note_idle(self, resident: Resident) -> None:
+        if resident.active == resident.carried == 0:
             resident.idle_since = _now()
             self._watch(resident)
             self._notify()
 
-    def _refuse_closed(self, *models: str) -> None:
-        for model in models:
-            if model in self._closed:
-                raise _in_use(f"`{model}` is being deleted.")
-
     def _begin(self, ref: ModelRef) -> Resident:
-        self._refuse_closed(ref.id)
+        self.deletions.refuse(ref.id)
         self.quarantine.check(ref)
         keep = self._asked.get(ref) or self._keeps(ref) or self._keep
         resident = self._residents[ref] = Resident(ref, keep)
@@ -203,12 +197,13 @@ class Residency:
     async def _load(self, resident: Resident) -> None:
         try:
             resident.plan = plan = await self._store.locate(resident.ref, resident.tell)
-            self._refuse_closed(*plan.models)
+            self.deletions.refuse(*plan.models)
+            await self._load_base(resident)
             resident.plan = plan = await self._room.make(resident, plan)
-            resident.state = "loading"
-            resident.tell(LoadProgress("", "loading", f"Loading {resident.ref.id}"))
-            resident.host = await self._fleet.host_of(plan)
-            model = await load(resident.host, plan)
+            loads = (
+                put_beside(resident, plan, self.lease) if resident.ref.is_adapted else read(resident, plan, self._fleet)
+            )
+            model = await loads
         except BaseException as error:
             if isinstance(error, ChildEnded) and resident.state == "loading":
                 self.quarantine.strike(resident.ref, error.how)
@@ -220,6 +215,11 @@ class Residency:
         resident.idle_since = _now()
         self._watch(resident)
         self._notify()
+
+    async def _load_base(self, resident: Resident) -> None:
+        """Have the model loaded that an adapter changes; it may go again while the adapter waits for room."""
+        if resident.ref.is_adapted:
+            (await self.lease(resident.ref.base, resident.tell)).release()
 
     async def _unload(self, resident: Resident) -> None:
         while resident.is_busy and self._is_here(resident):
@@ -269,6 +269,8 @@ class Residency:
             return
         del self._residents[resident.ref]
         self._room.release(resident.ref)
+        for adapted in [other for other in self.residents if other.base is resident and other.model is not None]:
+            self._forget(adapted)
         if resident.reaper is not None:
             resident.reaper.cancel()
         self._notify()
@@ -289,10 +291,6 @@ def _retrieve(task: asyncio.Task[None]) -> None:
     """A load that nobody waits for any more may fail without a word."""
     if not task.cancelled():
         task.exception()
-
-
-def _in_use(message: str) -> RequestError:
-    return RequestError(message, hint="Ask again when that has ended.", status=409, code="model_in_use")
 
 
 def _now() -> float:

@@ -19,7 +19,11 @@ Listener = Callable[[LoadProgress], None]
 
 @dataclass(eq=False)
 class Resident:
-    """A model in memory, or on its way there. active: its requests. idle_since: when the last of them ended."""
+    """A model in memory, or on its way there.
+
+    active: its requests. carried: those of its adapters, while which it stays. idle_since: when the last of them ended.
+    base: the model that it changes, where it is loaded as an adapter beside that one's weights.
+    """
 
     ref: ModelRef
     keep: Keep
@@ -28,11 +32,13 @@ class Resident:
     host: Supervisor | None = None
     model: LoadedModel | None = None
     active: int = 0
+    carried: int = 0
     idle_since: float = 0.0
     listeners: list[Listener] = field(default_factory=list)
     loading: asyncio.Task[None] | None = None
     draining: asyncio.Task[None] | None = None
     reaper: asyncio.TimerHandle | None = None
+    base: Resident | None = None
 
     @property
     def may_go(self) -> bool:
@@ -42,7 +48,12 @@ class Resident:
     @property
     def is_busy(self) -> bool:
         """Whether it has requests, or some that have waited for it and are about to begin."""
-        return self.active > 0 or bool(self.listeners)
+        return self.active > 0 or self.carried > 0 or bool(self.listeners)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether nothing new may come to it: it is to go, or what it changes is."""
+        return self.state == "draining" or (self.base is not None and self.base.state == "draining")
 
     def reads(self, model: str) -> bool:
         """Whether it is loaded from the files of that model."""

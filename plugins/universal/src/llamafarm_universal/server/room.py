@@ -71,7 +71,8 @@ class Room:
     def _in_the_way(self, resident: Resident, plan: LoadPlan, budget: Budget) -> list[Resident] | None:
         """The models that must go before this one can come, the first to go first; None where there is room."""
         group = resident.keep.group
-        others = [other for other in self._models.residents if other is not resident and other.plan is not None]
+        own = {resident.ref, resident.ref.base}  # what an adapter changes does not make room for it
+        others = [other for other in self._models.residents if other.ref not in own and other.plan is not None]
         rivals = [other for other in others if group is not None and other.keep.group == group and other.host]
         if not rivals and budget.fits(plan):
             return None

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from llamafarm.errors import ProviderTimeout
 
@@ -56,7 +57,7 @@ class Runtime:
             self.store, self.fleet, limit=self._limit, keep=settings.keep, keeps=settings.operator.keeps.get
         )
         self.queue: Queue[tuple[ModelRef, str]] = Queue(settings.max_requests)
-        """A line for each model and operation."""
+        """A line for each model and operation: those of its adapters among them."""
         self.bodies = Bodies(settings.max_held_bytes)
         self.requests: Counter[tuple[str, int]] = Counter()
         """How many have ended, by the path of their route and their status."""
@@ -76,7 +77,9 @@ class Runtime:
     def keep(self, ref: ModelRef, keep_alive: float | None, group: str | None) -> None:
         """Say how long a model stays once it is loaded, where somebody has said it."""
         default = self.settings.operator.keeps.get(ref, self.settings.keep)
-        self.residency.ask_to_keep(ref, Keep.of(keep_alive, group, default=default))
+        self.residency.ask_to_keep(ref.base, Keep.of(keep_alive, group, default=default))
+        if ref.is_adapted:  # it is in no group: what it changes is
+            self.residency.ask_to_keep(ref, replace(Keep.of(keep_alive, None, default=default), group=None))
 
     async def submit(
         self, ref: ModelRef, works: tuple[Work, ...], caller: Caller, *, folder: SpoolFolder | None = None
@@ -87,7 +90,7 @@ class Runtime:
         the model raises.
         """
         place = await self.queue.enter(
-            (ref, works[0].operation),
+            (ref.base, works[0].operation),
             capacity=self.settings.options.at_once(works[0].operation, self._device_of(ref)),
             places=sum(work.answers for work in works),
             tenant=caller.tenant,
@@ -107,12 +110,12 @@ class Runtime:
 
     def _device_of(self, ref: ModelRef) -> str:
         """Where a model is; as long as nobody knows, where least is done at once."""
-        resident = self.residency.find(ref)
+        resident = self.residency.find(ref.base)
         return resident.model.device if resident and resident.model else "cpu"
 
     def load_of(self, ref: ModelRef) -> Load:
         """How busy the queues of a model are together."""
-        loads = [load for (model, _), load in self.queue if model == ref]
+        loads = [load for (model, _), load in self.queue if model == ref.base]
         return Load(sum(load.running for load in loads), sum(load.waiting for load in loads))
 
     async def load(self, ref: ModelRef, listen: Listener) -> LoadedModel:

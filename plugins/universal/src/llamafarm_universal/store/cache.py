@@ -23,6 +23,8 @@ from llamafarm_universal.safety import under
 log = logging.getLogger(__name__)
 
 _NO_WEIGHTS = ("", ".json", ".jinja", ".txt", ".model", ".tiktoken", ".py", ".md")
+_OF_MODELS = ("model", "diffusion_pytorch_model", "pytorch_model", "adapter_model")
+"""How the names of files begin that hold the weights of models, or of adapters of peft."""
 PARTIAL = ".llamafarm-partial"
 """How the name of a file ends that has come in part; what is before it is the name of the whole file."""
 
@@ -131,11 +133,17 @@ def _complete(folder: Path, wanted: Mapping[str, Any]) -> bool:
     wanted_files = wanted["allow_patterns"]
     if len(wanted_files) == 1 and is_gguf(wanted_files[0]):
         return (folder / str(wanted_files[0])).is_file()
-    if not any((folder / name).is_file() for name in (*CONFIG_FILES, ADAPTER_FILE)):
+    if not any((folder / name).is_file() for name in (*CONFIG_FILES, ADAPTER_FILE)) and not _is_drawing_adapter(folder):
         return False
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix not in _NO_WEIGHTS)
     patterns = {name: wanted[name] for name in ("allow_patterns", "ignore_patterns")}
     return _has_shards(folder) and any(filter_repo_objects(files, **patterns))
+
+
+def _is_drawing_adapter(folder: Path) -> bool:
+    """Whether it holds an adapter of diffusers: one file, of any name but those that weights of models have."""
+    files = [path.name for path in folder.glob("*.safetensors")]
+    return bool(files) and not any(name.startswith(_OF_MODELS) for name in files)
 
 
 def _has_shards(folder: Path) -> bool:

@@ -119,7 +119,8 @@ def _checked(folder: Path, name: str) -> Path:
             return folder.absolute()  # a link into a cache leads to a file of another name
         if not folder.is_dir():
             raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
-        if not any((folder / file).is_file() for file in (*CONFIG_FILES, ADAPTER_FILE)):
+        named = any((folder / file).is_file() for file in (*CONFIG_FILES, ADAPTER_FILE))
+        if not named and not any(folder.glob("*.safetensors")):  # as adapters of diffusers are
             raise RequestFailed("model_not_found", f"`{name}` holds no model: it has no config.json.", param="model")
     except OSError as error:
         raise RequestFailed("model_not_found", f"`{name}` cannot be read: {error.strerror}.", param="model") from None

@@ -34,6 +34,7 @@ from llamafarm_universal.messages import (
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.pipe import Outbox, read_commands
 from llamafarm_universal.store.adapters import base_of
+from llamafarm_universal.store.beside import about_adapter, adapter_of
 from llamafarm_universal.store.download import Transfer
 from llamafarm_universal.store.downloads import Downloads, Fetched, Listen
 from llamafarm_universal.store.drafts import about_draft, draft_of
@@ -48,7 +49,8 @@ log = logging.getLogger(__name__)
 class _Files:
     """folder: of the whole model. adapter: of what changes it, base: the id of the whole model then.
 
-    anew: whether anything had to be downloaded. draft: the folder of its draft model.
+    anew: whether anything had to be downloaded. draft: the folder of its draft model. beside: of the adapter that its
+    settings name.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class _Files:
     adapter: Path | None = None
     base: str | None = None
     draft: Path | None = None
+    beside: Path | None = None
 
 
 class Store:
@@ -108,7 +111,7 @@ class Store:
         match command:
             case Locate(_, ref, machine):
                 async with self._files(request_id, ref) as files:
-                    others = {"adapter": files.adapter, "draft": files.draft}
+                    others = {"adapter": files.adapter, "draft": files.draft, "beside": files.beside}
                     plan = partial(make_plan, ref, files.folder, machine, self._limits, **others)
                     return Located(request_id, replace(await in_thread(plan), base=files.base))
             case Pull(_, ref):
@@ -122,7 +125,7 @@ class Store:
 
     @asynccontextmanager
     async def _files(self, request_id: str, ref: ModelRef) -> AsyncIterator[_Files]:
-        """A model's files, those of its base model where it is an adapter, and those of its draft model.
+        """A model's files, those of its base model where it is an adapter, of its draft model, and of its adapter.
 
         Nobody deletes them meanwhile.
         """
@@ -142,6 +145,10 @@ class Store:
                 with about_draft():
                     drafting = await fetch(draft)
                 files = replace(files, anew=files.anew or drafting.anew, draft=drafting.folder)
+            if (adapter := adapter_of(ref)) is not None:
+                with about_adapter():
+                    changing = await fetch(adapter)
+                files = replace(files, anew=files.anew or changing.anew, beside=changing.folder)
             yield files
 
     def _listener(self, request_id: str, model: str) -> Listen:

@@ -17,6 +17,7 @@ from llamafarm_universal.placement import choose_device, choose_dtype
 from llamafarm_universal.remote_code import refuse_remote_code
 from llamafarm_universal.safetensors import count_parameters
 from llamafarm_universal.store.adapters import check_adapter, refuse_inner_adapters
+from llamafarm_universal.store.beside import adapted_plan
 from llamafarm_universal.store.drafts import about_draft, draft_of, refuse_adapter, refuse_other_task
 from llamafarm_universal.task import named_task, task_of
 
@@ -31,11 +32,13 @@ def make_plan(
     *,
     adapter: Path | None = None,
     draft: Path | None = None,
+    beside: Path | None = None,
 ) -> LoadPlan:
     """Decide engine, device and number format, and weigh the model. Reads no weights. Raises RequestFailed.
 
     adapter: the folder of the adapter that `ref` names, where it names one; `folder` is its base model's. draft: the
-    folder of its draft model, where its settings name one.
+    folder of its draft model, where its settings name one. beside: the folder of the adapter that its settings name;
+    the plan is that of putting it on the model once that is loaded.
     """
     if adapter is None:
         refuse_remote_code(ref.id, folder, trusted=ref.settings.trust_remote_code)
@@ -52,6 +55,8 @@ def make_plan(
         ) from error
     spec, fit = choose(candidate)
     plan = LoadPlan.of(candidate, spec.name, fit, limits, isolated=spec.isolated)
+    if beside is not None:
+        return adapted_plan(plan, ref, beside, adapts=spec.adapts)
     return plan if draft is None else plan.drafted_by(_draft_plan(ref, draft, machine, limits))
 
 

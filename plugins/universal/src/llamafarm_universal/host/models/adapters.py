@@ -1,8 +1,8 @@
 """An adapter of peft on its base model.
 
-It is merged into the weights when it is loaded: a step then costs what it costs the base model (beside them it would
-cost two more products of matrices for each layer), and nothing of peft stands between engine and model. What that gives
-up, exchanging adapters without a new load, needs a copy of nothing but the adapter; it is not offered yet.
+It is merged into the weights when it is loaded: a step then costs what it costs the base model, and nothing of peft
+stands between engine and model. Several adapters on one model in memory stand beside its weights instead (`lora/`),
+which costs two more products of matrices for each layer that they change.
 """
 
 from __future__ import annotations

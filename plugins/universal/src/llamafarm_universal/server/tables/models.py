@@ -11,6 +11,12 @@ MAX_KEEP_ALIVE = 10**9
 """Seconds: 30 years."""
 
 
+MAX_ADAPTER_SCALE = 100.0
+"""Far more than any adapter bears."""
+FETCHED_BY = ("revision", "trust_remote_code", "draft_model", "adapter", "adapter_revision")
+"""The settings that decide which files are fetched."""
+
+
 def load_options(value: Any, path: str) -> tuple[tuple[str, bool], ...]:
     """What changes how one kind of model is loaded, as pairs that can be compared."""
     return tuple(sorted(record(enable_optimizations=boolean)(value, path).items()))
@@ -27,6 +33,9 @@ SETTINGS = {
     "dtype": choice("auto", "fp16", "bf16", "fp32"),
     "quantization": choice("none", "int8", "int4"),
     "draft_model": text,
+    "adapter": text,
+    "adapter_revision": text,
+    "adapter_scale": number(-MAX_ADAPTER_SCALE, MAX_ADAPTER_SCALE),
     "trust_remote_code": boolean,
     "model_type": text,
     "revision": text,
@@ -47,7 +56,7 @@ LOAD: Table = {
 
 PULL: Table = {
     "id": Done(text, required=True),
-    "settings": Done(record(revision=text, trust_remote_code=boolean, draft_model=text)),
+    "settings": Done(record(**{name: SETTINGS[name] for name in FETCHED_BY})),
     "stream": Done(boolean),
 }
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llamafarm_universal.host.engines.text.kv_cache import BlockTable
 from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
+
+if TYPE_CHECKING:
+    from llamafarm_universal.host.models.lora import Adapter
 
 
 @dataclass(eq=False)
@@ -17,7 +20,7 @@ class Context:
 
     table: the blocks where they are. state: what a model without blocks remembers. salt: only texts of the same one
     share blocks. shared: how many tokens were there already when it was first read; None before that. media: the
-    prompt, where it has pictures or sounds.
+    prompt, where it has pictures or sounds. adapter: what the model is changed by while it reads the text.
     """
 
     tokens: list[int]
@@ -28,6 +31,7 @@ class Context:
     table: BlockTable | None = None
     state: Any = None
     media: MediaPrompt | None = None
+    adapter: Adapter | None = None
 
     @property
     def names(self) -> Sequence[int]:

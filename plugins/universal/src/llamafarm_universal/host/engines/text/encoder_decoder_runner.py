@@ -38,6 +38,7 @@ class EncoderDecoderRunner:
     shares = False
     reads_together = False
     takes_guesses = False
+    mixes_adapters = False
     reads_in_chunks = False
     text_bytes = 0
 

@@ -12,6 +12,7 @@ from llamafarm_universal.engine import (
     Count,
     Embed,
     Emit,
+    Engine,
     Finished,
     Generate,
     Limits,
@@ -23,6 +24,7 @@ from llamafarm_universal.engine import (
     explained,
     refused,
 )
+from llamafarm_universal.host.engines.adapted import Adapted
 from llamafarm_universal.host.engines.text.answers import Answers, Prepared
 from llamafarm_universal.host.engines.text.drafter import Draft, Drafter, load_draft
 from llamafarm_universal.host.engines.text.generation_settings import not_applied
@@ -44,6 +46,7 @@ from llamafarm_universal.host.engines.text.sequence import Sequence
 from llamafarm_universal.host.engines.text.stepper import Stepper
 from llamafarm_universal.host.engines.text.text_meter import TextMeter
 from llamafarm_universal.host.models.loader import Weights, read_weights, ready_weights
+from llamafarm_universal.host.models.lora import AdaptedLayers, Adapter, read_adapter
 from llamafarm_universal.task import is_encoder_decoder
 
 if TYPE_CHECKING:
@@ -98,6 +101,7 @@ class TextEngine:
         )
         guessers: list[Guesser] = [PromptLookup(), *([drafter] if drafter else [])]
         self._stepper = Stepper(self._runner, self._scheduler, Guesses(*guessers, count=self.meter.speculated), sight)
+        self._layers = AdaptedLayers(weights.module)
         self._emits: dict[str, Emit] = {}
         self._embedding: EncodeEngine | None = None
         self._sharing = threading.Lock()
@@ -147,14 +151,14 @@ class TextEngine:
                 return self._prompts.encode(work.prompt).tokens
         raise AssertionError(work)
 
-    def submit(self, request_id: str, work: Work, prepared: Any, emit: Emit) -> None:
+    def submit(self, request_id: str, work: Work, prepared: Any, emit: Emit, adapter: Adapter | None = None) -> None:
         match work:
             case Embed():
                 self._embedder().submit(request_id, work, prepared, emit)
             case Count():
                 emit(Finished(request_id, usage=Usage(prompt_tokens=len(prepared))))
             case Generate():
-                sequences = self._sequences(request_id, work, prepared)
+                sequences = self._sequences(request_id, work, prepared, adapter)
                 self._scheduler.add(sequences)
                 self._emits[request_id] = emit
                 for sequence in sequences:
@@ -178,6 +182,18 @@ class TextEngine:
         embeds = self._embedding.step() if self._embedding else False
         return embeds or self._scheduler.has_work
 
+    def read_adapter(self, plan: LoadPlan) -> Adapter:
+        """An adapter for the loaded weights, in a thread. Raises RequestFailed for one that does not fit them."""
+        return read_adapter(plan, self._weights.module)
+
+    def adapted(self, plan: LoadPlan, adapter: Adapter) -> Engine:
+        """What generates text with an adapter."""
+        self._layers.put(adapter)
+        return Adapted(self, _described_with(self.model, plan, adapter), adapter)
+
+    def drop(self, adapter: Adapter) -> None:
+        self._layers.remove(adapter)
+
     def close(self) -> None:
         for request_id in list(self._emits):
             self.cancel(request_id)
@@ -186,9 +202,11 @@ class TextEngine:
         self._embedding = None
         self._answers.close()
         self._stepper.close()
-        del self._runner, self._stepper, self._weights, self._cache
+        del self._runner, self._stepper, self._weights, self._cache, self._layers
 
-    def _sequences(self, request_id: str, work: Generate, prepared: Prepared) -> list[Sequence]:
+    def _sequences(
+        self, request_id: str, work: Generate, prepared: Prepared, adapter: Adapter | None
+    ) -> list[Sequence]:
         sampling, prompt = work.sampling, prepared.tokens
         most = self._limits.sequences(self.model.device) + self._limits.max_waiting
         if not 1 <= work.n <= most:
@@ -197,7 +215,7 @@ class TextEngine:
         settings = settle(sampling, self._model_limits)
         sequences: list[Sequence] = []
         for index in range(work.n):
-            context = self._model_limits.context(prompt, work.cache_salt, prepared.media)
+            context = self._model_limits.context(prompt, work.cache_salt, prepared.media, adapter)
             sequence = Sequence(
                 request_id,
                 index,
@@ -248,6 +266,19 @@ class TextEngine:
                 self._embedding = sharing(self._weights, self._limits)
                 self._embedding.model = self.model
             return self._embedding
+
+
+def _described_with(model: LoadedModel, plan: LoadPlan, adapter: Adapter) -> LoadedModel:
+    """What is known of a model with an adapter: it takes the adapter's memory alone, and embeds nothing."""
+    return replace(
+        model,
+        ref=plan.ref,
+        parameters=plan.parameters,
+        memory_bytes=adapter.memory_bytes,
+        operations=model.operations - {"embed"},
+        features=model.features - {"embeddings"},
+        dimensions=None,
+    )
 
 
 def _describe(

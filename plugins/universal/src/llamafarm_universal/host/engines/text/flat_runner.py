@@ -35,6 +35,7 @@ from llamafarm_universal.host.engines.text.paged import (
     spans_of,
 )
 from llamafarm_universal.host.models.attention import attending, leave_attention, no_mask
+from llamafarm_universal.host.models.lora import applied
 from llamafarm_universal.host.models.rounding import difference
 from llamafarm_universal.host.models.transfer import to_device
 
@@ -57,6 +58,7 @@ class FlatRunner:
     """
 
     reads_together = True
+    mixes_adapters = True
     text_bytes = 0
     reads_in_chunks = True
 
@@ -131,7 +133,7 @@ class FlatRunner:
         context, end = reading.context, _end(reading)
         if not context.stored or not context.stored <= (self._longest_short or 0) < end:
             return reading
-        return Reading(Context(context.tokens, table=context.table), end)
+        return Reading(Context(context.tokens, table=context.table, adapter=context.adapter), end)
 
     def _read(self, readings: Sequence[Reading]) -> Tensor:
         order = sorted(range(len(readings)), key=lambda at: (len(readings[at].tokens) > 1, readings[at].context.stored))
@@ -142,8 +144,10 @@ class FlatRunner:
         complete = [(ends[at], reading) for at, reading in enumerate(readings) if reading.completes]
         rows = [row for end, reading in complete for row in range(end - 1 - len(reading.guess), end)]
         ids = [token for reading in ordered for token in reading.tokens]
-        with torch.inference_mode():
-            if self._decode and spans[-1].count == 1 and not any(reading.context.media for reading in ordered):
+        mix = [(reading.context.adapter, span.count) for reading, span in zip(ordered, spans, strict=True)]
+        is_plain = not any(reading.context.media or reading.context.adapter for reading in ordered)
+        with torch.inference_mode(), applied(mix, self._device):
+            if self._decode and spans[-1].count == 1 and is_plain:
                 return self._decode.logits(ids, spans).index_select(0, to_device(rows, self._device))
             with attending(self._attentions.of_texts(self._store, spans, self._device)):
                 return self._logits(ids, positions_of(ordered), rows, vectors_in(ordered))

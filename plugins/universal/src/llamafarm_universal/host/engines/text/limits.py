@@ -12,6 +12,7 @@ from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
 from llamafarm_universal.host.models.loader import Weights
+from llamafarm_universal.host.models.lora import Adapter
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
 _UNBOUNDED_ANSWER = 4096  # tokens, of models that have no limit of their own
@@ -49,11 +50,14 @@ class ModelLimits:
             start=_start_of(weights.module),
         )
 
-    def context(self, prompt: list[int], salt: str, media: MediaPrompt | None = None) -> Context:
-        """The text before an answer."""
+    def context(
+        self, prompt: list[int], salt: str, media: MediaPrompt | None = None, adapter: Adapter | None = None
+    ) -> Context:
+        """The text before an answer. adapter: what it is read with; other texts share nothing with it then."""
+        salt = f"{adapter.salt}, {salt}" if adapter is not None else salt
         if self.start:
-            return Context(list(self.start), salt, tuple(prompt), media=media)
-        return Context(list(prompt), salt, media=media)
+            return Context(list(self.start), salt, tuple(prompt), media=media, adapter=adapter)
+        return Context(list(prompt), salt, media=media, adapter=adapter)
 
     def admit(self, prompt: int, max_tokens: int | None, field: str) -> int:
         """How many tokens an answer may have to a prompt of so many, which came in that field of the request.

@@ -23,12 +23,14 @@ class Runner(Protocol):
     """token_bytes: what the cache takes for each token; 0 where it does not grow. text_bytes: what it takes for each
     text beside that. shares: whether texts may share blocks. reads_together: whether several texts may be read at once;
     what has failed so can be read again. takes_guesses: whether tokens that were read can be taken back.
-    reads_in_chunks: whether a prompt may be read in several steps.
+    reads_in_chunks: whether a prompt may be read in several steps. mixes_adapters: whether texts with several adapters
+    may be read at once; where they may not, all texts of a call have the same one.
     """
 
     shares: bool
     reads_together: bool
     takes_guesses: bool
+    mixes_adapters: bool
     text_bytes: int
     reads_in_chunks: bool
 

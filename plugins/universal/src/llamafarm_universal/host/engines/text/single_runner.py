@@ -33,6 +33,7 @@ class SingleRunner:
     shares = False
     reads_together = False
     takes_guesses = False
+    mixes_adapters = False
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = module

@@ -35,4 +35,4 @@ def _load(plan: LoadPlan, grant: int) -> Engine:
     return TextEngine.load(plan, grant)
 
 
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True, quantizes=True, drafts=True)
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True, adapts=True, quantizes=True, drafts=True)

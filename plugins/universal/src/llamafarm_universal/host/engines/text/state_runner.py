@@ -51,6 +51,7 @@ class StateRunner:
     shares = False
     reads_together = True
     takes_guesses = False
+    mixes_adapters = False
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = module

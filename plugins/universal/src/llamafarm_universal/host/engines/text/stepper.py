@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llamafarm_universal.failure import explained
 from llamafarm_universal.host.engines.stepwise import TURN_SECONDS
+from llamafarm_universal.host.engines.text.adapters import read_with_adapters, together
 from llamafarm_universal.host.engines.text.guesses import Guesses
 from llamafarm_universal.host.engines.text.multimodal.medium import Medium
 from llamafarm_universal.host.engines.text.multimodal.tower import Sight
@@ -83,7 +84,8 @@ class Stepper:
         """What is read together in this step."""
         if not self._runner.reads_together:
             return [[advance] for advance in advances]
-        return [self._with_guesses(advances)] if advances else []
+        groups = together(advances, mixes=self._runner.mixes_adapters)
+        return groups if len(groups) != 1 else [self._with_guesses(groups[0])]
 
     def _with_guesses(self, advances: list[Advance]) -> list[Advance]:
         if not self._may_guess(advances):
@@ -101,7 +103,8 @@ class Stepper:
         """What has failed together is read again by itself: no request ends for another one's tokens."""
         began, alone = time.perf_counter(), self._may_guess(advances)
         try:
-            logits = self._runner.run([advance.reading for advance in advances])
+            with read_with_adapters(advances):
+                logits = self._runner.run([advance.reading for advance in advances])
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
             if len(advances) == 1:
                 yield advances[0].sequence, Choice(-1, failure=explained(error, "generating text"))
