@@ -35,3 +35,20 @@ def make_drawing_model(folder: Path) -> Path:
     )
     pipeline.save_pretrained(folder)
     return folder
+
+
+def make_drawing_adapter(folder: Path) -> Path:
+    """Write LoRA that changes the pictures of that model to `folder`, in a file of a name of its own."""
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    block = "unet.down_blocks.1.attentions.0.transformer_blocks.0"
+    layers = {f"{block}.attn1.{name}.lora" for name in ("to_q", "to_v", "to_out.0")}
+    folder.mkdir()
+    sides = {"down": (2, 16), "up": (16, 2)}
+    save_file(
+        {f"{layer}.{side}.weight": 3 * torch.randn(shape) for layer in sorted(layers) for side, shape in sides.items()},
+        folder / "foxes.safetensors",
+    )
+    return folder

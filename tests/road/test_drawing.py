@@ -16,7 +16,7 @@ import numpy as np
 import openai
 import pytest
 from commands import BOUND, Served
-from drawing_model import make_drawing_model
+from drawing_model import make_drawing_adapter, make_drawing_model
 from farms import LF, Farm
 from PIL import Image
 
@@ -26,6 +26,7 @@ def studio(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
     """A project whose model draws, as its entry says, in the runtime of the shared project."""
     folder = tmp_path_factory.mktemp("studio")
     model = make_drawing_model(folder / "model")
+    make_drawing_adapter(folder / "foxes")
     made = Farm(folder, {**shared.environ, "LF_DATA_DIR": str(shared.folder / "data")})
     made.write(
         f"""
@@ -36,6 +37,7 @@ def studio(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
               model: {model}
               transformers: {{device: auto, dtype: auto, model_type: image}}
               diffusion: {{default_steps: 2, default_guidance: 5, default_size: 48x32, scheduler: euler}}
+              adapters: [{{name: foxes, model: ./foxes}}, {{name: few-foxes, model: ./foxes, scale: 0}}]
         """
     )
     return made
@@ -56,6 +58,14 @@ def drawn(studio: Farm) -> bytes:
 
 def test_the_picture_is_as_large_as_the_entry_says(drawn: bytes) -> None:
     assert pixels(drawn).shape == (32, 48, 3)
+
+
+def test_an_adapter_of_the_entry_changes_the_picture_as_its_scale_says(studio: Farm, drawn: bytes) -> None:
+    for adapter, changes in (("foxes", True), ("few-foxes", False)):
+        done = studio.lf("image", "a red fox", "-o", f"{adapter}.png", "--seed", "4", "--model", f"painter:{adapter}")
+        assert done.returncode == 0, done.stderr
+        changed = np.abs(pixels((studio.folder / f"{adapter}.png").read_bytes()) - pixels(drawn)).max() > 2
+        assert bool(changed) is changes
 
 
 def test_the_request_wins_over_the_entry(studio: Farm, drawn: bytes) -> None:

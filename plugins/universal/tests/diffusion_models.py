@@ -235,3 +235,30 @@ MAKERS = {
     "pixart-sigma": partial(make_pixart, sigma=True),
     "sana": make_sana,
 }
+
+
+def make_drawing_adapter(base: Path, folder: Path, rank: int, layers: tuple[str, ...] = ("to_q", "to_v")) -> Path:
+    """LoRA with random changes of the denoiser of a pipeline and, where `q_proj` is among them, of its text encoder.
+
+    It is saved as diffusers saves it.
+    """
+    import torch
+    from diffusers import AutoPipelineForText2Image
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    def changes(name: str, part: Any, targets: list[str]) -> dict[str, Any]:
+        part.add_adapter(LoraConfig(r=rank, lora_alpha=4 * rank, target_modules=targets, init_lora_weights=False))
+        config = part.peft_config["default"].to_dict()
+        weights = convert_state_dict_to_diffusers(get_peft_model_state_dict(part))
+        return {f"{name}_lora_layers": weights, f"{name}_lora_adapter_metadata": config}
+
+    torch.manual_seed(rank)
+    pipeline = AutoPipelineForText2Image.from_pretrained(base, use_safetensors=True)
+    name = "unet" if hasattr(pipeline, "unet") else "transformer"
+    saved = changes(name, getattr(pipeline, name), [layer for layer in layers if layer != "q_proj"])
+    if "q_proj" in layers:
+        saved |= changes("text_encoder", pipeline.text_encoder, ["q_proj"])
+    pipeline.save_lora_weights(folder, **saved)
+    return folder

@@ -7,14 +7,12 @@ and how long its files take.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import psutil
 import pytest
 from houses import house, kill, until
 from llamafarm.errors import LlamaFarmError, ModelNotFound, RequestError, ServiceError
-from llamafarm_universal.messages import LoadProgress, ModelRef
-from llamafarm_universal.messages.plan import LoadPlan
+from llamafarm_universal.messages import ModelRef
 from llamafarm_universal.server import quarantine, residency
 from llamafarm_universal.server.keep import Keep
 

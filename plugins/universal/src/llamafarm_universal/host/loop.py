@@ -21,7 +21,9 @@ from llamafarm_universal.host.counts import Counts
 from llamafarm_universal.host.deadlines import Deadlines, too_late
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.host.prepare import Preparer
+from llamafarm_universal.host.refusals import not_loaded, refusal_of
 from llamafarm_universal.host.resident import Resident
+from llamafarm_universal.host.results import spooled
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.messages import (
     Answer,
@@ -33,7 +35,6 @@ from llamafarm_universal.messages import (
     HostRequest,
     Load,
     Loaded,
-    LoadedModel,
     Machine,
     ModelRef,
     Preview,
@@ -43,8 +44,6 @@ from llamafarm_universal.messages import (
     Unloaded,
     Work,
 )
-from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
-from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.pipe import Outbox, read_commands
 
 log = logging.getLogger(__name__)
@@ -160,7 +159,7 @@ class Host:
         plan = command.plan
         base = self._residents.get(plan.ref.base)
         if base is None:
-            self._fail(command.request_id, _not_loaded(plan.ref.base))
+            self._fail(command.request_id, not_loaded(plan.ref.base))
             return
         engine = base.engine
         assert isinstance(engine, TakesAdapters), f"{plan.engine} takes no adapters"
@@ -169,9 +168,13 @@ class Host:
             if command.request_id not in self._requests:
                 return
             if self._residents.get(base.ref) is not base:  # unloaded in the meantime
-                self._fail(command.request_id, _not_loaded(base.ref))
+                self._fail(command.request_id, not_loaded(base.ref))
                 return
-            adapted = engine.adapted(plan, adapter)
+            try:
+                adapted = engine.adapted(plan, adapter)
+            except Exception as error:  # noqa: BLE001 - an adapter that does not fit never ends the host
+                self._fail(command.request_id, error)
+                return
             self._residents[plan.ref] = Resident(plan.ref, plan.device, adapted, base)
             self.emit(Loaded(command.request_id, adapted.model))
 
@@ -180,7 +183,7 @@ class Host:
     def _unload(self, command: Unload) -> None:
         resident = self._residents.get(command.ref)
         if resident is None:
-            self._fail(command.request_id, _not_loaded(command.ref))
+            self._fail(command.request_id, not_loaded(command.ref))
             return
         for adapted in [each for each in self._residents.values() if each.base is resident]:
             self._close(adapted)
@@ -212,8 +215,8 @@ class Host:
         request_id, work = command.request_id, command.work
         resident = self._residents.get(command.ref)
         if resident is None:
-            self._fail(request_id, _not_loaded(command.ref))
-        elif refusal := _refusal(work, resident.engine.model):
+            self._fail(request_id, not_loaded(command.ref))
+        elif refusal := refusal_of(work, resident.engine.model):
             self._fail(request_id, refusal)
         else:
             self._requests[request_id].resident = resident
@@ -264,7 +267,7 @@ class Host:
         if request is None:
             return
         if isinstance(event, Finished | Preview) and isinstance(event.value, Blob):
-            event = _spooled(event, event.value, request.folder)
+            event = spooled(event, event.value, request.folder)
         self._outbox.add(event)
         self._ends |= isinstance(event, Failed) and event.ends_host
         if event.is_last:
@@ -294,33 +297,3 @@ def _request_of(command: HostRequest) -> _Request:
     if not isinstance(command, Run):
         return _Request(1)
     return _Request(command.work.answers, math.inf if command.deadline is None else command.deadline, command.folder)
-
-
-def _spooled(event: Finished | Preview, blob: Blob, folder: SpoolFolder | None) -> Answer:
-    """The same, with a large result as a file: engines need not know where such files lie."""
-    if blob.data is None or blob.size <= MAX_INLINE_BYTES:
-        return event
-    try:
-        if folder is None:
-            raise RequestFailed("internal", f"A result of {blob.size:,} bytes has no folder to go to.")
-        return replace(event, value=folder.keep(blob.data, blob.media_type))
-    except RequestFailed as failure:
-        return failure.event(event.request_id)
-
-
-def _not_loaded(ref: ModelRef) -> RequestFailed:
-    return RequestFailed("model_not_found", f"`{ref.id}` is not loaded.", param="model")
-
-
-def _refusal(work: Work, model: LoadedModel) -> RequestFailed | None:
-    """Why a model cannot be given a work, where it cannot."""
-    if work.operation in model.operations:
-        return None
-    asked = " or ".join(f"`{name}`" for name in user_names(work.operation))
-    able = ", ".join(f"`{name}`" for operation in sorted(model.operations) for name in user_names(operation))
-    return RequestFailed(
-        "not_supported",
-        f"`{model.ref.id}` is loaded for the task `{model.task}`: it cannot do {asked}, only {able}.",
-        hint="Use a model for what you ask; `model_type` says how a model that can do both is loaded.",
-        param="model",
-    )

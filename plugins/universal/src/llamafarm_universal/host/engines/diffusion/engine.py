@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import sleep
 from typing import Any
 
 from llamafarm_universal.engine import (
     Accepted,
     Emit,
+    Engine,
     Finished,
     Limits,
     LoadedModel,
+    LoadPlan,
     Preview,
     Progress,
     RequestFailed,
     Work,
     explained,
 )
+from llamafarm_universal.host.engines.adapted import Adapted
+from llamafarm_universal.host.engines.diffusion.adapters import DrawingAdapter, check_file
 from llamafarm_universal.host.engines.diffusion.batch import Batch
 from llamafarm_universal.host.engines.diffusion.order import Order, Orders
 from llamafarm_universal.host.engines.diffusion.pictures import as_file
@@ -40,6 +44,7 @@ class Request:
     request_id: str
     order: Order
     emit: Emit
+    adapter: DrawingAdapter | None = None
     apart: bool = False
 
 
@@ -69,6 +74,7 @@ class DiffusionEngine:
         self.model = model
         self._pipelines = pipelines
         self._orders = Orders(pipelines, limits.media)
+        self._adapters = pipelines.adapters()
         self._most = PICTURES_ON_CPU if model.device == "cpu" else PICTURES
         self._max_waiting = limits.max_waiting
         self._waiting: deque[Picture] = deque()
@@ -79,10 +85,12 @@ class DiffusionEngine:
         """What the pipeline is told. Raises RequestFailed for what it cannot draw."""
         return self._orders.of(work)
 
-    def submit(self, request_id: str, work: Work, prepared: Order, emit: Emit) -> None:
+    def submit(
+        self, request_id: str, work: Work, prepared: Order, emit: Emit, adapter: DrawingAdapter | None = None
+    ) -> None:
         if len(self._waiting) + work.answers > self._max_waiting:
             raise RequestFailed("busy", "Too many pictures wait for this model.", hint="Ask again in a moment.")
-        request = Request(request_id, prepared, emit)
+        request = Request(request_id, prepared, emit, adapter)
         self._waiting.extend(Picture(request, index) for index in range(work.answers))
         emit(Accepted(request_id, 0, self.model))
 
@@ -102,13 +110,28 @@ class DiffusionEngine:
             self._begin()
         return bool(self._drawn or self._batches or self._waiting)
 
+    def read_adapter(self, plan: LoadPlan) -> LoadPlan:
+        """Look at an adapter's file, in a thread; it is put on the pipeline between two steps. Raises RequestFailed."""
+        assert plan.adapter is not None, "a plan without an adapter"
+        check_file(plan, plan.adapter)
+        return plan
+
+    def adapted(self, plan: LoadPlan, adapter: LoadPlan) -> Engine:
+        """What draws with an adapter. Raises RequestFailed for one that does not fit."""
+        loaded = self._adapters.load(adapter)
+        model = replace(self.model, ref=plan.ref, parameters=plan.parameters, memory_bytes=loaded.memory_bytes)
+        return Adapted(self, model, loaded)
+
+    def drop(self, adapter: DrawingAdapter) -> None:
+        self._adapters.drop(adapter)
+
     def close(self) -> None:
         for batch in self._batches:
             batch.close()
         self._batches.clear()
         self._waiting.clear()
         self._drawn.clear()
-        del self._pipelines, self._orders
+        del self._pipelines, self._orders, self._adapters
 
     def _begin(self) -> None:
         """Put pictures that wait into batches of one shape, a batch that is still open before a new one."""
@@ -138,6 +161,7 @@ class DiffusionEngine:
         batch = next((batch for batch in ready if batch.decodes), ready[0])
         self._batches.remove(batch)
         self._batches.append(batch)
+        self._adapters.apply(batch.pictures[0].request.adapter)
         try:
             done = batch.step()
         except Exception as error:  # noqa: BLE001 - a batch that fails never ends the host
@@ -185,5 +209,5 @@ class DiffusionEngine:
 def _go_together(first: Picture, other: Picture) -> bool:
     if first.request is other.request:
         return True
-    apart = first.request.apart or other.request.apart
+    apart = first.request.apart or other.request.apart or first.request.adapter is not other.request.adapter
     return not apart and first.order.shape == other.order.shape

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+from llamafarm_universal.host.engines.diffusion.adapters import DrawingAdapters
 from llamafarm_universal.host.engines.diffusion.previews import Step, can_preview
 from llamafarm_universal.host.engines.diffusion.schedulers import Schedulers
 from llamafarm_universal.host.engines.stepwise import hand_over
@@ -51,6 +52,10 @@ class Pipelines:
     def modules(self) -> list[Any]:
         """The parts that have weights."""
         return parts_of(self._any)
+
+    def adapters(self) -> DrawingAdapters:
+        """What puts adapters on the parts, which all pipelines share."""
+        return DrawingAdapters(self._any, self.modules)
 
     def texts(self) -> Iterator[tuple[Any, bool]]:
         """The tokenizers whose texts are read, and whether each one's limit is the pipeline's and not its own."""

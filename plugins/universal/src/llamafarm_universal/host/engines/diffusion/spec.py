@@ -22,4 +22,4 @@ def _load(plan: LoadPlan, _grant: int) -> Engine:
 
 
 # A step takes seconds on a processor, and computes in a thread of its own, whose OpenMP team would slow all others.
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, isolated=True)
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, isolated=True, adapts=True)

@@ -16,6 +16,7 @@ import torch
 from llamafarm_universal.host.engines.stepwise import Stepwise, hand_over
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.multimodal.tower import on_device
+from llamafarm_universal.host.models.lora import applied
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +34,7 @@ class GenerateRunner:
     shares = False
     reads_together = False
     takes_guesses = False
+    mixes_adapters = False
     reads_in_chunks = False
     text_bytes = 0
 
@@ -80,7 +82,7 @@ class GenerateRunner:
         def call() -> bool:
             from transformers import LogitsProcessorList
 
-            with torch.inference_mode():
+            with torch.inference_mode(), applied([(context.adapter, 1)]):  # a thread has a context of its own
                 self._module.generate(
                     **inputs, max_new_tokens=_MOST_TOKENS, do_sample=False, logits_processor=LogitsProcessorList([told])
                 )
