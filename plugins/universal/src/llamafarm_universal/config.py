@@ -72,7 +72,7 @@ SOUND: Mapping[str, tuple[Operation, ...]] = {
     "bark": (SPEECH,),
 }
 """What can be asked of a model of sound, by how it is executed."""
-ADAPTED = ("text", "diffusion")
+ADAPTED = ("text", "multimodal", "diffusion")
 """The tasks whose models take adapters."""
 
 

@@ -184,7 +184,8 @@ class TextEngine:
 
     def read_adapter(self, plan: LoadPlan) -> Adapter:
         """An adapter for the loaded weights, in a thread. Raises RequestFailed for one that does not fit them."""
-        return read_adapter(plan, self._weights.module)
+        text_alone = plan.task == "multimodal" and self._runner.mixes_adapters
+        return read_adapter(plan, self._weights.module, text_alone=text_alone)
 
     def adapted(self, plan: LoadPlan, adapter: Adapter) -> Engine:
         """What generates text with an adapter."""

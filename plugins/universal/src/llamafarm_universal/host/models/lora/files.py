@@ -52,14 +52,20 @@ _NOT_DONE = (
 """Fields of adapter_config.json that make it more than low-rank changes."""
 
 
-def read_adapter(plan: LoadPlan, module: Any) -> Adapter:
-    """The adapter of a plan, for that model. Raises RequestFailed for one that does not fit, with what differs."""
+def read_adapter(plan: LoadPlan, module: Any, *, text_alone: bool = False) -> Adapter:
+    """The adapter of a plan, for that model. Raises RequestFailed for one that does not fit, with what differs.
+
+    text_alone: whether it takes effect where text is read alone, so that layers that see or hear cannot be changed.
+    """
     assert plan.adapter is not None, "a plan without an adapter"
     config = _read_config(plan, plan.adapter.parent)
     _check_kind(plan, config)
     parts = _read_weights(plan, plan.adapter)
+    changes = _changes(plan, module, config, parts)
+    if text_alone:
+        _refuse_senses(plan, module, changes)
     _note_base(plan, config)
-    return Adapter(plan.named, _changes(plan, module, config, parts), mixes=not _has_head(module, parts))
+    return Adapter(plan.named, changes, mixes=not _has_head(module, parts))
 
 
 def _read_config(plan: LoadPlan, folder: Path) -> Mapping[str, Any]:
@@ -159,6 +165,15 @@ def _has_head(module: Any, layers: Mapping[str, Any]) -> bool:
     """Whether the layer is changed that gives the logits: of some tokens alone, and in an order of their own."""
     head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
     return head is not None and any(module.get_submodule(name) is head for name in layers)
+
+
+def _refuse_senses(plan: LoadPlan, module: Any, layers: Mapping[str, Any]) -> None:
+    """Refuse changes of layers outside of the text model: what they make of a picture is made once, for all texts."""
+    reading = {id(layer) for layer in module.get_decoder().modules()}
+    reading |= {id(module.get_input_embeddings()), id(module.get_output_embeddings())}
+    others = sorted(name for name in layers if id(module.get_submodule(name)) not in reading)
+    if others:
+        raise _cannot(plan, f"changes layers that see or hear, and read no text: {_some(others)}", _MERGE)
 
 
 def _note_base(plan: LoadPlan, config: Mapping[str, Any]) -> None:
