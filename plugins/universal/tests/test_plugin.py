@@ -208,7 +208,7 @@ def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monke
 def test_an_entry_without_a_model_type_may_be_for_everything():
     assert {entry().serves(row) for row in OPERATIONS} == {None}
     assert entry(base_url="http://elsewhere.example/v1").serves(CHAT) is None
-    assert entry(transformers={"model_type": "multimodal"}).serves(CHAT) is None
+    assert entry(transformers={"model_type": "forecasting"}).serves(CHAT) is None
 
 
 def test_a_model_type_that_no_engine_here_executes_is_remarked():
