@@ -337,3 +337,32 @@ def make_bark(folder: Path, tokenizer: Any, voices: tuple[str, ...] = ("v2/en_sp
         listed[voice] = files  # type: ignore[assignment]
     (folder / "speaker_embeddings_path.json").write_text(json.dumps(listed))
     return folder
+
+
+def make_mms(folder: Path, languages: tuple[str, ...] = ("eng", "deu", "azj-script_latin")) -> Path:
+    """A model as of `make_ctc` that knows several languages, each with letters and an adapter of its own."""
+    import torch
+    import transformers
+    from safetensors.torch import save_file
+
+    make_ctc(folder)
+    special = ["<pad>", "<s>", "</s>", "<unk>", "|"]
+    letters = {name: [*special, *"ETAONIHSRDLU"[at : at + 7 + at]] for at, name in enumerate(languages)}
+    nested = {name: {letter: at for at, letter in enumerate(each)} for name, each in letters.items()}
+    (folder / "vocab.json").write_text(json.dumps(nested))
+    tokenizer = transformers.Wav2Vec2CTCTokenizer(str(folder / "vocab.json"), target_lang=languages[0])
+    tokenizer.save_pretrained(folder)
+    config = transformers.Wav2Vec2Config.from_pretrained(folder)
+    config.adapter_attn_dim, config.vocab_size, config.do_stable_layer_norm = 4, len(letters[languages[0]]), True
+    for number, name in enumerate(languages):
+        torch.manual_seed(0)
+        model = transformers.Wav2Vec2ForCTC(config)
+        torch.manual_seed(number)
+        model.lm_head = torch.nn.Linear(config.hidden_size, len(letters[name]))
+        adapters = model._get_adapters()
+        for parameter in adapters.values():
+            torch.nn.init.normal_(parameter)
+        if number == 0:
+            model.save_pretrained(folder)
+        save_file({key: value.data for key, value in adapters.items()}, folder / f"adapter.{name}.safetensors")
+    return folder

@@ -8,6 +8,14 @@ from typing import Any, Literal
 Kind = Literal["whisper", "ctc", "classes", "vits", "speecht5", "bark"]
 _SPEAKERS: Mapping[str, Kind] = {"VitsModel": "vits", "SpeechT5ForTextToSpeech": "speecht5", "BarkModel": "bark"}
 
+ADAPTERS = "adapter.*.safetensors"
+"""The files of a model of many languages that has one for each. Source: transformers' Wav2Vec2ForCTC."""
+
+
+def has_languages(config: Mapping[str, Any]) -> bool:
+    """Whether a model of CTC knows many languages, by an adapter for each."""
+    return config.get("adapter_attn_dim") is not None
+
 
 def kind_of(config: Mapping[str, Any]) -> Kind | None:
     """How a model is executed; None for one that is not executed here."""

@@ -20,6 +20,7 @@ from llamafarm_universal.engine import (
     refused,
 )
 from llamafarm_universal.host.engines.audio.base import Part
+from llamafarm_universal.host.engines.audio.languages import Languages
 from llamafarm_universal.host.engines.audio.transcripts import grouped, told
 from llamafarm_universal.host.engines.audio.windows import Window, is_silent, windows_of
 from llamafarm_universal.messages.work.audio import TEMPERATURES, Transcript, Word
@@ -30,15 +31,25 @@ OVERLAP = 6
 
 
 class CtcModel:
-    """features: transformers' feature extractor. Computes the letters of windows of one length together."""
+    """features: transformers' feature extractor. Computes the letters of windows of one length together.
 
-    def __init__(self, module: Any, features: Any) -> None:
+    languages: None where the model knows no more than one.
+    """
+
+    def __init__(self, module: Any, features: Any, languages: Languages | None) -> None:
         self.module = module
+        self._languages = languages
         self._features = features
         self._ratio = int(module.config.inputs_to_logits_ratio)
 
+    def size(self, part: Part) -> tuple[int, str | None]:
+        """Parts of one size, and in one language, are computed together."""
+        return len(part.content), part.request.language
+
     def read(self, parts: Sequence[Part]) -> list[list[int]]:
         """The letters of each window, without those that its neighbours tell."""
+        if self._languages is not None:
+            self._languages.set(parts[0].request.language)
         rate = self._features.sampling_rate
         inputs = [
             self._features(_samples(part), sampling_rate=rate, return_tensors="pt").input_values[0] for part in parts
@@ -57,24 +68,33 @@ def own(ids: list[int], window: Window, ratio: int) -> list[int]:
 
 @dataclass(eq=False)
 class CtcRecording:
-    """What the windows of a recording share."""
+    """What the windows of a recording share. tokenizer: knows the letters of its language."""
 
     sound: Sound
     windows: tuple[Window, ...]
+    tokenizer: Any
+    language: str | None
 
 
 class CtcHead:
-    """ratio: samples of one letter. rate: samples of a second."""
+    """ratio: samples of one letter. rate: samples of a second. languages: as of CtcModel."""
 
-    def __init__(self, tokenizer: Any, rate: int, ratio: int, media: MediaSettings) -> None:
-        self.tokenizer = tokenizer
+    def __init__(
+        self, tokenizer: Any, rate: int, ratio: int, media: MediaSettings, languages: Languages | None
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._languages = languages
         self.rate = rate
         self.ratio = ratio
         self._media = media
 
     def prepare(self, work: Work) -> CtcRecording:
         work = cast("Transcribe", work)
-        for name, is_given in (("language", work.language), ("prompt", work.prompt.strip())):
+        tokenizer, language, languages = self._tokenizer, work.language, self._languages
+        if languages is not None:
+            language = languages.named(language) if language else languages.default
+            tokenizer = languages.tokenizer(language)
+        for name, is_given in (("language", language and languages is None), ("prompt", work.prompt.strip())):
             if is_given:
                 raise refused(f"This model writes down what it hears, and takes no `{name}`.", name)
         if work.temperatures != TEMPERATURES and any(work.temperatures):
@@ -84,7 +104,7 @@ class CtcHead:
             round(samples / self.ratio) * self.ratio
             for samples in (WINDOW_SECONDS * self.rate, WINDOW_SECONDS * self.rate / OVERLAP)
         )
-        return CtcRecording(sound, tuple(windows_of(sound.samples, length, overlap)))
+        return CtcRecording(sound, tuple(windows_of(sound.samples, length, overlap)), tokenizer, language)
 
     def answer(self, request_id: str, _work: Work, prepared: CtcRecording) -> Spelling:
         return Spelling(request_id, prepared, self)
@@ -104,7 +124,7 @@ class Spelling:
         self._words: list[Word] = []
         samples = recording.sound.array()[:, 0]
         self.parts: Sequence[Part] = []
-        blank = head.tokenizer.pad_token_id
+        blank = recording.tokenizer.pad_token_id
         for number, window in enumerate(recording.windows):
             if is_silent(samples[window.start : window.stop]):
                 self._come[number] = own([blank] * round(len(window) / head.ratio), window, head.ratio)
@@ -131,17 +151,18 @@ class Spelling:
             if is_last:
                 text = " ".join(word.word for word in self._words)
                 seconds, words = self._recording.sound.seconds, tuple(self._words)
-                yield Finished(self._request_id, value=told(Transcript(text, None, seconds, grouped(words), words)))
+                transcript = Transcript(text, self._recording.language, seconds, grouped(words), words)
+                yield Finished(self._request_id, value=told(transcript))
 
     def _whole_words(self) -> int:
         """Behind how many letters the last gap between words lies."""
-        gap = self._head.tokenizer.word_delimiter_token_id
+        gap = self._recording.tokenizer.word_delimiter_token_id
         places = (at for at in range(len(self._letters), 0, -1) if self._letters[at - 1] == gap)
         return next(places, 0)
 
     def _spell(self, count: int) -> Iterator[Result]:
         """Tell the words of so many letters, which end with a word."""
-        spelled = self._head.tokenizer.decode(self._letters[:count], output_word_offsets=True)
+        spelled = self._recording.tokenizer.decode(self._letters[:count], output_word_offsets=True)
         second = self._head.ratio / self._head.rate
         for each in spelled.word_offsets:
             start, end = (round((self._begin + each[f"{side}_offset"]) * second, 3) for side in ("start", "end"))

@@ -11,6 +11,7 @@ from llamafarm_universal.host.engines.audio.batches import BatchRunner
 from llamafarm_universal.host.engines.audio.classes import ClassesHead, SoundClassifier
 from llamafarm_universal.host.engines.audio.ctc import CtcHead, CtcModel
 from llamafarm_universal.host.engines.audio.engine import AudioEngine
+from llamafarm_universal.host.engines.audio.languages import Aside, Languages, has_nested_letters
 from llamafarm_universal.host.engines.audio.memory import batch_of, windows_within
 from llamafarm_universal.host.engines.audio.speech.bark import Bark
 from llamafarm_universal.host.engines.audio.speech.head import SpeechHead
@@ -20,9 +21,9 @@ from llamafarm_universal.host.engines.audio.speech.vits import Vits
 from llamafarm_universal.host.engines.audio.whisper.head import WhisperHead
 from llamafarm_universal.host.engines.audio.whisper.runner import WhisperRunner
 from llamafarm_universal.host.engines.audio.whisper.vocabulary import Vocabulary
-from llamafarm_universal.host.models.loader import load_failure, load_weights
+from llamafarm_universal.host.models.loader import load_failure, load_weights, read_weights, ready_weights
 from llamafarm_universal.messages.work import user_names
-from llamafarm_universal.sound_kind import kind_of
+from llamafarm_universal.sound_kind import has_languages, kind_of
 
 
 def load_audio(plan: LoadPlan, grant: int) -> AudioEngine:
@@ -64,13 +65,21 @@ def _whisper(plan: LoadPlan, grant: int) -> AudioEngine:
 def _ctc(plan: LoadPlan) -> AudioEngine:
     from transformers import AutoModelForCTC
 
-    weights = load_weights(plan, AutoModelForCTC)
+    module, tokenizer = read_weights(plan, AutoModelForCTC)
+    languages = None
+    if has_languages(plan.config) and has_nested_letters(tokenizer):
+        aside = Aside(module)
+        weights = ready_weights(plan, module, tokenizer)
+        aside.put_back()
+        languages = Languages(plan, module, tokenizer)
+    else:
+        weights = ready_weights(plan, module, tokenizer)
     features = feature_extractor(plan)
-    model = CtcModel(weights.module, features)
+    model = CtcModel(weights.module, features, languages)
     ratio = int(weights.module.config.inputs_to_logits_ratio)
-    head = CtcHead(weights.tokenizer, int(features.sampling_rate), ratio, plan.limits.media)
+    head = CtcHead(weights.tokenizer, int(features.sampling_rate), ratio, plan.limits.media, languages)
     most = batch_of(plan.device)
-    runner = BatchRunner(weights.module, model.read, lambda part: len(part.content), lambda _: most)
+    runner = BatchRunner(weights.module, model.read, model.size, lambda _: most)
     described = weights.describe(["transcribe"], user_names("transcribe"))
     return AudioEngine(runner, {"transcribe": head}, described, plan.limits)
 

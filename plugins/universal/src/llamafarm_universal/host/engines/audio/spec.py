@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, FilePatterns, Fit, LoadPlan
 from llamafarm_universal.host.engines.audio.memory import wished_bytes, working_bytes
-from llamafarm_universal.safetensors import SAFETENSORS, weigh
-from llamafarm_universal.sound_kind import kind_of
+from llamafarm_universal.safetensors import SAFETENSORS, count_parameters, weigh
+from llamafarm_universal.sound_kind import ADAPTERS, has_languages, kind_of
 
 TASKS = ("audio",)
 WANTS = FilePatterns((*SAFETENSORS.take, "speaker_embeddings/*.npy"), SAFETENSORS.leave)
@@ -14,7 +16,14 @@ WANTS = FilePatterns((*SAFETENSORS.take, "speaker_embeddings/*.npy"), SAFETENSOR
 def _fit(candidate: Candidate) -> Fit | None:
     if candidate.task not in TASKS or kind_of(candidate.config) is None:
         return None
-    return Fit(candidate.task, weigh(candidate), working_bytes(candidate), wished_bytes(candidate))
+    held = _of_one_language(candidate) if has_languages(candidate.config) else candidate
+    return Fit(candidate.task, weigh(held), working_bytes(candidate), wished_bytes(candidate))
+
+
+def _of_one_language(candidate: Candidate) -> Candidate:
+    """Without the adapters that lie beside a model's weights: it holds one at a time."""
+    others = count_parameters(candidate.folder, ADAPTERS)
+    return replace(candidate, parameters=candidate.parameters - others)
 
 
 def _load(plan: LoadPlan, grant: int) -> Engine:
