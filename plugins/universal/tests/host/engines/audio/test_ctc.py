@@ -50,6 +50,13 @@ def test_a_recording_is_what_the_pipeline_spells(ctc: Listening, seconds: float)
     assert np.allclose(times, [chunk["timestamp"] for chunk in words], atol=1e-3)
 
 
+@pytest.mark.parametrize("samples", [1, 100, 319])
+def test_a_recording_that_is_shorter_than_a_letter_is_written_down_all_the_same(ctc: Listening, samples: int) -> None:
+    transcript = ctc.transcript(noise(1)[:samples])
+    assert transcript["duration"] == samples / RATE
+    assert len(transcript["words"]) <= 1
+
+
 def test_recordings_beside_each_other_are_spelled_as_alone(ctc: Listening) -> None:
     works = [ctc.work(noise(seconds, seed=2)) for seconds in (LONG, 2, 16)]
     assert ctc.values(*works) == [ctc.values(work)[0] for work in works]

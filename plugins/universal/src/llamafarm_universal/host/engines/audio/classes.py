@@ -10,7 +10,7 @@ import torch
 
 from llamafarm_universal.engine import ClassifySounds, Finished, Label, MediaSettings, Result, Sound, Work, decoder_of
 from llamafarm_universal.host.engines.audio.base import Part
-from llamafarm_universal.host.engines.audio.windows import Window, whole_windows
+from llamafarm_universal.host.engines.audio.windows import Window, least_samples, samples_of, whole_windows
 from llamafarm_universal.messages.work.audio import SoundClasses
 
 WINDOW_SECONDS = 30
@@ -37,9 +37,8 @@ class SoundClassifier:
 
     def scores(self, parts: Sequence[Part]) -> list[list[float]]:
         """The scores of all classes, for each window. Source: transformers' pipeline for classes of sound."""
-        windows = [_samples(part) for part in parts]
-        windows = [torch.nn.functional.pad(each, (0, max(0, self._least - len(each)))) for each in windows]
-        inputs = self._features([each.numpy() for each in windows], sampling_rate=self.rate, return_tensors="pt")
+        windows = [samples_of(part.request.sound, part.content, self._least) for part in parts]
+        inputs = self._features(windows, sampling_rate=self.rate, return_tensors="pt")
         inputs = {name: _moved(value, self.module) for name, value in inputs.items()}
         scores = self.scaled(self.module(**inputs).logits.float())
         return cast("list[list[float]]", scores.tolist())
@@ -135,16 +134,6 @@ class Classifying:
         return self._head.joined(recording, scores, self._top)
 
 
-def least_samples(config: Any, rate: int) -> int:
-    """How many samples a model needs: what its convolutions read for one frame; else the window of a spectrum."""
-    kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
-    reach, step = 1, 1
-    for kernel, stride in zip(kernels, strides, strict=True):
-        reach += (kernel - 1) * step
-        step *= stride
-    return max(reach, rate // 40)
-
-
 def _own_length(features: Any) -> int | None:
     """Samples that a feature extractor makes of any recording; None where it leaves it as long as it is."""
     if hasattr(features, "n_samples"):  # Whisper's
@@ -156,8 +145,3 @@ def _own_length(features: Any) -> int | None:
 
 def _moved(value: torch.Tensor, module: Any) -> torch.Tensor:
     return value.to(module.device, module.dtype if value.is_floating_point() else None)
-
-
-def _samples(part: Part) -> torch.Tensor:
-    window: Window = part.content
-    return torch.from_numpy(part.request.sound.array()[window.start : window.stop, 0].copy())

@@ -22,7 +22,7 @@ from llamafarm_universal.engine import (
 from llamafarm_universal.host.engines.audio.base import Part
 from llamafarm_universal.host.engines.audio.languages import Languages
 from llamafarm_universal.host.engines.audio.transcripts import grouped, told
-from llamafarm_universal.host.engines.audio.windows import Window, is_silent, windows_of
+from llamafarm_universal.host.engines.audio.windows import Window, is_silent, least_samples, samples_of, windows_of
 from llamafarm_universal.messages.work.audio import TEMPERATURES, Transcript, Word
 
 WINDOW_SECONDS = 15
@@ -41,6 +41,7 @@ class CtcModel:
         self._languages = languages
         self._features = features
         self._ratio = int(module.config.inputs_to_logits_ratio)
+        self._least = least_samples(module.config, int(features.sampling_rate))
 
     def size(self, part: Part) -> tuple[int, str | None]:
         """Parts of one size, and in one language, are computed together."""
@@ -51,9 +52,8 @@ class CtcModel:
         if self._languages is not None:
             self._languages.set(parts[0].request.language)
         rate = self._features.sampling_rate
-        inputs = [
-            self._features(_samples(part), sampling_rate=rate, return_tensors="pt").input_values[0] for part in parts
-        ]
+        windows = [samples_of(part.request.sound, part.content, self._least) for part in parts]
+        inputs = [self._features(each, sampling_rate=rate, return_tensors="pt").input_values[0] for each in windows]
         stacked = torch.stack(inputs).to(self.module.device, self.module.dtype)
         letters = self.module(stacked).logits.argmax(-1).tolist()
         return [own(ids, part.content, self._ratio) for ids, part in zip(letters, parts, strict=True)]
@@ -172,8 +172,3 @@ class Spelling:
                 yield Piece(self._request_id, 0, gap + each["word"])
         self._begin += count
         del self._letters[:count]
-
-
-def _samples(part: Part) -> Any:
-    window: Window = part.content
-    return part.request.sound.array()[window.start : window.stop, 0]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from llamafarm_universal.engine import Sound
 
 SILENCE = 5e-4
 """A window with no sample above this part of the full scale (-66 dB) holds nothing but the noise of a converter."""
@@ -58,3 +61,19 @@ def whole_windows(samples: int, length: int) -> Iterator[Window]:
 def is_silent(samples: NDArray[np.float32]) -> bool:
     """Whether nothing can be heard in it. Models write down something all the same."""
     return samples.size == 0 or float(np.abs(samples).max()) < SILENCE
+
+
+def samples_of(sound: Sound, window: Window, least: int) -> NDArray[np.float32]:
+    """The samples of a window, with silence behind them where they are fewer than a model reads."""
+    samples = sound.array()[window.start : window.stop, 0]
+    return np.pad(samples, (0, max(0, least - len(samples))))
+
+
+def least_samples(config: Any, rate: int) -> int:
+    """How many samples a model needs: what its convolutions read for one frame; else the window of a spectrum."""
+    kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
+    reach, step = 1, 1
+    for kernel, stride in zip(kernels, strides, strict=True):
+        reach += (kernel - 1) * step
+        step *= stride
+    return max(reach, rate // 40)
