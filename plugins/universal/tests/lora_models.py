@@ -36,14 +36,20 @@ def make_kind(base: Path, folder: Path, kind: str) -> Path:
     return make_adapter(base, folder, str(base), LoraConfig(**settings))
 
 
-def generated(base: Path, adapter: Path | None, tokenizer: Any, prompt: str, count: int) -> list[int]:
-    """The tokens that transformers generates, greedily and without end, with the adapter as peft has it."""
+def generated(
+    base: Path, adapter: Path | None, tokenizer: Any, prompt: str, count: int, *, past_ends: bool = False
+) -> list[int]:
+    """The tokens that transformers generates, greedily, with the adapter as peft has it.
+
+    There is no token among them that ends an answer or, with `past_ends`, none that does.
+    """
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(base)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft asks transformers by an old name
         model = (PeftModel.from_pretrained(model, adapter) if adapter else model).eval()
     ids = tokenizer(prompt, return_tensors="pt")
-    settings = {"max_new_tokens": count, "do_sample": False, "suppress_tokens": [2], "pad_token_id": 0}
+    ends: dict[str, Any] = {"eos_token_id": None} if past_ends else {"suppress_tokens": [2]}
+    settings = {"max_new_tokens": count, "do_sample": False, "pad_token_id": 0, **ends}
     with torch.inference_mode():
         row = model.generate(**ids, **settings)[0, ids["input_ids"].shape[1] :]
     return [int(token) for token in row]

@@ -63,6 +63,14 @@ def test_what_only_llamafarm_may_load_is_signed(model, settings, handle):
         assert server.resolve(name, trusted=True) == ref
 
 
+@pytest.mark.parametrize("settings", [{"adapter_scale": 0.5}, {"adapter_revision": "v1"}])
+def test_what_is_said_of_an_adapter_needs_one(settings):
+    """Else the same weights would be loaded twice, for nothing."""
+    with pytest.raises(LlamaFarmError, match="says something of an adapter, and none is named") as caught:
+        HERE.allow("org/model", LoadSettings(**settings), trusted=True)
+    assert caught.value.status == 400
+
+
 def test_a_signature_holds_for_its_model_and_settings_alone():
     name = HERE.name(ModelRef("/srv/model", LoadSettings(revision="a")))
     for other in (name.replace("model", "other"), name.replace("=a,", "=b,"), name.replace("revision=a,", "")):

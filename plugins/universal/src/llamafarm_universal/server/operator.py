@@ -101,6 +101,9 @@ def checked_ref(model_id: str, settings: LoadSettings, folder: Path | None = Non
         model = getattr(settings, name)
         return None if model is None else checked_id(model, folder, name)
 
+    for name in ("adapter_revision", "adapter_scale"):
+        if settings.adapter is None and getattr(settings, name) != getattr(LoadSettings(), name):
+            raise refused(f"`{name}` says something of an adapter, and none is named.", name)
     beside = replace(settings, draft_model=whole("draft_model"), adapter=whole("adapter"))
     return ModelRef(checked_id(model_id, folder), beside)
 

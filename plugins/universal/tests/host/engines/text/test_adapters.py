@@ -13,7 +13,9 @@ import torch
 from llamafarm_universal.engine import Engine, Finished, Generate, Piece, RequestFailed, Sampling, TextPrompt
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.encoder_decoder_runner import EncoderDecoderRunner
+from llamafarm_universal.host.engines.text.guesses import Guesses
 from llamafarm_universal.host.engines.text.kv_cache import KVCache
+from llamafarm_universal.host.engines.text.prompt_lookup import PromptLookup
 from llamafarm_universal.host.engines.text.runner import runner_of
 from llamafarm_universal.host.models.lora import AdaptedLayers, Adapter, applied, read_adapter
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
@@ -23,6 +25,8 @@ from lora_models import KINDS, generated, make_kind, save_tuned
 from peft import LoraConfig
 
 GREEDY: dict[str, Any] = {"temperature": 0, "logit_bias": {2: -100.0}}
+PAST_ENDS: dict[str, Any] = {"logit_bias": {}, "ignore_eos": True}
+"""Answers as long as GREEDY ones, of which a few tokens may be guessed at once."""
 TEXT = "hello world, the quick brown fox"
 
 
@@ -146,13 +150,62 @@ def test_a_scale_says_how_strongly_it_changes_the_model(
     assert len({base[0], half[0], whole[0]}) == 3
 
 
-def test_guesses_from_the_prompt_change_no_answer(
-    adapted: Adapted, kinds: Mapping[str, Path], llama_folder: Path, tokenizer: Any
+@pytest.fixture
+def guessed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens were guessed in each step with guesses; all that can be is guessed, whether or not it pays."""
+    counts: list[int] = []
+
+    def observe(guesses: Guesses, _seconds: float, _tokens: int, count: int) -> None:
+        guesses._since_plain = 0
+        counts.extend([count] if count else [])
+
+    monkeypatch.setattr(Guesses, "observe", observe)
+    return counts
+
+
+def test_what_was_guessed_right_is_kept_and_what_was_not_is_read_with_the_adapter(
+    adapted: Adapted,
+    kinds: Mapping[str, Path],
+    llama_folder: Path,
+    tokenizer: Any,
+    guessed: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    prompt = "the quick brown fox jumps " * 8
-    adapted.answers(("wide", prompt, 40))
-    assert adapted.driven.steps < 40 + 8
-    assert adapted.driven.chosen == generated(llama_folder, kinds["wide"], tokenizer, prompt, 40)
+    expected = generated(llama_folder, kinds["wide"], tokenizer, TEXT, 40, past_ends=True)
+    monkeypatch.setattr(
+        PromptLookup, "guess", lambda _, sequence, most: (*expected[sequence.count :][:2], 5)[: min(most, 3)]
+    )
+    adapted.answers(("wide", TEXT, 40), **PAST_ENDS)
+    assert adapted.driven.chosen == expected
+    assert len(guessed) < 20
+
+
+def test_guesses_of_a_draft_model_change_no_answer(
+    driven: Callable[..., Any], kinds: Mapping[str, Path], llama_folder: Path, tokenizer: Any, guessed: list[int]
+) -> None:
+    """It has no adapter, and guesses wrongly: what is kept is what the model says with one."""
+    drafted = Adapted(driven(draft=llama_folder), llama_folder, {"wide": kinds["wide"]})
+    drafted.answers(("wide", TEXT, 24), **PAST_ENDS)
+    assert guessed
+    assert drafted.driven.chosen == generated(llama_folder, kinds["wide"], tokenizer, TEXT, 24, past_ends=True)
+
+
+def test_a_step_with_an_adapter_is_not_replayed_from_a_recording(adapted: Adapted) -> None:
+    """A recording has the layers as they were without."""
+
+    class Recording:
+        replayed = 0
+
+        def logits(self, ids: Any, spans: Any) -> Any:
+            self.replayed += 1
+            raise AssertionError("replayed")
+
+    recording = adapted.driven.engine._runner._decode = Recording()
+    [(_, reason, count)] = adapted.answers(("wide", TEXT, 6))
+    assert (reason, count, recording.replayed) == ("length", 6, 0)
+    adapted.start(None, tokens=2)
+    adapted.driven.run()
+    assert recording.replayed == 1
 
 
 def test_an_adapter_that_is_dropped_leaves_the_layers_as_they_were(adapted: Adapted) -> None:
