@@ -50,6 +50,8 @@ FARM = """
                 yield "stalls", "no barn has so many"
 
         def variants(self):
+            if any(tool.name == "broken" for tool in self.tools):
+                raise RuntimeError("it fell apart")
             return [self.variant(tool.name) for tool in self.tools]
 
     class Entry(llamafarm.ModelEntry):

@@ -187,6 +187,14 @@ def test_an_entry_that_is_called_as_what_comes_with_another_is_refused(refused):
     assert line.endswith(", as the entry in line 2 is called")
 
 
+def test_an_entry_whose_provider_cannot_say_what_comes_with_it_is_broken_and_the_others_work(load):
+    project = load(f"runtime: {{models: [{{{COW}, tools: [{{name: broken}}]}}, {{name: b, provider: hen, model: m}}]}}")
+    broken, other = project.models
+    assert isinstance(broken, BrokenEntry)
+    assert "it fell apart" in str(broken.error)
+    assert other.name == "b"
+
+
 @pytest.mark.parametrize(("key", "value"), [("instructor_mode", "tools"), ("prompt_format", "structured")])
 def test_what_no_handler_reads_is_a_warning_that_says_what_helps(load, key, value):
     (warning,) = load(f"runtime: {{models: [{{{COW}, {key}: {value}}}]}}").warnings

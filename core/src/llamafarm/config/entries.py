@@ -40,6 +40,7 @@ def build(fields: Fields, path: KeyPath, loading: Loading) -> Entry | None:
         if entry is not None:
             handlers.check(entry, path, loading)
             _note_remarks(entry, path, loading)
+            _check_variants(entry, path, loading)
         return entry
     except PluginError as error:
         error.message = loading.problems.located((*path, "provider"), error.message)
@@ -147,21 +148,20 @@ def _note_remarks(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
     loading.warnings.extend(loading.problems.located((*path, key), f"{message}.") for key, message in remarks)
 
 
-def with_variants(entry: Entry, path: KeyPath, loading: Loading) -> list[Entry]:
-    """The entry and its variants; note those that are called as another entry is."""
-    if isinstance(entry, BrokenEntry):
-        return [entry]
+def _check_variants(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
+    """Note what comes with an entry and is called as another one is. Raises PluginError where the provider fails."""
     with blaming(f"The provider {entry.provider!r}", PluginError):
-        variants = list(entry.variants())
-    names = loading.names("runtime", "models")
-    for variant in variants:
-        if same := next((place for place, name in names.items() if name == variant.name), None):
-            line, _ = loading.problems.place((*same, "name")).mark
-            message = (
-                f"with what comes with it, there is a model {variant.name!r}, as the entry in line {line} is called"
-            )
+        variants = [variant.name for variant in entry.variants()]
+    for place, name in loading.names("runtime", "models").items():
+        if name in variants:
+            line, _ = loading.problems.place((*place, "name")).mark
+            message = f"with what comes with it, there is a model {name!r}, as the entry in line {line} is called"
             loading.problems.add((*path, "name"), message)
-    return [entry, *variants]
+
+
+def with_variants(entry: Entry) -> list[Entry]:
+    """The entry, and those that come with it."""
+    return [entry] if isinstance(entry, BrokenEntry) else [entry, *entry.variants()]
 
 
 def check_default(variants: Iterable[str], loading: Loading) -> None:

@@ -94,7 +94,7 @@ def _models(loading: Loading) -> list[Entry]:
     models: list[Entry] = []
     for place, fields in loading.mappings("runtime", "models"):
         entry = build(fields, place, loading)
-        models += with_variants(entry, place, loading) if entry is not None else []
+        models += with_variants(entry) if entry is not None else []
     return models
 
 
