@@ -37,7 +37,9 @@ def studio(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
               model: {model}
               transformers: {{device: auto, dtype: auto, model_type: image}}
               diffusion: {{default_steps: 2, default_guidance: 5, default_size: 48x32, scheduler: euler}}
-              adapters: [{{name: foxes, model: ./foxes}}, {{name: few-foxes, model: ./foxes, scale: 0}}]
+              adapters:
+                - {{name: foxes, model: ./foxes}}
+                - {{name: few-foxes, model: ./foxes/foxes.safetensors, scale: 0}}
         """
     )
     return made

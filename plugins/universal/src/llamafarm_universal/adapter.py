@@ -18,7 +18,8 @@ class Adapter(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Requests ask for it as `ENTRY:NAME`.", examples=["pirate"]
     )
     model: Annotated[str, AfterValidator(placed)] = Field(
-        min_length=1, description="A Hugging Face id, or a folder (relative to llamafarm.yaml)."
+        min_length=1,
+        description="A Hugging Face id, or a folder (relative to llamafarm.yaml); one file for models that draw.",
     )
     revision: str | None = Field(default=None, description="Branch, tag or commit of the adapter's repository.")
     scale: float = Field(

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from diffusion_models import make_stable_diffusion
 from hub_server import Hub
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import LoadProgress, LoadSettings, Machine, ModelRef
@@ -23,6 +25,11 @@ def lora(llama_folder: Path, models_folder: Path) -> Path:
     path = folder / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "farm/base"}))
     return folder
+
+
+@pytest.fixture(scope="module")
+def pipeline_folder(models_folder: Path) -> Path:
+    return make_stable_diffusion(models_folder / "beside_pictures")
 
 
 @pytest.fixture
@@ -135,6 +142,18 @@ def test_an_adapter_of_a_pipeline_is_one_file_of_any_name(tmp_path: Path, files:
     for name in files:
         save_file({}, tmp_path / name)
     assert weights_of("org/lora", tmp_path, is_pipeline=True) == taken
+
+
+def test_an_adapter_of_a_pipeline_may_be_named_by_its_file(
+    store: Any, pipeline_folder: Path, llama_folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "pixel-art [2].safetensors"
+    save_file({"unet.x.lora.down.weight": np.ones((2, 3), np.float32)}, file)
+    save_file({}, tmp_path / "other.safetensors")
+    plan = store.locate(str(pipeline_folder), adapter=str(file)).plan
+    assert (plan.adapter, plan.parameters) == (file, 6)
+    assert "name the folder of the adapter" in store.locate(str(llama_folder), adapter=str(file)).failed.message
+    assert "holds no model: it has no config.json" in store.locate(str(file)).failed.message
 
 
 def test_of_several_files_nobody_knows_which_is_meant(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from llamafarm_universal.failure import RequestFailed
@@ -51,10 +52,19 @@ def adapted_plan(plan: LoadPlan, ref: ModelRef, folder: Path, *, adapts: bool) -
             param=PARAM,
         )
     with about_adapter():
-        refuse_remote_code(name, folder, trusted=False)
-        weights = weights_of(name, folder, is_pipeline=plan.task == "diffusion")
-        numbers = count_parameters(folder, weights)
-    return plan.adapted(ref, folder / weights, numbers, numbers * BYTES[plan.dtype])
+        weights = _file_of(name, folder, is_pipeline=plan.task == "diffusion")
+        numbers = count_parameters(weights.parent, escape(weights.name))
+    return plan.adapted(ref, weights, numbers, numbers * BYTES[plan.dtype])
+
+
+def _file_of(name: str, place: Path, *, is_pipeline: bool) -> Path:
+    """The file of an adapter's weights: what is named, or in the folder that is named. Raises RequestFailed."""
+    if not place.is_file():
+        refuse_remote_code(name, place, trusted=False)
+        return place / weights_of(name, place, is_pipeline=is_pipeline)
+    if not is_pipeline:
+        raise _refused(f"`{name}` is a file: name the folder of the adapter, which has a {ADAPTER_FILE} too.")
+    return place
 
 
 def weights_of(name: str, folder: Path, *, is_pipeline: bool) -> str:

@@ -117,6 +117,8 @@ def _checked(folder: Path, name: str) -> Path:
     try:
         if is_gguf(folder) and folder.is_file():
             return folder.absolute()  # a link into a cache leads to a file of another name
+        if folder.suffix == ".safetensors" and folder.is_file():  # an adapter of diffusers
+            return folder.absolute()
         if not folder.is_dir():
             raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
         named = any((folder / file).is_file() for file in (*CONFIG_FILES, ADAPTER_FILE))
