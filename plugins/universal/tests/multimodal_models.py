@@ -22,6 +22,7 @@ TEXT: dict[str, Any] = {
     "bos_token_id": None, "pad_token_id": 0,
 }  # fmt: skip
 SQUARE = {"height": 32, "width": 32}
+TILES = [[32, 64], [64, 32], [64, 64]]
 
 
 def chat_template(image: str = "", audio: str = "") -> str:
@@ -72,6 +73,56 @@ def _llava(tokenizer: Any) -> tuple[Any, Any]:
         vision_feature_select_strategy="default", num_additional_image_tokens=1, chat_template=chat_template("<image>"),
     )  # fmt: skip
     return t.LlavaForConditionalGeneration(config), processor
+
+
+def _llava_next(tokenizer: Any) -> tuple[Any, Any]:
+    import transformers as t
+
+    config = t.LlavaNextConfig(
+        vision_config=t.CLIPVisionConfig(**VISION), text_config=t.LlamaConfig(**_text(tokenizer)),
+        image_token_id=_id(tokenizer, "<image>"), image_grid_pinpoints=TILES,
+    )  # fmt: skip
+    pictures = t.LlavaNextImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size=SQUARE, image_grid_pinpoints=TILES
+    )  # fmt: skip
+    processor = t.LlavaNextProcessor(
+        pictures, tokenizer, patch_size=8, vision_feature_select_strategy="default", num_additional_image_tokens=1,
+        chat_template=chat_template("<image>"),
+    )  # fmt: skip
+    return t.LlavaNextForConditionalGeneration(config), processor
+
+
+def _llava_onevision(tokenizer: Any) -> tuple[Any, Any]:
+    import transformers as t
+
+    config = t.LlavaOnevisionConfig(
+        vision_config={**VISION, "model_type": "siglip_vision_model"}, text_config=t.Qwen2Config(**_text(tokenizer)),
+        image_token_id=_id(tokenizer, "<image>"), video_token_id=_id(tokenizer, "<|video_pad|>"),
+        image_grid_pinpoints=TILES, vision_feature_select_strategy="full", vision_feature_layer=-1,
+    )  # fmt: skip
+    processor = _films_left_out(t.LlavaOnevisionProcessor)(
+        t.LlavaOnevisionImageProcessorPil(size=SQUARE, image_grid_pinpoints=TILES), tokenizer, num_image_tokens=16,
+        vision_feature_select_strategy="full", chat_template=chat_template("<image>"),
+    )  # fmt: skip
+    return t.LlavaOnevisionForConditionalGeneration(config), processor
+
+
+def _internvl(tokenizer: Any) -> tuple[Any, Any]:
+    import transformers as t
+
+    tokenizer._set_model_specific_special_tokens(
+        {"start_image_token": "<|vision_start|>", "end_image_token": "<|vision_end|>", "context_image_token": "<image>",
+         "video_token": "<|video_pad|>"}
+    )  # fmt: skip
+    vision = t.InternVLVisionConfig(**{**VISION, "image_size": [32, 32], "patch_size": [8, 8]})
+    config = t.InternVLConfig(
+        vision_config=vision, text_config=t.Qwen2Config(**_text(tokenizer)), downsample_ratio=0.5, image_seq_length=4,
+        image_token_id=_id(tokenizer, "<image>"),
+    )  # fmt: skip
+    processor = _films_left_out(t.InternVLProcessor)(
+        t.GotOcr2ImageProcessorPil(size=SQUARE), tokenizer, image_seq_length=4, chat_template=chat_template("<image>")
+    )
+    return t.InternVLForConditionalGeneration(config), processor
 
 
 def _qwen_vision() -> dict[str, Any]:
@@ -275,6 +326,9 @@ KINDS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "gemma3": _gemma3,
     "paligemma": _paligemma,
     "idefics3": _idefics3,
+    "llava_next": _llava_next,
+    "llava_onevision": _llava_onevision,
+    "internvl": _internvl,
     "blip2": _blip2,
     "florence2": _florence2,
     "qwen2_audio": _qwen2_audio,

@@ -18,7 +18,9 @@ from pictures import blob_of, noise
 
 SEEING = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "mllama", "gemma3", "idefics3")
 """Those that hold conversations about pictures."""
-TOGETHER = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "gemma3", "idefics3", "qwen2_audio")
+KIN = ("llava_next", "llava_onevision", "internvl")
+"""Others that do."""
+TOGETHER = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "gemma3", "idefics3", "qwen2_audio", *KIN)
 """Those whose texts are read together."""
 
 
@@ -30,7 +32,7 @@ def test_an_answer_about_a_picture_is_the_one_of_transformers(kind: str, seeing:
     assert answer == model.expected(inputs)
 
 
-@pytest.mark.parametrize("kind", SEEING)
+@pytest.mark.parametrize("kind", (*SEEING, *KIN))
 def test_answers_about_many_pictures_and_none_do_not_mix(kind: str, seeing: Callable[[str], Seeing]) -> None:
     model, pictures = seeing(kind), [noise(number, 60 + 30 * number, 90) for number in range(3)]
     blobs = tuple(map(blob_of, pictures))
@@ -124,7 +126,6 @@ def test_a_model_says_what_it_takes(kind: str, engines: Callable[[str], Any]) ->
 def test_models_read_pictures_together_with_texts_where_they_can(kind: str, engines: Callable[[str], Any]) -> None:
     engine = engines(kind).engine
     assert engine._runner.reads_together
-    assert engine._prompts._media.way == "apart"
 
 
 def test_a_picture_whose_tokens_look_both_ways_is_never_cut(

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LEAST_ROWS = 8
-_KNOWN_TENSORS = frozenset({"s_aux", "position_ids"})  # among the options that a model gives its attention
+_KNOWN_TENSORS = frozenset({"s_aux", "position_ids", "logits_to_keep"})
+"""Among the options that a model gives its attention."""
 
 
 class NotPaged(Exception):

@@ -55,8 +55,17 @@ def _class_of(config: Any) -> Any:
 
 def without_films(kind: Any) -> Any:
     """The processor's class without the part that reads films, which needs a library that is not there."""
+    place = kind.get_attributes().index("video_processor")
 
     def get_attributes(_: Any) -> list[str]:
         return [name for name in kind.get_attributes() if name != "video_processor"]
 
-    return type(kind.__name__, (kind,), {"get_attributes": classmethod(get_attributes)})
+    def arguments(read: Any, *given: Any, **named: Any) -> list[Any]:
+        own: list[Any] = kind._get_arguments_from_pretrained.__func__(read, *given, **named)
+        return [*own[:place], None, *own[place:]]
+
+    members = {
+        "get_attributes": classmethod(get_attributes),
+        "_get_arguments_from_pretrained": classmethod(arguments),
+    }
+    return type(kind.__name__, (kind,), members)
