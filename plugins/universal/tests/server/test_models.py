@@ -150,8 +150,9 @@ class TestPrivilegedSettings:
         with serving(Settings(operator=Operator(token="secret"))) as server:
             assert load(server, model, {"X-LF-Service-Token": "wrong"}, settings=settings).status_code == 403
             handle = load(server, model, {"X-LF-Service-Token": "secret"}, settings=settings).json()["model"]
-            assert server.chat("a", model=handle).status_code == 200
             unsigned, _, signature = handle.rpartition("signed=")
+            answer = server.chat("a", model=handle)
+            assert (answer.status_code, answer.json()["model"]) == (200, unsigned[:-1])  # readers get no signature
             assert len(signature) == 32
             for forged in (unsigned[:-1], f"{unsigned}signed=", f"{unsigned}signed={signature[::-1]}"):
                 refused = server.chat("a", model=forged)

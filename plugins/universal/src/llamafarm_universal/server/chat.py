@@ -38,7 +38,7 @@ async def chat(request: Request, parsed: Parsed) -> Response:
             parallel_tool_calls=parsed.get("parallel_tool_calls", True),
             structure=structure_of(parsed),
         )
-    answer = Answer(generation, f"chatcmpl-{caller.request_id}", parsed.values["model"])
+    answer = Answer(generation, f"chatcmpl-{caller.request_id}", runtime.handles.label(ref))
     if not parsed.get("stream"):
         try:
             return json_answer(await whole(answer), headers=ignored_header(parsed))

@@ -27,16 +27,17 @@ async def complete(request: Request, parsed: Parsed) -> Response:
     check_stream_options(parsed)
     made = made_for_each(parsed)
     runtime, caller = runtime_of(request), caller_of(request)
+    ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
     generation = await generate(
         runtime,
         caller,
-        runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request)),
+        ref,
         tuple(TextPrompt(prompt) for prompt in parsed.values["prompt"]),
         completion_sampling(parsed),
         made,
         structure=structure_of(parsed),
     )
-    answer = _Answer(generation, f"cmpl-{caller.request_id}", parsed.values["model"])
+    answer = _Answer(generation, f"cmpl-{caller.request_id}", runtime.handles.label(ref))
     if not parsed.get("stream"):
         try:
             choices = best(await _choices(answer), made, parsed)

@@ -22,16 +22,19 @@ async def answered(request: Request, parsed: Parsed, work: Work, shape: Callable
 
     `model` is added to them, and `usage` where they have none. Raises LlamaFarmError.
     """
-    runtime, name = runtime_of(request), parsed.values["model"]
-    ref = runtime.handles.resolve(name, trusted=is_trusted(request))
+    runtime = runtime_of(request)
+    ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
     ticket = await runtime.submit(ref, (work,), caller_of(request))
     try:
         while not isinstance(event := await ticket.events.next(), Finished):
             pass
     finally:
         ticket.close()
+    model = runtime.handles.label(ref)
     # In a thread: thousands of vectors as decimal numbers take a second.
-    content = await asyncio.to_thread(lambda: dump({"usage": _usage(event.usage), **shape(event.value), "model": name}))
+    content = await asyncio.to_thread(
+        lambda: dump({"usage": _usage(event.usage), **shape(event.value), "model": model})
+    )
     return json_answer(content, headers=ignored_header(parsed))
 
 

@@ -28,8 +28,8 @@ from llamafarm_universal.server.runtime import Ticket
 
 async def operate(request: Request, parsed: Parsed, *, folder: SpoolFolder) -> Response:
     """Have the model do what its engine has declared. Raises LlamaFarmError and RequestFailed."""
-    runtime, name = runtime_of(request), parsed.values["model"]
-    ref = runtime.handles.resolve(name, trusted=is_trusted(request))
+    runtime = runtime_of(request)
+    ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
     work = await asyncio.to_thread(_work, request.path_params["operation"], parsed.values["input"])
     ticket = await runtime.submit(ref, (work,), caller_of(request), folder=folder)
     if parsed.get("stream"):
@@ -40,7 +40,7 @@ async def operate(request: Request, parsed: Parsed, *, folder: SpoolFolder) -> R
         ticket.close()
     if len(answers) == 1 and isinstance(blob := answers[0].get("value"), Blob):
         return blob_answer(blob)
-    return json_answer(await asyncio.to_thread(as_json, {"model": name, "answers": answers}))
+    return json_answer(await asyncio.to_thread(as_json, {"model": runtime.handles.label(ref), "answers": answers}))
 
 
 def as_json(value: Any) -> bytes:
