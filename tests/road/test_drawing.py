@@ -70,6 +70,13 @@ def test_an_adapter_of_the_entry_changes_the_picture_as_its_scale_says(studio: F
         assert bool(changed) is changes
 
 
+def test_what_saves_memory_is_said_of_the_model(studio: Farm, drawn: bytes) -> None:
+    shown = studio.lf("models", "show", "painter").stdout.splitlines()
+    assert [line.split(":")[1].strip() for line in shown if line.startswith("optimizations")] == [
+        '["vae_slicing", "vae_tiling"]'
+    ]
+
+
 def test_the_request_wins_over_the_entry(studio: Farm, drawn: bytes) -> None:
     done = studio.lf("image", "a red fox", "-o", "fox.webp", "-n", "2", "--size", "32x32", "--seed", "4", "--json")
     assert done.returncode == 0, done.stderr

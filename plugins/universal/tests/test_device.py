@@ -20,6 +20,7 @@ def hardware(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: gpu_bf16)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (20, 24))
 
     return have
 
@@ -32,6 +33,7 @@ def test_auto_is_cuda_then_metal_then_the_processor(hardware: Any) -> None:
     hardware(cuda=True, mps=True)
     assert where() == "cuda"
     assert where("mps") == "mps"
+    assert this_machine(environ={}).memory == {"cuda": 24}
     hardware(mps=True)
     assert where() == "mps"
     hardware()

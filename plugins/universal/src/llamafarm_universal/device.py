@@ -28,8 +28,13 @@ def this_machine(device: Device = "auto", dtype: Dtype = "auto", environ: Mappin
     import torch
 
     devices = _devices(environ)
-    machine = Machine(devices, _computing_bf16(set(devices.values())), dtype, str(torch.__version__))
+    there = set(devices.values())
+    machine = Machine(devices, _computing_bf16(there), dtype, str(torch.__version__), _own_memory(there))
     return replace(machine, devices={**devices, "auto": choose_device(device, machine)})
+
+
+def _own_memory(devices: set[DeviceName]) -> dict[DeviceName, int]:
+    return {"cuda": total_memory("cuda")} if "cuda" in devices else {}
 
 
 def _devices(environ: Mapping[str, str]) -> dict[Device, DeviceName]:

@@ -27,7 +27,7 @@ def test_a_loaded_model_answers_to_its_id(own):
     assert loaded == {
         "model": "echo/model", "id": "echo/model", "task": "text", "engine": "torch", "device": "cpu", "dtype": "fp32",
         "parameters": 10, "memory_bytes": 40, "context_length": 128, "dimensions": None, "features": ["chat"],
-        "not_applied": [], "quantization": "none", "likeness": None,
+        "not_applied": [], "optimizations": [], "quantization": "none", "likeness": None,
     }  # fmt: skip
     assert own.http.get("/health").json()["models"] == ["echo/model"]
 

@@ -45,6 +45,7 @@ class LoadedModel:
     task: what it does. engine: what executes it. operations: the works that it can be given. context_length: tokens.
     features: what users may ask of it. not_applied: settings of its author that change answers elsewhere, and not here.
     likeness: the cosine of a quantised model's answers to those of the same weights with all bits; None for others.
+    optimizations: what saves memory while it works, by the names that its library gives it.
     """
 
     ref: ModelRef
@@ -60,6 +61,7 @@ class LoadedModel:
     features: frozenset[str] = frozenset()
     not_applied: tuple[str, ...] = ()
     likeness: float | None = None
+    optimizations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ class Candidate:
 
     config: its config.json (model_index.json of a pipeline). parameters: numbers in its weights. adapter: the folder of
     an adapter of peft that changes it; all else is the base model's then, but for the numbers in its weights.
+    device_bytes: the device's memory, where that is known.
     """
 
     ref: ModelRef
@@ -88,6 +89,7 @@ class Candidate:
     dtype: DtypeName
     parameters: int
     adapter: Path | None = None
+    device_bytes: int | None = None
 
 
 @dataclass(frozen=True)

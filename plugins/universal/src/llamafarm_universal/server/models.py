@@ -114,6 +114,7 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
         "dimensions": model.dimensions,
         "features": sorted(model.features),
         "not_applied": list(model.not_applied),
+        "optimizations": list(model.optimizations),
     }
 
 

@@ -87,7 +87,7 @@ def _candidate(ref: ModelRef, folder: Path, machine: Machine, adapter: Path | No
         task = "embedding" if (adapter / "modules.json").is_file() else task
     device = choose_device(settings.device, machine)
     dtype = choose_dtype(settings.dtype, device, machine, config, parameters)
-    return Candidate(ref, folder, config, task, device, dtype, parameters, adapter)
+    return Candidate(ref, folder, config, task, device, dtype, parameters, adapter, machine.memory.get(device))
 
 
 def read_config(folder: Path, model: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from diffusion_models import MAKERS
-from llamafarm_universal.engine import Failed, Finished, Progress, RequestFailed, Result, Work
+from llamafarm_universal.engine import Failed, Finished, Progress, RequestFailed, Result, SpoolFolder, Work
 from llamafarm_universal.host.engines.diffusion.load import load_diffusion
 from llamafarm_universal.messages import Blob, LoadSettings, Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits
@@ -72,6 +72,17 @@ def refusal(studio: Studio, work: Work) -> RequestFailed:
     with pytest.raises(RequestFailed) as failure:
         studio.engine.prepare(work)
     return failure.value
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SpoolFolder:
+    path = tmp_path / "spool" / "request"
+    path.mkdir(parents=True)
+    return SpoolFolder(path, 2**30, 2**30)
+
+
+def noise(height: int = 32, width: int = 32, channels: int = 3) -> Any:
+    return np.random.default_rng(3).integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")

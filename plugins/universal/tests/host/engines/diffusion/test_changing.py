@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from llamafarm_universal.engine import SpoolFolder
 from llamafarm_universal.messages import Blob, Drawing, EditImage, VaryImage
 from PIL import Image
 
-from .conftest import as_blob, refusal
+from .conftest import as_blob, noise, refusal
 
 TOLERANCE = 2
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> SpoolFolder:
-    path = tmp_path / "spool" / "request"
-    path.mkdir(parents=True)
-    return SpoolFolder(path, 2**30, 2**30)
-
-
-def noise(height: int = 32, width: int = 32, channels: int = 3) -> Any:
-    return np.random.default_rng(3).integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
 def half(height: int = 32, width: int = 32) -> Any:

@@ -8,6 +8,12 @@ from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.engine import LoadedModel, LoadPlan, RequestFailed
 from llamafarm_universal.host.engines.diffusion.engine import DiffusionEngine
 from llamafarm_universal.host.engines.diffusion.pipelines import Pipelines, kinds_of, parts_of
+from llamafarm_universal.host.engines.diffusion.savings import (
+    OFFLOAD,
+    SLICED_ATTENTION,
+    SLICED_DECODING,
+    savings,
+)
 from llamafarm_universal.host.engines.diffusion.weight import NOT_LOADED
 from llamafarm_universal.host.models.loader import load_failure, refuse_missing, unmarked
 
@@ -18,14 +24,15 @@ FAMILIES = "Stable Diffusion 1, 2, 3 or XL, FLUX, Sana, PixArt or another that d
 def load_diffusion(plan: LoadPlan) -> DiffusionEngine:
     """Read a pipeline. Raises RequestFailed, also for one that draws nothing from a text."""
     try:
+        applied = savings(plan)
         pipeline = _read(plan)
-        saves_memory = bool(dict(plan.ref.settings.options).get("enable_optimizations", True))
-        pipelines = Pipelines(kinds_of(pipeline), saves_memory=saves_memory)
+        _place(pipeline, plan, applied)
+        pipelines = Pipelines(kinds_of(pipeline), saves_memory=SLICED_DECODING in applied)
     except RequestFailed:
         raise
     except Exception as error:
         raise load_failure(plan, error) from error
-    return DiffusionEngine(pipelines, _described(plan, pipelines), plan.limits)
+    return DiffusionEngine(pipelines, _described(plan, pipelines, applied), plan.limits)
 
 
 def _read(plan: LoadPlan) -> Any:
@@ -47,7 +54,19 @@ def _read(plan: LoadPlan) -> Any:
         absent = [name for name, tensor in part.named_parameters() if tensor.is_meta]
         refuse_missing(plan, part, [*absent, *unmarked(part)])
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(plan.device)
+    return pipeline
+
+
+def _place(pipeline: Any, plan: LoadPlan, applied: tuple[str, ...]) -> None:
+    """Have a pipeline's weights lie where they compute, or take turns there."""
+    if SLICED_ATTENTION in applied:
+        pipeline.enable_attention_slicing()
+    if OFFLOAD not in applied:
+        pipeline.to(plan.device)
+        return
+    from llamafarm_universal.host.engines.diffusion.offload import Place, take_turns
+
+    take_turns(parts_of(pipeline), Place(plan.device))
 
 
 def _refusal(name: str) -> str | None:
@@ -63,7 +82,7 @@ def _refusal(name: str) -> str | None:
     return None
 
 
-def _described(plan: LoadPlan, pipelines: Pipelines) -> LoadedModel:
+def _described(plan: LoadPlan, pipelines: Pipelines, applied: tuple[str, ...]) -> LoadedModel:
     tensors = [tensor for part in pipelines.modules for tensor in [*part.parameters(), *part.buffers()]]
     storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
     return LoadedModel(
@@ -73,7 +92,8 @@ def _described(plan: LoadPlan, pipelines: Pipelines) -> LoadedModel:
         device=plan.device,
         dtype=plan.dtype,
         parameters=sum(parameter.numel() for part in pipelines.modules for parameter in part.parameters()),
-        memory_bytes=sum(storages.values()),
+        memory_bytes=plan.weight_bytes if OFFLOAD in applied else sum(storages.values()),
         operations=pipelines.operations,
         features=frozenset({"images"}),
+        optimizations=applied,
     )

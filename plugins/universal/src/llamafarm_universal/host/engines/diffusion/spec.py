@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
-from llamafarm_universal.host.engines.diffusion.weight import weigh_pipeline, working_bytes
+from llamafarm_universal.host.engines.diffusion.savings import weight_on_device
+from llamafarm_universal.host.engines.diffusion.weight import working_bytes
 from llamafarm_universal.safetensors import SAFETENSORS
 
 TASKS = ("diffusion",)
@@ -12,7 +13,7 @@ TASKS = ("diffusion",)
 def _fit(candidate: Candidate) -> Fit | None:
     if candidate.task not in TASKS or not isinstance(candidate.config.get("_class_name"), str):
         return None
-    return Fit("diffusion", weigh_pipeline(candidate), working_bytes(candidate))
+    return Fit("diffusion", weight_on_device(candidate), working_bytes(candidate))
 
 
 def _load(plan: LoadPlan, _grant: int) -> Engine:

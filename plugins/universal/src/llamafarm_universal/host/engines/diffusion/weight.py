@@ -28,13 +28,13 @@ def components(config: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
-def weigh_pipeline(candidate: Candidate) -> int:
-    """The bytes of all parts. Raises RequestFailed where one has no weights but those that may run code."""
+def weigh_parts(candidate: Candidate) -> list[int]:
+    """The bytes of each part. Raises RequestFailed where one has no weights but those that may run code."""
     folders = [candidate.folder / name for name in components(candidate.config) if (candidate.folder / name).is_dir()]
     for folder in folders:
         if any(folder.glob("*.safetensors")) or any(map(_is_weights, folder.iterdir())):
             refuse_pickle(f"{candidate.ref.id}/{folder.name}", folder)
-    return sum(count_parameters(folder, "*.safetensors") for folder in folders) * BYTES[candidate.dtype]
+    return [count_parameters(folder, "*.safetensors") * BYTES[candidate.dtype] for folder in folders]
 
 
 def working_bytes(candidate: Candidate) -> int:
