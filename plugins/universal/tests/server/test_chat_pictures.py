@@ -96,9 +96,11 @@ def test_the_files_of_a_request_are_gone_when_it_has_been_answered(
     assert answer.status_code == 200, answer.text
     spools = data_folder / "spool"
     assert spools.is_dir()
-    wait_until(
-        lambda: not [path for path in spools.rglob("*") if path.is_file() and path.stat().st_size], "none is left"
-    )
+    wait_until(lambda: not left_in(spools), "no file is left")
+
+
+def left_in(spools: Path) -> list[Path]:
+    return [path for path in spools.rglob("*") if path.is_file() and path.stat().st_size]
 
 
 def test_a_question_about_a_sound_is_answered(client: openai.OpenAI, models: dict[str, Path]) -> None:
@@ -168,3 +170,23 @@ def test_a_request_has_so_many_pictures_at_most(shared: Running) -> None:
     answer = shared.http.post("/v1/chat/completions", json=body)
     assert answer.status_code == 400
     assert "at most 128 pictures" in answer.json()["error"]["message"]
+
+
+def test_a_client_that_goes_away_leaves_neither_files_nor_an_answer(
+    client: openai.OpenAI, real: ServerProcess, llava: str, data_folder: Path
+) -> None:
+    asked = ask(llava, shown(png(noise(9, 640, 480))), said("Go on."), max_tokens=700, logit_bias={"2": -100})
+    stream = client.chat.completions.create(**asked, stream=True)
+    next(iter(stream))
+    stream.close()
+    with pytest.raises(httpx.TimeoutException):  # while the picture is decoded, or is seen
+        httpx.post(f"{real.url}/v1/chat/completions", json=asked, timeout=httpx.Timeout(BOUND, read=0.02))
+    wait_until(lambda: running(real, llava) == 0, "nothing runs")
+    wait_until(lambda: not left_in(data_folder / "spool"), "no file is left")
+
+
+def running(server: ServerProcess, model: str) -> float:
+    """How many answers of a model advance, as the metrics say."""
+    lines = server.get("/metrics").text.splitlines()
+    [line] = [line for line in lines if "num_requests_running{" in line and model in line]
+    return float(line.split()[-1])

@@ -95,6 +95,25 @@ def test_an_interrupted_answer_goes_on_without_its_files(kind: str, fresh: Calla
     assert [model.driven.tokens[request_id, 0] for request_id in started] == expected
 
 
+def test_what_has_been_read_is_kept_no_longer_than_there_is_room(fresh: Callable[..., Seeing]) -> None:
+    model = fresh()
+    expected = [model.tokens(ASKED, media=(blob,)) for blob in BLOBS]
+    sight, scheduler = model.driven.engine._stepper._sight, model.driven.engine._scheduler
+    sight._room = 0
+    digests = seen(model)
+    started = [model.start(ASKED, media=(blob,), salt="new") for blob in BLOBS]
+    while len(digests) < len(BLOBS):
+        model.driven.engine.step()
+    model.driven.engine.step()
+    contexts = [sequence.context for sequence in scheduler._running]
+    assert all(medium.vectors is None for context in contexts for medium in context.media.media)
+    assert len(sight._kept) == 1
+    for sequence in list(scheduler._running):
+        scheduler._interrupt(sequence)
+    model.driven.run()
+    assert [model.driven.tokens[request_id, 0] for request_id in started] == expected
+
+
 def test_too_little_room_for_all_answers_about_pictures_changes_none(fresh: Callable[..., Seeing]) -> None:
     model = fresh()
     expected = [model.tokens(ASKED, media=(blob,)) for blob in BLOBS]

@@ -115,6 +115,8 @@ class Stepper:
         rows = [row for advance in advances if advance.reading.completes for row in _rows(advance)]
         for advance in advances:
             self._scheduler.advanced(advance)
+            if self._sight is not None and advance.count > 1:
+                self._sight.forget(advance.sequence.context)
         choices = self._choose(rows, logits)
         seconds = time.perf_counter() - began
         self._scheduler.took(advances, seconds)

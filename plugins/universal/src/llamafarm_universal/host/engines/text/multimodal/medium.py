@@ -22,15 +22,15 @@ class Medium:
     """What a model sees, or hears, at once: a picture, or several that cannot be told apart.
 
     tokens: the ids that it is seen with. offsets: those among them that its vectors stand for. places: where these are
-    in the prompt. digest: of all that the model is given. arrays: that; None once it has been seen. vectors: what the
-    model makes of it, [1 + layers, places, size].
+    in the prompt. digest: of all that the model is given. arrays: that. vectors: what the model makes of it, of shape
+    [1 + layers, places, size], from when it has been seen until it has been read.
     """
 
     tokens: tuple[int, ...]
     offsets: tuple[int, ...]
     places: tuple[int, ...]
     digest: bytes
-    arrays: Arrays | None = field(repr=False)
+    arrays: Arrays = field(repr=False)
     vectors: Tensor | None = field(default=None, repr=False)
 
     def is_within(self, begin: int, end: int) -> bool:

@@ -60,7 +60,6 @@ class Tower:
         First what stands there, then what is added behind each of its first layers, where the model does so (Qwen3-VL
         and others, as `deepstack_visual_embeds`). Raises NotSeen.
         """
-        assert medium.arrays is not None, "it has been seen"
         with torch.inference_mode():
             options = self._handed_over(medium.tokens, medium.arrays)
             own = options["inputs_embeds"][0].index_select(0, to_device(list(medium.offsets), self._device))
@@ -143,10 +142,15 @@ class Sight:
             raise
         self._seeing = None
         medium.vectors = call.value()
-        medium.arrays = None  # its vectors are kept, for as long as the request is there
         self._kept[context.salt, medium.digest] = medium.vectors
         while len(self._kept) > 1 and sum(vectors.nbytes for vectors in self._kept.values()) > self._room:
             self._kept.popitem(last=False)
+
+    def forget(self, context: Context) -> None:
+        """Let go of what has been read of a text: if it is read again, it is among the last ones, or is seen again."""
+        for medium in context.media.media if context.media else ():
+            if medium.places[-1] < context.stored:
+                medium.vectors = None
 
     def rest(self) -> None:
         """End what is being seen: nobody waits for it any more."""
@@ -158,7 +162,7 @@ class Sight:
         """Whether its vectors are there: only requests of one tenant share them, as they do blocks."""
         key = (context.salt, medium.digest)
         if medium.vectors is None and key in self._kept:
-            medium.vectors, medium.arrays = self._kept[key], None
+            medium.vectors = self._kept[key]
         if key in self._kept:
             self._kept.move_to_end(key)
         return medium.vectors is not None
