@@ -65,19 +65,23 @@ def _embedded(config: Mapping[str, Any]) -> int:
     return int(config.get("vocab_size") or 0) * int(width or 0)
 
 
-def count_parameters(folder: Path, files: str = "**/*.safetensors") -> int:
-    """How many numbers the safetensors files of a folder hold, read from their headers alone."""
-    return sum(_count(path) for path in folder.glob(files))
+def count_parameters(folder: Path, files: str = "**/*.safetensors", *, leave: str | None = None) -> int:
+    """How many numbers the safetensors files of a folder hold, read from their headers alone.
+
+    leave: what is in the names of tensors that do not count.
+    """
+    return sum(_count(path, leave) for path in folder.glob(files))
 
 
-def _count(path: Path) -> int:
+def _count(path: Path, leave: str | None) -> int:
     with path.open("rb") as file:
         size = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))[0]
         if not 0 < size <= _MAX_HEADER:
             raise RequestFailed("load_failed", f"{path.name} is not a safetensors file.")
         try:
             header = json.loads(file.read(size))
-            tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+            named = {name: entry for name, entry in header.items() if name != "__metadata__"}
+            tensors = [entry for name, entry in named.items() if leave is None or leave not in name]
             # What is true or false is a mask, and no weight.
             return sum(math.prod(entry["shape"]) for entry in tensors if entry["dtype"] != "BOOL")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

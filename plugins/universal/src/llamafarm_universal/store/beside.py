@@ -19,6 +19,9 @@ PARAM = "adapter"
 DIFFUSERS_WEIGHTS = "pytorch_lora_weights.safetensors"
 """What diffusers calls the file where nothing else is said."""
 
+_OF_THE_BASE = ".base_layer."
+"""In the names of the model's own weights, which peft saves with changes of embeddings: they are compared, not kept."""
+
 
 def adapter_of(ref: ModelRef) -> ModelRef | None:
     """The adapter that a model's settings name, as something that has files; None where they name none."""
@@ -53,7 +56,7 @@ def adapted_plan(plan: LoadPlan, ref: ModelRef, folder: Path, *, adapts: bool) -
         )
     with about_adapter():
         weights = _file_of(name, folder, is_pipeline=plan.task == "diffusion")
-        numbers = count_parameters(weights.parent, escape(weights.name))
+        numbers = count_parameters(weights.parent, escape(weights.name), leave=_OF_THE_BASE)
     return plan.adapted(ref, weights, numbers, numbers * BYTES[plan.dtype])
 
 

@@ -96,6 +96,14 @@ def test_an_answer_has_the_tokens_that_peft_generates(
     assert adapted.driven.chosen == generated(llama_folder, kinds[kind] if kind else None, tokenizer, TEXT, 24)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_adapter_takes_what_its_plan_says(
+    adapted: Adapted, kinds: Mapping[str, Path], llama_folder: Path, kind: str
+) -> None:
+    planned = plan_of(llama_folder, kinds[kind])
+    assert adapted.loaded[kind].memory_bytes == planned.weight_bytes == 4 * planned.parameters
+
+
 def test_answers_with_many_adapters_at_once_are_what_each_is_alone(adapted: Adapted) -> None:
     asked = [(kind, f"{TEXT} {'jumps ' * times}", 5 + 7 * times) for times in range(4) for kind in [None, *KINDS]]
     assert adapted.answers(*asked) == [adapted.answers(each)[0] for each in asked]
