@@ -25,7 +25,7 @@ class Library:
 
     def output(self, image: Image, **texts: Any) -> Any:
         with torch.no_grad():
-            return self.model(**self.pixels(image), **texts)
+            return self.model(**{**self.pixels(image), **texts})
 
     def classes(self, image: Image) -> list[tuple[str, float]]:
         scores = self.output(image).logits[0].softmax(-1).tolist()
@@ -40,9 +40,9 @@ class Library:
         rows = zip(names, found["scores"].tolist(), found["boxes"].tolist(), strict=True)
         return sorted(rows, key=lambda row: -row[1])
 
-    def parts(self, image: Image, kind: str, threshold: float) -> list[tuple[str, float | None, Any]]:
+    def parts(self, image: Image, kind: str, threshold: float, **texts: Any) -> list[tuple[str, float | None, Any]]:
         """Each a label, a score and a mask."""
-        size, output = [image.size[::-1]], self.output(image)
+        size, output = [image.size[::-1]], self.output(image, **texts)
         if kind == "semantic":
             [numbers] = self.processor.post_process_semantic_segmentation(output, target_sizes=size)
             return [(self.labels[int(each)], None, (numbers == each).numpy()) for each in numbers.unique()]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from diffusion_models import make_clip_tokenizer
+
 LABELS = ("cat", "dog", "cow", "hen")
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 SQUARE = {"height": 32, "width": 32}
@@ -22,6 +24,8 @@ def make_vision_model(folder: Path, kind: str, tokenizer: Any) -> Path:
         processor.save_pretrained(folder)
         if kind in READ_TEXT:
             tokenizer.save_pretrained(folder)
+        if kind == "oneformer":  # whose texts differ by one word alone
+            make_clip_tokenizer().save_pretrained(folder)
     return folder
 
 
@@ -163,6 +167,25 @@ def _mask2former(_: Any) -> tuple[Any, Any]:
     )
 
 
+def _oneformer(_: Any) -> tuple[Any, Any]:
+    import transformers as t
+
+    swin = t.SwinConfig(
+        image_size=32, patch_size=4, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    config = t.OneFormerConfig(
+        backbone_config=swin, hidden_dim=32, mask_dim=32, conv_dim=32, encoder_layers=1, decoder_layers=2,
+        num_attention_heads=2, dim_feedforward=64, encoder_feedforward_dim=64, num_queries=2, query_dec_layers=1,
+        text_encoder_width=32, text_encoder_context_length=77, text_encoder_num_layers=1,
+        text_encoder_vocab_size=128, text_encoder_n_ctx=2, is_training=False, **named_classes(),
+    )  # fmt: skip
+    processor = t.OneFormerImageProcessorPil(size={"height": 64, "width": 64}, num_labels=len(LABELS))
+    model = _decisive(t.OneFormerForUniversalSegmentation(config))
+    model.model.transformer_module.decoder.class_embed.bias.data[-1] -= 20  # so that every query is something
+    return model, processor
+
+
 def _depth_anything(_: Any) -> tuple[Any, Any]:
     import transformers as t
 
@@ -242,6 +265,7 @@ KINDS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "grounding-dino": _grounding_dino,
     "segformer": _segformer,
     "mask2former": _mask2former,
+    "oneformer": _oneformer,
     "detr-segmentation": _detr_segmentation,
     "depth-anything": _depth_anything,
     "blip": _blip,

@@ -166,6 +166,20 @@ def test_parts_of_pictures_have_the_masks_of_the_library(
     assert any(told.segments for told in found)
 
 
+def test_oneformer_is_told_in_words_which_parts_are_wanted(looking: Any, folder: SpoolFolder) -> None:
+    model = looking("oneformer")
+    library = Library(model.folder, "UniversalSegmentation")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model.folder)
+    processor = transformers.OneFormerProcessor(library.processor, tokenizer)
+    told_in = processor._preprocess_text(["the task is semantic"], 77)
+    [found] = model.values(SegmentPictures(PICTURES, folder, "semantic"))
+    for image, told in zip(IMAGES, found, strict=True):
+        check_parts(told, library.parts(image, "semantic", 0.5, task_inputs=told_in))
+    assert any(told.segments for told in found)
+    with pytest.raises(RequestFailed, match=r"makes no `instance` parts, but .*`semantic` ones"):
+        model.engine.prepare(SegmentPictures(PICTURES, folder, "instance"))
+
+
 def check_parts(told: PictureParts, wanted: list[Any]) -> None:
     assert [each.label for each in told.segments] == [label for label, _, _ in wanted]
     for each, (_, score, mask) in zip(told.segments, wanted, strict=True):

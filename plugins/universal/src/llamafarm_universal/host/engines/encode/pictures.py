@@ -31,8 +31,11 @@ class ProcessedPictures:
         self._media = media
 
     @classmethod
-    def of(cls, plan: LoadPlan, config: Any) -> ProcessedPictures:
-        """With the image processor that lies beside a model. config: of the model. Raises OSError, ValueError."""
+    def of(cls, plan: LoadPlan, config: Any, **changes: Any) -> ProcessedPictures:
+        """With the image processor that lies beside a model. config: of the model. changes: of its author's settings.
+
+        Raises OSError, ValueError.
+        """
         from transformers import AutoImageProcessor
 
         # Pillow's, with which such models were trained; the other kind needs torchvision.
@@ -41,6 +44,7 @@ class ProcessedPictures:
             backend="pil",
             local_files_only=True,
             trust_remote_code=plan.ref.settings.trust_remote_code,
+            **changes,
         )
         half = getattr(config, "vision_config", None) or getattr(config, "encoder", None) or config
         patch = getattr(half, "patch_size", None)
@@ -87,6 +91,7 @@ class ProcessedPictures:
         arrays = {
             name: Stored(array.shape[1:], str(array.dtype), keep(array.tobytes(), "application/octet-stream"))
             for name, array in made.items()
+            if name != "task_inputs"  # OneFormer's says again in words what it was told
         }
         height, width, _ = picture.shape
         return Pixels(digest, self._patches(arrays["pixel_values"].shape), (height, width), arrays)

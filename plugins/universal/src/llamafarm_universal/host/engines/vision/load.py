@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from llamafarm_universal.engine import LoadPlan, RequestFailed
 from llamafarm_universal.host.engines.encode.base import Encoder, Head
@@ -25,7 +26,7 @@ from llamafarm_universal.host.engines.vision.engine import LookingEngine
 from llamafarm_universal.host.engines.vision.features import FeaturesHead
 from llamafarm_universal.host.engines.vision.find import GroundedHead, LabelledHead
 from llamafarm_universal.host.engines.vision.model import AskedModel, PictureModel
-from llamafarm_universal.host.engines.vision.segment import SegmentsHead, kinds_of
+from llamafarm_universal.host.engines.vision.segment import SegmentsHead, TaskedSegmentsHead, kinds_of, task_tokens
 from llamafarm_universal.host.engines.vision.writing import WritingEngine
 from llamafarm_universal.host.models.loader import (
     Weights,
@@ -38,6 +39,7 @@ from llamafarm_universal.host.models.loader import (
 from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.task import is_captioner
 
+_QUERIES = ("class_queries_logits", "masks_queries_logits")
 _POOLER = ("pooler.",)
 """Weights that make one vector of all; many who train a model for other ends save none."""
 
@@ -129,8 +131,21 @@ def _things(plan: LoadPlan) -> EncodeEngine:
     """MaskFormer and Mask2Former: a class and a mask for each of some queries."""
     from transformers import AutoModelForUniversalSegmentation
 
+    if plan.config.get("model_type") == "oneformer":
+        return _tasked_things(plan)
     weights = load_weights(plan, AutoModelForUniversalSegmentation, reads_text=False)
-    return _segmenter(weights, "class_queries_logits", "masks_queries_logits")
+    return _segmenter(weights, *_QUERIES)
+
+
+def _tasked_things(plan: LoadPlan) -> EncodeEngine:
+    """OneFormer: one set of weights that is told in words which parts are wanted."""
+    from transformers import AutoModelForUniversalSegmentation
+
+    weights = load_weights(plan, AutoModelForUniversalSegmentation)
+    pictures = _pictures(weights, class_info_file=None)  # a file of another repository: which classes are things
+    tasks = task_tokens(weights.tokenizer, weights.module.config.task_seq_len)
+    head = TaskedSegmentsHead(pictures, _labels(weights), tasks, _QUERIES)
+    return _engine(weights, "segment_pictures", head, AskedModel(weights.module, head.says))
 
 
 def _detected_things(plan: LoadPlan) -> EncodeEngine:
@@ -166,10 +181,10 @@ def _segmenter(weights: Weights, *says: str) -> EncodeEngine:
     return _engine(weights, "segment_pictures", head, PictureModel(weights.module, says))
 
 
-def _pictures(weights: Weights) -> ProcessedPictures:
+def _pictures(weights: Weights, **changes: Any) -> ProcessedPictures:
     """What makes rows of pictures. Raises RequestFailed where the model brings no image processor."""
     try:
-        return ProcessedPictures.of(weights.plan, weights.module.config)
+        return ProcessedPictures.of(weights.plan, weights.module.config, **changes)
     except Exception as error:
         raise load_failure(weights.plan, error) from error
 

@@ -77,6 +77,37 @@ class SegmentsHead(PicturesHead):
         return found["segmentation"].numpy(), parts
 
 
+class TaskedSegmentsHead(SegmentsHead):
+    """Of a model that is told which kind of parts is wanted. tasks: the tokens that say so, by kind."""
+
+    def __init__(
+        self,
+        pictures: ProcessedPictures,
+        labels: Mapping[int, str],
+        tasks: Mapping[PartKind, tuple[int, ...]],
+        says: Sequence[str],
+    ) -> None:
+        super().__init__(pictures, labels, [*tasks], says)
+        self._tasks = tasks
+
+    def asked(self, work: SegmentPictures) -> Hashable:
+        super().asked(work)
+        return (("task_inputs", (self._tasks[work.kind or self._kinds[0]],)),)
+
+
+def task_tokens(tokenizer: Any, length: int) -> dict[PartKind, tuple[int, ...]]:
+    """What says each kind of parts, as OneFormer's own processor writes it: its padding is 0, whatever the tokenizer's.
+
+    Single things are left out: which classes are things stands in no file of the model. Both together are found where
+    torchvision is installed, which the model's image processor uses for them alone.
+    """
+    from transformers.utils import is_torchvision_available
+
+    kinds: list[PartKind] = ["panoptic", "semantic"] if is_torchvision_available() else ["semantic"]
+    texts: dict[PartKind, list[int]] = {kind: tokenizer(f"the task is {kind}").input_ids[:length] for kind in kinds}
+    return {kind: (*ids, *[0] * (length - len(ids))) for kind, ids in texts.items()}
+
+
 def kinds_of(processor: Any) -> list[PartKind]:
     """What an image processor makes, the finest first."""
     return [kind for kind in KINDS if hasattr(processor, f"post_process_{kind}_segmentation")]
