@@ -58,6 +58,13 @@ def test_a_classifier_of_sound_is_a_model_of_sound(tmp_path: Path, architecture:
     assert kind_of(config) == "classes"
 
 
+def test_a_model_of_sound_is_not_quantised(tmp_path: Path) -> None:
+    config = {"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper"}
+    failure = refusal(tmp_path, config, quantization="int8")
+    assert failure.message == "No engine here quantises `org/model` for the task `audio`."
+    assert failure.param == "quantization"
+
+
 def test_a_half_of_a_model_of_sound_is_not_taken_for_one_that_embeds_texts(tmp_path: Path) -> None:
     for architecture in ("Wav2Vec2Model", "HubertModel", "Wav2Vec2ForPreTraining", "Wav2Vec2ForXVector"):
         config = {"architectures": [architecture], "model_type": "wav2vec2", "conv_stride": [5]}

@@ -32,4 +32,4 @@ def _load(plan: LoadPlan, grant: int) -> Engine:
     return load_audio(plan, grant)
 
 
-ENGINE = EngineSpec("torch", TASKS, WANTS, _fit, _load, quantizes=True)
+ENGINE = EngineSpec("torch", TASKS, WANTS, _fit, _load)
