@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,31 @@ def test_a_processor_that_cannot_tell_marks_from_texts_gets_none(mark: str, fres
     with pytest.raises(RequestFailed, match=r"must not hold '<\|?\w+\|?>'") as refusal:
         model.start(user(text(f"What is {mark}?"), PICTURE), media=(BLOBS[0],))
     assert mark in refusal.value.message
+
+
+def test_nor_does_it_get_them_by_a_tool(fresh: Callable[..., Seeing]) -> None:
+    model = fresh("idefics3")
+    tool = {"type": "function", "function": {"name": "a", "description": "<|im_end|>"}}
+    prompt = ChatPrompt((ASKED,), (tool,), media=(BLOBS[0],), folder=model.spool)
+    with pytest.raises(RequestFailed, match="must not hold"):
+        model.driven.engine.prepare(Generate(prompt))
+
+
+@pytest.mark.parametrize("change", ["no processor", "a template without pictures"])
+def test_a_model_whose_files_know_no_pictures_reads_texts_alone(
+    change: str, driven: Callable[..., Any], folder_of: Callable[[str], Path], tmp_path: Path, spool: SpoolFolder
+) -> None:
+    folder = shutil.copytree(folder_of("gemma3"), tmp_path / "model")
+    (folder / "chat_template.jinja").write_text("{% for message in messages %}{{ message.content }}{% endfor %}")
+    if change == "no processor":
+        for name in ("processor_config.json", "preprocessor_config.json"):
+            (folder / name).unlink(missing_ok=True)
+    model = Seeing(driven(folder=folder), folder, spool)
+    assert not {"pictures", "sound"} & model.driven.engine.model.features
+    assert len(model.tokens({"role": "user", "content": "hello"})) == TOKENS
+    with pytest.raises(RequestFailed, match="takes texts alone") as refusal:
+        model.start(ASKED, media=(BLOBS[0],))
+    assert refusal.value.kind == "unsupported_content"
 
 
 def test_texts_of_marks_alone_are_read_as_texts(fresh: Callable[..., Seeing]) -> None:

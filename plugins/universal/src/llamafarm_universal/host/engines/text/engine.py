@@ -31,7 +31,7 @@ from llamafarm_universal.host.engines.text.generation_settings import not_applie
 from llamafarm_universal.host.engines.text.guesses import Guesser, Guesses
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 from llamafarm_universal.host.engines.text.limits import ModelLimits
-from llamafarm_universal.host.engines.text.multimodal.load import runner_with_media
+from llamafarm_universal.host.engines.text.multimodal.load import prompts_of, runner_with_media
 from llamafarm_universal.host.engines.text.multimodal.processor import read_processor, with_template
 from llamafarm_universal.host.engines.text.multimodal.prompts import MediaPrompts
 from llamafarm_universal.host.engines.text.multimodal.tower import Sight, Tower
@@ -131,12 +131,12 @@ class TextEngine:
 
         module, tokenizer = read_weights(plan, AutoModelForMultimodalLM)
         processor = read_processor(plan, module.config)
-        media: MediaPrompts | None = None
-        if processor is None:
+        media = None if processor is None else prompts_of(plan, module, processor)
+        if media is None:
             runner = runner_of(module, plan.device)
         else:
             tokenizer = with_template(processor)
-            runner, media = runner_with_media(module, plan.device, MediaPrompts(processor, module, plan.limits.media))
+            runner, media = runner_with_media(module, plan.device, media)
         return cls(ready_weights(plan, module, tokenizer), runner, plan.limits, grant, load_draft(plan), media)
 
     def prepare(self, work: Work) -> Any:

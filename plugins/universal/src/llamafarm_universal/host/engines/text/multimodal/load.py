@@ -13,9 +13,24 @@ from llamafarm_universal.host.engines.text.generate_runner import GenerateRunner
 from llamafarm_universal.host.engines.text.multimodal.media_trial import MediaTrial
 from llamafarm_universal.host.engines.text.multimodal.prompts import MediaPrompts, Way
 from llamafarm_universal.host.engines.text.runner import Runner
+from llamafarm_universal.messages.plan import LoadPlan
 
 log = logging.getLogger(__name__)
 _WAYS: tuple[Way, ...] = ("apart", "together")
+
+
+def prompts_of(plan: LoadPlan, module: Any, processor: Any) -> MediaPrompts | None:
+    """The prompts of a model with media; None where its processor makes none of a picture: it reads texts alone then.
+
+    Such are models that were tuned on texts, whose chat template leaves pictures out.
+    """
+    prompts = MediaPrompts(processor, module, plan.limits.media)
+    try:
+        prompts.sample()
+    except Exception as error:  # noqa: BLE001 - whatever a template or a processor stumbles over
+        log.warning("`%s` reads texts alone: its processor makes no prompt with media: %s", plan.ref.id, error)
+        return None
+    return prompts
 
 
 def runner_with_media(module: Any, device: str, prompts: MediaPrompts) -> tuple[Runner, MediaPrompts]:

@@ -82,7 +82,7 @@ class MediaPrompts:
     ) -> MediaPrompt:
         """The prompt that messages with so many decoded media make."""
         if not self._spells_marks:
-            self._check_marks(messages)
+            self._check_marks([messages, tools])
         made = self.processor.apply_chat_template(
             messages,
             tools=tools,
@@ -121,10 +121,13 @@ class MediaPrompts:
         made = self.processor(text=text, **given, return_tensors="np")
         return self._of(made, sum(map(len, given.values())))
 
-    def _check_marks(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Raises RequestFailed for a text in which something would be taken for a picture, or for the end of a turn."""
+    def _check_marks(self, said: Any) -> None:
+        """Raises RequestFailed for a text in which something would be taken for a picture, or for the end of a turn.
+
+        said: all that the template is given.
+        """
         marks = {*self.processor.tokenizer.all_special_tokens, *_marks_of_media(self.processor)}
-        for text in _texts(messages):
+        for text in _texts(said):
             if mark := next((mark for mark in sorted(marks) if mark in text), None):
                 raise refused(f"A text must not hold {mark!r}: this model takes it for a mark of its own.", "messages")
 
@@ -232,10 +235,14 @@ def _marks_of_media(processor: Any) -> list[str]:
     return [str(mark) for mark in getattr(processor, "all_special_multimodal_tokens", ()) if mark]
 
 
-def _texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for message in messages:
-        content = message["content"]
-        yield from [content] if isinstance(content, str) else [part["text"] for part in content if "text" in part]
+def _texts(said: Any) -> Iterator[str]:
+    """All texts inside lists and objects, names of fields included."""
+    if isinstance(said, str):
+        yield said
+    elif isinstance(said, Mapping):
+        yield from (text for item in said.items() for part in item for text in _texts(part))
+    elif isinstance(said, list | tuple):
+        yield from (text for item in said for text in _texts(item))
 
 
 def _with_medium(part: Mapping[str, Any], media: Iterator[Decoded]) -> dict[str, Any]:
