@@ -106,3 +106,11 @@ def test_a_model_that_writes_recordings_down_says_that_it_does_not_sort_them(rea
     answer = real_ask(model="whisper")
     assert answer.status_code == 400, answer.text
     assert "audio/transcriptions" in answer.text
+
+
+def test_a_form_with_files_is_sorted_as_json_is(real, models, real_ask):
+    files = [("file", ("a.wav", SOUND)), ("file", ("b.wav", OTHER))]
+    fields = {"model": str(models["sounds"]), "top_n": "3"}
+    answer = httpx.post(f"{real.url}{PATH}", data=fields, files=files, timeout=BOUND)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"] == real_ask(input=[coded(SOUND), coded(OTHER)], top_n=3).json()["data"]
