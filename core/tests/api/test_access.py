@@ -17,7 +17,7 @@ def every_route(server) -> list[tuple[str, str]]:
     """Each method and path of the application, with names filled in, and one that does not exist."""
     found = [("GET", "/v1/nothing"), ("POST", "/")]
     for route in routes(server.settings):
-        values = {"namespace": "default", "project": "shop", "model": "small", "session": "x"}
+        values = {"namespace": "default", "project": "shop", "model": "small", "session": "x", "name": "x"}
         path = route.path.replace(":path", "").format(**values)
         found += [(method, path) for method in sorted(route.methods or ()) if method != "HEAD"]
     return found
