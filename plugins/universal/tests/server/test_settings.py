@@ -45,12 +45,20 @@ def test_memory_is_limited_in_bytes_or_to_a_share_of_what_is_free(value, limit):
 @pytest.mark.parametrize(("name", "value"), [
     ("UNIVERSAL_RUNTIME_PORT", "http"), ("LF_RUNTIME_PORT", "70000"), ("MODEL_UNLOAD_TIMEOUT", "-1"),
     ("MODEL_UNLOAD_TIMEOUT", "nan"), ("UNIVERSAL_RUNTIME_MAX_REQUESTS", "many"),
-    ("UNIVERSAL_RUNTIME_MAX_HELD_MB", "-5"),
+    ("UNIVERSAL_RUNTIME_MAX_HELD_MB", "-5"), ("UNIVERSAL_RUNTIME_FILE_SECONDS", "an hour"),
+    ("UNIVERSAL_RUNTIME_FILES_MB", "-1"),
     ("UNIVERSAL_RUNTIME_MAX_MEMORY", "much"), ("UNIVERSAL_RUNTIME_MAX_MEMORY", "120%"),
 ])  # fmt: skip
 def test_a_variable_that_makes_no_sense_is_named(name, value):
     with pytest.raises(ConfigError, match=f"{name} must be .* not '{value}'"):
         read_settings([], {name: value})
+
+
+def test_kept_files_take_half_of_the_spool_at_most():
+    given = {"UNIVERSAL_RUNTIME_FILE_SECONDS": "60", "UNIVERSAL_RUNTIME_FILES_MB": "100"}
+    settings = read_settings([], given)
+    assert (settings.file_seconds, settings.files_bytes) == (60, 100 * 2**20)
+    assert read_settings([], {**given, "UNIVERSAL_RUNTIME_SPOOL_MB": "50"}).files_bytes == 25 * 2**20
 
 
 def test_the_servers_own_file_admits_models(tmp_path):
