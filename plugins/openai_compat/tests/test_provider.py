@@ -37,7 +37,8 @@ STREAM = (
 
 
 async def test_it_can_do_every_operation_of_the_table_that_servers_of_others_have():
-    assert operations(OpenAIProvider) == tuple(row for row in OPERATIONS if not row.name.startswith("vision/"))
+    own = tuple(row for row in OPERATIONS if not row.name.startswith("vision/") and row.name != "audio/classify")
+    assert operations(OpenAIProvider) == own
 
 
 async def test_the_upstreams_own_completion_comes_back_with_nothing_lost():

@@ -91,4 +91,4 @@ def test_what_a_broken_engine_could_have_done_is_refused_with_its_cause(with_bro
 def test_the_distribution_of_each_engine_is_known() -> None:
     known = catalogue.discovered()
     owners = {spec.tasks: owner for spec, owner in zip(known.specs, known.owners, strict=True)}
-    assert owners["text",] == "llamafarm-universal"
+    assert owners["text", "multimodal"] == "llamafarm-universal"

@@ -34,7 +34,7 @@ def small():
 
 
 def test_a_body_that_says_it_is_too_large_is_not_read(small):
-    response = small.http.post("/v1/chat/completions", content=b" " * 1001, headers=JSON)
+    response = small.http.post("/v1/completions", content=b" " * 1001, headers=JSON)
     assert response.status_code == 413
     assert "1,000 bytes" in response.json()["error"]["message"]
 

@@ -72,6 +72,7 @@ def valid(text: str, embedder: str, classifier: str, tagger: str) -> dict[str, d
         "/v1/score": {"model": embedder, "text_1": "a", "text_2": ["b", "c"]},
         "/v1/classify": {"model": classifier, "input": ["a", "b"], **labels},
         "/v1/ner": {"model": tagger, "input": ["hello world"], "aggregation_strategy": "simple"},
+        "/v1/audio/classify": {"model": classifier, "input": ["data:audio/wav;base64,UklGRg=="], "top_n": 2},
         "/v1/audio/speech": {"model": text, "input": "One. Two.", "voice": "a", "speed": 1.5, "response_format": "wav"},
         "/v1/images/generations": {"model": text, "prompt": "a", **DRAWING},
         **{f"/v1/vision/{name}": {"model": classifier, "input": [PICTURE], **more} for name, more in SEEN.items()},

@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 @pytest.fixture(scope="module")
 def lora(llama_folder: Path, models_folder: Path) -> Path:
-    folder = make_kind(llama_folder, models_folder / "beside", "wide")
+    folder = make_kind(llama_folder, models_folder / "beside_adapter", "wide")
     path = folder / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "farm/base"}))
     return folder
@@ -29,7 +29,7 @@ def lora(llama_folder: Path, models_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pipeline_folder(models_folder: Path) -> Path:
-    return make_stable_diffusion(models_folder / "beside_pictures")
+    return make_stable_diffusion(models_folder / "beside_pipeline")
 
 
 @pytest.fixture
