@@ -38,9 +38,11 @@ def part(file: Path) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{coded}"}}
 
 
-def text_of(said: Content) -> str:
+def text_of(content: Content) -> str:
     """What can be shown of a message: its texts."""
-    return said if isinstance(said, str) else "\n".join(part["text"] for part in said if part["type"] == "text")
+    if isinstance(content, str):
+        return content
+    return "\n".join(part["text"] for part in content if part["type"] == "text")
 
 
 def _type_of(name: str) -> str:

@@ -110,9 +110,9 @@ class Conversation:
     def _retry(self, _: str) -> None:
         if self._session or not self._messages:
             raise UsageError("A session keeps its turns." if self._session else "Nothing has been asked yet.")
-        said = self._messages[-2]["content"]
+        question = self._messages[-2]["content"]
         del self._messages[-2:]
-        self._ask(said)
+        self._ask(question)
 
     def _save(self, path: str) -> str:
         if not path:
@@ -126,9 +126,9 @@ class Conversation:
         self._session = "new" if self._session else None
         return "The conversation is forgotten."
 
-    def _ask(self, said: Content) -> None:
+    def _ask(self, question: Content) -> None:
         """Send one message. What was not answered to its end is not kept, so that the model sees no half turns."""
-        asked = {"role": "user", "content": said}
+        asked = {"role": "user", "content": question}
         request = self._options.request([asked] if self._session else [*self._messages, asked])
         try:
             answer, kept = self._runner.run(ask(self._farm, request, self._options, self._session))

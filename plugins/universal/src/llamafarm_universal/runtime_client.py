@@ -139,13 +139,13 @@ class RuntimeClient:
     def _read_event(self, event: sse.Event, answer: Answer, call: Call) -> dict[str, Any]:
         """Return what an event says; progress is passed on. Raises the error that it tells."""
         try:
-            said = json.loads(event.data)
+            told = json.loads(event.data)
         except ValueError:
-            said = None
-        if not isinstance(said, dict):
+            told = None
+        if not isinstance(told, dict):
             raise answer.broken(f"holds an event that is not a JSON object: {event.data[:200]}")
         if event.name == "progress":
-            call.progress(progress_of(said))
-        elif event.name == "error" or "error" in said:
-            raise self.upstream.in_band(answer.url, said)
-        return said
+            call.progress(progress_of(told))
+        elif event.name == "error" or "error" in told:
+            raise self.upstream.in_band(answer.url, told)
+        return told

@@ -62,7 +62,7 @@ def test_pictures_that_cannot_be_told_apart_are_seen_at_once(
     kind: str, seeing: Callable[[str], Seeing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, pictures = seeing(kind), [noise(number, 60, 60) for number in range(2)]
-    monkeypatch.setattr(model.driven.engine._prompts._media, "way", "together")
+    monkeypatch.setattr(model.driven.engine._prompts._media, "delivery", "together")
     shown = [{"type": "image", "image": picture} for picture in pictures]
     expected = model.expected(model.inputs([user(shown[0], text("Or"), shown[1])]))
     prompt = model.chat(user(PICTURE, text("Or"), PICTURE), media=tuple(map(blob_of, pictures)))

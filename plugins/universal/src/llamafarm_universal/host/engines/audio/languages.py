@@ -47,9 +47,9 @@ class Languages:
 
     def named(self, language: str) -> str:
         """The name that the model has for a language, from that, from ISO 639-1 or in English. Raises RequestFailed."""
-        found = next((name for asked in _codes(language) for name in self.names if _is_called(name, asked)), None)
-        if found is not None:
-            return found
+        own = next((name for asked in _codes(language) for name in self.names if _is_called(name, asked)), None)
+        if own is not None:
+            return own
         some = ", ".join(self.names[:_MOST_LISTED]) + (", …" if len(self.names) > _MOST_LISTED else "")
         raise refused(f"The model does not know the language {language[:40]!r}.", "language", hint=f"It knows {some}.")
 
@@ -125,12 +125,12 @@ def _tokenizer(folder: Path, language: str) -> Any:
 
 
 def _codes(language: str) -> list[str]:
-    """What a language may be called: as it was said, and the codes of ISO 639 for that."""
+    """What a language may be called: as it was written, and the codes of ISO 639 for that."""
     from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
-    said = language.strip().lower()
+    written = language.strip().lower()
     known = dict(pair.split(":") for pair in _ISO_639.split())
-    return [said, *known.get(TO_LANGUAGE_CODE.get(said, said), "").split(",")]
+    return [written, *known.get(TO_LANGUAGE_CODE.get(written, written), "").split(",")]
 
 
 def _is_called(name: str, asked: str) -> bool:

@@ -77,7 +77,7 @@ class TextEngine:
         self._weights = weights
         self._limits = limits
         self._runner = runner
-        sight = Sight(Tower(weights.module), grant // _SIGHT_SHARE) if media and media.way != "whole" else None
+        sight = Sight(Tower(weights.module), grant // _SIGHT_SHARE) if media and media.delivery != "whole" else None
         grant -= grant // _SIGHT_SHARE if sight else 0
         chunk = limits.prefill_step(weights.plan.device)
         drafter = Drafter(draft, weights, self._runner, chunk) if draft else None

@@ -11,12 +11,12 @@ from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
 from llamafarm_universal.host.engines.text.generate_runner import GenerateRunner
 from llamafarm_universal.host.engines.text.multimodal.media_trial import MediaTrial
-from llamafarm_universal.host.engines.text.multimodal.prompts import MediaPrompts, Way
+from llamafarm_universal.host.engines.text.multimodal.prompts import Delivery, MediaPrompts
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.messages.plan import LoadPlan
 
 log = logging.getLogger(__name__)
-_WAYS: tuple[Way, ...] = ("apart", "together")
+_DELIVERIES: tuple[Delivery, ...] = ("apart", "together")
 
 
 def prompts_of(plan: LoadPlan, module: Any, processor: Any) -> MediaPrompts | None:
@@ -35,15 +35,15 @@ def prompts_of(plan: LoadPlan, module: Any, processor: Any) -> MediaPrompts | No
 
 def runner_with_media(module: Any, device: str, prompts: MediaPrompts) -> tuple[Runner, MediaPrompts]:
     """The runner of a model, and its prompts as that reads them. Raises RequestFailed for one that cannot be run."""
-    for way, both_ways in product(_WAYS if not module.config.is_encoder_decoder else (), (False, True)):
-        read = prompts.read(way, both_ways=both_ways)
+    for delivery, both_ways in product(_DELIVERIES if not module.config.is_encoder_decoder else (), (False, True)):
+        read = prompts.read(delivery, both_ways=both_ways)
         try:
             return FlatRunner(module, device, MediaTrial(module, read)), read
         except RequestFailed:
             raise
         except Exception as reason:  # noqa: BLE001 - whatever a model cannot do so, it may do by itself
             looking = "looking both ways" if both_ways else "looking back"
-            log.info("%s does not read its media %s, %s: %s", type(module).__name__, way, looking, reason)
+            log.info("%s does not read its media %s, %s: %s", type(module).__name__, delivery, looking, reason)
     return _by_itself(module, device, prompts.read("whole"))
 
 

@@ -42,8 +42,8 @@ class MediaTrial:
 
     def passes_by(self, runner: Runner) -> bool:
         """Whether a runner gives the same, but for rounding, where it reads the prompt in pieces, beside a text."""
-        found = self._read(runner)
-        return len(found) == len(self._wanted) and self._off(found) <= max(trial.TOLERANCE, tolerance(self._noise))
+        states = self._read(runner)
+        return len(states) == len(self._wanted) and self._off(states) <= max(trial.TOLERANCE, tolerance(self._noise))
 
     def _read(self, runner: Runner) -> Tensor:
         prompt = self._prompts.sample()

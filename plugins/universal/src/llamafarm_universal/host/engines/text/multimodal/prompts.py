@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Decoded = Image | NDArray[np.float32]
 
-Way = Literal["apart", "together", "whole"]
+Delivery = Literal["apart", "together", "whole"]
 """How a model gets the media of a prompt: each by itself, all at once, or with the prompt in its own forward."""
 TEMPLATE_FLAGS = frozenset({"add_generation_prompt", "continue_final_message"})
 """Options that every chat template has."""
@@ -35,7 +35,7 @@ class MediaPrompts:
 
     def __init__(self, processor: Any, module: Any, media: MediaSettings) -> None:
         self.processor = processor
-        self.way: Way = "apart"
+        self.delivery: Delivery = "apart"
         self._looks_both_ways = False
         self._media = media
         self._positions_of = getattr(getattr(module, "model", None), "get_rope_index", None)
@@ -46,10 +46,10 @@ class MediaPrompts:
         self._spells_marks = True
         self._spells_marks = self._template and self._can_spell_marks()
 
-    def read(self, way: Way, *, both_ways: bool = False) -> MediaPrompts:
+    def read(self, delivery: Delivery, *, both_ways: bool = False) -> MediaPrompts:
         """The same for a model that gets media so. both_ways: whether the tokens of a picture look at one another."""
         other = copy(self)
-        other.way, other._looks_both_ways = way, both_ways
+        other.delivery, other._looks_both_ways = delivery, both_ways
         return other
 
     @property
@@ -121,22 +121,22 @@ class MediaPrompts:
         made = self.processor(text=text, **given, return_tensors="np")
         return self._of(made, sum(map(len, given.values())))
 
-    def _check_marks(self, said: Any) -> None:
+    def _check_marks(self, given: Any) -> None:
         """Raises RequestFailed for a text in which something would be taken for a picture, or for the end of a turn.
 
-        said: all that the template is given.
+        given: all that the template gets.
         """
         marks = {*self.processor.tokenizer.all_special_tokens, *_marks_of_media(self.processor)}
-        for text in _texts(said):
+        for text in _texts(given):
             if mark := next((mark for mark in sorted(marks) if mark in text), None):
                 raise refused(f"A text must not hold {mark!r}: this model takes it for a mark of its own.", "messages")
 
     def _of(self, made: Mapping[str, NDArray[Any]], count: int) -> MediaPrompt:
         tokens = [int(token) for token in np.asarray(made["input_ids"]).reshape(-1)]
         arrays = {name: array for name, array in made.items() if name not in TEXT_ARRAYS}
-        if self.way == "whole" and arrays:
+        if self.delivery == "whole" and arrays:
             return MediaPrompt(tokens, (), inputs={**made})
-        media = media_of(tokens, arrays, self._marks, count, apart=self.way == "apart")
+        media = media_of(tokens, arrays, self._marks, count, apart=self.delivery == "apart")
         positions = self._positions(made) if media and self._positions_of else None
         return MediaPrompt(tokens, tuple(media), positions, looks_both_ways=self._looks_both_ways)
 
@@ -235,14 +235,14 @@ def _marks_of_media(processor: Any) -> list[str]:
     return [str(mark) for mark in getattr(processor, "all_special_multimodal_tokens", ()) if mark]
 
 
-def _texts(said: Any) -> Iterator[str]:
+def _texts(value: Any) -> Iterator[str]:
     """All texts inside lists and objects, names of fields included."""
-    if isinstance(said, str):
-        yield said
-    elif isinstance(said, Mapping):
-        yield from (text for item in said.items() for part in item for text in _texts(part))
-    elif isinstance(said, list | tuple):
-        yield from (text for item in said for text in _texts(item))
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for item in value.items() for part in item for text in _texts(part))
+    elif isinstance(value, list | tuple):
+        yield from (text for item in value for text in _texts(item))
 
 
 def _with_medium(part: Mapping[str, Any], media: Iterator[Decoded]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class VectorsAt(NamedTuple):
 
 def vectors_in(readings: Sequence[Reading]) -> list[VectorsAt]:
     """The vectors of all media that are read in a step, of texts behind one another."""
-    found: list[VectorsAt] = []
+    vectors: list[VectorsAt] = []
     begin = 0
     for reading in readings:
         context = reading.context
@@ -38,9 +38,9 @@ def vectors_in(readings: Sequence[Reading]) -> list[VectorsAt]:
             chosen = [at for at, place in enumerate(medium.places) if context.stored <= place < end]
             places = [begin + medium.places[at] - context.stored for at in chosen]
             if chosen:
-                found.append(VectorsAt(places, medium.vectors[:, chosen[0] : chosen[-1] + 1]))
+                vectors.append(VectorsAt(places, medium.vectors[:, chosen[0] : chosen[-1] + 1]))
         begin += len(reading.tokens)
-    return found
+    return vectors
 
 
 def embedded(module: Any, ids: Tensor, vectors: Sequence[VectorsAt]) -> Tensor:
