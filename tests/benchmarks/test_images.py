@@ -39,20 +39,12 @@ def test_a_device_that_gains_nothing_by_a_batch_has_nothing_to_give():
 
 def test_it_runs(tmp_path):
     write(SHAPES["tiny"], tmp_path / "text")
-    command = [sys.executable, images.__file__, "--channels", "32", "32", "--side", "16", "--steps", "2"]
-    command += [
-        "--rounds",
-        "1",
-        "--text",
-        str(tmp_path / "text"),
-        "--beside",
-        "1",
-        "--json",
-        str(tmp_path / "figures.json"),
-    ]
+    file = tmp_path / "figures.json"
+    options = f"--channels 32 32 --side 16 --steps 2 --rounds 1 --beside 1 --text {tmp_path / 'text'} --json {file}"
+    command = [sys.executable, images.__file__, *options.split()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert "one picture: bare" in done.stdout, done.stderr
     assert "tokens" in done.stdout
-    figures = json.loads((tmp_path / "figures.json").read_text())
+    figures = json.loads(file.read_text())
     assert figures["ours"] > 0
     assert figures["rate"] > 0
