@@ -15,6 +15,7 @@ from llamafarm_universal.engine import (
     MediaSettings,
     Piece,
     Result,
+    Speak,
     SpoolFolder,
     Transcribe,
     Work,
@@ -70,3 +71,16 @@ class Listening:
 
 def pieces(events: list[Result]) -> list[str]:
     return [event.text for event in events if isinstance(event, Piece)]
+
+
+def spoken(engine: Listening, work: Speak) -> list[np.ndarray[Any, Any]]:
+    """The samples of each text, of 16 bits."""
+    [events] = engine.events(work)
+    assert not [event for event in events if isinstance(event, Failed)], events
+    ends = sorted((event for event in events if isinstance(event, Finished)), key=lambda event: event.index)
+    return [np.frombuffer(end.value.read(), "<i2") for end in ends]
+
+
+def alike(sound: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    """Whether two sounds differ in no sample by more than rounding."""
+    return sound.shape == other.shape and bool(np.allclose(sound, other, atol=2))

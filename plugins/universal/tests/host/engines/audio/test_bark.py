@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 from audio_models import make_bark
-from listening import Listening
-from llamafarm_universal.engine import Failed, Finished, RequestFailed, Result, Speak
+from listening import Listening, alike, spoken
+from llamafarm_universal.engine import Finished, RequestFailed, Result, Speak
 from llamafarm_universal.host.engines import stepwise
 from tiny_models import make_word_tokenizer
 
@@ -28,13 +28,6 @@ def bark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     made.close()
 
 
-def spoken(engine: Listening, work: Speak) -> list[np.ndarray[Any, Any]]:
-    [events] = engine.events(work)
-    assert not [event for event in events if isinstance(event, Failed)], events
-    ends = sorted((event for event in events if isinstance(event, Finished)), key=lambda event: event.index)
-    return [np.frombuffer(end.value.read(), "<i2") for end in ends]
-
-
 def plainly(folder: Path, text: str, voice: str | None, seed: int) -> np.ndarray[Any, Any]:
     from transformers import AutoTokenizer, BarkModel, BarkProcessor
 
@@ -44,10 +37,6 @@ def plainly(folder: Path, text: str, voice: str | None, seed: int) -> np.ndarray
     torch.manual_seed(seed)
     waveform = model.generate(**inputs)[0].numpy()
     return np.asarray((waveform.clip(-1, 1) * 32767).round(), "<i2")
-
-
-def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    return one.shape == other.shape and bool(np.allclose(one, other, atol=2))
 
 
 @pytest.mark.parametrize("voice", [None, "v2/en_speaker_1"])

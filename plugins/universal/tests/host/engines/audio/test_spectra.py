@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from audio_models import make_speecht5
-from listening import Listening
-from llamafarm_universal.engine import Failed, Finished, RequestFailed, Result, Speak
+from listening import Listening, alike, spoken
+from llamafarm_universal.engine import Finished, RequestFailed, Result, Speak
 from llamafarm_universal.host.engines import stepwise
 
 TEXTS = ("the lazy dog", "a quick fox jumps")
@@ -26,13 +26,6 @@ def speecht5(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     made.close()
 
 
-def spoken(engine: Listening, work: Speak) -> list[np.ndarray[Any, Any]]:
-    [events] = engine.events(work)
-    assert not [event for event in events if isinstance(event, Failed)], events
-    ends = sorted((event for event in events if isinstance(event, Finished)), key=lambda event: event.index)
-    return [np.frombuffer(end.value.read(), "<i2") for end in ends]
-
-
 def plainly(folder: Path, text: str, voice: str, seed: int) -> np.ndarray[Any, Any]:
     from transformers import AutoTokenizer, SpeechT5ForTextToSpeech, SpeechT5HifiGan
 
@@ -44,10 +37,6 @@ def plainly(folder: Path, text: str, voice: str, seed: int) -> np.ndarray[Any, A
     with torch.no_grad():
         waveform = model.generate(ids, speaker_embeddings=vector, vocoder=vocoder).numpy()
     return np.asarray((waveform.clip(-1, 1) * 32767).round(), "<i2")
-
-
-def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    return one.shape == other.shape and bool(np.allclose(one, other, atol=2))
 
 
 def test_each_text_is_what_the_plain_model_speaks(speecht5: Listening) -> None:
