@@ -11,8 +11,8 @@ import images
 from models import SHAPES, write
 
 GOOD = images.Figures(
-    bare=1.0, ours=1.04, bare_batch=2.0, apart=4.2, together=3.0, gaps_alone=(0.01, 0.02), gaps_beside=(0.02, 0.05),
-    rate=0.5,
+    bare=1.0, ours=1.04, bare_apart=4.0, bare_batch=2.0, apart=4.2, together=3.0,
+    gaps_alone=(0.01, 0.02), gaps_beside=(0.02, 0.05), rate=0.5,
 )  # fmt: skip
 
 

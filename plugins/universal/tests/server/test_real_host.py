@@ -6,13 +6,16 @@ import base64
 import json
 import re
 import struct
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import httpx
 import openai
+import psutil
 import pytest
+from llamafarm_universal.host.main import NICENESS
 from pydantic import BaseModel, Field
 from runtime_servers import BOUND, wait_until
 
@@ -246,6 +249,23 @@ def test_health_answers_while_a_model_loads(real, llama):
     loading.join()
     assert all(answer["status"] == "ok" and answer["host"] == "ready" for answer in answers)
     assert model in real.get("/health").json()["models"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no niceness")
+def test_models_that_draw_have_a_host_that_yields_to_others_and_ends_with_them(real, models):
+    def niceness():
+        return sorted(host.nice() for host in real.hosts)
+
+    real.host_is_ready()
+    usual = psutil.Process().nice()
+    model = str(models["pictures"])
+    httpx.post(f"{real.url}/v1/models/load", json={"id": model}, timeout=BOUND).raise_for_status()
+    assert niceness() == [usual, min(usual + NICENESS, MOST_NICE)]
+    httpx.post(f"{real.url}/v1/models/unload", json={"model": model}, timeout=BOUND).raise_for_status()
+    wait_until(lambda: niceness() == [usual], "the host of models that draw has ended")
+
+
+MOST_NICE = 19
 
 
 def test_loading_streams_its_progress(real, llama):

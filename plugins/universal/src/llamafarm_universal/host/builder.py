@@ -1,8 +1,6 @@
 """Loading models beside the host's main thread, one at a time: transformers changes global state meanwhile.
 
-The thread ends when all is loaded. Each thread that has computed something keeps a team of OpenMP's threads until it
-ends, and where there are more of those than processors, libgomp lets all teams but the first sleep between any two
-operations: a step of a small model then takes half as long again.
+The thread ends when all is loaded, and with it the threads that have computed for it (`host/openmp.py`).
 """
 
 from __future__ import annotations

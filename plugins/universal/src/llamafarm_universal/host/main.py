@@ -6,6 +6,7 @@ import faulthandler
 import logging
 import os
 import signal
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from llamafarm_universal.host.options import HostOptions
@@ -14,6 +15,9 @@ from llamafarm_universal.messages import Failed
 __all__ = ["HostOptions", "run"]
 
 log = logging.getLogger(__name__)
+
+NICENESS = 6
+"""Of a host that yields. Beside one whose niceness is 0 it gets a fifth of a processor that both want."""
 
 
 def run(connection: Connection, options: HostOptions) -> None:
@@ -24,6 +28,8 @@ def run(connection: Connection, options: HostOptions) -> None:
     _tell_libraries()
     faulthandler.enable()  # a crash below Python leaves its traceback in the server's log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the server decides what it means
+    if options.yields:
+        _yield_processors()
     code = 1
     try:
         from llamafarm_universal.host.loop import Host
@@ -40,6 +46,11 @@ def run(connection: Connection, options: HostOptions) -> None:
     finally:
         # Not sys.exit: that waits for the threads of downloads and loads that nobody needs any more.
         os._exit(code)
+
+
+def _yield_processors() -> None:
+    with suppress(AttributeError, OSError):  # Windows has no niceness, and some sandboxes allow none
+        os.nice(NICENESS)
 
 
 def _tell_libraries() -> None:

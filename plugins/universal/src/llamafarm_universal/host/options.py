@@ -15,9 +15,10 @@ class HostOptions(Limits):
     """Settings of one engine host, for all of its models.
 
     device, dtype: what `auto` means for a model that asks for nothing else. prepare_seconds: how long the preparation
-    of one request may take.
+    of one request may take. yields: whether its steps are so long that those of other hosts go first.
     """
 
     device: Device = "auto"
     dtype: Dtype = "auto"
     prepare_seconds: float = PREPARE_SECONDS
+    yields: bool = False

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.openmp import let_team_go
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +79,11 @@ class Preparer:
             try:
                 prepared = preparation.work()
             except BaseException as error:  # noqa: BLE001 - it is told on the main thread
-                self._post(self._telling(preparation, preparation.failed, error))
+                told = self._telling(preparation, preparation.failed, error)
             else:
-                self._post(self._telling(preparation, preparation.done, prepared))
+                told = self._telling(preparation, preparation.done, prepared)
+            let_team_go()
+            self._post(told)
 
     def _telling(self, preparation: Preparation, tell: Callable[[Any], None], what: Any) -> Callable[[], None]:
         def told() -> None:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
+from llamafarm_universal.host.openmp import let_team_go
+
 Value = TypeVar("Value")
 TURN_SECONDS = 0.1
 """After so long, the other models have their turn."""
@@ -73,6 +75,7 @@ class Stepwise(Generic[Value]):
 
     def _go_on(self) -> None:
         self._began = monotonic()
+        let_team_go()
         if self._thread.ident is None:
             self._thread.start()
         else:
@@ -96,6 +99,7 @@ class Stepwise(Generic[Value]):
     def hand_over(self, *, decodes: bool = False) -> None:
         """Wait for the next step; in the thread. Raises where there will be none."""
         self.decodes |= decodes
+        let_team_go()
         self._back.release()
         self._turn.acquire()
         if self._ending:

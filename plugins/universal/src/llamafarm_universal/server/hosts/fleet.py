@@ -95,7 +95,8 @@ class Fleet:
     def _other(self, plan: LoadPlan) -> Supervisor:
         name = f"{plan.device} {plan.host}"
         if name not in self._hosts:
-            self._hosts[name] = self._supervised(replace(self._options, device=plan.device))
+            yields = bool(plan.host) and not plan.ref.settings.isolated
+            self._hosts[name] = self._supervised(replace(self._options, device=plan.device, yields=yields))
             self._hosts[name].start()
         return self._hosts[name]
 
