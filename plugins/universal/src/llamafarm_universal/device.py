@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llamafarm_universal.heap import trim_heap
 from llamafarm_universal.messages import Device, DeviceName, Dtype, DtypeName, Machine
 from llamafarm_universal.placement import choose_device
 
@@ -89,7 +90,7 @@ def release_memory(device: DeviceName) -> None:
         torch.cuda.empty_cache()
     elif device == "mps":
         torch.mps.empty_cache()
-    _trim_heap()
+    trim_heap()
 
 
 def use_threads() -> int:
@@ -142,15 +143,3 @@ def _cgroup_limits() -> list[int]:
     """The memory limits of the container, if this is one."""
     texts = [path.read_text().strip() for path in _CGROUP_LIMITS if path.is_file()]
     return [int(text) for text in texts if text.isdigit()]
-
-
-def _trim_heap() -> None:
-    """Ask the C library to return freed memory: glibc otherwise keeps it for itself."""
-    import ctypes
-    import sys
-
-    if sys.platform == "linux":
-        try:
-            ctypes.CDLL(None).malloc_trim(0)
-        except AttributeError:  # a C library without it, such as musl
-            pass

@@ -9,6 +9,7 @@ import signal
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from llamafarm_universal.heap import share_heap
 from llamafarm_universal.host.options import HostOptions
 from llamafarm_universal.messages import Failed
 
@@ -25,6 +26,7 @@ def run(connection: Connection, options: HostOptions) -> None:
 
     Sends Ready once the libraries are there, or Failed without a request id where the host cannot run.
     """
+    share_heap()
     _tell_libraries()
     faulthandler.enable()  # a crash below Python leaves its traceback in the server's log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the server decides what it means
