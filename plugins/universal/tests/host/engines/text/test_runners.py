@@ -145,6 +145,35 @@ def test_texts_that_a_step_has_failed_for_are_read_anew(name: str) -> None:
     assert [text.tokens for text in texts] == wanted
 
 
+@pytest.mark.parametrize("name", ["Mamba2", "Jamba"])
+@pytest.mark.parametrize("broken", [7, 40])
+def test_texts_that_were_read_in_a_step_before_another_one_failed_are_not_read_twice(name: str, broken: int) -> None:
+    """A step of three forwards: two prompts, then answers that go on. What has failed is read again, text by text."""
+    model = build(name)
+    prompts = [models.prompt(length, length) for length in (9, 12, 7, 40)]
+    wanted = [generated(model, tokens) for tokens in prompts]
+    runner = StateRunner(model, DEVICE)
+    texts = contexts(runner, prompts)
+    write(runner, texts[:2], random.Random(0), answer=3)
+
+    def fail(_module: Any, given: tuple[torch.Tensor, ...]) -> None:
+        if given[0].shape[1] == broken:
+            raise MemoryError
+
+    hook = model.get_input_embeddings().register_forward_pre_hook(fail)
+    with pytest.raises(MemoryError):
+        runner.run([Reading(text, text.unread) for text in texts])
+    hook.remove()
+    assert [text.state is None for text in texts] == [False, False, True, True]
+    for text in texts:
+        [row] = runner.run([Reading(text, text.unread)])
+        text.stored = len(text.tokens)
+        text.tokens.append(int(row.argmax()))
+    for text, tokens in zip(texts, wanted, strict=True):
+        write(runner, [text], random.Random(1), answer=len(tokens) - len(text.tokens))
+    assert [text.tokens for text in texts] == wanted
+
+
 def test_a_text_that_becomes_long_is_read_anew_where_its_keys_become_others() -> None:
     runner = FlatRunner(build("Phi3"), DEVICE)
     assert not runner.shares

@@ -86,15 +86,21 @@ class StateRunner:
     def run(self, readings: Sequence[Reading]) -> Tensor:
         """Read them. Returns the logits of those that complete their text, in order: float32 [texts, vocabulary].
 
-        Where a forward fails, its texts have no states any more, and are read from their beginnings the next time.
+        Where a forward fails, its texts and those that were read before it have no states any more: they are read from
+        their beginnings the next time. Prompts come first, since they are what fails: answers that go on keep theirs.
         """
         singles = [reading for reading in readings if _is_single(reading)]
         singles.sort(key=lambda reading: reading.context.stored)
-        groups = [singles] if singles else []
-        groups += [[reading] for reading in readings if not _is_single(reading)]
+        groups = [[reading] for reading in readings if not _is_single(reading)]
+        groups += [singles] if singles else []
         rows: dict[Context, Tensor] = {}
-        for group in groups:
-            rows.update(zip([reading.context for reading in group], self._read(group), strict=True))
+        try:
+            for group in groups:
+                rows.update(zip([reading.context for reading in group], self._read(group), strict=True))
+        except BaseException:
+            for context in rows:
+                context.state = None
+            raise
         complete = [rows[reading.context] for reading in readings if reading.completes]
         return torch.stack(complete) if complete else torch.empty(0, 0)
 
