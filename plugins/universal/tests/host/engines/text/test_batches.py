@@ -113,6 +113,27 @@ def test_what_an_answer_that_failed_has_read_is_used_by_no_other(
     assert model.answer(beside) == model.answer(later) == model.answer(sound)
 
 
+def test_a_request_that_ends_within_a_step_is_not_read_any_further_in_it(
+    driven: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts are read one after the other, and the first answer of two fails: nobody waits for the second one."""
+    model = driven()
+    monkeypatch.setattr(model.engine._runner, "reads_together", False)
+    request_id = model.start(Generate(TextPrompt((9,) * 20), Sampling(max_tokens=8, seed=1), n=2))
+    while model.engine._scheduler.running < 2:
+        model.engine.step()
+    reads: list[int] = []
+
+    def fail(readings: Any) -> None:
+        reads.append(len(readings))
+        raise MemoryError
+
+    monkeypatch.setattr(model.engine._runner, "run", fail)
+    model.run()
+    assert reads == [1]
+    assert isinstance(model.told[request_id][-1], Failed)
+
+
 def test_a_request_that_can_never_fit_is_refused_with_both_lengths(driven: Callable[..., Any]) -> None:
     model = driven(blocks=4)
     for prompt, most, words in ((70, 1, "has 70 tokens; there is memory for 64"), (60, 10, "10 more; there is memory")):

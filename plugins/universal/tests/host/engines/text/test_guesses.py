@@ -130,6 +130,31 @@ def test_an_answer_is_the_same_whatever_is_guessed(
     assert model.cache.free == model.cache.capacity
 
 
+def test_an_answer_does_not_end_for_a_step_that_fails_with_its_guesses(
+    driven: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that there is no memory for. It is tried again after a while only."""
+    monkeypatch.setattr(PromptLookup, "guess", lambda *_: ())
+    model = driven()
+    work = Generate(REPEATING, Sampling(max_tokens=60, ignore_eos=True, temperature=0))
+    plain = model.start(work)
+    model.run()
+    monkeypatch.setattr(PromptLookup, "guess", lambda _, _sequence, most: (5, 5)[:most])
+    run, failed = model.engine._runner.run, []
+
+    def short_of_memory(readings: Any) -> Any:
+        if readings[0].guess:
+            failed.append(readings[0].guess)
+            raise MemoryError
+        return run(readings)
+
+    monkeypatch.setattr(model.engine._runner, "run", short_of_memory)
+    guessed = model.start(work)
+    model.run()
+    assert model.answer(guessed) == model.answer(plain)
+    assert failed == [(5, 5)]
+
+
 def test_where_the_cache_is_full_nothing_is_guessed(
     driven: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,12 @@ class Guesses:
         trial.pace.observe(seconds + self._spent, tokens)
         trial.judge(min(self._plain.seconds, *(later.pace.seconds for later in self._behind(trial)), math.inf))
 
+    def failed(self, error: Exception) -> None:
+        """The step with the last guess has failed: who made it rests, since the answer comes without guesses too."""
+        if self._asked is not None:
+            log.warning("%s rests: a step with its guess has failed: %s", self._asked.guesser.method, error)
+            self._asked.pause = PAUSE
+
     def _behind(self, trial: _Trial) -> list[_Trial]:
         """Those that would be asked in its place, of which enough is known."""
         later = self._trials[self._trials.index(trial) + 1 :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from llamafarm_universal.failure import explained
@@ -53,7 +53,9 @@ class Stepper:
         unseen = self._unseen(advances)
         ready = [advance for advance in advances if advance not in unseen]
         for batch in self._batches(ready):
-            yield from self._read(batch)
+            staying = [advance for advance in batch if self._scheduler.runs(advance.sequence)]
+            if staying:  # whoever takes the tokens of one batch may end requests of the next one
+                yield from self._read(staying)
         if unseen:  # half of the time, where anything is read beside it
             turn = max(_LEAST_TURN, time.perf_counter() - began) if ready else TURN_SECONDS
             yield from self._see(*next(iter(unseen.items())), turn)
@@ -100,17 +102,22 @@ class Stepper:
         return goes_on and not others and self._runner.takes_guesses and advance.sequence.can_be_guessed
 
     def _read(self, advances: list[Advance]) -> Iterator[tuple[Sequence, Choice]]:
-        """What has failed together is read again by itself: no request ends for another one's tokens."""
+        """What has failed together is read again by itself, and without guesses: no request ends for tokens that are
+        another one's, or nobody's.
+        """
         began, alone = time.perf_counter(), self._may_guess(advances)
         try:
             with read_with_adapters(advances):
                 logits = self._runner.run([advance.reading for advance in advances])
         except Exception as error:  # noqa: BLE001 - a request that fails never ends the host
-            if len(advances) == 1:
+            if len(advances) == 1 and not advances[0].guess:
                 yield advances[0].sequence, Choice(-1, failure=explained(error, "generating text"))
-            for advance in advances if len(advances) > 1 else ():
+                return
+            if any(advance.guess for advance in advances):
+                self._guesses.failed(error)
+            for advance in advances:
                 if self._scheduler.runs(advance.sequence):
-                    yield from self._read([advance])
+                    yield from self._read([replace(advance, guess=())])
             return
         rows = [row for advance in advances if advance.reading.completes for row in _rows(advance)]
         for advance in advances:
