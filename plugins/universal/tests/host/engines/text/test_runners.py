@@ -195,6 +195,18 @@ def test_a_text_that_becomes_long_is_read_anew_where_its_keys_become_others() ->
     assert reads == [[9, 23], [30], [1, 1], [1], [1], [25, 1]]
 
 
+def test_a_model_that_reads_long_texts_anew_is_not_read_flat_with_media() -> None:
+    """What a model made of a picture is kept until it has been read."""
+
+    class Passing:
+        def passes_by(self, _runner: Runner) -> bool:
+            return True
+
+    with pytest.raises(NotPaged, match="reads long texts anew"):
+        FlatRunner(build("Phi3"), DEVICE, Passing())
+    assert FlatRunner(build("Llama"), DEVICE, Passing())
+
+
 def test_shared_blocks_are_not_read_again() -> None:
     model = build("Llama")
     tokens = models.prompt(50)

@@ -71,6 +71,10 @@ class FlatRunner:
         self.shares = self.takes_guesses = self._longest_short is None
         if "position_ids" not in accepted:
             raise NotPaged("the model takes no positions")
+        if trials and self._longest_short is not None:
+            raise NotPaged(
+                "what stands beside a text is forgotten once it is read, and the model reads long texts anew"
+            )
         own = trial.Trial(module, device)
         self._trials = trials
         with attention_restored_on_failure(module):
