@@ -24,6 +24,7 @@ PUBLIC = {
         "ConfigFragment",
         "Content",
         "CountsTokens",
+        "DescribesEntries",
         "Endpoint",
         "EntryBlock",
         "Farm",

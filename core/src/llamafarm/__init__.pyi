@@ -15,6 +15,7 @@ from llamafarm.paths import data_dir as data_dir
 from llamafarm.plugins.catalogue import pip_command as pip_command
 from llamafarm.providers.base import Call as Call
 from llamafarm.providers.base import CountsTokens as CountsTokens
+from llamafarm.providers.base import DescribesEntries as DescribesEntries
 from llamafarm.providers.base import Endpoint as Endpoint
 from llamafarm.providers.base import Health as Health
 from llamafarm.providers.base import KeepsFiles as KeepsFiles

@@ -7,7 +7,9 @@ import signal
 
 import pytest
 from llamafarm.cli import main
+from llamafarm.cli.models import _facts
 from llamafarm.errors import UpstreamError
+from llamafarm.providers.base import ModelInfo
 
 
 def test_the_entries_are_listed_with_how_they_are_at_their_runtimes(shop):
@@ -124,7 +126,7 @@ def test_a_model_is_shown_as_far_as_its_runtime_tells(shop):
         "provider": "shelf",
         "model": "org/large:Q4",
         "capabilities": "chat, tools",
-        "context length": "4096 tokens",
+        "context length": "4,096 tokens",
         "size": "1.5 kB",
         "memory": "none",
         "loaded": "no",
@@ -132,6 +134,37 @@ def test_a_model_is_shown_as_far_as_its_runtime_tells(shop):
         "family": "oak",
         "layers": "[1, 2]",
     }
+
+
+def test_what_a_runtime_says_beside_is_shown_in_rows_for_people():
+    details = {
+        "parameters": 7_615_616_512,
+        "requests": ["/v1/chat/completions", "/v1/completions"],
+        "nothing": None,
+        "none_of": [],
+        "known_once_loaded": ["memory"],
+        "adapter": {"kind": "LoRA", "rank": 8, "revision": None, "merged": False},
+        "score": 0.5,
+    }
+    rows = dict(_facts(ModelInfo("m", features=frozenset({"images"}), details=details)))
+    assert list(rows)[: list(rows).index("parameters")] == ["capabilities", "size", "loaded", "memory", "downloaded"]
+    assert {key: rows[key] for key in list(rows)[5:]} == {
+        "parameters": "7,615,616,512",
+        "requests": "/v1/chat/completions, /v1/completions",
+        "known once loaded": "memory",
+        "adapter kind": "LoRA",
+        "adapter rank": "8",
+        "adapter merged": "no",
+        "score": "0.5",
+    }
+
+
+def test_columns_in_which_nothing_stands_are_left_out(shop):
+    shop.put("small")
+    head, small, large = shop.run("models", "list").out.splitlines()
+    assert head.split() == ["NAME", "PROVIDER", "MODEL", "STATE", "SIZE", "CONTEXT"]
+    assert small.split()[-3:] == ["1.5", "kB", "4,096"]
+    assert large.endswith("the shelf has no org/large:Q4.")
 
 
 def test_a_model_is_shown_as_json(shop):
@@ -148,7 +181,7 @@ def test_the_status_of_each_model_is_a_row(shop):
     rows = [line.split() for line in ran.out.splitlines()]
 
     assert ran.code == 0
-    assert rows[1] == ["small", "shelf", "small", "loaded", "2.0", "MB", "4096"]
+    assert rows[1] == ["small", "shelf", "small", "loaded", "1.5", "kB", "2.0", "MB", "4,096"]
     assert rows[2][:4] == ["large", "shelf", "org/large:Q4", "missing"]
     assert "the shelf has no org/large:Q4" in ran.out
 

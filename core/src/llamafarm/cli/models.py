@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from uuid import uuid4
 
 import click
@@ -131,7 +131,8 @@ def _about(entry: Entry) -> dict[str, str]:
 def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
     """Each fact with its name; what the runtime does not tell is `unknown`."""
     yield "capabilities", _told(info.features, lambda features: ", ".join(sorted(features)) or "none")
-    yield "context length", _told(info.context_length, "{} tokens".format)
+    if info.context_length is not None or info.features is None:  # else it is no model that reads tokens
+        yield "context length", _told(info.context_length, "{:,} tokens".format)
     yield "size", _told(info.size_bytes, size)
     yield "loaded", _told(info.loaded, _yes)
     yield "memory", "none" if info.loaded is False and info.memory_bytes is None else _told(info.memory_bytes, size)
@@ -139,7 +140,22 @@ def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
     known = {field.name for field in fields(info)}  # some runtimes say these again in their own answer
     for key, value in info.details.items():
         if key not in known:
-            yield key, value if isinstance(value, str) else json_text(value)
+            yield from _rows(key.replace("_", " "), value)
+
+
+def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """What a runtime says under one name: a row for each field of an object; none where it says nothing."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _rows(f"{name} {key.replace('_', ' ')}", inner)
+    elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+        yield from [(name, ", ".join(value))] if value else []
+    elif isinstance(value, bool):
+        yield name, _yes(value)
+    elif isinstance(value, int):
+        yield name, f"{value:,}"
+    elif value not in (None, ""):
+        yield name, value if isinstance(value, str) else json_text(value)
 
 
 def _told(fact: Fact | None, text: Callable[[Fact], str]) -> str:
@@ -185,16 +201,23 @@ async def _state(models: RuntimeModels, entry: ModelEntry, _: Context) -> ModelS
 
 
 def _print_states(rows: Iterable[tuple[str, Entry, ModelState]]) -> None:
-    heads = ["NAME", "PROVIDER", "MODEL", "STATE", "MEMORY", "CONTEXT", ""]
-    print_table(heads, [_cells(*row) for row in rows])
+    heads = ["NAME", "PROVIDER", "MODEL", "STATE", "SIZE", "MEMORY", "CONTEXT", ""]
+    print_table(heads, [_cells(*row) for row in rows], only_filled=True)
 
 
 def _cells(name: str, entry: Entry, state: ModelState) -> list[str]:
     info = state.info
+    files = size(info.size_bytes) if info and info.size_bytes is not None else ""
     memory = size(info.memory_bytes) if info and info.memory_bytes is not None else ""
-    length = str(info.context_length) if info and info.context_length is not None else ""
+    length = f"{info.context_length:,}" if info and info.context_length is not None else ""
     word = STATES.get(state.state, state.state)
-    return [name, entry.provider, entry.model, word, memory, length, one_line(state.detail)]
+    return [name, entry.provider, entry.model, word, files, memory, length, _detail(state)]
+
+
+def _detail(state: ModelState) -> str:
+    """What to do, of a model that is missing, which its row says already; else why it is as it is."""
+    lines = state.detail.splitlines()
+    return one_line(lines[-1] if lines and state.state == "missing" else state.detail)
 
 
 @models.command(short_help="Delete a model at its runtime.")

@@ -38,10 +38,14 @@ def print_json(value: Any) -> None:
     click.echo(json_text(value, indent=2))
 
 
-def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as their widest cell; control characters of foreign texts are not printed."""
-    cells = [[plain(cell) for cell in row] for row in (heads, *rows)]
-    widths = [max(width(row[column]) for row in cells) for column in range(len(heads))]
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, only_filled: bool = False) -> None:
+    """Print rows in columns as wide as their widest cell; control characters of foreign texts are not printed.
+
+    only_filled: leave columns out in which no row says anything.
+    """
+    filled = [column for column in range(len(heads)) if not only_filled or any(row[column] for row in rows)]
+    cells = [[plain(row[column]) for column in filled] for row in (heads, *rows)]
+    widths = [max(width(row[column]) for row in cells) for column in range(len(filled))]
     for row in cells:
         padded = (cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
         click.echo("  ".join(padded).rstrip())

@@ -6,7 +6,7 @@ import asyncio
 
 from llamafarm.gateway.dispatch import Context, Dispatcher, Lease
 from llamafarm.handlers.base import TurnModel
-from llamafarm.providers.base import CountsTokens, ModelInfo
+from llamafarm.providers.base import CountsTokens, ModelInfo, described
 from llamafarm.wire.chat import ChatRequest
 
 KEPT_SECONDS = 60.0
@@ -26,8 +26,8 @@ class KnownModel(TurnModel):
         """See `TurnModel`."""
         now = asyncio.get_running_loop().time()
         if self._lease.described is None or now - self._lease.described[0] > KEPT_SECONDS:
-            provider, model = self._lease.provider, self._lease.entry.model
-            info = await self._dispatcher.call(self._lease, self._context, lambda _: provider.describe(model))
+            provider, entry = self._lease.provider, self._lease.entry
+            info = await self._dispatcher.call(self._lease, self._context, lambda _: described(provider, entry))
             self._lease.described = (now, info)
         return self._lease.described[1]
 

@@ -20,7 +20,7 @@ from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.naming import named
 from llamafarm.plugins.blame import blaming
 from llamafarm.project import BrokenEntry, Project
-from llamafarm.providers.base import KeepsFiles, ModelInfo, Pulls, Removes
+from llamafarm.providers.base import KeepsFiles, ModelInfo, Pulls, Removes, described
 from llamafarm.providers.content import Content
 from llamafarm.providers.entry import ModelEntry
 
@@ -76,7 +76,7 @@ class RuntimeModels:
     async def show(self, entry: ModelEntry, context: Context) -> ModelInfo:
         """What the runtime says of the model; its service is started. Raises LlamaFarmError."""
         lease = self._dispatcher.lease(entry)
-        return await self._dispatcher.call(lease, context, lambda _: lease.provider.describe(entry.model))
+        return await self._dispatcher.call(lease, context, lambda _: described(lease.provider, entry))
 
     async def pull(self, entry: ModelEntry, context: Context) -> None:
         """Have the runtime fetch the model; its service is started. Raises LlamaFarmError.
@@ -115,7 +115,7 @@ class RuntimeModels:
             async with asyncio.timeout(timeout):
                 with blaming(f"The provider {entry.provider!r}", UpstreamError):
                     provider = self._dispatcher.lease(entry).provider
-                    return _told(await provider.describe(entry.model), can_pull=isinstance(provider, Pulls))
+                    return _told(await described(provider, entry), can_pull=isinstance(provider, Pulls))
         except TimeoutError:
             return ModelState("unreachable", f"No answer within {timeout:g} s.")
         except ModelNotFound as error:

@@ -162,6 +162,21 @@ class Removes(Protocol):
 
 
 @runtime_checkable
+class DescribesEntries(Protocol):
+    """A provider that knows what the settings of an entry make of its model: a revision, an adapter."""
+
+    async def describe_entry(self, entry: ModelEntry) -> ModelInfo:
+        """What the runtime says of the model of an entry. Raises ModelNotFound, and ProviderError."""
+
+
+async def described(provider: Provider, entry: ModelEntry) -> ModelInfo:
+    """What the runtime says of the model of an entry. Raises ModelNotFound, and ProviderError."""
+    if isinstance(provider, DescribesEntries):
+        return await provider.describe_entry(entry)
+    return await provider.describe(entry.model)
+
+
+@runtime_checkable
 class CountsTokens(Protocol):
     """A provider whose runtime can say how many tokens a conversation has."""
 
