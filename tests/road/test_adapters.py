@@ -102,6 +102,22 @@ def test_the_command_line_asks_an_adapter_and_lists_it(tuned: Farm) -> None:
     assert names == ["counting", "counting:sevens", "counting:twos", "counting:misfit"]
 
 
+def test_an_adapter_is_shown_as_itself_and_lists_its_own_memory(client: openai.OpenAI, tuned: Farm) -> None:
+    ask(client, "counting:sevens")
+    shown = tuned.lf("models", "show", "counting:sevens").stdout
+    facts = {key: text.strip() for key, text in (line.split(":", 1) for line in shown.splitlines())}
+    assert facts["name"] == "counting:sevens"
+    assert (facts["adapter model"], facts["adapter kind"]) == (str(tuned.folder / "sevens"), "LoRA")
+    assert (facts["adapter rank"], facts["adapter changes"], facts["adapter scale"]) == ("1", "lm_head", "1.0")
+    assert "embeddings" not in facts["capabilities"]
+    rows = {row["id"]: row for row in json.loads(tuned.lf("models", "list", "--json").stdout)}
+    own, whole, misfit = (rows[name] for name in ("counting:sevens", "counting", "counting:misfit"))
+    assert own["memory_bytes"] < 10_000 < whole["memory_bytes"]
+    assert own["size_bytes"] < 10_000 < whole["size_bytes"]
+    assert (misfit["state"], misfit["memory_bytes"]) == ("downloaded", None)
+    assert misfit["details"]["adapter"]["kind"] == "IA3"
+
+
 def test_an_adapter_can_be_the_default(tuned: Farm) -> None:
     path = tuned.folder / "llamafarm.yaml"
     before = path.read_text()

@@ -38,6 +38,8 @@ class Runtime:
         self.pull_events: list[bytes] = []
         self.deleted: list[str] = []
         self.deletion: tuple[int, dict] = (200, {"deleted": True})
+        self.described: list[dict] = []
+        self.description: tuple[int, dict] = (404, {"error": {"message": "not here", "code": "model_not_loaded"}})
 
     async def __call__(self, asked: Asked, peer: Peer) -> None:
         if asked.path == "/v1/models/load":
@@ -48,6 +50,9 @@ class Runtime:
             model = {"id": "m@12345678", "model": "org/model", "loaded": True, "features": ["tools"]}
             there = {"downloaded": True, "size_bytes": 5}
             await peer.answer(200, {"data": [{**model, **there, "context_length": 8, "memory_bytes": 9}]})
+        elif asked.path == "/v1/models/describe":
+            self.described.append(asked.body)
+            await peer.answer(*self.description)
         elif asked.path == "/v1/models/pull":
             self.pulls.append({**asked.body, "token": asked.headers.get("x-lf-service-token")})
             await peer.stream(*self.pull_events)
@@ -302,6 +307,41 @@ async def test_models_are_described_as_the_runtime_says(upstream):
         assert (unused.size_bytes, unused.loaded, unused.memory_bytes, unused.downloaded) == (3, False, None, False)
         with pytest.raises(ModelNotFound, match="neither loaded nor downloaded 'other'"):
             await asking.provider.describe("other")
+
+
+async def test_an_entry_is_described_with_what_its_settings_make_of_the_model(runtime, upstream):
+    row = {
+        "id": "org/model@adapter=org/pirate", "object": "model", "created": 1, "owned_by": "org", "model": "org/model",
+        "queue": {"running": 0}, "state": "absent", "loaded": False, "downloaded": True, "size_bytes": 7, "media": [],
+        "features": ["chat"], "requests": ["/v1/chat/completions"], "likeness": None, "quantization": "none",
+        "settings": {"dtype": "bf16", "device": "auto", "adapter": "org/pirate", "options": [["a", 1]]},
+        "adapter": {"model": "org/pirate", "scale": 0.5, "kind": "LoRA"},
+    }  # fmt: skip
+    runtime.description = (200, row)
+    adapters = [{"name": "pirate", "model": "org/pirate", "scale": 0.5}]
+    async with Asking(upstream, adapters=adapters, transformers={"dtype": "bf16"}) as asking:
+        [variant] = asking.entry.variants()
+        info = await asking.provider.describe_entry(variant)
+    settings = {"dtype": "bf16", "adapter": "org/pirate", "adapter_scale": 0.5}
+    assert runtime.described == [{"id": "org/model", "settings": settings}]
+    assert (info.id, info.features, info.size_bytes, info.loaded) == (row["id"], {"chat"}, 7, False)
+    assert info.details == {
+        "requests": ["/v1/chat/completions"],
+        "adapter": {"model": "org/pirate", "scale": 0.5, "kind": "LoRA"},
+        "settings": {"dtype": "bf16", "a": 1},
+    }
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+async def test_a_runtime_that_does_not_know_the_entrys_settings_is_asked_about_its_model(runtime, upstream, status):
+    runtime.description = (status, {"error": {"message": "no"}})
+    async with Asking(upstream, adapters=[{"name": "pirate", "model": "org/pirate"}]) as asking:
+        assert (await asking.provider.describe_entry(asking.entry)).size_bytes == 5
+        [variant] = asking.entry.variants()
+        with pytest.raises(
+            ProviderError, match="no" if status == 403 else "nor downloaded 'org/model with org/pirate'"
+        ):
+            await asking.provider.describe_entry(variant)
 
 
 async def test_a_folder_of_this_machine_is_described_from_the_disk(upstream, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, cast
 
 from llamafarm import ModelInfo, Progress
@@ -22,6 +23,15 @@ def progress_of(said: dict[str, Any]) -> Progress:
     )
 
 
+_NOT_SHOWN = ("id", "object", "created", "owned_by", "model", "queue", "settings", "idle_seconds", "running")
+"""What a row says beside what is known of the model."""
+_FIELDS = tuple(field.name for field in fields(ModelInfo))
+_SAYING_NOTHING = {"state": ("absent", "ready"), "quantization": ("none",)}
+"""Values that say no more than whether it is loaded, and that it is as its author made it."""
+_DEFAULTS = (None, False, "auto", "none")
+"""Settings that change nothing."""
+
+
 def info_of(item: dict[str, Any]) -> ModelInfo:
     """What is known of a model, of a row of `GET /v1/models`."""
     features = item.get("features")
@@ -33,14 +43,35 @@ def info_of(item: dict[str, Any]) -> ModelInfo:
         loaded=bool(item["loaded"]) if "loaded" in item else None,
         memory_bytes=whole_number(item, "memory_bytes"),
         downloaded=bool(item["downloaded"]) if "downloaded" in item else None,
-        details=item,
+        details=_details(item),
     )
 
 
-def has_adapter(info: ModelInfo) -> bool:
-    """Whether that is a model with an adapter, and not the model itself."""
-    settings = info.details.get("settings")
-    return isinstance(settings, dict) and settings.get("adapter") is not None
+def _details(item: dict[str, Any]) -> dict[str, Any]:
+    """The rest that says something: neither what is said above, nor what nobody has set."""
+    said = {name: value for name, value in item.items() if name not in (*_NOT_SHOWN, *_FIELDS)}
+    for name, values in _SAYING_NOTHING.items():
+        if said.get(name) in values:
+            del said[name]
+    if changed := _changed(item.get("settings")):
+        said["settings"] = changed
+    return {name: value for name, value in said.items() if value is not None and value not in ([], {})}
+
+
+def _changed(settings: Any) -> dict[str, Any]:
+    """The settings that are not the default; those of an adapter are told with it."""
+    given = settings if isinstance(settings, dict) else {}
+    told = {name: value for name, value in given.items() if not name.startswith("adapter") and value not in _DEFAULTS}
+    if options := told.pop("options", None):
+        told |= dict(options)
+    return told
+
+
+def is_plain(row: dict[str, Any], model: str) -> bool:
+    """Whether a row of `GET /v1/models` is that model, without an adapter."""
+    settings = row.get("settings")
+    has_adapter = isinstance(settings, dict) and settings.get("adapter") is not None
+    return model in (row.get("id"), row.get("model")) and not has_adapter
 
 
 def whole_number(said: dict[str, Any], name: str) -> int | None:

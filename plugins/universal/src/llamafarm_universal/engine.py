@@ -74,11 +74,12 @@ from llamafarm_universal.messages import (
     Usage,
     Work,
 )
-from llamafarm_universal.messages.plan import Candidate, Fit, Limits, LoadPlan
+from llamafarm_universal.messages.plan import Abilities, Candidate, Fit, Limits, LoadPlan
 from llamafarm_universal.meter import Meter
 
 __all__ = [
     "ENGINES_GROUP",
+    "Abilities",
     "Accepted",
     "Blob",
     "Candidate",
@@ -239,3 +240,4 @@ class EngineSpec:
     quantizes: bool = False
     drafts: bool = False
     works: Mapping[str, Callable[[Mapping[str, Any]], Work]] = field(default_factory=dict)
+    abilities: Callable[[Candidate], Abilities] | None = None

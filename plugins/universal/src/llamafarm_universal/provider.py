@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-from llamafarm import Call, Content, Endpoint, Health, ModelInfo, Progress, Reply
-from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, UpstreamError
+from llamafarm import Call, Content, Endpoint, Health, ModelEntry, ModelInfo, Progress, Reply
+from llamafarm.errors import ConnectionFailed, LlamaFarmError, ModelNotFound, ProviderError, UpstreamError
 from llamafarm.http import is_loopback
 from llamafarm.wire import (
     CAPTION,
@@ -69,7 +69,7 @@ from llamafarm.wire import (
     ZeroShotRequest,
 )
 
-from llamafarm_universal.answers import has_adapter, info_of, whole_number
+from llamafarm_universal.answers import info_of, is_plain, whole_number
 from llamafarm_universal.batches import joined, parts
 from llamafarm_universal.config import UniversalEntry
 from llamafarm_universal.model_names import folder_path, is_folder
@@ -225,12 +225,28 @@ class UniversalProvider:
             await answer.json()
         self._runtime.forget_models()
 
+    async def describe_entry(self, entry: ModelEntry) -> ModelInfo:
+        """What the runtime says of an entry's model, with its adapter where it has one; loaded or not.
+
+        Raises ModelNotFound. A runtime that does not take the entry's settings of us is asked about the model alone.
+        """
+        universal = cast("UniversalEntry", entry)
+        body = {"id": entry.model, "settings": universal.load_settings()}
+        try:
+            return info_of(await self._runtime.about(body, entry))
+        except ProviderError as error:
+            if error.status not in (403, 404, 405) or (universal.adapter is not None and error.status == 403):
+                raise
+        if universal.adapter is not None:
+            raise self._missing(f"{entry.model} with {universal.adapter.model}")
+        return await self.describe(entry.model)
+
     async def describe(self, model: str) -> ModelInfo:
         """What the runtime says of a model that it has loaded, or whose files it has. Raises ModelNotFound."""
         name = folder_path(model) if is_folder(model) else model
-        for info in await self.list_models():
-            if name in (info.id, info.details.get("model")) and not has_adapter(info):
-                return info
+        for row in await self._rows():
+            if is_plain(row, name):
+                return info_of(row)
         if is_folder(model):
             return self._folder(model)
         try:
@@ -255,9 +271,11 @@ class UniversalProvider:
 
     async def list_models(self) -> list[ModelInfo]:
         """The models that the runtime has loaded, or has been told of. Raises ProviderError."""
-        body = await self._runtime.upstream.get_json("/models")
-        items = body.get("data")
-        return [info_of(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        return [info_of(row) for row in await self._rows()]
+
+    async def _rows(self) -> list[dict[str, Any]]:
+        items = (await self._runtime.upstream.get_json("/models")).get("data")
+        return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
     async def health(self) -> Health:
         """Whether the runtime answers and its engine host is not broken."""

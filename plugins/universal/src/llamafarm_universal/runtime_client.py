@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
+from uuid import uuid4
 
-from llamafarm import Call, Content, Endpoint, Progress, Reply
+from llamafarm import Call, Content, Endpoint, ModelEntry, Progress, Reply
 from llamafarm.errors import ConnectionFailed, ProviderError
 from llamafarm.http import Answer, host_and_port, read_content
 from llamafarm.services import token_of
@@ -25,6 +26,8 @@ DEADLINE_HEADER = "X-LF-Deadline"
 """Seconds that somebody waits for the answer: the runtime gives its turn to nobody who does not wait any more."""
 SILENCE = 600.0
 """Seconds that the runtime may say nothing while it loads or downloads; it sends comments while it works."""
+ABOUT_SECONDS = 10.0
+"""How long the runtime may take to say what it knows of a model."""
 NOT_LOADED = "model_not_loaded"
 _NEEDED = {"loaded": "model", "pulled": "id"}
 """What the last event of each kind says at least."""
@@ -72,6 +75,13 @@ class RuntimeClient:
         return await self._with_model(
             call, lambda handle: self.upstream.post_json(path, {**body, "model": handle}, self._timed(call))
         )
+
+    async def about(self, body: dict[str, Any], entry: ModelEntry) -> dict[str, Any]:
+        """What is known of a model with settings; nothing is loaded. Raises ProviderError."""
+        call = Call(entry, uuid4().hex, deadline=asyncio.get_running_loop().time() + ABOUT_SECONDS)
+        path, headers = "/models/describe", self.token()
+        async with await self.upstream.open_stream(path, body, call, stream=False, headers=headers) as answer:
+            return await answer.json()
 
     async def file(self, name: str) -> Content:
         """A file that the runtime keeps. Raises ProviderError."""

@@ -73,16 +73,26 @@ def count_parameters(folder: Path, files: str = "**/*.safetensors", *, leave: st
     return sum(_count(path, leave) for path in folder.glob(files))
 
 
-def _count(path: Path, leave: str | None) -> int:
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of all tensors of a file by their names, read from its header alone. Raises RequestFailed.
+
+    What is true or false is a mask, and no weight: it is left out.
+    """
     with path.open("rb") as file:
         size = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))[0]
         if not 0 < size <= _MAX_HEADER:
             raise RequestFailed("load_failed", f"{path.name} is not a safetensors file.")
         try:
-            header = json.loads(file.read(size))
-            named = {name: entry for name, entry in header.items() if name != "__metadata__"}
-            tensors = [entry for name, entry in named.items() if leave is None or leave not in name]
-            # What is true or false is a mask, and no weight.
-            return sum(math.prod(entry["shape"]) for entry in tensors if entry["dtype"] != "BOOL")
+            tensors = {name: entry for name, entry in json.loads(file.read(size)).items() if name != "__metadata__"}
+            return {name: _shape(entry) for name, entry in tensors.items() if entry["dtype"] != "BOOL"}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RequestFailed("load_failed", f"{path.name} is damaged: its header cannot be read.") from error
+
+
+def _shape(entry: Mapping[str, Any]) -> tuple[int, ...]:
+    """Raises ValueError for a size that is no number."""
+    return tuple(int(size) for size in entry["shape"])
+
+
+def _count(path: Path, leave: str | None) -> int:
+    return sum(math.prod(shape) for name, shape in shapes_of(path).items() if leave is None or leave not in name)

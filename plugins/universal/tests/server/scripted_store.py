@@ -21,6 +21,7 @@ from typing import Any
 from llamafarm_universal import messages as m
 from llamafarm_universal.messages.plan import Limits, LoadPlan
 from llamafarm_universal.store.hub import on_disk_of_all
+from llamafarm_universal.store.inspect import inspect_all
 
 MARK = "SCRIPTED_STORE_MARK"
 
@@ -81,6 +82,10 @@ class Store:
         if "log/cancelled" in command.models:
             stored["log/cancelled"] = m.Stored(True, self.log.count("Cancel"))
         self.send(m.Described(command.request_id, stored))
+
+    def inspect(self, command: m.Inspect) -> None:
+        facts = inspect_all(ref for ref in command.refs if ref.id.startswith("package:"))
+        self.send(m.Inspected(command.request_id, facts))
 
     def remove(self, command: m.Remove) -> None:
         if command.model == "echo/missing":

@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+from llamafarm_universal import messages
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.operator import Operator
+from llamafarm_universal.server.requests import PATHS
 from llamafarm_universal.server.settings import Settings
 from runtime_servers import serving
 
@@ -27,7 +29,7 @@ def test_a_loaded_model_answers_to_its_id(own):
     assert loaded == {
         "model": "echo/model", "id": "echo/model", "task": "text", "engine": "torch", "device": "cpu", "dtype": "fp32",
         "parameters": 10, "memory_bytes": 40, "context_length": 128, "dimensions": None, "features": ["chat"],
-        "not_applied": [], "optimizations": [], "quantization": "none", "likeness": None,
+        "not_applied": [], "optimizations": [], "requests": [], "media": [], "quantization": "none", "likeness": None,
     }  # fmt: skip
     assert own.http.get("/health").json()["models"] == ["echo/model"]
 
@@ -172,3 +174,34 @@ class TestPrivilegedSettings:
             assert load(server, "other/model", settings=same).status_code == 403
             assert server.chat("a", model="/srv/model").status_code == 200
             assert Path("/srv/model").is_absolute()
+
+
+def test_a_model_that_is_not_loaded_is_described_by_its_files(shared):
+    body = {"id": "package:llamafarm_universal/demo_model", "settings": {"dtype": "bf16"}}
+    row = shared.http.post("/v1/models/describe", json=body).json()
+    assert (row["id"], row["loaded"], row["downloaded"]) == (f"{body['id']}@dtype=bf16", False, True)
+    assert (row["task"], row["engine"], row["media"]) == ("text", "torch", [])
+    assert row["requests"] == [
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/chat/completions/input_tokens",
+        "/v1/embeddings",
+    ]
+    assert {"chat", "tools"} <= set(row["features"])
+    assert row["context_length"] > 0 < row["parameters"]
+    assert "structured" in row["known_once_loaded"]
+    assert shared.http.get("/health").json()["models"].count(row["id"]) == 0
+
+
+def test_what_may_not_be_loaded_is_not_described_and_what_is_nowhere_is_a_404(shared):
+    assert shared.http.post("/v1/models/describe", json={"id": "/srv/model"}).status_code == 403
+    assert shared.http.post("/v1/models/describe", json={"id": "nobody/none"}).status_code == 404
+    assert shared.http.post("/v1/models/describe", json={"id": "a/b", "settings": {"dtyp": 1}}).status_code == 400
+
+
+def test_every_request_that_a_model_says_that_it_takes_has_a_route(shared):
+    paths = {path for works in PATHS.values() for path in works}
+    answers = {path: shared.http.post(f"/v1/{path}", content=b"{}").status_code for path in paths}
+    assert not {path: status for path, status in answers.items() if status in (404, 405)}
+    named = [getattr(work, "operation", None) for work in vars(messages).values() if isinstance(work, type)]
+    assert {name for name in named if name is not None} == PATHS.keys()

@@ -12,6 +12,7 @@ The store of models' files:
     Locate    -> LoadProgress*, Located | Failed
     Pull      -> LoadProgress*, Pulled | Failed
     Describe  -> Described | Failed
+    Inspect   -> Inspected | Failed
     Remove    -> Removed | Failed
 
 Both:
@@ -33,6 +34,7 @@ from llamafarm_universal.messages.commands import (
     Command,
     Describe,
     HostRequest,
+    Inspect,
     Load,
     Locate,
     Pull,
@@ -52,6 +54,7 @@ from llamafarm_universal.messages.events import (
     FailureKind,
     Finished,
     HostAnswer,
+    Inspected,
     Loaded,
     LoadedModel,
     LoadProgress,
@@ -68,6 +71,7 @@ from llamafarm_universal.messages.events import (
     Unloaded,
     Usage,
 )
+from llamafarm_universal.messages.facts import AdapterFacts, FileFacts
 from llamafarm_universal.messages.machine import Machine
 from llamafarm_universal.messages.model import (
     Device,
@@ -126,6 +130,7 @@ from llamafarm_universal.messages.work import (
 
 __all__ = [
     "Accepted",
+    "AdapterFacts",
     "Answer",
     "Blob",
     "Cancel",
@@ -157,6 +162,7 @@ __all__ = [
     "Failed",
     "FailureKind",
     "Features",
+    "FileFacts",
     "FindEntities",
     "Finished",
     "Found",
@@ -165,6 +171,8 @@ __all__ = [
     "HostRequest",
     "ImageFormat",
     "InputType",
+    "Inspect",
+    "Inspected",
     "Label",
     "LabelPictures",
     "Load",

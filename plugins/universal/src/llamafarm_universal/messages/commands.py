@@ -74,6 +74,14 @@ class Describe:
 
 
 @dataclass(frozen=True)
+class Inspect:
+    """Read what the files of these models say of them; asks no network."""
+
+    request_id: str
+    refs: tuple[ModelRef, ...]
+
+
+@dataclass(frozen=True)
 class Remove:
     """Delete a hub model's files, in all revisions; whoever asks has unloaded it before.
 
@@ -95,5 +103,5 @@ class Stop:
 
 
 HostRequest = Load | Run | Unload
-StoreRequest = Locate | Pull | Describe | Remove
+StoreRequest = Locate | Pull | Describe | Inspect | Remove
 Command = HostRequest | StoreRequest | Cancel | Stop

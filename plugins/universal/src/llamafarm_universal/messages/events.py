@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from llamafarm_universal.messages.blob import Blob
+from llamafarm_universal.messages.facts import FileFacts
 from llamafarm_universal.messages.machine import Machine
 from llamafarm_universal.messages.model import ModelRef
 from llamafarm_universal.messages.plan import LoadPlan
@@ -208,6 +209,16 @@ class Described:
 
 
 @dataclass(frozen=True)
+class Inspected:
+    """facts: of those models whose files are here."""
+
+    is_last: ClassVar[bool] = True
+
+    request_id: str
+    facts: Mapping[ModelRef, FileFacts]
+
+
+@dataclass(frozen=True)
 class Removed:
     """freed_bytes: what the files took."""
 
@@ -249,7 +260,7 @@ class Failed:
 
 
 HostAnswer = LoadProgress | Loaded | Accepted | Progress | Preview | Piece | Finished | Unloaded | Failed
-StoreAnswer = LoadProgress | Located | Pulled | Described | Removed | Failed
+StoreAnswer = LoadProgress | Located | Pulled | Described | Inspected | Removed | Failed
 Answer = HostAnswer | StoreAnswer
 """What belongs to a request. `is_last`: whether the request, or the answer of that index, ends with it."""
 Event = Ready | Stats | Answer

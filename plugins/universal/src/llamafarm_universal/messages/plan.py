@@ -73,6 +73,20 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Abilities:
+    """What a model can be asked, as far as its files tell before it is loaded.
+
+    operations, features, context_length: as of LoadedModel. later: the names of those operations and features of which
+    only the loaded model can tell.
+    """
+
+    operations: frozenset[str] = frozenset()
+    features: frozenset[str] = frozenset()
+    context_length: int | None = None
+    later: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A model that an engine is asked about. task: what its own files, or the user, say that it does; None: unknown.
 

@@ -33,7 +33,7 @@ from llamafarm_universal.server.images import edit, fetch, vary
 from llamafarm_universal.server.images import generate as draw
 from llamafarm_universal.server.media import body_limit
 from llamafarm_universal.server.metrics import CountedRequests, metrics
-from llamafarm_universal.server.models import get_model, list_models, load, unload
+from llamafarm_universal.server.models import describe, get_model, list_models, load, unload
 from llamafarm_universal.server.operations import operate
 from llamafarm_universal.server.runtime import Runtime
 from llamafarm_universal.server.scores import rerank, score
@@ -44,7 +44,7 @@ from llamafarm_universal.server.tables import vision as vision_tables
 from llamafarm_universal.server.tables.audio import SOUND_CLASSES, SPEECH
 from llamafarm_universal.server.tables.encode import CLASSIFY, EMBEDDINGS, NER, RERANK, SCORE
 from llamafarm_universal.server.tables.images import IMAGES
-from llamafarm_universal.server.tables.models import LOAD, OPERATION, PULL, UNLOAD
+from llamafarm_universal.server.tables.models import DESCRIBE, LOAD, OPERATION, PULL, UNLOAD
 from llamafarm_universal.server.tables.text import CHAT, COMPLETIONS
 from llamafarm_universal.server.transcriptions import transcribe, translate
 from llamafarm_universal.server.upload import MediaEndpoint, SpooledEndpoint, Upload, UploadEndpoint
@@ -144,6 +144,7 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
             for name, handler, table in VISION
         ),
         Route("/v1/models", list_models, methods=["GET"]),
+        Route("/v1/models/describe", takes(describe, DESCRIBE), methods=["POST"]),
         Route("/v1/models/load", takes(load, LOAD), methods=["POST"]),
         Route("/v1/models/unload", takes(unload, UNLOAD), methods=["POST"]),
         Route("/v1/models/pull", takes(pull, PULL), methods=["POST"]),

@@ -11,6 +11,9 @@ from llamafarm.errors import RateLimited
 from llamafarm_universal.messages import (
     Describe,
     Described,
+    FileFacts,
+    Inspect,
+    Inspected,
     LoadProgress,
     Locate,
     Located,
@@ -34,7 +37,7 @@ ATTEMPTS = 3
 MAX_REQUESTS = 256
 """At once. Each may need a thread of the store."""
 
-Told = TypeVar("Told", Located, Pulled, Described, Removed)
+Told = TypeVar("Told", Located, Pulled, Described, Inspected, Removed)
 
 
 class Store:
@@ -67,6 +70,13 @@ class Store:
         if not ids:
             return {}
         return (await self._ask(Describe(self._new_id(), ids), Described)).stored
+
+    async def inspect(self, refs: Iterable[ModelRef]) -> Mapping[ModelRef, FileFacts]:
+        """What the files say of those of these models whose files are here. Raises LlamaFarmError."""
+        asked = tuple(refs)
+        if not asked:
+            return {}
+        return (await self._ask(Inspect(self._new_id(), asked), Inspected)).facts
 
     async def remove(self, model: str) -> int:
         """Delete a model's files. Returns the bytes that they took. Raises LlamaFarmError.

@@ -19,6 +19,8 @@ from llamafarm_universal.messages import (
     Describe,
     Described,
     Event,
+    Inspect,
+    Inspected,
     LoadProgress,
     Locate,
     Located,
@@ -39,6 +41,7 @@ from llamafarm_universal.store.download import Transfer
 from llamafarm_universal.store.downloads import Downloads, Fetched, Listen
 from llamafarm_universal.store.drafts import about_draft, draft_of
 from llamafarm_universal.store.hub import on_disk, on_disk_of_all
+from llamafarm_universal.store.inspect import inspect_all
 from llamafarm_universal.store.plan import make_plan
 from llamafarm_universal.store.threads import in_thread
 
@@ -87,7 +90,7 @@ class Store:
             case Cancel(request_id):
                 if task := self._tasks.pop(request_id, None):
                     task.cancel()
-            case Locate() | Pull() | Describe() | Remove():
+            case Locate() | Pull() | Describe() | Inspect() | Remove():
                 self._start(command)
             case _:
                 raise AssertionError(f"{command} is nothing for a store")
@@ -120,6 +123,8 @@ class Store:
                     return Pulled(request_id, files.anew, stored.size_bytes if stored else 0)
             case Describe(_, models):
                 return Described(request_id, await in_thread(lambda: on_disk_of_all(models)))
+            case Inspect(_, refs):
+                return Inspected(request_id, await in_thread(lambda: inspect_all(refs)))
             case Remove(_, model):
                 return Removed(request_id, await self._downloads.remove(model))
 
@@ -174,7 +179,7 @@ def _doing(command: StoreRequest) -> str:
             return f"looking for `{ref.id}`"
         case Pull(_, ref):
             return f"fetching `{ref.id}`"
-        case Describe():
+        case Describe() | Inspect():
             return "reading what is on the disk"
         case Remove(_, model):
             return f"deleting `{model}`"

@@ -11,6 +11,7 @@ from typing import Any
 from llamafarm_universal.engine import (
     Accepted,
     Blob,
+    Candidate,
     Engine,
     Failed,
     Finished,
@@ -45,6 +46,20 @@ class EngineAnswers(EngineCase):
         """The runtime refuses all others; `works` has a sample of each."""
         can, tried = bench.engine.model.operations, {work.operation for work in self.works}
         assert can == tried, f"it can do {sorted(can)}, and `works` has {sorted(tried)}"
+
+    def test_what_its_files_tell_before_is_what_it_does(self, candidate: Candidate, bench: Bench) -> None:
+        if self.spec.abilities is None:
+            return
+        told, model = self.spec.abilities(candidate), bench.engine.model
+        for kind, before, loaded in (
+            ("operations", told.operations, model.operations),
+            ("features", told.features, model.features),
+        ):
+            assert before <= loaded, f"of {kind}, `abilities` tells {sorted(before - loaded)}, which it cannot do"
+            missing = loaded - before - told.later
+            assert not missing, f"of {kind}, `abilities` does not tell {sorted(missing)}, not even in `later`"
+        length = told.context_length
+        assert length is None or length == model.context_length, f"`abilities` tells a context of {length} tokens"
 
     def test_a_work_ends_with_each_of_its_answers_once(self, bench: Bench) -> None:
         for work in self.all_works():

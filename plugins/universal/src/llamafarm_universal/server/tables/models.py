@@ -60,4 +60,6 @@ PULL: Table = {
     "stream": Done(boolean),
 }
 
+DESCRIBE: Table = {"id": Done(text, required=True), "settings": Done(record(**SETTINGS))}
+
 UNLOAD: Table = {"model": Done(text, required=True)}

@@ -6,8 +6,10 @@ import json
 import shutil
 
 import pytest
+from diffusers.pipelines import auto_pipeline
 from diffusion_models import make_stable_diffusion
 from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.host.engines.diffusion.abilities import FROM_PICTURES, FROM_TEXTS
 from safetensors.torch import load_file, save_file
 
 from .conftest import Studio
@@ -16,6 +18,15 @@ from .conftest import Studio
 @pytest.fixture
 def copy(pipeline_folder, tmp_path):
     return shutil.copytree(pipeline_folder("sd1"), tmp_path / "copy")
+
+
+def test_the_pipelines_that_draw_from_pictures_are_those_of_diffusers() -> None:
+    """So that people read it before anything is loaded, and without the library."""
+    texts, changed, filled = (
+        vars(auto_pipeline)[f"AUTO_{kind}_PIPELINES_MAPPING"] for kind in ("TEXT2IMAGE", "IMAGE2IMAGE", "INPAINT")
+    )
+    assert {kind.__name__ for name, kind in texts.items() if name in changed} >= FROM_PICTURES
+    assert {kind.__name__ for name, kind in texts.items() if name not in {*changed, *filled}} >= FROM_TEXTS
 
 
 def change_index(folder, **changes):

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+from llamafarm_universal.host.engines.diffusion.abilities import FILLING_CHANNELS
 from llamafarm_universal.host.engines.diffusion.adapters import DrawingAdapters
 from llamafarm_universal.host.engines.diffusion.previews import Step, can_preview
 from llamafarm_universal.host.engines.diffusion.schedulers import Schedulers
@@ -15,8 +16,6 @@ from llamafarm_universal.host.engines.stepwise import hand_over
 
 Kind = Literal["text", "image", "mask"]
 """What a picture is drawn from: a text; a picture and a text; these and a mask that says where."""
-FILLING_CHANNELS = 9
-"""What a UNet reads that was trained to fill in alone: the picture, what is left of it, and the mask."""
 TILED = 4
 """So many times the model's own size are decoded at once."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.host.engines.diffusion.abilities import abilities
 from llamafarm_universal.host.engines.diffusion.savings import weight_on_device
 from llamafarm_universal.host.engines.diffusion.weight import working_bytes
 from llamafarm_universal.safetensors import SAFETENSORS
@@ -23,4 +24,4 @@ def _load(plan: LoadPlan, _grant: int) -> Engine:
 
 
 # A step takes seconds on a processor, and computes in a thread of its own, whose OpenMP team would slow all others.
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, isolated=True, adapts=True)
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, isolated=True, adapts=True, abilities=abilities)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.host.engines.encode.abilities import abilities
 from llamafarm_universal.host.engines.working import batch_bytes
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
 
@@ -22,4 +23,4 @@ def _load(plan: LoadPlan, _grant: int) -> Engine:
     return load_encoder(plan)
 
 
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True, quantizes=True)
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True, quantizes=True, abilities=abilities)

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llamafarm_universal.context_length import KEYS
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.host.engines.text.context import Context
 from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
 from llamafarm_universal.host.models.loader import Weights
 from llamafarm_universal.host.models.lora import Adapter
 
-_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
 _UNBOUNDED_ANSWER = 4096  # tokens, of models that have no limit of their own
 
 
@@ -128,7 +128,7 @@ def token_limit(module: Any) -> int | None:
 
 def context_length(config: Any) -> int | None:
     """The tokens that a model can take, from its configuration."""
-    values = [getattr(config, key, None) for key in _CONTEXT_KEYS]
+    values = [getattr(config, key, None) for key in KEYS]
     return next((value for value in values if isinstance(value, int) and value > 0), None)
 
 

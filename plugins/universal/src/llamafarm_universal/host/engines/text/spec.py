@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, Limits, LoadPlan
+from llamafarm_universal.host.engines.text.abilities import abilities
 from llamafarm_universal.host.engines.working import (
     CACHED_TOKENS,
     STATEFUL_TEXTS,
@@ -35,4 +36,15 @@ def _load(plan: LoadPlan, grant: int) -> Engine:
     return TextEngine.load(plan, grant)
 
 
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, adapters=True, adapts=True, quantizes=True, drafts=True)
+ENGINE = EngineSpec(
+    "torch",
+    TASKS,
+    SAFETENSORS,
+    _fit,
+    _load,
+    adapters=True,
+    adapts=True,
+    quantizes=True,
+    drafts=True,
+    abilities=abilities,
+)

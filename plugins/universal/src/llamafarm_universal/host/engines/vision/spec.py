@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from llamafarm_universal.engine import Candidate, Engine, EngineSpec, Fit, LoadPlan
+from dataclasses import replace
+
+from llamafarm_universal.engine import Abilities, Candidate, Engine, EngineSpec, Fit, LoadPlan
+from llamafarm_universal.host.engines.encode.abilities import abilities as of_encoders
 from llamafarm_universal.host.engines.working import batch_bytes
+from llamafarm_universal.messages.work import user_names
 from llamafarm_universal.safetensors import SAFETENSORS, weigh
 from llamafarm_universal.task import sight_of
 
@@ -25,4 +29,13 @@ def _load(plan: LoadPlan, _grant: int) -> Engine:
     return load_vision(plan)
 
 
-ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load)
+def _abilities(candidate: Candidate) -> Abilities:
+    operation = sight_of(candidate.config)
+    if operation is None:
+        return Abilities()
+    if operation == "label_pictures":  # such models have texts in the same space
+        return of_encoders(replace(candidate, task="embedding"))
+    return Abilities(frozenset({operation}), frozenset(user_names(operation)))
+
+
+ENGINE = EngineSpec("torch", TASKS, SAFETENSORS, _fit, _load, abilities=_abilities)
