@@ -61,6 +61,9 @@ def save_tuned(model: Any, folder: Path, config: LoraConfig) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tuned = get_peft_model(model, config)
+        for name, parameter in tuned.named_parameters():
+            if name.endswith("bias") and parameter.requires_grad:  # which peft leaves as they are
+                parameter.data += torch.randn_like(parameter)
         tuned.save_pretrained(folder)
     path = folder / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "org/base"}))

@@ -19,7 +19,7 @@ PARAM = "adapter"
 DIFFUSERS_WEIGHTS = "pytorch_lora_weights.safetensors"
 """What diffusers calls the file where nothing else is said."""
 
-_OF_THE_BASE = ".base_layer."
+OF_THE_BASE = ".base_layer.weight"
 """In the names of the model's own weights, which peft saves with changes of embeddings: they are compared, not kept."""
 
 
@@ -56,7 +56,7 @@ def adapted_plan(plan: LoadPlan, ref: ModelRef, folder: Path, *, adapts: bool) -
         )
     with about_adapter():
         weights = _file_of(name, folder, is_pipeline=plan.task == "diffusion")
-        numbers = count_parameters(weights.parent, escape(weights.name), leave=_OF_THE_BASE)
+        numbers = count_parameters(weights.parent, escape(weights.name), leave=OF_THE_BASE)
     return plan.adapted(ref, weights, numbers, numbers * BYTES[plan.dtype])
 
 

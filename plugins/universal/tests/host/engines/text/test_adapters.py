@@ -20,6 +20,8 @@ from llamafarm_universal.host.engines.text.runner import runner_of
 from llamafarm_universal.host.models.lora import AdaptedLayers, Adapter, applied, read_adapter
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits, LoadPlan
+from llamafarm_universal.safetensors import count_parameters
+from llamafarm_universal.store.beside import OF_THE_BASE
 from llamafarm_universal.store.plan import make_plan
 from lora_models import KINDS, generated, make_kind, save_tuned
 from peft import LoraConfig
@@ -272,12 +274,19 @@ OTHERS: dict[str, list[str]] = {
     "Bloom": ["query_key_value", "dense"],
 }
 """Of other families, some of the layers that have adapters."""
+BIASES: dict[str, dict[str, Any]] = {
+    "GPT2": {"bias": "all"},  # those of its norms, too
+    "Phi3": {"lora_bias": True},
+    "Bloom": {"bias": "lora_only"},
+}
+"""Of some, the biases that are trained too."""
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_models_of_other_families_are_changed_as_by_peft(name: str, tmp_path: Path) -> None:
     """Each text is read in pieces where that can be, and beside one of the base."""
-    config = LoraConfig(r=2, lora_alpha=2, target_modules=OTHERS[name], init_lora_weights=False)
+    biases = BIASES.get(name, {})
+    config = LoraConfig(r=2, lora_alpha=2, target_modules=OTHERS[name], init_lora_weights=False, **biases)
     tuned = save_tuned(language_models.build(name), tmp_path, config)
     module = language_models.build(name)
     runner = runner_of(module, "cpu")
@@ -303,6 +312,8 @@ def test_models_of_other_families_are_changed_as_by_peft(name: str, tmp_path: Pa
             [row] = model.generate(input_ids=torch.tensor([text.tokens[:20]]), **settings)
         assert text.tokens == row.tolist()
     adapter.check_use()
+    numbers = count_parameters(tmp_path, "adapter_model.safetensors", leave=OF_THE_BASE)
+    assert adapter.memory_bytes == 4 * numbers
 
 
 def test_an_encoder_decoder_is_changed_on_both_sides(tmp_path: Path) -> None:

@@ -98,7 +98,10 @@ def test_sizes_that_differ_are_told_with_both_numbers(tmp_path: Path, module: An
     ("tensors", "message"),
     [
         ({f"{LAYER}.lora_A.weight": torch.zeros(5, 64)}, "would be changed by matrices of the ranks 5 and 2"),
-        ({f"{LAYER}.bias": torch.zeros(64)}, "would be changed in a way that is not done here (bias, lora_A.weight, "),
+        ({f"{LAYER}.base_layer.bias": torch.zeros(64)}, "has no bias, and the change is one of its bias"),
+        ({f"{LAYER}.lora_B.bias": torch.zeros(7)}, "has 64 outputs, the bias 7"),
+        ({"base_model.model.model.embed_tokens.bias": torch.zeros(64)}, "`model.embed_tokens` has no bias"),
+        ({"base_model.model.model.norm.bias": torch.zeros(64)}, "`model.norm` is a LlamaRMSNorm, of which nothing"),
         (
             {"base_model.model.model.norm.weight": torch.zeros(64)},
             "`model.norm` would get a weight of 1 dimensions",

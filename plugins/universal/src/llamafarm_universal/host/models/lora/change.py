@@ -67,6 +67,24 @@ class Decomposed:
 
 
 @dataclass(frozen=True, eq=False)
+class Shifted:
+    """A bias that was trained. change: what else is changed of the layer. shift: what is added: [outputs]."""
+
+    change: Change | None
+    shift: Tensor
+    takes_ids = False
+
+    def of(self, x: Tensor, product: Tensor) -> Tensor:
+        changed = product if self.change is None else self.change.of(x, product)
+        shifted: Tensor = changed + self.shift.to(product.dtype)
+        return shifted
+
+    @property
+    def memory_bytes(self) -> int:
+        return bytes_of(self.shift) + (self.change.memory_bytes if self.change else 0)
+
+
+@dataclass(frozen=True, eq=False)
 class LowRankEmbedding:
     """The same for a layer that looks up tokens. down: [tokens, rank]. up: [outputs, rank], with the scale in it."""
 

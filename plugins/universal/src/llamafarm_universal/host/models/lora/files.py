@@ -13,7 +13,7 @@ from llamafarm_universal.device import torch_dtype
 from llamafarm_universal.failure import RequestFailed, without_paths
 from llamafarm_universal.host.models.lora.adapter import Adapter
 from llamafarm_universal.host.models.lora.change import Change
-from llamafarm_universal.host.models.lora.layer import BASE, Layer, Unfit
+from llamafarm_universal.host.models.lora.layer import BASE, BIASES, Layer, Unfit
 from llamafarm_universal.messages.plan import ADAPTER_FILE, LoadPlan
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ _KINDS = (
     "lora_magnitude_vector",
     BASE,
     "weight",
-    "bias",
+    *sorted(BIASES, key=len, reverse=True),
 )
-"""How the names of weights end behind that of their layer."""
+"""How the names of weights end behind that of their layer; the longer one first where one ends as another does."""
 _CHANGES_THE_BASE = "pissa|olora|corda|loftq|lora_ga|eva_base"
 _NOT_DONE = (
     "layer_replication",
@@ -42,7 +42,6 @@ _NOT_DONE = (
     "alora_invocation_tokens",
     "use_qalora",
     "use_bdlora",
-    "lora_bias",
     "arrow_config",
     "velora_config",
     "monteclora_config",

@@ -16,6 +16,7 @@ from llamafarm_universal.host.models.lora.change import (
     LowRankEmbedding,
     Replaced,
     ReplacedEmbedding,
+    Shifted,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ EMBEDDING = ("lora_embedding_A", "lora_embedding_B")
 
 BASE = "base_layer.weight"
 """The layer's own weight, which peft saves with changes of embeddings."""
-
+BIASES = ("bias", "base_layer.bias", "lora_B.bias")
+"""A trained bias of a layer that nothing else changes, of one that has a low-rank change, and the bias of the latter."""
 
 _NEAR = 0.05
 """Of numbers that may have been rounded to half precision, or to fewer bits."""
@@ -49,18 +51,24 @@ class Layer:
         """What the tensors of an adapter make of the layer. scale: of low-rank ones. Raises Unfit."""
         if BASE in tensors:
             self._check_base(tensors[BASE])
-        kinds = set(tensors) - {BASE}
+        weights = {kind: tensor for kind, tensor in tensors.items() if kind not in (BASE, *BIASES)}
+        if weights.keys() == {"weight"}:
+            return self._replaced(weights["weight"], tensors.get("bias"))
+        change = self._of_weights(weights, scale) if weights else None
+        biases = {kind: tensors[kind] for kind in BIASES if kind in tensors}
+        return Shifted(change, self._shift(biases, scale)) if biases or change is None else change
+
+    def _of_weights(self, weights: Mapping[str, Tensor], scale: float) -> Change:
+        kinds = set(weights)
         if kinds == {*LINEAR}:
-            down, up = (tensors[kind] for kind in LINEAR)
+            down, up = (weights[kind] for kind in LINEAR)
             return self._low_rank(down, up, scale)
         if kinds == {*DORA}:
-            down, up, lengths = (tensors[kind] for kind in DORA)
+            down, up, lengths = (weights[kind] for kind in DORA)
             return self._decomposed(down, up, lengths, scale)
         if kinds == {*EMBEDDING}:
-            down, up = (tensors[kind] for kind in EMBEDDING)
+            down, up = (weights[kind] for kind in EMBEDDING)
             return self._embedded(down, up, scale)
-        if kinds in ({"weight"}, {"weight", "bias"}):
-            return self._replaced(tensors["weight"], tensors.get("bias"))
         raise Unfit(f"would be changed in a way that is not done here ({', '.join(sorted(kinds))})")
 
     @property
@@ -115,6 +123,22 @@ class Layer:
         weight = weight.t() if is_turned else weight
         self._check((weight.shape[0], weight.shape[1]))
         return Replaced(self._own(weight), None if bias is None else self._own(bias))
+
+    def _shift(self, biases: Mapping[str, Tensor], scale: float) -> Tensor:
+        """By how much trained biases differ from the layer's own: [outputs]. Raises Unfit where it has none."""
+        own = getattr(self._layer, "bias", None)
+        outputs = len(own) if isinstance(self._layer, torch.nn.LayerNorm) and own is not None else self.shape[0]
+        shift = torch.zeros(outputs)
+        for kind, bias in biases.items():
+            if bias.shape != shift.shape:
+                raise Unfit(f"has {outputs:,} outputs, the bias {' x '.join(f'{size:,}' for size in bias.shape)}")
+            if kind == "lora_B.bias":
+                shift += bias.float() * scale
+            elif own is None:
+                raise Unfit("has no bias, and the change is one of its bias")
+            else:
+                shift += bias.float() - own.detach().float().cpu()
+        return self._own(shift)
 
     @property
     def _factor(self) -> float:
