@@ -158,11 +158,24 @@ def test_a_local_folder_is_named_by_its_whole_path(tmp_path, monkeypatch):
         ),
         ("models/qwen3.gguf", "write './models/qwen3.gguf' for a file"),
         ("https://huggingface.co/Qwen/Qwen3-0.6B", "write the id alone"),
+        ("org/loras:v2/x.safetensors", "is a file of weights, and no model: name it under `adapters:`"),
     ],
 )
 def test_a_model_of_another_runtime_gets_a_pointer(model, pointer):
     with pytest.raises(ValidationError, match=pointer):
         UniversalEntry(name="e", provider="universal", model=model)
+
+
+def test_an_adapter_may_be_one_file_of_several(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    named = "org/loras:v2/adapter_model.safetensors"
+    [changed] = entry(adapters=[{"name": "a", "model": named}]).variants()
+    assert changed.load_settings()["adapter"] == named
+    [changed] = entry(adapters=[{"name": "a", "model": "./v2/x.safetensors"}]).variants()
+    assert changed.load_settings()["adapter"] == str(tmp_path / "v2" / "x.safetensors")
+    for model, pointer in (("v2/x.safetensors", "write './v2/x.safetensors' for a file"), ("a:b", "Ollama's")):
+        with pytest.raises(ValidationError, match=pointer):
+            entry(adapters=[{"name": "a", "model": model}])
 
 
 SIGHT = ("classify", "zero-shot", "features", "detect", "segment", "depth", "caption")

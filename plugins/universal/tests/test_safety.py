@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.safety import HubId, LocalFolder, PackagedFolder, parse_model_id, repository_of, under
+from llamafarm_universal.safety import (
+    HubId,
+    LocalFolder,
+    PackagedFolder,
+    is_weights_alone,
+    parse_model_id,
+    repository_of,
+    under,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +27,12 @@ def test_hugging_face_ids(text: str) -> None:
 def test_one_file_of_a_repository() -> None:
     assert parse_model_id("org/name-GGUF:name-Q4_K_M.gguf") == HubId("org/name-GGUF", "name-Q4_K_M.gguf")
     assert parse_model_id("org/name:sub/x.GGUF") == HubId("org/name", "sub/x.GGUF")
+    assert parse_model_id("org/name:v2/x.safetensors") == HubId("org/name", "v2/x.safetensors")
+    assert [is_weights_alone(name) for name in ("org/name:v2/x.safetensors", "org/name:x.gguf", "./x.safetensors")] == [
+        True,
+        False,
+        False,
+    ]
     assert repository_of("org/name:x.gguf") == repository_of("org/name") == "org/name"
     assert repository_of("./mine.gguf") == "./mine.gguf"
 

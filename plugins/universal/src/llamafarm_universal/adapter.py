@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from llamafarm_universal.model_names import placed
+from llamafarm_universal.model_names import placed_adapter
 
 
 class Adapter(BaseModel):
@@ -17,9 +17,10 @@ class Adapter(BaseModel):
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Requests ask for it as `ENTRY:NAME`.", examples=["pirate"]
     )
-    model: Annotated[str, AfterValidator(placed)] = Field(
+    model: Annotated[str, AfterValidator(placed_adapter)] = Field(
         min_length=1,
-        description="A Hugging Face id, or a folder (relative to llamafarm.yaml); one file for models that draw.",
+        description="A Hugging Face id, or a folder (relative to llamafarm.yaml); of several adapters in one, a file: "
+        "`org/name:FILE.safetensors`, `./FILE.safetensors`.",
     )
     revision: str | None = Field(default=None, description="Branch, tag or commit of the adapter's repository.")
     scale: float = Field(

@@ -9,6 +9,7 @@ from pydantic import ValidationInfo
 
 PACKAGE = "package:"
 _FOLDERS = ("/", "~", "./", "../")
+_WEIGHTS = ".safetensors"
 
 
 def placed(model: str, info: ValidationInfo) -> str:
@@ -28,11 +29,26 @@ def placed(model: str, info: ValidationInfo) -> str:
         )
     if model.startswith(("http://", "https://")):
         raise ValueError(f"{model!r} is an address; write the id alone, such as `Qwen/Qwen3-0.6B`")
+    if ":" in model and model.lower().endswith(_WEIGHTS):
+        raise ValueError(
+            f"{model!r} is a file of weights, and no model: name it under `adapters:` of the model it changes"
+        )
     if ":" in model and not model.startswith(PACKAGE):
         raise ValueError(
             f"{model!r} is no Hugging Face id: names with a `:` are Ollama's, which `provider: ollama` executes"
         )
     return model
+
+
+def placed_adapter(model: str, info: ValidationInfo) -> str:
+    """The same of an adapter, which may be one file of a repository of the hub. Raises ValueError."""
+    if is_folder(model) or not model.lower().endswith(_WEIGHTS):
+        return placed(model, info)
+    if ":" in model:
+        return model
+    raise ValueError(
+        f"{model!r} is no Hugging Face id: write './{model}' for a file, 'org/name:FILE{_WEIGHTS}' for one of the hub"
+    )
 
 
 def is_folder(model: str) -> bool:

@@ -18,12 +18,15 @@ _LONGEST = 200  # characters of a hub id
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
 
-_FILE = re.compile(rf"(.+?):((?:{_PART}/)*{_PART}\.gguf)", re.IGNORECASE)
+_FILE = re.compile(rf"(.+?):((?:{_PART}/)*{_PART}\.(?:gguf|safetensors))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class HubId:
-    """`org/name` or `name` on the Hugging Face hub. file: the only file that is meant, behind a `:`."""
+    """`org/name` or `name` on the Hugging Face hub.
+
+    file: the only one that is meant, behind a `:`: a model in the GGUF format, or the weights of an adapter.
+    """
 
     id: str
     file: str | None = None
@@ -67,6 +70,12 @@ def parse_model_id(text: str, param: str = "model") -> HubId | PackagedFolder | 
         hint="Use a Hugging Face id (`org/name`, `org/name:FILE.gguf`), a folder (`./models/mine`) or "
         "`package:NAME/FOLDER`.",
     )
+
+
+def is_weights_alone(model: str) -> bool:
+    """Whether a name is that of one file of weights of the hub, as those of adapters are. Raises RequestFailed."""
+    source = parse_model_id(model)
+    return isinstance(source, HubId) and (source.file or "").lower().endswith(".safetensors")
 
 
 def repository_of(model: str) -> str:

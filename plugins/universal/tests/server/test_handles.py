@@ -71,6 +71,14 @@ def test_what_is_said_of_an_adapter_needs_one(settings):
     assert caught.value.status == 400
 
 
+def test_a_file_of_weights_is_named_as_an_adapter_alone():
+    file = "org/loras:v2/adapter_model.safetensors"
+    assert HERE.allow("org/model", LoadSettings(adapter=file), trusted=True)
+    for model, settings in ((file, LoadSettings()), ("org/model", LoadSettings(draft_model=file))):
+        with pytest.raises(LlamaFarmError, match=f"`{file}` is a file of weights, and no model"):
+            HERE.allow(model, settings, trusted=True)
+
+
 def test_a_signature_holds_for_its_model_and_settings_alone():
     name = HERE.name(ModelRef("/srv/model", LoadSettings(revision="a")))
     for other in (name.replace("model", "other"), name.replace("=a,", "=b,"), name.replace("revision=a,", "")):

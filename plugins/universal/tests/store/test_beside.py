@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,15 +153,64 @@ def test_an_adapter_of_a_pipeline_may_be_named_by_its_file(
     save_file({}, tmp_path / "other.safetensors")
     plan = store.locate(str(pipeline_folder), adapter=str(file)).plan
     assert (plan.adapter, plan.parameters) == (file, 6)
-    assert "name the folder of the adapter" in store.locate(str(llama_folder), adapter=str(file)).failed.message
+    failed = store.locate(str(llama_folder), adapter=str(file)).failed
+    assert "is no adapter of peft: it has no adapter_config.json beside it" in failed.message
     assert "holds no model: it has no config.json" in store.locate(str(file)).failed.message
 
 
-def test_of_several_files_nobody_knows_which_is_meant(tmp_path: Path) -> None:
-    for name in ("a.safetensors", "b.safetensors"):
-        save_file({}, tmp_path / name)
-    with pytest.raises(RequestFailed, match=r"several files of weights \(a.safetensors, b.safetensors\)"):
+@pytest.fixture
+def several(tmp_path: Path, lora: Path) -> Path:
+    """A folder of two adapters of peft, and no other files."""
+    for name in ("v1", "v2"):
+        shutil.copytree(lora, tmp_path / "several" / name)
+    return tmp_path / "several"
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("org/lora", "org/lora:v1/"), ("./loras/", "./loras/v1/")])
+def test_of_several_adapters_nobody_knows_which_is_meant(several: Path, name: str, wanted: str) -> None:
+    with pytest.raises(RequestFailed) as caught:
+        weights_of(name, several, is_pipeline=False)
+    listed = "v1/adapter_model.safetensors, v2/adapter_model.safetensors"
+    assert str(caught.value) == f"`{name}` holds several adapters: {listed}."
+    assert caught.value.hint == f"Name one of them: `{wanted}adapter_model.safetensors`."
+    shutil.rmtree(several / "v1")
+    assert weights_of(name, several, is_pipeline=False) == "v2/adapter_model.safetensors"
+
+
+def test_no_more_than_a_dozen_are_listed(tmp_path: Path) -> None:
+    for number in range(14):
+        save_file({}, tmp_path / f"{number:02}.safetensors")
+    with pytest.raises(RequestFailed, match=r"11\.safetensors and 2 more\.$"):
         weights_of("org/lora", tmp_path, is_pipeline=True)
+
+
+@pytest.mark.usefixtures("published")
+def test_of_a_repository_of_several_the_one_that_is_named_is_fetched_alone(
+    hub: Hub, store: Any, several: Path, lora: Path
+) -> None:
+    hub.models["farm/loras"] = several
+    hub.asked.clear()
+    refused = store.locate("farm/base", adapter="farm/loras").failed
+    assert "`farm/loras` holds several adapters: v1/adapter_model.safetensors, v2/" in refused.message
+    assert refused.param == "adapter"
+    assert not [path for path in hub.asked if "loras" in path and path.endswith(".safetensors")], "nothing is fetched"
+    name = "farm/loras:v2/adapter_model.safetensors"
+    plan = store.locate("farm/base", adapter=name).plan
+    assert plan.adapter.read_bytes() == (lora / "adapter_model.safetensors").read_bytes()
+    assert {path.name for path in plan.adapter.parent.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    assert not (plan.adapter.parent.parent / "v1").exists()
+    hub.asked.clear()
+    assert store.locate("farm/base", adapter=name).plan == plan
+    assert not [path for path in hub.asked if "loras" in path], "it is here already"
+    lacking = store.locate("farm/base", adapter="farm/loras:v3/adapter_model.safetensors").failed
+    assert (lacking.kind, lacking.param) == ("model_not_found", "adapter")
+    assert "`farm/loras` has no file `v3/adapter_model.safetensors`" in lacking.message
+
+
+def test_an_adapter_of_peft_may_be_named_by_its_file_too(store: Any, llama_folder: Path, several: Path) -> None:
+    file = several / "v1" / "adapter_model.safetensors"
+    assert store.locate(str(llama_folder), adapter=str(file)).plan.adapter == file
+    assert "holds several adapters: v1/" in store.locate(str(llama_folder), adapter=str(several)).failed.message
 
 
 @pytest.mark.usefixtures("published")

@@ -14,7 +14,7 @@ from llamafarm.errors import ConfigError, RequestError
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.messages import LoadSettings, ModelRef
-from llamafarm_universal.safety import LocalFolder, parse_model_id
+from llamafarm_universal.safety import LocalFolder, is_weights_alone, parse_model_id
 from llamafarm_universal.server.fields import Done, Table, boolean, number, parse, text
 from llamafarm_universal.server.keep import FOREVER, Keep
 from llamafarm_universal.server.tables.models import MAX_KEEP_ALIVE, SETTINGS
@@ -105,7 +105,11 @@ def checked_ref(model_id: str, settings: LoadSettings, folder: Path | None = Non
         if settings.adapter is None and getattr(settings, name) != getattr(LoadSettings(), name):
             raise refused(f"`{name}` says something of an adapter, and none is named.", name)
     beside = replace(settings, draft_model=whole("draft_model"), adapter=whole("adapter"))
-    return ModelRef(checked_id(model_id, folder), beside)
+    ref = ModelRef(checked_id(model_id, folder), beside)
+    for name, model in (("model", ref.id), ("draft_model", beside.draft_model)):
+        if model is not None and is_weights_alone(model):
+            raise refused(f"`{model}` is a file of weights, and no model.", name, hint="It may be named as an adapter.")
+    return ref
 
 
 def checked_id(model_id: str, folder: Path | None = None, param: str = "model") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -13,11 +13,13 @@ from llamafarm_universal.messages.plan import ADAPTER_FILE, ADAPTER_WEIGHTS, CON
 from llamafarm_universal.placement import BYTES
 from llamafarm_universal.remote_code import refuse_remote_code
 from llamafarm_universal.safetensors import count_parameters
-from llamafarm_universal.safety import refuse_pickle
+from llamafarm_universal.safety import LocalFolder, parse_model_id, refuse_pickle
 
 PARAM = "adapter"
 DIFFUSERS_WEIGHTS = "pytorch_lora_weights.safetensors"
 """What diffusers calls the file where nothing else is said."""
+SUFFIX = ".safetensors"
+_MOST_LISTED = 12
 
 OF_THE_BASE = ".base_layer.weight"
 """In the names of the model's own weights, which peft saves with changes of embeddings: they are compared, not kept."""
@@ -63,34 +65,58 @@ def adapted_plan(plan: LoadPlan, ref: ModelRef, folder: Path, *, adapts: bool) -
 def _file_of(name: str, place: Path, *, is_pipeline: bool) -> Path:
     """The file of an adapter's weights: what is named, or in the folder that is named. Raises RequestFailed."""
     if not place.is_file():
-        refuse_remote_code(name, place, trusted=False)
-        return place / weights_of(name, place, is_pipeline=is_pipeline)
-    if not is_pipeline:
-        raise _refused(f"`{name}` is a file: name the folder of the adapter, which has a {ADAPTER_FILE} too.")
+        file = place / weights_of(name, place, is_pipeline=is_pipeline)
+        refuse_remote_code(name, file.parent, trusted=False)
+        return file
+    if place.suffix != SUFFIX:
+        raise _refused(f"`{name}` is no file of safetensors.")
+    if is_pipeline:
+        return place
+    if not (place.parent / ADAPTER_FILE).is_file():
+        raise _refused(f"`{name}` is no adapter of peft: it has no {ADAPTER_FILE} beside it.")
+    refuse_remote_code(name, place.parent, trusted=False)
     return place
 
 
 def weights_of(name: str, folder: Path, *, is_pipeline: bool) -> str:
-    """The name of the file that holds an adapter's weights. Raises RequestFailed.
+    """The path of the file, within a folder, that holds an adapter's weights. Raises RequestFailed.
 
     is_pipeline: it changes a pipeline of diffusers, whose adapters are one file of any name.
     """
     if any((folder / file).is_file() for file in CONFIG_FILES):
         raise _refused(f"`{name}` is a model of its own, and no adapter.")
-    if (folder / ADAPTER_WEIGHTS).is_file() and ((folder / ADAPTER_FILE).is_file() or is_pipeline):
-        return ADAPTER_WEIGHTS
+    paths = [path.relative_to(folder).as_posix() for path in folder.rglob(f"*{SUFFIX}")]
+    files = adapter_files(paths)
     if not is_pipeline:
-        refuse_pickle(name, folder)
-        lacking = ADAPTER_FILE if (folder / ADAPTER_WEIGHTS).is_file() else ADAPTER_WEIGHTS
-        raise _refused(f"`{name}` is no adapter of peft: it has no {lacking}.")
-    files = sorted(path.name for path in folder.glob("*.safetensors"))
-    if DIFFUSERS_WEIGHTS in files:
-        return DIFFUSERS_WEIGHTS
-    if not files:
-        refuse_pickle(name, folder)
-    if len(files) > 1:
-        raise _refused(f"`{name}` holds several files of weights ({', '.join(files)}): give each a folder of its own.")
-    return files[0]
+        files = [file for file in files if _is_of_peft(folder / file)]
+    if len(files) == 1:
+        return files[0]
+    if files:
+        raise several_adapters(name, files)
+    refuse_pickle(name, folder)
+    lacking = ADAPTER_FILE if (folder / ADAPTER_WEIGHTS).is_file() else ADAPTER_WEIGHTS
+    raise _refused(f"`{name}` is no adapter of peft: it has no {lacking}.")
+
+
+def adapter_files(paths: Iterable[str]) -> list[str]:
+    """Which of the files in a repository or folder may be the adapter that is meant where none is named."""
+    files = sorted(path for path in paths if path.endswith(SUFFIX))
+    at_top = [file for file in files if "/" not in file]
+    known = next((name for name in (ADAPTER_WEIGHTS, DIFFUSERS_WEIGHTS) if name in at_top), None)
+    return [known] if known else at_top or files
+
+
+def several_adapters(name: str, files: Sequence[str]) -> RequestFailed:
+    """Nobody knows which of these is meant."""
+    listed = ", ".join(files[:_MOST_LISTED]) + (f" and {len(files) - _MOST_LISTED} more" * (len(files) > _MOST_LISTED))
+    is_local = isinstance(parse_model_id(name), LocalFolder)
+    failure = _refused(f"`{name}` holds several adapters: {listed}.")
+    failure.hint = f"Name one of them: `{name.rstrip('/')}{'/' if is_local else ':'}{files[0]}`."
+    return failure
+
+
+def _is_of_peft(file: Path) -> bool:
+    return file.name == ADAPTER_WEIGHTS and (file.parent / ADAPTER_FILE).is_file()
 
 
 def _refused(message: str) -> RequestFailed:

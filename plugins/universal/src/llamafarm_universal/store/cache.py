@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed
-from llamafarm_universal.gguf import is_gguf
 from llamafarm_universal.messages.plan import ADAPTER_FILE, CONFIG_FILES
 from llamafarm_universal.safety import under
 
 log = logging.getLogger(__name__)
 
 _NO_WEIGHTS = ("", ".json", ".jinja", ".txt", ".model", ".tiktoken", ".py", ".md")
+_NAMED = (".gguf", ".safetensors")
 _OF_MODELS = ("model", "diffusion_pytorch_model", "pytorch_model", "adapter_model")
 """How the names of files begin that hold the weights of models, or of adapters of peft."""
 PARTIAL = ".llamafarm-partial"
@@ -131,7 +131,7 @@ def _complete(folder: Path, wanted: Mapping[str, Any]) -> bool:
     from huggingface_hub.utils import filter_repo_objects
 
     wanted_files = wanted["allow_patterns"]
-    if len(wanted_files) == 1 and is_gguf(wanted_files[0]):
+    if wanted_files[0].lower().endswith(_NAMED) and "*" not in wanted_files[0]:  # one file that was named
         return (folder / str(wanted_files[0])).is_file()
     if not any((folder / name).is_file() for name in (*CONFIG_FILES, ADAPTER_FILE)) and not _is_drawing_adapter(folder):
         return False

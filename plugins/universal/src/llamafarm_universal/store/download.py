@@ -19,6 +19,8 @@ from time import monotonic
 from typing import Any
 
 from llamafarm_universal.failure import RequestFailed, without_paths
+from llamafarm_universal.messages.plan import ADAPTER_FILE, CONFIG_FILES
+from llamafarm_universal.store.beside import adapter_files, several_adapters
 from llamafarm_universal.store.cache import cached, folder_of, lock_folder_of
 from llamafarm_universal.store.copy import Copy
 from llamafarm_universal.store.resume import MAX_BYTES, LargeFile, connection_errors, fetch
@@ -123,7 +125,9 @@ def _listed(model: str, wanted: Mapping[str, Any]) -> _Listing | None:
         return None
     patterns = {name: wanted[name] for name in ("allow_patterns", "ignore_patterns")}
     files = list(filter_repo_objects(info.siblings or [], key=lambda file: file.rfilename, **patterns))
-    whole = _whole_pipelines([file.rfilename for file in files])
+    names = [file.rfilename for file in files]
+    _refuse_several(model, names)
+    whole = _whole_pipelines(names)
     files = [file for file in files if file.rfilename not in whole]
     large = [
         LargeFile(file.rfilename, file.lfs.size, file.lfs.sha256)
@@ -131,6 +135,16 @@ def _listed(model: str, wanted: Mapping[str, Any]) -> _Listing | None:
         if file.lfs is not None and file.lfs.size <= MAX_BYTES and _SHA256.fullmatch(file.lfs.sha256)
     ]
     return _Listing(str(info.sha), sum(file.size or 0 for file in files), large, whole)
+
+
+def _refuse_several(model: str, files: list[str]) -> None:
+    """Refuse a repository of several adapters, of which none is named, before all of them are fetched.
+
+    Raises RequestFailed.
+    """
+    is_whole = any(name in files for name in (*CONFIG_FILES, ADAPTER_FILE))
+    if not is_whole and len(adapters := adapter_files(files)) > 1:
+        raise several_adapters(model, adapters)
 
 
 def _whole_pipelines(files: list[str]) -> list[str]:

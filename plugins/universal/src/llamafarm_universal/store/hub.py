@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.machinery import PathFinder
+from itertools import chain
 from pathlib import Path
 
 from llamafarm_universal.catalogue import engines
@@ -122,7 +123,8 @@ def _checked(folder: Path, name: str) -> Path:
         if not folder.is_dir():
             raise RequestFailed("model_not_found", f"There is no folder `{name}`.", param="model")
         named = any((folder / file).is_file() for file in (*CONFIG_FILES, ADAPTER_FILE))
-        if not named and not any(folder.glob("*.safetensors")):  # as adapters of diffusers are
+        weights = chain(folder.glob("*.safetensors"), folder.glob("*/*.safetensors"))
+        if not named and not any(weights):  # of adapters, which have no configuration, or several in folders
             raise RequestFailed("model_not_found", f"`{name}` holds no model: it has no config.json.", param="model")
     except OSError as error:
         raise RequestFailed("model_not_found", f"`{name}` cannot be read: {error.strerror}.", param="model") from None

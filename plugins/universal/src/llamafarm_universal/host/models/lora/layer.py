@@ -29,7 +29,7 @@ EMBEDDING = ("lora_embedding_A", "lora_embedding_B")
 BASE = "base_layer.weight"
 """The layer's own weight, which peft saves with changes of embeddings."""
 BIASES = ("bias", "base_layer.bias", "lora_B.bias")
-"""A trained bias of a layer that nothing else changes, of one that has a low-rank change, and the bias of the latter."""
+"""Trained biases: of a layer that nothing else changes, of one with a low-rank change, and of that change itself."""
 
 _NEAR = 0.05
 """Of numbers that may have been rounded to half precision, or to fewer bits."""
