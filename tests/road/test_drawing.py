@@ -73,7 +73,7 @@ def test_an_adapter_of_the_entry_changes_the_picture_as_its_scale_says(studio: F
 def test_what_saves_memory_is_said_of_the_model(studio: Farm, drawn: bytes) -> None:
     shown = studio.lf("models", "show", "painter").stdout.splitlines()
     assert [line.split(":")[1].strip() for line in shown if line.startswith("optimizations")] == [
-        '["vae_slicing", "vae_tiling"]'
+        "vae_slicing, vae_tiling"
     ]
 
 

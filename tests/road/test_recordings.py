@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import wave
+from contextlib import closing
 from pathlib import Path
 
 import openai
@@ -13,6 +14,7 @@ import pytest
 from commands import Served
 from farms import Farm
 from projects import MINILM
+from terminal import Terminal
 
 sys.path.append(str(Path(__file__).parents[2] / "plugins" / "universal" / "tests"))  # where the small models are made
 
@@ -118,6 +120,22 @@ def test_a_text_becomes_a_file_of_the_format_that_it_ends_in(studio: Farm) -> No
     assert (studio.folder / "story.mp3").stat().st_size > 500
     heard = studio.lf("transcribe", "story.mp3", "-l", "en")
     assert heard.returncode == 0, heard.stderr
+
+
+def test_on_a_terminal_the_text_stands_below_what_was_shown_before_it(studio: Farm, told: str) -> None:
+    with closing(Terminal(studio, "transcribe", "long.wav", "--language", "en")) as terminal:
+        terminal.expect("Listening to long.wav …")
+        terminal.expect("\x1b[2K" + told.split()[0])
+        assert terminal.end() == 0
+
+
+def test_a_program_reads_what_was_spoken_as_json(studio: Farm) -> None:
+    done = studio.lf("speak", "Hello.", "-o", "hello.flac", "--json")
+    size = (studio.folder / "hello.flac").stat().st_size
+    assert json.loads(done.stdout) == {"path": "hello.flac", "format": "flac", "bytes": size}
+    piped = studio.lf("speak", "Hello.", "--json")
+    assert (piped.returncode, piped.stdout) == (2, "")
+    assert "name one with --output" in piped.stderr
 
 
 def test_what_cannot_be_spoken_leaves_no_file(studio: Farm) -> None:

@@ -105,3 +105,25 @@ def test_foreign_texts_do_not_steer_the_terminal():
 
     assert screen.getvalue() == "\r\x1b[2Ka [31mb c …"
     assert log.getvalue() == "a [31mb c\n"
+
+
+def test_what_is_done_once_the_model_is_ready_is_shown_until_the_end():
+    screen = Screen()
+    with ProgressLine(screen, doing="Listening to cow.wav") as line:
+        assert screen.last == "Listening to cow.wav …"
+        line(Progress("loading", "Loading org/model"))
+        assert screen.last == "Loading org/model …"
+        line(Progress("ready", "org/model is loaded on cpu"))
+        assert screen.last == "Listening to cow.wav …"
+    assert screen.last == ""
+
+    log = io.StringIO()
+    with ProgressLine(log, doing="Listening to cow.wav") as line:
+        line(Progress("ready", "org/model is loaded on cpu"))
+    assert log.getvalue() == ""
+
+
+def test_what_is_ready_does_not_go_on():
+    screen = Screen()
+    ProgressLine(screen)(Progress("ready", "org/model is loaded on cpu"))
+    assert screen.last == "org/model is loaded on cpu"

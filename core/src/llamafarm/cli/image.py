@@ -107,11 +107,11 @@ async def _events(content: Content) -> AsyncIterator[dict[str, Any]]:
     """What the stream says of whole pictures; what it says of steps is shown. Raises UpstreamError where it breaks."""
     from llamafarm.wire import sse
 
-    with click.progressbar(length=1, label="Drawing", file=sys.stderr, show_pos=True) as bar:
+    with click.progressbar(length=1, label="Drawing", file=sys.stderr) as bar:
         async for frame in sse.events(content.pieces()):
             event = json.loads(frame.data)
             if frame.name.endswith(".progress"):
-                bar.length = event["total"]
+                bar.length, bar.show_pos = event["total"], True  # only now is it known how many steps there are
                 bar.update(max(0, event["done"] - bar.pos))
             elif frame.name.endswith(".completed"):
                 yield event

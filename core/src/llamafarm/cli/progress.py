@@ -15,15 +15,21 @@ CLEAR = "\r\x1b[2K"
 
 
 class ProgressLine:
-    """A context in which progress is shown; the line is gone at its end. Nothing is shown where nothing takes time."""
+    """A context in which progress is shown; the line is gone at its end. Nothing is shown where nothing takes time.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    doing: what is done once the model is ready, where that takes time too; it is shown on terminals alone.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, doing: str = "") -> None:
         self._stream = stream or sys.stderr
+        self._doing = Progress("loading", doing) if doing else None
         self._live = self._stream.isatty()
         self._last: Progress | None = None
         self._began = (0.0, 0)
 
     def __enter__(self) -> Self:
+        if self._doing is not None and self._live:
+            self(self._doing)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -34,6 +40,7 @@ class ProgressLine:
     def __call__(self, step: Progress) -> None:
         """Show one step."""
         if self._live:
+            step = self._doing if self._doing is not None and step.stage == "ready" else step
             if self._last is None or _counts_anew(step, self._last):
                 self._began = (time.monotonic(), step.done or 0)
             self._stream.write(CLEAR + self._line(step))
@@ -45,7 +52,7 @@ class ProgressLine:
     def _line(self, step: Progress) -> str:
         """The text and the numbers; where both do not fit, the text gives way."""
         numbers = self._numbers(step)
-        text = plain(step.text) if numbers else f"{plain(step.text)} …"
+        text = plain(step.text) if numbers or step.stage == "ready" else f"{plain(step.text)} …"
         room = shutil.get_terminal_size().columns - 1 - width(numbers)
         return cut(f"{text}  ", room) + numbers if numbers else cut(text, room)
 

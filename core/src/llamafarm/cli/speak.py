@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llamafarm.cli.app import current_app
-from llamafarm.cli.output import server_url_option
+from llamafarm.cli.output import json_option, json_text, server_url_option
 from llamafarm.cli.question import piped
 from llamafarm.cli.texts import MODEL_HELP
 from llamafarm.wire.operations import SPEECH
@@ -31,8 +31,9 @@ PIPE = "-"
 @click.option("--voice", "-v", metavar="NAME", help="One of the model's.")
 @click.option("--speed", type=click.FloatRange(0.25, 4), help="1 is the model's own.")
 @click.option("--model", "-m", metavar="NAME", help=MODEL_HELP)
+@json_option
 @server_url_option
-def speak(words: tuple[str, ...], output: str | None, form: str | None, **request: Any) -> None:
+def speak(words: tuple[str, ...], output: str | None, form: str | None, as_json: bool, **request: Any) -> None:
     """Write a text as sound; without TEXT, what is piped.
 
     \b
@@ -43,12 +44,18 @@ def speak(words: tuple[str, ...], output: str | None, form: str | None, **reques
     text = " ".join(words) or piped()
     if not text.strip():
         raise click.UsageError("Give a text: as an argument, or through a pipe.")
+    if as_json and output in (None, PIPE):
+        raise click.UsageError("--json says which file was written: name one with --output.")
     if output is None and sys.stdout.isatty():
         raise click.UsageError("Name the file to write: `-o speech.wav`. A terminal plays no sound.")
     path = None if output in (None, PIPE) else current_app().cwd / str(output)
     form = form or _format_of(path)
     asyncio.run(_speak({**request, "input": text, "response_format": form}, path))
-    if path is not None:
+    if path is None:
+        return
+    if as_json:
+        click.echo(json_text({"path": output, "format": form, "bytes": path.stat().st_size}))
+    else:
         click.echo(f"Wrote {path}.", err=True)
 
 
@@ -70,18 +77,22 @@ async def _speak(request: dict[str, Any], path: Path | None) -> None:
     given = {name: value for name, value in request.items() if value is not None}
     server_url = given.pop("server_url", None)
     async with current_app().opened(server_url) as farm:
-        with ProgressLine() as line:
+        with ProgressLine(doing="Speaking") as line:
             content: Content = await farm.ask(SPEECH, given, progress=line)
-        if path is None:
+            if path is not None:
+                await _keep(content, path)
+                return
+        async for piece in content.pieces():
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+
+
+async def _keep(content: Content, path: Path) -> None:
+    partial = path.with_name(path.name + ".part")
+    try:
+        with partial.open("wb") as file:
             async for piece in content.pieces():
-                sys.stdout.buffer.write(piece)
-                sys.stdout.buffer.flush()
-            return
-        partial = path.with_name(path.name + ".part")
-        try:
-            with partial.open("wb") as file:
-                async for piece in content.pieces():
-                    file.write(piece)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+                file.write(piece)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

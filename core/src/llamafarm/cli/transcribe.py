@@ -84,9 +84,10 @@ async def _texts(
     async with current_app().opened(server_url) as farm:
         for recording in recordings:
             fields = {**given, "file": _upload(recording), "response_format": form}
-            with ProgressLine() as line:
+            with ProgressLine(doing=f"Listening to {fields['file'].name}") as line:
                 content: Content = await farm.ask(operation, fields, progress=line)
-                yield recording, (await content.read()).decode("utf-8", "replace")
+                text = (await content.read()).decode("utf-8", "replace")
+            yield recording, text
 
 
 def _recording(name: str) -> str | Path:
