@@ -32,7 +32,7 @@ def album(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
           models:
             minilm: {{provider: universal, model: "{MINILM}"}}
             seer:
-              {{provider: universal, model: {model}, default: true,
+              {{provider: universal, model: {model},
                 model_api_parameters: {{temperature: 0.0, max_tokens: 12}}}}
         """
     )
@@ -43,7 +43,7 @@ def album(shared: Farm, tmp_path_factory: pytest.TempPathFactory) -> Farm:
 
 @pytest.fixture(scope="module")
 def told(album: Farm) -> str:
-    """What `lf see` prints; the default model is asked."""
+    """What `lf see` prints; the model that sees is asked, and not the default one."""
     done = album.lf("see", "cow.png", "What is this?")
     assert done.returncode == 0, done.stderr
     return done.stdout

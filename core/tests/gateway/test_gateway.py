@@ -68,6 +68,13 @@ class Embedder(ModelEntry):
         return operation is EMBEDDINGS
 
 
+class Seer(ModelEntry):
+    """An entry that says what messages to it may hold."""
+
+    def takes(self, kind):
+        return kind in self.model
+
+
 EMBEDDER = {"name": "embedder", "provider": "able", "model": "runtime-embedder"}
 
 
@@ -611,3 +618,23 @@ async def test_only_chats_have_sessions(store):
     gateway = Gateway(ScriptedPlugins(ScriptedProvider()), sessions=store)
     with pytest.raises(RequestError, match="embeddings has none"):
         await gateway.ask(project(), EMBEDDINGS, {"input": "x"}, context(session="new"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "model", "asked"),
+    [
+        (["text"], None, "texts"),
+        (["image_url", "text"], None, "image"),
+        (["image_url", "input_audio"], None, "image audio"),
+        (["video_url"], None, "texts"),
+        (["image_url"], "texts", "texts"),
+    ],
+)
+async def test_a_message_with_a_picture_goes_to_a_model_that_takes_it(parts, model, asked):
+    entries = [Seer(name=name, provider="scripted", model=name) for name in ("texts", "image", "image audio")]
+    provider = ScriptedProvider()
+    message = {"role": "user", "content": [{"type": kind} for kind in parts]}
+    request = {"messages": [message], **({"model": model} if model else {})}
+    reply = await Gateway(ScriptedPlugins(provider)).ask(project(*entries), CHAT, request, context())
+    await text(reply)
+    assert provider.requests[-1]["model"] == asked

@@ -218,6 +218,20 @@ def test_a_model_whose_files_are_here_says_itself_what_it_is_for(tmp_path, monke
     assert made(model="org/tagger").serves(CHAT) is None
 
 
+def test_a_model_whose_files_are_here_says_itself_what_its_messages_may_hold(tmp_path):
+    config = {"architectures": ["QwenForConditionalGeneration"], "vision_config": {}, "text_config": {}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    seer = made(model=str(tmp_path))
+    assert [seer.takes("image"), seer.takes("audio")] == [False, False]
+    (tmp_path / "preprocessor_config.json").write_text('{"image_processor_type": "Qwen"}')
+    assert [seer.takes("image"), seer.takes("audio")] == [True, False]
+    (tmp_path / "processor_config.json").write_text('{"feature_extractor": {"sampling_rate": 16000}}')
+    assert [seer.takes("image"), seer.takes("audio"), seer.takes("video")] == [True, True, False]
+    assert made(model="package:llamafarm_universal/demo_model").takes("image") is False
+    assert made(model="org/absent").takes("image") is None
+    assert made(model="org/absent", transformers={"model_type": "multimodal"}).takes("image") is True
+
+
 def test_an_entry_without_a_model_type_may_be_for_everything():
     assert {entry().serves(row) for row in OPERATIONS} == {None}
     assert entry(base_url="http://elsewhere.example/v1").serves(CHAT) is None

@@ -26,6 +26,7 @@ from llamafarm.providers.base import Call, Endpoint, ModelInfo, Progress, Provid
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.parameters import FORWARD_EVERYTHING, Parameters, note_ignored
 from llamafarm.services.base import Service
+from llamafarm.wire.chat import media_kinds
 from llamafarm.wire.operations import CHAT, Operation
 
 if TYPE_CHECKING:
@@ -117,14 +118,20 @@ class Dispatcher:
                 raise TypeError(f"its `endpoint` returned {endpoint!r}")
             return endpoint
 
-    def entry_for(self, project: Project, operation: Operation, name: str | None) -> ModelEntry:
-        """The entry of that name; where none is named the default one, if it can do the operation, else one that can.
+    def entry_for(self, project: Project, operation: Operation, request: Mapping[str, Any]) -> ModelEntry:
+        """The entry that a request names; where it names none the default one, if it can do that, else one that can.
 
         Raises UsageError for an unknown name, and a broken entry's own error.
         """
+        name = request.get("model")
         entry = project.entry(name)
-        if name is not None or operation is CHAT:
+        if name is not None:
             return entry
+        if operation is CHAT:
+            kinds = media_kinds(request)
+            if all(entry.takes(kind) is not False for kind in kinds):
+                return entry
+            return next((other for other in self._able(project, CHAT) if all(map(other.takes, kinds))), entry)
         able = self._able(project, operation)
         fitting = [other for other in able if other.serves(operation)] or able
         return entry if entry in fitting or not fitting else fitting[0]

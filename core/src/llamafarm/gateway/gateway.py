@@ -58,7 +58,7 @@ class Gateway:
         context: Context,
         end: Callable[[], None],
     ) -> Any:
-        entry = self._dispatcher.entry_for(served.project, operation, request.get("model"))
+        entry = self._dispatcher.entry_for(served.project, operation, request)
         if operation is CHAT:
             return await ChatTurn(self._dispatcher, served, entry, context, end).run(request, self.sessions)
         lease = served.lease(entry)

@@ -101,6 +101,13 @@ class ModelEntry(BaseModel):
         """
         return None
 
+    def takes(self, kind: str) -> bool | None:  # noqa: ARG002 - for those that know
+        """Whether messages may hold an `image`, `audio` or `video`, as far as is known without asking the runtime.
+
+        It decides which entry a conversation without `model` gets that holds some.
+        """
+        return None
+
     def remarks(self) -> Iterable[tuple[str, str]]:
         """What is allowed and will yet not do what it says: (key, message) of each, told by `lf config validate`.
 

@@ -5,6 +5,7 @@ Source: OpenAI's API reference, "Chat completions", with the fields that common 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
@@ -185,3 +186,10 @@ class ChatChunk(TypedDict):
     choices: list[ChunkChoice]
     """Empty on the last chunk of a stream that carries `usage`."""
     usage: NotRequired[Usage | None]
+
+
+def media_kinds(request: Mapping[str, Any]) -> set[str]:
+    """What the messages of a request hold beside texts: `image`, `audio`, `video`."""
+    contents = [message.get("content") for message in request["messages"]]
+    types = {str(part.get("type")) for content in contents if isinstance(content, list) for part in content}
+    return {kind for kind in ("image", "audio", "video") if any(kind in name for name in types)}

@@ -213,10 +213,8 @@ class UniversalEntry(ModelEntry):
 
     def serves(self, operation: Operation) -> bool | None:
         """What its `model_type` says, else its own files where they are here; None where nothing is known."""
-        from llamafarm_universal.task import ALIASES
-
-        wanted, seen = self.transformers.model_type, self._glance()
-        task = ALIASES.get(wanted, wanted) if wanted else seen and seen.task
+        seen = self._glance()
+        task = self._task(seen)
         served = SERVED.get(task or "")
         if served is None:
             return None
@@ -225,6 +223,22 @@ class UniversalEntry(ModelEntry):
         if seen is not None and seen.task is not None and operation in SIGHT:
             return operation in served and operation.method == seen.sight
         return operation in served and not (self._adapter and operation is EMBEDDINGS)
+
+    def takes(self, kind: str) -> bool | None:
+        """Of a model that writes and sees, what its processor reads; None where nothing is known."""
+        seen = self._glance()
+        task = self._task(seen)
+        if task is None:
+            return None
+        return task == "multimodal" and (seen is None or seen.task is None or kind in seen.media)
+
+    def _task(self, seen: Glance | None) -> str | None:
+        from llamafarm_universal.task import ALIASES
+
+        wanted = self.transformers.model_type
+        if wanted:
+            return ALIASES.get(wanted, wanted)
+        return None if seen is None else seen.task
 
     def _glance(self) -> Glance | None:
         """What the model's own files say, where a runtime of this machine executes it."""

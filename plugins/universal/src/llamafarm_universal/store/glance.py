@@ -8,6 +8,7 @@ from pathlib import Path
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.messages import ModelRef
+from llamafarm_universal.processor_files import media_read
 from llamafarm_universal.safety import HubId, parse_model_id
 from llamafarm_universal.sound_kind import Kind, kind_of
 from llamafarm_universal.store.cache import folder_of
@@ -21,11 +22,13 @@ class Glance:
     """What a model's files say. task: None where they are not here, or do not say it.
 
     sight: what it does with pictures, as of `sight_of`. sound: how a model of sound is executed.
+    media: which ones the parts of messages may be.
     """
 
     task: str | None = None
     sight: str | None = None
     sound: Kind | None = None
+    media: frozenset[str] = frozenset()
 
 
 def glance(model: str) -> Glance:
@@ -34,7 +37,8 @@ def glance(model: str) -> Glance:
         for folder in _folders(model):
             config = read_config(folder, model)
             if (task := task_of(folder, config)) is not None:
-                return Glance(task, sight_of(config), kind_of(config))
+                media = media_read(folder) if task == "multimodal" else frozenset()
+                return Glance(task, sight_of(config), kind_of(config), media)
     except (RequestFailed, OSError):
         pass
     return Glance()

@@ -9,6 +9,7 @@ from llamafarm_universal.context_length import context_length_of, unknown_length
 from llamafarm_universal.engine import Abilities, Candidate
 from llamafarm_universal.message_parts import FEATURES
 from llamafarm_universal.messages.work import user_names
+from llamafarm_universal.processor_files import media_read
 from llamafarm_universal.task import sight_of
 
 _OPERATIONS = {
@@ -31,9 +32,7 @@ def abilities(candidate: Candidate) -> Abilities:
 
 
 def _sees(candidate: Candidate) -> bool:
-    names = ("preprocessor_config.json", "processor_config.json")
-    is_whole = any((candidate.folder / name).is_file() for name in names)
-    return is_whole and sight_of(candidate.config) == "label_pictures"
+    return sight_of(candidate.config) == "label_pictures" and "image" in media_read(candidate.folder)
 
 
 def _length(candidate: Candidate) -> int | None:

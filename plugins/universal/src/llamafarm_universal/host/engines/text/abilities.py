@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from llamafarm_universal.chat_template import chat_template_of, read_object
+from llamafarm_universal.chat_template import chat_template_of
 from llamafarm_universal.context_length import context_length_of, unknown_length
 from llamafarm_universal.engine import Abilities, Candidate
 from llamafarm_universal.message_parts import FEATURES
+from llamafarm_universal.processor_files import media_read
 from llamafarm_universal.task import is_encoder_decoder
 
 _LATER = frozenset({"reasoning", "structured"})
-_READERS = {"image": "image_processor_type", "audio": "feature_extractor_type"}
-"""What a preprocessor's configuration has where it reads a kind of media."""
 
 
 def abilities(candidate: Candidate) -> Abilities:
@@ -20,16 +19,10 @@ def abilities(candidate: Candidate) -> Abilities:
     features |= {"chat"} if template else set()
     features |= {"tools"} if "tools" in template else set()
     if candidate.task == "multimodal":
-        media = _media(candidate)
+        media = {FEATURES[kind] for kind in media_read(candidate.folder)}
         features |= {"chat", *media} if media else set()
     elif not is_encoder_decoder(candidate.config):
         operations.add("embed")
         features.add("embeddings")
     length = context_length_of(candidate.config)
     return Abilities(frozenset(operations), frozenset(features), length, _LATER | unknown_length(length))
-
-
-def _media(candidate: Candidate) -> set[str]:
-    settings = [read_object(candidate.folder / name) for name in ("preprocessor_config.json", "processor_config.json")]
-    nested = [part for each in settings for part in each.values() if isinstance(part, dict)]
-    return {FEATURES[kind] for kind, key in _READERS.items() if any(key in each for each in [*settings, *nested])}
