@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from llamafarm_universal.messages import Failed, FailureKind
 
@@ -35,6 +37,16 @@ class RequestFailed(Exception):
 
     def event(self, request_id: str) -> Failed:
         return Failed(request_id, self.kind, self.message, self.hint, self.param, self.ends_host)
+
+
+@contextmanager
+def about(param: str) -> Iterator[None]:
+    """What fails within is the fault of that field of the request or setting of the model."""
+    try:
+        yield
+    except RequestFailed as failure:
+        failure.param = param
+        raise
 
 
 def refused(message: str, param: str | None = None, *, hint: str | None = None) -> RequestFailed:

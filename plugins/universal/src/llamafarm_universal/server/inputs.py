@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,9 +74,7 @@ def embedding_input(value: Any, path: str) -> tuple[str | tuple[int, ...] | Medi
 
 def pictures(value: Any, path: str) -> tuple[MediaSource, ...]:
     """A picture, or a list of pictures: each a text, or an object as in `embedding_input`."""
-    if not isinstance(value, list):
-        return (_picture(value, path),)
-    return tuple(_picture(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_PICTURES)))
+    return _one_or_several(_picture, value, path, MAX_PICTURES)
 
 
 def sounds(value: Any, path: str) -> tuple[MediaSource, ...]:
@@ -83,9 +82,15 @@ def sounds(value: Any, path: str) -> tuple[MediaSource, ...]:
 
     Source of the objects: OpenAI's `{"input_audio": {"data": …}}`, and `{"audio_url": {"url": …}}`, as vLLM has it.
     """
+    return _one_or_several(_sound, value, path, MAX_SOUNDS)
+
+
+def _one_or_several(
+    parse: Callable[[Any, str], MediaSource], value: Any, path: str, most: int
+) -> tuple[MediaSource, ...]:
     if not isinstance(value, list):
-        return (_sound(value, path),)
-    return tuple(_sound(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_SOUNDS)))
+        return (parse(value, path),)
+    return tuple(parse(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=most)))
 
 
 def texts(value: Any, path: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from llamafarm.errors import RequestError
 from llamafarm_universal.media.formats import Kind
 from llamafarm_universal.message_parts import FEATURES, not_taken
 from llamafarm_universal.server.errors import failure
-from llamafarm_universal.server.fields import as_object, show, text, wrong
+from llamafarm_universal.server.fields import any_text, as_object, show, text, wrong
 from llamafarm_universal.server.inputs import MediaSource
 from llamafarm_universal.server.resident import Resident
 
@@ -28,7 +28,7 @@ def content_part(value: Any, path: str) -> Part:
     part = as_object(value, path)
     match part.get("type"):
         case "text":
-            return {"type": "text", "text": _string(part.get("text"), f"{path}.text")}
+            return {"type": "text", "text": any_text(part.get("text"), f"{path}.text")}
         case "image_url":
             return {"type": "image", "source": _picture(part.get("image_url"), f"{path}.image_url")}
         case "input_audio":
@@ -93,9 +93,3 @@ def _without_source(content: Any) -> Any:
     if isinstance(content, str):
         return content
     return [{name: item for name, item in part.items() if name != "source"} for part in content]
-
-
-def _string(value: Any, path: str) -> str:
-    if not isinstance(value, str):
-        wrong(path, "a text", value)
-    return value

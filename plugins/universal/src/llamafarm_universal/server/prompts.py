@@ -8,7 +8,7 @@ from typing import Any
 from llamafarm.errors import RequestError
 from llamafarm.wire import BodyError, parse_object
 
-from llamafarm_universal.server.fields import as_list, as_object, boolean, record, text, wrong
+from llamafarm_universal.server.fields import any_text, as_list, as_object, boolean, record, text, wrong
 from llamafarm_universal.server.inputs import MAX_PICTURES
 from llamafarm_universal.server.parts import Part, content_part, sources_in, unreadable
 from llamafarm_universal.server.schema import checked_schema
@@ -24,9 +24,7 @@ FIELDS = {
 BROKEN_ARGUMENTS = "INVALID_JSON"
 """The argument that holds a call's arguments where they are no JSON object: the conversation must be able to go on."""
 FIELDS["developer"] = FIELDS["system"]
-TOOL_FIELDS = record(
-    name=text, description=lambda value, path: _string(value, path), parameters=as_object, strict=boolean
-)
+TOOL_FIELDS = record(name=text, description=any_text, parameters=as_object, strict=boolean)
 
 
 def messages(value: Any, path: str) -> tuple[Mapping[str, Any], ...]:
@@ -83,7 +81,7 @@ def _for_template(role: str, given: dict[str, Any], path: str) -> Mapping[str, A
             message[name] = text(given[name], f"{path}.{name}")
     reasoning = given.get("reasoning", given.get("reasoning_content"))
     if reasoning is not None:
-        message["reasoning_content"] = _string(reasoning, f"{path}.reasoning")
+        message["reasoning_content"] = any_text(reasoning, f"{path}.reasoning")
     return message
 
 
@@ -120,7 +118,7 @@ def _arguments(value: Any, path: str) -> dict[str, Any]:
     if value in (None, ""):
         return {}
     try:
-        return parse_object(_string(value, path))
+        return parse_object(any_text(value, path))
     except BodyError:
         return {BROKEN_ARGUMENTS: value}
 
@@ -134,9 +132,3 @@ def _tool(value: Any, path: str) -> Mapping[str, Any]:
     if parameters := function.get("parameters"):
         checked_schema(parameters, f"{path}.function.parameters", strict=function.get("strict", False))
     return {"type": "function", "function": function}
-
-
-def _string(value: Any, path: str) -> str:
-    if not isinstance(value, str):
-        wrong(path, "a text", value)
-    return value

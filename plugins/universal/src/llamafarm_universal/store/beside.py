@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from glob import escape
 from pathlib import Path
 
-from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed, about
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.messages.plan import ADAPTER_FILE, ADAPTER_WEIGHTS, CONFIG_FILES, LoadPlan
 from llamafarm_universal.placement import BYTES
@@ -33,16 +32,6 @@ def adapter_of(ref: ModelRef) -> ModelRef | None:
     return ModelRef(settings.adapter, LoadSettings(revision=settings.adapter_revision, engine=settings.engine))
 
 
-@contextmanager
-def about_adapter() -> Iterator[None]:
-    """What is refused within is the setting `adapter`."""
-    try:
-        yield
-    except RequestFailed as failure:
-        failure.param = PARAM
-        raise
-
-
 def adapted_plan(plan: LoadPlan, ref: ModelRef, folder: Path, *, adapts: bool) -> LoadPlan:
     """The plan to put an adapter on the model of a plan, once that is loaded. Reads no weights. Raises RequestFailed.
 
@@ -56,7 +45,7 @@ def adapted_plan(plan: LoadPlan, ref: ModelRef, folder: Path, *, adapts: bool) -
             hint="Adapters are for models that generate text, and for those that draw.",
             param=PARAM,
         )
-    with about_adapter():
+    with about(PARAM):
         weights = _file_of(name, folder, is_pipeline=plan.task == "diffusion")
         numbers = count_parameters(weights.parent, escape(weights.name), leave=OF_THE_BASE)
     return plan.adapted(ref, weights, numbers, numbers * BYTES[plan.dtype])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from llamafarm_universal.failure import RequestFailed
@@ -27,16 +25,6 @@ def draft_of(ref: ModelRef) -> ModelRef | None:
         settings.draft_model,
         LoadSettings(device=settings.device, dtype=settings.dtype, quantization=settings.quantization),
     )
-
-
-@contextmanager
-def about_draft() -> Iterator[None]:
-    """What is refused within is the setting `draft_model`."""
-    try:
-        yield
-    except RequestFailed as failure:
-        failure.param = PARAM
-        raise
 
 
 def refuse_adapter(draft: ModelRef, folder: Path) -> None:

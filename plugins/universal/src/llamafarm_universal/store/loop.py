@@ -12,7 +12,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from llamafarm_universal.failure import explained
+from llamafarm_universal.failure import about, explained
 from llamafarm_universal.messages import (
     Cancel,
     Command,
@@ -36,10 +36,10 @@ from llamafarm_universal.messages import (
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.pipe import Outbox, read_commands
 from llamafarm_universal.store.adapters import base_of
-from llamafarm_universal.store.beside import about_adapter, adapter_of
+from llamafarm_universal.store.beside import adapter_of
 from llamafarm_universal.store.download import Transfer
 from llamafarm_universal.store.downloads import Downloads, Fetched, Listen
-from llamafarm_universal.store.drafts import about_draft, draft_of
+from llamafarm_universal.store.drafts import draft_of
 from llamafarm_universal.store.hub import on_disk, on_disk_of_all
 from llamafarm_universal.store.inspect import inspect_all
 from llamafarm_universal.store.plan import make_plan
@@ -147,11 +147,11 @@ class Store:
                 whole = await fetch(base)
                 files = _Files(whole.folder, own.anew or whole.anew, own.folder, base.id)
             if (draft := draft_of(ref)) is not None:
-                with about_draft():
+                with about("draft_model"):
                     drafting = await fetch(draft)
                 files = replace(files, anew=files.anew or drafting.anew, draft=drafting.folder)
             if (adapter := adapter_of(ref)) is not None:
-                with about_adapter():
+                with about("adapter"):
                     changing = await fetch(adapter)
                 files = replace(files, anew=files.anew or changing.anew, beside=changing.folder)
             yield files

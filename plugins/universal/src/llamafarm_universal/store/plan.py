@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.catalogue import choose, tasks
-from llamafarm_universal.failure import RequestFailed, without_paths
+from llamafarm_universal.failure import RequestFailed, about, without_paths
 from llamafarm_universal.gguf import is_gguf, read_header
 from llamafarm_universal.messages import Machine, ModelRef
 from llamafarm_universal.messages.plan import ADAPTER_WEIGHTS, CONFIG_FILES, Candidate, Limits, LoadPlan
@@ -18,7 +18,7 @@ from llamafarm_universal.remote_code import refuse_remote_code
 from llamafarm_universal.safetensors import count_parameters
 from llamafarm_universal.store.adapters import check_adapter, refuse_inner_adapters
 from llamafarm_universal.store.beside import adapted_plan
-from llamafarm_universal.store.drafts import about_draft, draft_of, refuse_adapter, refuse_other_task
+from llamafarm_universal.store.drafts import draft_of, refuse_adapter, refuse_other_task
 from llamafarm_universal.task import named_task, task_of
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def make_plan(
 def _draft_plan(ref: ModelRef, folder: Path, machine: Machine, limits: Limits) -> LoadPlan:
     draft = draft_of(ref)
     assert draft is not None, "a folder of no draft model"
-    with about_draft():
+    with about("draft_model"):
         refuse_adapter(draft, folder)
         plan = make_plan(draft, folder, machine, limits)
         refuse_other_task(plan)

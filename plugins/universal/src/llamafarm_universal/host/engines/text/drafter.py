@@ -14,7 +14,7 @@ from collections.abc import Sequence as Ordered
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llamafarm_universal.failure import RequestFailed
+from llamafarm_universal.failure import RequestFailed, about
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, BlockTable, KVCache
@@ -171,15 +171,13 @@ def load_draft(plan: LoadPlan) -> Draft | None:
 
     if plan.draft is None:
         return None
-    try:
+    with about("draft_model"):
         module, tokenizer = read_weights(plan.draft, AutoModelForCausalLM)
-        runner = FlatRunner(module, plan.draft.device)  # tried before it gets fewer bits, as the model itself
+        try:
+            runner = FlatRunner(module, plan.draft.device)  # tried before it gets fewer bits, as the model itself
+        except NotPaged as reason:
+            raise _refused(plan.draft, f"{reason}.") from reason
         return Draft(ready_weights(plan.draft, module, tokenizer), runner)
-    except NotPaged as reason:
-        raise _refused(plan.draft, f"{reason}.") from reason
-    except RequestFailed as failure:
-        failure.param = "draft_model"
-        raise
 
 
 def _agreeing(some: Ordered[int], others: Ordered[int]) -> int:
