@@ -110,6 +110,19 @@ def wav_of(samples: np.ndarray[Any, Any]) -> bytes:
     return file.getvalue()
 
 
+ENCODER = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+SAMPLED = {
+    "conv_dim": (16, 16),
+    "conv_kernel": (10, 32),
+    "conv_stride": (10, 32),
+    "num_feat_extract_layers": 2,
+    "num_conv_pos_embeddings": 4,
+    "num_conv_pos_embedding_groups": 2,
+    "initializer_range": 1.0,
+}
+"""Of models that read samples themselves, 320 of them for each of their outputs: Wav2Vec2 and its kin."""
+
+
 def make_ctc(folder: Path, family: str = "Wav2Vec2") -> Path:
     """A model that spells what it hears, with a letter for each 320 samples. family: `Wav2Vec2` or `Hubert`."""
     import torch
@@ -121,17 +134,8 @@ def make_ctc(folder: Path, family: str = "Wav2Vec2") -> Path:
     torch.manual_seed(0)
     config = getattr(transformers, f"{family}Config")(
         vocab_size=len(letters),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        conv_dim=(16, 16),
-        conv_kernel=(10, 32),
-        conv_stride=(10, 32),
-        num_feat_extract_layers=2,
-        num_conv_pos_embeddings=4,
-        num_conv_pos_embedding_groups=2,
-        initializer_range=1.0,
+        **ENCODER,
+        **SAMPLED,
         pad_token_id=0,
     )
     getattr(transformers, f"{family}ForCTC")(config).save_pretrained(folder)
@@ -185,24 +189,17 @@ def make_sound_classifier(folder: Path, family: str = "Wav2Vec2", classes: int =
     torch.manual_seed(0)
     settings = {"num_labels": classes, "id2label": {number: f"sound {number}" for number in range(classes)}, **settings}
     settings |= {"label2id": {label: number for number, label in settings["id2label"].items()}}
-    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     if family == "AST":
         frames = {"max_length": 200, "num_mel_bins": 16, "patch_size": 8, "time_stride": 8, "frequency_stride": 8}
-        config = transformers.ASTConfig(**shape, **frames, **settings, initializer_range=0.5)
+        config = transformers.ASTConfig(**ENCODER, **frames, **settings, initializer_range=0.5)
         transformers.ASTForAudioClassification(config).save_pretrained(folder)
         transformers.ASTFeatureExtractor(max_length=200, num_mel_bins=16).save_pretrained(folder)
         return folder
     config = getattr(transformers, f"{family}Config")(
-        **shape,
+        **ENCODER,
+        **SAMPLED,
         **settings,
-        conv_dim=(16, 16),
-        conv_kernel=(10, 32),
-        conv_stride=(10, 32),
-        num_feat_extract_layers=2,
-        num_conv_pos_embeddings=4,
-        num_conv_pos_embedding_groups=2,
         classifier_proj_size=8,
-        initializer_range=1.0,
         vocab_size=4,
     )
     getattr(transformers, f"{family}ForSequenceClassification")(config).save_pretrained(folder)

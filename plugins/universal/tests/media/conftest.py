@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import samples
+from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.media.decoder import Decoder
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.settings import MediaSettings
@@ -37,3 +40,22 @@ def decoder() -> Iterator[Decoder]:
     opened = Decoder(SETTINGS)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def decode(decoder: Decoder, folder: SpoolFolder) -> Callable[..., Any]:
+    """Decode the file of a picture."""
+    return lambda content, **options: decoder.picture(samples.blob(content), folder, param="image", **options)
+
+
+@pytest.fixture
+def refusal(decode: Callable[..., Any]) -> Callable[..., RequestFailed]:
+    """Why the file of a picture is refused."""
+
+    def refused(content: bytes, **options: Any) -> RequestFailed:
+        with pytest.raises(RequestFailed) as failed:
+            decode(content, **options)
+        assert failed.value.param == "image"
+        return failed.value
+
+    return refused

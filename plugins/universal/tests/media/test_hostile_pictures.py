@@ -17,21 +17,6 @@ ORIENTATION = 0x0112
 SRGB = ImageCms.createProfile("sRGB")
 
 
-@pytest.fixture
-def decode(decoder, folder):
-    return lambda content, **options: decoder.picture(samples.blob(content), folder, param="image", **options)
-
-
-@pytest.fixture
-def refusal(decode):
-    def refused(content, **options):
-        with pytest.raises(RequestFailed) as failed:
-            decode(content, **options)
-        return failed.value
-
-    return refused
-
-
 def noise(*shape: int, dtype=np.uint8):
     return np.random.default_rng(5).integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
 

@@ -15,22 +15,6 @@ ORIENTATION = 0x0112
 RED, BLUE = list(samples.RED), list(samples.BLUE)
 
 
-@pytest.fixture
-def decode(decoder, folder):
-    return lambda content, **options: decoder.picture(samples.blob(content), folder, param="image", **options)
-
-
-@pytest.fixture
-def refusal(decode):
-    def refused(content, **options):
-        with pytest.raises(RequestFailed) as failed:
-            decode(content, **options)
-        assert failed.value.param == "image"
-        return failed.value
-
-    return refused
-
-
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP"])
 def test_each_format_gives_its_pixels(decode, kind):
     options = {"lossless": True} if kind == "WEBP" else {}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from audio_models import make_vits
-from listening import Listening
+from listening import Listening, alike
 from llamafarm_universal.engine import Failed, Finished, RequestFailed, Result, Speak
 from llamafarm_universal.host.engines import stepwise
 
@@ -47,10 +47,6 @@ def plainly(folder: Path, text: str, seed: int = 0, **options: Any) -> np.ndarra
     with torch.no_grad():
         waveform = model(**tokenizer(text, return_tensors="pt"), **options).waveform[0].numpy()
     return np.asarray((waveform.clip(-1, 1) * 32767).round(), "<i2")
-
-
-def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    return one.shape == other.shape and bool(np.allclose(one, other, atol=2))
 
 
 def test_each_text_is_what_the_plain_model_speaks(vits: Listening) -> None:

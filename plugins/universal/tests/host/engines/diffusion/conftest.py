@@ -17,6 +17,14 @@ from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
 from PIL import Image
 
+TOLERANCE = 2
+"""Of 255: batches and single pictures are rounded differently in their last bits."""
+
+
+def alike(picture: Any, other: Any, tolerance: int = TOLERANCE) -> bool:
+    """Whether two pictures, as numbers, differ nowhere by more."""
+    return picture.shape == other.shape and int(np.abs(picture - other).max()) <= tolerance
+
 
 def pixels(blob: Blob) -> Any:
     """The numbers of a picture's file, from 0 to 255."""

@@ -17,15 +17,10 @@ from llamafarm_universal.messages.plan import Limits, LoadPlan
 from llamafarm_universal.store.plan import make_plan
 from safetensors.torch import load_file, save_file
 
-from .conftest import Studio, as_blob, drawn
+from .conftest import Studio, alike, as_blob, drawn
 
-TOLERANCE = 2
 SIZE = {"width": 32, "height": 32}
 WEIGHTS = "pytorch_lora_weights.safetensors"
-
-
-def alike(one: Any, other: Any) -> bool:
-    return one.shape == other.shape and int(np.abs(one - other).max()) <= TOLERANCE
 
 
 def plan_of(base: Path, adapter: Path, scale: float = 1.0) -> LoadPlan:

@@ -9,9 +9,7 @@ import pytest
 from llamafarm_universal.messages import Blob, Drawing, EditImage, VaryImage
 from PIL import Image
 
-from .conftest import as_blob, noise, refusal
-
-TOLERANCE = 2
+from .conftest import alike, as_blob, noise, refusal
 
 
 def half(height: int = 32, width: int = 32) -> Any:
@@ -19,10 +17,6 @@ def half(height: int = 32, width: int = 32) -> Any:
     mask = np.zeros((height, width, 3), np.uint8)
     mask[:, : width // 2] = 255
     return mask
-
-
-def alike(one: Any, other: Any) -> bool:
-    return one.shape == other.shape and int(np.abs(one - other).max()) <= TOLERANCE
 
 
 def side(family: str) -> int:

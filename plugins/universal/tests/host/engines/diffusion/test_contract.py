@@ -14,9 +14,8 @@ from llamafarm_universal.engine import Finished, SpoolFolder
 from llamafarm_universal.messages import Blob, DrawImage, Drawing, EditImage, VaryImage
 from llamafarm_universal.testing import EngineContract
 
-from .conftest import as_blob, pixels
+from .conftest import alike, as_blob, pixels
 
-TOLERANCE = 2
 FOLDER = SpoolFolder(Path(tempfile.mkdtemp()) / "request", 2**30, 2**30)
 FOLDER.path.mkdir()
 PICTURE = as_blob(np.random.default_rng(0).integers(0, 256, (40, 32, 3), dtype=np.uint8))
@@ -72,4 +71,4 @@ class TestDiffusion(EngineContract):
 
 
 def _near(one: Finished, other: Finished) -> bool:
-    return one.index == other.index and int(np.abs(pixels(one.value) - pixels(other.value)).max()) <= TOLERANCE
+    return one.index == other.index and alike(pixels(one.value), pixels(other.value))

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from llamafarm_universal.engine import Finished
 from llamafarm_universal.messages import DrawImage, Drawing
 
-from .conftest import Studio, drawn, refusal, steps
+from .conftest import Studio, alike, drawn, refusal, steps
 
-TOLERANCE = 2
-"""Of 255: batches and single pictures are rounded differently in their last bits."""
 SIZE = {"width": 32, "height": 32}
-
-
-def alike(one: Any, other: Any) -> bool:
-    return one.shape == other.shape and int(np.abs(one - other).max()) <= TOLERANCE
 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "sd3", "flux"])

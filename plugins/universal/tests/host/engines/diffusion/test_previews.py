@@ -9,14 +9,9 @@ from llamafarm_universal.engine import Finished, Preview, Progress
 from llamafarm_universal.host.engines.diffusion.previews import due, preview
 from llamafarm_universal.messages import DrawImage, Drawing
 
-from .conftest import Studio, pixels, refusal
+from .conftest import TOLERANCE, Studio, alike, pixels, refusal
 
-TOLERANCE = 2
 SIZE = {"width": 32, "height": 32}
-
-
-def alike(one, other, tolerance=TOLERANCE):
-    return one.shape == other.shape and int(np.abs(one - other).max()) <= tolerance
 
 
 def shown(events):

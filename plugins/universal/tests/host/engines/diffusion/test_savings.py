@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from llamafarm_universal.host.engines.diffusion.offload import Place, take_turns
 from llamafarm_universal.host.engines.diffusion.savings import chosen, savings
@@ -15,9 +14,8 @@ from llamafarm_universal.messages import DrawImage, Drawing, EditImage, LoadSett
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
 
-from .conftest import Studio, as_blob, noise
+from .conftest import Studio, alike, as_blob, noise
 
-TOLERANCE = 2
 GB = 10**9
 DECODING = ("vae_slicing", "vae_tiling")
 SIZE = {"width": 32, "height": 32}
@@ -90,7 +88,7 @@ def test_parts_that_take_turns_draw_the_same(family, studio, pipeline_folder, fo
     place = Watched()
     take_turns(offloaded.engine._pipelines.modules, place)
     for ours, theirs in zip(offloaded.draw(*works), studio(family).draw(*works), strict=True):
-        assert np.abs(ours[0] - theirs[0]).max() <= TOLERANCE
+        assert alike(ours[0], theirs[0])
     assert {type(part).__name__ for part in offloaded.engine._pipelines.modules} == set(place.came)
 
 
@@ -100,4 +98,4 @@ def test_slices_of_attention_draw_the_same(studio, pipeline_folder):
         pipeline.enable_attention_slicing()
     work = DrawImage("a fox", drawing=Drawing(steps=2, seed=1, **SIZE))
     [[ours]], [[theirs]] = sliced.draw(work), studio("sd1").draw(work)
-    assert np.abs(ours - theirs).max() <= TOLERANCE
+    assert alike(ours, theirs)
