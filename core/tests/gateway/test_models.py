@@ -221,3 +221,18 @@ async def test_what_a_provider_should_not_have_raised_is_told_with_its_name():
 def test_what_is_known_of_a_model_is_json_with_its_features_in_order():
     assert info_fields(ModelInfo("a", features=frozenset({"tools", "chat"})))["features"] == ["chat", "tools"]
     assert info_fields(ModelInfo("a"))["features"] is None
+
+
+class Settled(Shelf):
+    """Knows what the settings of an entry make of its model."""
+
+    async def describe_entry(self, entry) -> ModelInfo:
+        return ModelInfo(entry.name, downloaded=True, details={"problem": "`weights.bin` may run code."})
+
+
+async def test_a_provider_that_knows_entries_is_asked_about_the_entry_and_what_is_wrong_is_told():
+    gateway = Gateway(ScriptedPlugins(Settled()))
+    assert (await gateway.runtime_models.show(SMALL, Context("req_1"))).id == "small"
+    state = await gateway.runtime_models.state(SMALL, timeout=5)
+    assert (state.state, state.detail) == ("downloaded", "`weights.bin` may run code.")
+    await gateway.aclose()

@@ -311,8 +311,9 @@ async def test_models_are_described_as_the_runtime_says(upstream):
 
 async def test_an_entry_is_described_with_what_its_settings_make_of_the_model(runtime, upstream):
     row = {
-        "id": "org/model@adapter=org/pirate", "object": "model", "created": 1, "owned_by": "org", "model": "org/model",
-        "queue": {"running": 0}, "state": "absent", "loaded": False, "downloaded": True, "size_bytes": 7, "media": [],
+        "id": "org/model@adapter=org/pirate,signed=0a1b", "model": "org/model", "object": "model", "created": 1,
+        "owned_by": "org", "queue": {"running": 0}, "state": "absent", "loaded": False, "downloaded": True,
+        "size_bytes": 7, "media": [],
         "features": ["chat"], "requests": ["/v1/chat/completions"], "likeness": None, "quantization": "none",
         "settings": {"dtype": "bf16", "device": "auto", "adapter": "org/pirate", "options": [["a", 1]]},
         "adapter": {"model": "org/pirate", "scale": 0.5, "kind": "LoRA"},
@@ -324,7 +325,12 @@ async def test_an_entry_is_described_with_what_its_settings_make_of_the_model(ru
         info = await asking.provider.describe_entry(variant)
     settings = {"dtype": "bf16", "adapter": "org/pirate", "adapter_scale": 0.5}
     assert runtime.described == [{"id": "org/model", "settings": settings}]
-    assert (info.id, info.features, info.size_bytes, info.loaded) == (row["id"], {"chat"}, 7, False)
+    assert (info.id, info.features, info.size_bytes, info.loaded) == (
+        "org/model@adapter=org/pirate",
+        {"chat"},
+        7,
+        False,
+    )
     assert info.details == {
         "requests": ["/v1/chat/completions"],
         "adapter": {"model": "org/pirate", "scale": 0.5, "kind": "LoRA"},
@@ -333,15 +339,26 @@ async def test_an_entry_is_described_with_what_its_settings_make_of_the_model(ru
 
 
 @pytest.mark.parametrize("status", [403, 404, 405])
-async def test_a_runtime_that_does_not_know_the_entrys_settings_is_asked_about_its_model(runtime, upstream, status):
+async def test_a_runtime_that_does_not_take_the_entrys_settings_is_asked_about_its_model(runtime, upstream, status):
     runtime.description = (status, {"error": {"message": "no"}})
     async with Asking(upstream, adapters=[{"name": "pirate", "model": "org/pirate"}]) as asking:
         assert (await asking.provider.describe_entry(asking.entry)).size_bytes == 5
         [variant] = asking.entry.variants()
-        with pytest.raises(
-            ProviderError, match="no" if status == 403 else "nor downloaded 'org/model with org/pirate'"
-        ):
+        with pytest.raises(ProviderError, match="no"):
             await asking.provider.describe_entry(variant)
+
+
+async def test_an_entry_whose_files_are_not_here_is_missing_and_a_folder_is_not_downloaded(upstream, tmp_path):
+    (tmp_path / "empty").mkdir()
+    async with Asking(upstream, adapters=[{"name": "pirate", "model": "org/pirate"}]) as asking:
+        for entry, message, hint in (
+            (asking.entry, "'org/model'", "lf models pull"),
+            (*asking.entry.variants(), "'org/model' with the adapter 'org/pirate'", "lf models pull"),
+            (asking.entry.model_copy(update={"model": str(tmp_path / "empty")}), "empty'", "the folder of a model"),
+        ):
+            with pytest.raises(ModelNotFound, match=f"neither loaded nor downloaded .*{message}") as caught:
+                await asking.provider.describe_entry(entry)
+            assert hint in str(caught.value.hint)
 
 
 async def test_a_folder_of_this_machine_is_described_from_the_disk(upstream, tmp_path, monkeypatch):
@@ -445,4 +462,5 @@ async def test_what_is_deleted_for_an_adapter_is_the_adapter(runtime, upstream):
     async with Asking(upstream, adapters=[{"name": "pirate", "model": "org/pirate"}]) as asking:
         [asking.entry] = asking.entry.variants()
         await asking.provider.remove(asking.call())
+        assert asking.entry.own_files == "org/pirate"
         assert runtime.deleted == ["/v1/models/org%2Fpirate"]

@@ -232,7 +232,7 @@ def rm(name: str, provider: str | None, yes: bool) -> None:
     if not yes:
         entry, state = _with_model(app, name, provider, _state)
         known = f", {size(state.info.size_bytes)}" if state.info and state.info.size_bytes is not None else ""
-        if not click.confirm(plain(f"Delete {entry.model}{known}, of {entry.provider}?"), err=True):
+        if not click.confirm(plain(f"Delete {entry.own_files}{known}, of {entry.provider}?"), err=True):
             click.echo("Nothing was deleted.", err=True)
             raise click.exceptions.Exit(1)
     _with_model(app, name, provider, lambda models, *asked: models.remove(*asked))

@@ -155,5 +155,5 @@ def _told(info: ModelInfo, *, can_pull: bool) -> ModelState:
     if info.downloaded is None:
         return ModelState("available", info=info)
     if info.downloaded:
-        return ModelState("downloaded", info=info)
+        return ModelState("downloaded", str(info.details.get("problem") or ""), info)
     return ModelState("missing", "`lf models pull` fetches it." if can_pull else "", info)

@@ -96,7 +96,7 @@ class ModelInfo:
     id: the runtime's own. features: names such as `chat`, `tools`, `vision`, `embeddings`, which people read.
     context_length: tokens. size_bytes: of its files. loaded: whether it is in memory now; memory_bytes: how much of it
     it takes there. downloaded: whether its files are where the runtime is. details: whatever else the runtime says, for
-    people to read.
+    people to read; `problem`: why it cannot be loaded.
     """
 
     id: str

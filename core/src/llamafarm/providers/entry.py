@@ -127,6 +127,11 @@ class ModelEntry(BaseModel):
         return self.model_copy(update={"name": f"{self.name}:{name}", "default": False})
 
     @property
+    def own_files(self) -> str:
+        """The runtime's own id of the files that are deleted with the entry: those of a variant are not its model's."""
+        return self.model
+
+    @property
     def handlers(self) -> tuple[str, ...]:
         """The handler chain that the entry names; empty where it names none."""
         return chain(self.handler)

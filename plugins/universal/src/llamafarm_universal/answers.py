@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any, cast
 
@@ -23,6 +24,8 @@ def progress_of(said: dict[str, Any]) -> Progress:
     )
 
 
+_SIGNATURE = re.compile(r"[@,]signed=\w+$")
+"""With it a handle may be asked for, which is nothing to show."""
 _NOT_SHOWN = ("id", "object", "created", "owned_by", "model", "queue", "settings", "idle_seconds", "running")
 """What a row says beside what is known of the model."""
 _FIELDS = tuple(field.name for field in fields(ModelInfo))
@@ -36,7 +39,7 @@ def info_of(item: dict[str, Any]) -> ModelInfo:
     """What is known of a model, of a row of `GET /v1/models`."""
     features = item.get("features")
     return ModelInfo(
-        id=str(item.get("id")),
+        id=_SIGNATURE.sub("", str(item.get("id"))),
         features=frozenset(map(str, features)) if isinstance(features, list) else None,
         context_length=whole_number(item, "context_length"),
         size_bytes=whole_number(item, "size_bytes"),

@@ -197,6 +197,11 @@ class UniversalEntry(ModelEntry):
         """What its requests are done with, of the entry `NAME:ADAPTER`; None of the entry as it stands in the file."""
         return self._adapter
 
+    @property
+    def own_files(self) -> str:
+        """Those of the adapter, where it has one."""
+        return self._adapter.model if self._adapter else self.model
+
     def variants(self) -> Iterable[UniversalEntry]:
         """The model with each of its adapters."""
         for adapter in self.adapters:

@@ -73,7 +73,7 @@ from llamafarm_universal.answers import info_of, is_plain, whole_number
 from llamafarm_universal.batches import joined, parts
 from llamafarm_universal.config import UniversalEntry
 from llamafarm_universal.model_names import folder_path, is_folder
-from llamafarm_universal.runtime_client import RuntimeClient
+from llamafarm_universal.runtime_client import NOT_LOADED, RuntimeClient
 from llamafarm_universal.service import is_runtime
 
 HEALTH_SECONDS = 5.0
@@ -217,8 +217,7 @@ class UniversalProvider:
         Raises ModelNotFound, and ProviderError.
         """
         entry = cast("UniversalEntry", call.entry)
-        model = entry.adapter.model if entry.adapter else entry.model
-        path, headers = f"/models/{quote(model, safe='')}", self._runtime.token()
+        path, headers = f"/models/{quote(entry.own_files, safe='')}", self._runtime.token()
         async with await self._runtime.upstream.open_stream(
             path, {}, call, method="DELETE", stream=False, headers=headers
         ) as answer:
@@ -235,10 +234,10 @@ class UniversalProvider:
         try:
             return info_of(await self._runtime.about(body, entry))
         except ProviderError as error:
-            if error.status not in (403, 404, 405) or (universal.adapter is not None and error.status == 403):
+            if error.code == NOT_LOADED:
+                raise self._missing(entry.model, universal.own_files) from None
+            if error.status not in (403, 404, 405) or universal.adapter is not None:
                 raise
-        if universal.adapter is not None:
-            raise self._missing(f"{entry.model} with {universal.adapter.model}")
         return await self.describe(entry.model)
 
     async def describe(self, model: str) -> ModelInfo:
@@ -262,11 +261,17 @@ class UniversalProvider:
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         return ModelInfo(model, loaded=False, downloaded=True, size_bytes=size)
 
-    def _missing(self, model: str) -> ModelNotFound:
+    def _missing(self, model: str, own_files: str | None = None) -> ModelNotFound:
+        """own_files: of an adapter, where it is one that is missing."""
+        files = own_files or model
+        wanted = repr(model) if files == model else f"{model!r} with the adapter {files!r}"
+        hint = "Its first use downloads and loads it; `lf models pull` downloads it now."
+        if is_folder(files):
+            hint = "Is that the folder of a model? Folders in llamafarm.yaml count from where that file lies."
         return ModelNotFound(
-            f"The Universal Runtime at {self.endpoint.address} has neither loaded nor downloaded {model!r}.",
+            f"The Universal Runtime at {self.endpoint.address} has neither loaded nor downloaded {wanted}.",
             provider=self.endpoint.provider,
-            hint="Its first use downloads and loads it; `lf models pull` downloads it now.",
+            hint=hint,
         )
 
     async def list_models(self) -> list[ModelInfo]:
