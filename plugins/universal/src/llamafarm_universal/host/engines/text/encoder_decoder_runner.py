@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llamafarm_universal.host.engines.text import trial
-from llamafarm_universal.host.engines.text.context import Context, Reading
+from llamafarm_universal.host.engines.text.context import Reading
+from llamafarm_universal.host.engines.text.one_by_one_runner import OneByOneRunner
 from llamafarm_universal.host.engines.text.single_runner import tensor_bytes
 
 if TYPE_CHECKING:
@@ -29,41 +30,22 @@ class _State:
     cache: Any = None
 
 
-class EncoderDecoderRunner:
+class EncoderDecoderRunner(OneByOneRunner):
     """module: of transformers' AutoModelForSeq2SeqLM. token_bytes: what a token takes, on the side where it takes more.
 
     The rest: as of Runner.
     """
-
-    shares = False
-    reads_together = False
-    takes_guesses = False
-    mixes_adapters = False
-    reads_in_chunks = False
-    text_bytes = 0
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = module
         self._device = device
         self.token_bytes = self._measure()
 
-    def allocate(self, blocks: int) -> None:
-        """Nothing: each text has a cache of its own."""
-
-    def wipe(self, context: Context) -> None:
-        """Nothing: what a text leaves behind is used by no other."""
-
-    def run(self, readings: Sequence[Reading]) -> Tensor:
-        """Read them. Returns the logits of those that complete their text, in order: float32 [texts, vocabulary]."""
-        rows = []
-        for reading in readings:
-            context = reading.context
-            if context.state is None:
-                context.state = self._encoded(context.source)
-            logits = self._decoded(reading.tokens, context.state)
-            if reading.completes:
-                rows.append(logits)
-        return torch.stack(rows) if rows else torch.empty(0, 0)
+    def _read(self, reading: Reading) -> Tensor:
+        context = reading.context
+        if context.state is None:
+            context.state = self._encoded(context.source)
+        return self._decoded(reading.tokens, context.state)
 
     def _encoded(self, source: Sequence[int]) -> _State:
         ids = torch.tensor([list(source)], device=self._device)

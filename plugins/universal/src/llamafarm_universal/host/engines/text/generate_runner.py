@@ -7,7 +7,6 @@ which token has been chosen.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import torch
 from llamafarm_universal.host.engines.stepwise import Stepwise, hand_over
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.multimodal.tower import on_device
+from llamafarm_universal.host.engines.text.one_by_one_runner import OneByOneRunner
 from llamafarm_universal.host.models.lora import applied
 
 if TYPE_CHECKING:
@@ -28,15 +28,8 @@ _OF_TOKENS = {"token_type_ids": False, "mm_token_type_ids": False, "cross_attent
 """What processors say of each token, and whether of the text behind a prompt it is what it was at the prompt's end."""
 
 
-class GenerateRunner:
+class GenerateRunner(OneByOneRunner):
     """module: of transformers, with `generate`. The rest: as of Runner."""
-
-    shares = False
-    reads_together = False
-    takes_guesses = False
-    mixes_adapters = False
-    reads_in_chunks = False
-    text_bytes = 0
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = module
@@ -45,18 +38,8 @@ class GenerateRunner:
         self._counters = [part for part in module.modules() if hasattr(part, "rope_deltas")]
         self.token_bytes = _token_bytes(module)
 
-    def allocate(self, blocks: int) -> None:
-        """Nothing: each text has a cache of its own."""
-
-    def wipe(self, context: Context) -> None:
-        """Nothing: what a text leaves behind is used by no other."""
-
-    def run(self, readings: Sequence[Reading]) -> Tensor:
-        """Read them. Returns the logits of those that complete their text, in order: float32 [texts, vocabulary]."""
-        return torch.stack([self._logits(reading.context) for reading in readings])
-
-    def _logits(self, context: Context) -> Tensor:
-        """Those behind a text."""
+    def _read(self, reading: Reading) -> Tensor:
+        context = reading.context
         writing: _Writing | None = context.state
         if writing is None:
             writing = context.state = self._begun(context)

@@ -6,14 +6,14 @@ For models whose attention or cache is their own, so that nothing is known of it
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text import trial
-from llamafarm_universal.host.engines.text.context import Context, Reading
+from llamafarm_universal.host.engines.text.context import Reading
+from llamafarm_universal.host.engines.text.one_by_one_runner import OneByOneRunner
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,18 +22,13 @@ _CACHE_NAMES = ("past_key_values", "cache_params")  # cache_params: state-space 
 _IN_PIECES = ((10,), (12,), (2,))
 
 
-class SingleRunner:
+class SingleRunner(OneByOneRunner):
     """module: a transformers causal language model. Raises RequestFailed where it keeps no cache.
 
     token_bytes: what its cache grows by with each token. text_bytes: what a text takes beside that. reads_in_chunks:
     whether a prompt may be read in several steps. Some models forget what they have read when more than one token
     follows (Mamba and its kin among them), so each is tried when it is loaded.
     """
-
-    shares = False
-    reads_together = False
-    takes_guesses = False
-    mixes_adapters = False
 
     def __init__(self, module: Any, device: str) -> None:
         self._module = module
@@ -45,21 +40,10 @@ class SingleRunner:
         self.reads_in_chunks = trial.Trial(module, device, (trial.LENGTH,)).passes(self, _IN_PIECES)
         self.token_bytes, self.text_bytes = self._sizes()
 
-    def allocate(self, blocks: int) -> None:
-        """Nothing: each text has a cache of its own."""
-
-    def wipe(self, context: Context) -> None:
-        """Nothing: what a text leaves behind is used by no other."""
-
-    def run(self, readings: Sequence[Reading]) -> Tensor:
-        """Read them. Returns the logits of those that complete their text, in order: float32 [texts, vocabulary]."""
-        rows = []
-        for reading in readings:
-            context = reading.context
-            logits, context.state = self._logits(reading.tokens, context.state, context.stored)
-            if reading.completes:
-                rows.append(logits)
-        return torch.stack(rows) if rows else torch.empty(0, 0)
+    def _read(self, reading: Reading) -> Tensor:
+        context = reading.context
+        logits, context.state = self._logits(reading.tokens, context.state, context.stored)
+        return logits
 
     def _logits(self, tokens: list[int], cache: Any = None, past: int = 0) -> tuple[Tensor, Any]:
         """Read tokens behind so many in the cache; None is an empty one, which the model makes as it needs it.
