@@ -18,8 +18,8 @@ import pytest
 import torch
 
 pytest.importorskip("triton", reason="Triton is for Linux alone")
+from llamafarm_universal.host.engines.text.block_store import by_block
 from llamafarm_universal.host.engines.text.decode_attention import attend_one_token
-from llamafarm_universal.host.engines.text.paged import by_block
 
 BLOCK_TOKENS = 16
 LEAST_SHARED_BYTES = 99 * 1024

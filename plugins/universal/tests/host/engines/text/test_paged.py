@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from llamafarm_universal.host.engines.text.block_store import BlockStore, LayerShape
 from llamafarm_universal.host.engines.text.kv_cache import blocks_for
-from llamafarm_universal.host.engines.text.paged import BlockStore, LayerShape, PagedAttention, Span
+from llamafarm_universal.host.engines.text.paged import PagedAttention, Span
 from torch import Tensor
 
 SIZE = 16

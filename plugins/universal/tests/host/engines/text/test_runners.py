@@ -15,7 +15,7 @@ import torch
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
 from llamafarm_universal.host.engines.text.kv_cache import KVCache, blocks_for
-from llamafarm_universal.host.engines.text.paged import NotPaged
+from llamafarm_universal.host.engines.text.pageable import NotPaged
 from llamafarm_universal.host.engines.text.runner import Runner, runner_of
 from llamafarm_universal.host.engines.text.single_runner import SingleRunner
 from llamafarm_universal.host.engines.text.state_runner import StateRunner

@@ -12,7 +12,7 @@ from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.engines.text import trial
 from llamafarm_universal.host.engines.text.context import Reading
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
-from llamafarm_universal.host.engines.text.paged import NotPaged
+from llamafarm_universal.host.engines.text.pageable import NotPaged
 from llamafarm_universal.host.engines.text.state_runner import StateRunner
 from llamafarm_universal.host.engines.text.trial import Trial
 

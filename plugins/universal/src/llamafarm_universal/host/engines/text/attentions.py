@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from llamafarm_universal.host.engines.text.block_store import BlockStore
 from llamafarm_universal.host.engines.text.flash_attention import FlashAttention
 from llamafarm_universal.host.engines.text.one_token_attention import Product, copied_product
-from llamafarm_universal.host.engines.text.paged import BlockStore, PagedAttention, Span
+from llamafarm_universal.host.engines.text.paged import PagedAttention, Span
 from llamafarm_universal.host.models.attention import Attention
 
 log = logging.getLogger(__name__)

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from llamafarm_universal.host.engines.text.block_store import BlockStore
 from llamafarm_universal.host.engines.text.kv_cache import blocks_for
 from llamafarm_universal.host.engines.text.one_token_attention import OneTokenAttention, Product
-from llamafarm_universal.host.engines.text.paged import BlockStore, Span
+from llamafarm_universal.host.engines.text.paged import Span
 from llamafarm_universal.host.models.attention import attending
 from llamafarm_universal.host.models.transfer import to_device
 

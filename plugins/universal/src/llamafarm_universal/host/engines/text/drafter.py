@@ -19,7 +19,7 @@ from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, BlockTable, KVCache
 from llamafarm_universal.host.engines.text.limits import token_limit
-from llamafarm_universal.host.engines.text.paged import NotPaged
+from llamafarm_universal.host.engines.text.pageable import NotPaged
 from llamafarm_universal.host.engines.text.reading_cost import ReadingCost
 from llamafarm_universal.host.engines.text.runner import Runner
 from llamafarm_universal.host.engines.text.sampling import sample

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llamafarm_universal.host.engines.text.block_store import BlockStore, by_block
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
-from llamafarm_universal.host.engines.text.paged import BlockStore, PagedAttention, Span, by_block, check_options
+from llamafarm_universal.host.engines.text.pageable import check_options
+from llamafarm_universal.host.engines.text.paged import PagedAttention, Span
 from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ import torch
 
 from llamafarm_universal.host.engines.text import trial
 from llamafarm_universal.host.engines.text.attentions import Attentions, attentions_of
+from llamafarm_universal.host.engines.text.block_store import BlockStore, LayerShape, Shapes
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.decode_graphs import DecodeGraphs, can_record
 from llamafarm_universal.host.engines.text.multimodal.reading import (
@@ -24,16 +25,13 @@ from llamafarm_universal.host.engines.text.multimodal.reading import (
     positions_of,
     vectors_in,
 )
-from llamafarm_universal.host.engines.text.paged import (
-    BlockStore,
-    LayerShape,
+from llamafarm_universal.host.engines.text.pageable import (
     NotPaged,
-    Shapes,
     attention_restored_on_failure,
     check_positions,
     longest_short_text,
-    spans_of,
 )
+from llamafarm_universal.host.engines.text.paged import spans_of
 from llamafarm_universal.host.models.attention import attending, leave_attention, no_mask
 from llamafarm_universal.host.models.lora import applied
 from llamafarm_universal.host.models.rounding import difference

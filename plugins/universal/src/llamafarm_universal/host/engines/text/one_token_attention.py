@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llamafarm_universal.host.engines.text.block_store import BlockStore, by_block
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS
 from llamafarm_universal.host.engines.text.masks import mask_of
-from llamafarm_universal.host.engines.text.paged import BlockStore, by_block, check_options, product_of
+from llamafarm_universal.host.engines.text.pageable import check_options
+from llamafarm_universal.host.engines.text.paged import product_of
 
 if TYPE_CHECKING:
     from torch import Tensor

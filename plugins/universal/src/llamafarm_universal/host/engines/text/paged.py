@@ -11,87 +11,23 @@ key counted. (A prompt may differ in the last bits by how it is cut into pieces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llamafarm_universal.host.engines.text.block_store import BlockStore, by_block
 from llamafarm_universal.host.engines.text.context import Reading
 from llamafarm_universal.host.engines.text.kv_cache import BLOCK_TOKENS, blocks_for
 from llamafarm_universal.host.engines.text.masks import spans_mask
+from llamafarm_universal.host.engines.text.pageable import check_options
 from llamafarm_universal.host.models.transfer import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _LEAST_ROWS = 8
-_KNOWN_TENSORS = frozenset({"s_aux", "position_ids", "logits_to_keep"})
-"""Among the options that a model gives its attention."""
-
-
-class NotPaged(Exception):
-    """A model's attention needs more than queries, keys and values of each token."""
-
-
-@contextmanager
-def attention_restored_on_failure(module: Any) -> Iterator[None]:
-    """Whatever fails within, the model computes its attention as before, and NotPaged is raised."""
-    implementation = module.config._attn_implementation
-    try:
-        yield
-    except Exception as error:
-        module.set_attn_implementation(implementation)
-        raise error if isinstance(error, NotPaged) else NotPaged(str(error)) from error
-
-
-@dataclass(frozen=True)
-class LayerShape:
-    """The numbers that one layer keeps of each token."""
-
-    heads: int
-    key_size: int
-    value_size: int
-    dtype: torch.dtype
-
-    @property
-    def token_bytes(self) -> int:
-        return self.heads * (self.key_size + self.value_size) * int(self.dtype.itemsize)
-
-
-def by_block(cache: Tensor) -> Tensor:
-    """What a layer keeps, [heads, slots, size], as [heads, blocks, BLOCK_TOKENS, size]."""
-    return cache.unflatten(1, (-1, BLOCK_TOKENS))
-
-
-class BlockStore:
-    """The keys and values of all layers: [heads, blocks * BLOCK_TOKENS, size] each.
-
-    So the tokens that a head looks at lie behind one another, where blocks do: with the heads of a token side by side,
-    torch's attention takes up to twice as long for a few tokens of a long text.
-    """
-
-    def __init__(self, shapes: Mapping[int, LayerShape], blocks: int, device: str) -> None:
-        self.blocks = blocks
-
-        def zeros(shape: LayerShape, size: int) -> Tensor:
-            return torch.zeros(shape.heads, blocks * BLOCK_TOKENS, size, dtype=shape.dtype, device=device)
-
-        self.keys = {layer: zeros(shape, shape.key_size) for layer, shape in shapes.items()}
-        self.values = {layer: zeros(shape, shape.value_size) for layer, shape in shapes.items()}
-
-    def write(self, layer: int, slots: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Put what a layer keeps of tokens, [1, heads, tokens, size] each, into slots. Returns all that it keeps."""
-        keys, values = self.keys[layer], self.values[layer]
-        keys.index_copy_(1, slots, key[0])
-        values.index_copy_(1, slots, value[0])
-        return keys, values
-
-    def wipe(self, blocks: Sequence[int]) -> None:
-        """Forget what blocks hold: what is no number in one text would spoil the next one, even where it is masked."""
-        for cache in (*self.keys.values(), *self.values.values()):
-            by_block(cache)[:, list(blocks)] = 0
 
 
 @dataclass(frozen=True)
@@ -116,21 +52,6 @@ class Span:
         """Where its tokens go: their places in a cache without blocks."""
         places = range(self.past, self.length)
         return [self.blocks[place // BLOCK_TOKENS] * BLOCK_TOKENS + place % BLOCK_TOKENS for place in places]
-
-
-class Shapes:
-    """An attention that notes what each layer keeps of a token."""
-
-    def __init__(self) -> None:
-        self.by_layer: dict[int, LayerShape] = {}
-        self.windows: dict[int, int | None] = {}
-
-    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]) -> Tensor:
-        if module.layer_idx in self.by_layer:
-            raise NotPaged("several attentions share a layer")
-        self.by_layer[module.layer_idx] = LayerShape(key.shape[1], key.shape[3], value.shape[3], key.dtype)
-        self.windows[module.layer_idx] = options.get("sliding_window")
-        return query.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
 
 
 def spans_of(readings: Sequence[Reading]) -> list[Span]:
@@ -273,30 +194,3 @@ def _alike(singles: Sequence[Span]) -> list[list[Span]]:
         else:
             groups.append([span])
     return groups
-
-
-def check_options(options: Mapping[str, Any]) -> None:
-    """Raises NotPaged where a model gives its attention tensors of which nothing is known here."""
-    tensors = {name for name, value in options.items() if isinstance(value, torch.Tensor)}
-    if unknown := sorted(tensors - _KNOWN_TENSORS):
-        raise NotPaged(f"the model's attention depends on {', '.join(unknown)}")
-
-
-def check_positions(config: Any, *rope_types: str) -> None:
-    """Raises NotPaged where the position of a token is computed from more than the token's own place.
-
-    rope_types: those that whoever asks can do something about.
-    """
-    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in {"dynamic", "longrope"}.difference(
-        rope_types
-    ):
-        raise NotPaged("the model's positions depend on the longest text of a step")
-
-
-def longest_short_text(config: Any) -> int | None:
-    """Up to how many tokens a model turns its queries and keys otherwise than beyond; None where there is no border.
-
-    Source: transformers, `longrope_frequency_update`.
-    """
-    rope = getattr(config, "rope_parameters", None) or {}
-    return int(rope["original_max_position_embeddings"]) if rope.get("rope_type") == "longrope" else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from llamafarm_universal.host.engines.text.context import Context, Reading
 from llamafarm_universal.host.engines.text.encoder_decoder_runner import EncoderDecoderRunner
 from llamafarm_universal.host.engines.text.flat_runner import FlatRunner
-from llamafarm_universal.host.engines.text.paged import NotPaged
+from llamafarm_universal.host.engines.text.pageable import NotPaged
 from llamafarm_universal.host.engines.text.single_runner import SingleRunner
 from llamafarm_universal.host.engines.text.state_runner import StateRunner
 

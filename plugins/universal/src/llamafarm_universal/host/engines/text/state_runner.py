@@ -15,17 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llamafarm_universal.host.engines.text import trial
+from llamafarm_universal.host.engines.text.block_store import BlockStore, LayerShape, Shapes
 from llamafarm_universal.host.engines.text.context import Context, Reading
-from llamafarm_universal.host.engines.text.paged import (
-    BlockStore,
-    LayerShape,
-    NotPaged,
-    PagedAttention,
-    Shapes,
-    attention_restored_on_failure,
-    check_positions,
-    spans_of,
-)
+from llamafarm_universal.host.engines.text.pageable import NotPaged, attention_restored_on_failure, check_positions
+from llamafarm_universal.host.engines.text.paged import PagedAttention, spans_of
 from llamafarm_universal.host.engines.text.single_runner import cache_name_of
 from llamafarm_universal.host.engines.text.states import State, StateCaches
 from llamafarm_universal.host.models.attention import Attention, attending, leave_attention, no_mask

@@ -22,7 +22,7 @@ from transformers.cache_utils import (
     LinearAttentionLayer,
 )
 
-from llamafarm_universal.host.engines.text.paged import NotPaged
+from llamafarm_universal.host.engines.text.pageable import NotPaged
 
 if TYPE_CHECKING:
     from torch import Tensor
