@@ -7,6 +7,7 @@ import json
 import pytest
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,YSBwaWN0dXJl"}}
+FILM = {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,YSBmaWxt"}}
 SOUND = {"type": "input_audio", "input_audio": {"data": "YSBzb3VuZA==", "format": "wav"}}
 
 
@@ -14,6 +15,7 @@ SOUND = {"type": "input_audio", "input_audio": {"data": "YSBzb3VuZA==", "format"
 def album(project):
     (project.folder / "cow.png").write_bytes(b"a picture")
     (project.folder / "moo.wav").write_bytes(b"a sound")
+    (project.folder / "walk.mp4").write_bytes(b"a film")
     return project
 
 
@@ -40,6 +42,12 @@ def test_without_a_question_it_is_asked_what_there_is(album, echo):
     assert content(echo) == [PICTURE, address, said("What is in this picture?")]
 
 
+def test_a_film_is_sent_as_a_film_and_asked_what_happens_in_it(album, echo):
+    album.lf("see", "walk.mp4", "https://example.com/run.webm?x=1")
+    address = {"type": "video_url", "video_url": {"url": "https://example.com/run.webm?x=1"}}
+    assert content(echo) == [FILM, address, said("What happens in this film?")]
+
+
 def test_a_pipe_is_added_to_the_question(album, echo):
     album.lf("see", "cow.png", "Does it fit?", stdin="a cow\n")
     assert content(echo) == [PICTURE, said("Does it fit?\n\na cow")]
@@ -50,10 +58,10 @@ def test_a_program_gets_the_completion(album):
     assert answer["object"] == "chat.completion"
 
 
-def test_chat_takes_pictures_and_recordings_beside_texts(album, echo):
+def test_chat_takes_pictures_recordings_and_films_beside_texts(album, echo):
     (album.folder / "notes.md").write_text("from the file\n")
-    album.lf("chat", "Compare", "-f", "cow.png", "-f", "notes.md", "-f", "moo.wav")
-    assert content(echo) == [PICTURE, SOUND, said("Compare\n\nfrom the file")]
+    album.lf("chat", "Compare", "-f", "cow.png", "-f", "notes.md", "-f", "moo.wav", "-f", "walk.mp4")
+    assert content(echo) == [PICTURE, SOUND, FILM, said("Compare\n\nfrom the file")]
 
 
 def test_a_picture_alone_is_a_message(album, echo):
@@ -89,4 +97,4 @@ def test_a_file_that_is_no_picture_is_named(album):
     (album.folder / "notes.md").write_text("no picture")
     done = album.lf("see", "notes.md", "What?")
     assert done.returncode == 1
-    assert "'notes.md' is no picture" in done.stderr
+    assert "'notes.md' is neither a picture nor a film" in done.stderr

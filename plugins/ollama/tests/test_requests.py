@@ -99,6 +99,7 @@ async def test_a_field_is_said_in_ollamas_words(fields, sent):
         ("messages.0.content.0.image_url", {"messages": [{"role": "user", "content": [
             {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}]}]}),
         ("messages.0.content.0", {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}),
+        ("messages.0.content.0", {"messages": [{"role": "user", "content": [{"type": "video_url"}]}]}),
         ("messages.0.tool_calls.0.function.arguments", {"messages": [{"role": "assistant", "tool_calls": [
             {"id": "c", "function": {"name": "set_lamp", "arguments": 7}}]}]}),
     ],

@@ -1,4 +1,4 @@
-"""Pictures and recordings that go with a question, as parts of its message."""
+"""Pictures, recordings and films that go with a question, as parts of its message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Content = str | list[dict[str, Any]]
 
 
 def content(text: str, files: Iterable[Path]) -> Content:
-    """What is asked: text, files and what is piped, as one text; pictures and recordings stand before it as parts."""
+    """What is asked: text, files and what is piped, as one text; media stand before it as parts."""
     files = list(files)
     media = [part(file) for file in files if is_medium(file.name)]
     asked = question(text, tuple(file for file in files if not is_medium(file.name)))
@@ -25,8 +25,8 @@ def content(text: str, files: Iterable[Path]) -> Content:
 
 
 def is_medium(name: str) -> bool:
-    """Whether a file is a picture or a recording, as its name says."""
-    return _type_of(name).startswith(("image/", "audio/"))
+    """Whether a file is a picture, a recording or a film, as its name says."""
+    return _type_of(name).startswith(("image/", "audio/", "video/"))
 
 
 def part(file: Path) -> dict[str, Any]:
@@ -35,7 +35,18 @@ def part(file: Path) -> dict[str, Any]:
     media_type = _type_of(file.name)
     if media_type.startswith("audio/"):
         return {"type": "input_audio", "input_audio": {"data": coded, "format": file.suffix[1:].lower()}}
-    return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{coded}"}}
+    return at_address(file.name, f"data:{media_type};base64,{coded}")
+
+
+def at_address(name: str, url: str) -> dict[str, Any]:
+    """A film or a picture, as its name says, at an address. Source of `video_url`: vLLM's API."""
+    kind = "video_url" if is_film(name) else "image_url"
+    return {"type": kind, kind: {"url": url}}
+
+
+def is_film(name: str) -> bool:
+    """Whether a file is a film, as its name says."""
+    return _type_of(name).startswith("video/")
 
 
 def text_of(content: Content) -> str:
@@ -46,4 +57,5 @@ def text_of(content: Content) -> str:
 
 
 def _type_of(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or ""
+    """Of a file, or of what is at an address, whatever is asked of it there."""
+    return mimetypes.guess_type(name.partition("?")[0] if "://" in name else name)[0] or ""

@@ -58,7 +58,7 @@ class Options:
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Add the text of FILE, or a picture or recording; repeatable.",
+    help="Add the text of FILE, or a picture, recording or film; repeatable.",
 )
 @click.option("--system", "-s", metavar="TEXT", help="A system message.")
 @click.option("--temperature", "-t", type=click.FloatRange(0, 2), help="0 is the likeliest answer, higher is freer.")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "/model": "[NAME]  list the models, or change to one of them",
     "/system": "[TEXT]  show or change the system message",
-    "/file": "PATH    send a file with the next message: a text, a picture, a recording",
+    "/file": "PATH    send a file with the next message: a text, a picture, a recording, a film",
     "/retry": "        ask the last message again",
     "/save": "PATH    write the conversation to a new file",
     "/clear": "        forget the conversation",

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from llamafarm.cli.app import current_app
-from llamafarm.cli.attachments import is_medium, part
+from llamafarm.cli.attachments import at_address, is_film, is_medium, part
 from llamafarm.cli.chat import Options, ask_once
 from llamafarm.cli.output import json_option, server_url_option
 from llamafarm.cli.question import question
 from llamafarm.errors import UsageError
 
 WHAT = "What is in this picture?"
+WHAT_HAPPENS = "What happens in this film?"
 
 
 @click.command()
@@ -26,16 +27,17 @@ WHAT = "What is in this picture?"
 @json_option
 @server_url_option
 def see(words: tuple[str, ...], stream: bool, as_json: bool, **given: Any) -> None:
-    """Ask a model QUESTION about pictures, and print its answer. What is piped is added to the question.
+    """Ask a model QUESTION about pictures or films, and print its answer. What is piped is added to the question.
 
-    A picture is a file, or an address that the server may fetch.
+    A picture is a file, or an address that the server may fetch; so is a film, which is read as a few pictures.
 
     \b
     lf see cow.jpg "How many legs does it have?"
     lf see before.png after.png "What has changed?"
+    lf see milking.mp4 "Who is milked first?"
     """
     pictures, asked = _told_apart(words)
-    text = question(asked, ()) or WHAT
+    text = question(asked, ()) or (WHAT_HAPPENS if any(map(is_film, pictures)) else WHAT)
     options = Options(
         stream=stream and not as_json,
         as_json=as_json,
@@ -69,10 +71,13 @@ def _is_address(word: str) -> bool:
 
 def _shown(name: str) -> dict[str, Any]:
     if _is_address(name):
-        return {"type": "image_url", "image_url": {"url": name}}
+        return at_address(name, name)
     file = current_app().cwd / name
     if not file.is_file():
         raise UsageError(f"There is no file {name!r}.")
     if not is_medium(name):
-        raise UsageError(f"{name!r} is no picture, as its name says.", hint="Name it as what it is, such as `.png`.")
+        raise UsageError(
+            f"{name!r} is neither a picture nor a film, as its name says.",
+            hint="Name it as what it is, such as `.png`.",
+        )
     return part(file)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from llamafarm_universal.failure import RequestFailed
 
-NAMES = {"image": "picture", "audio": "sound"}
+NAMES = {"image": "picture", "audio": "sound", "video": "film"}
 """What the parts of messages are called in sentences, by their type as chat templates know it."""
-FEATURES = {"image": "pictures", "audio": "sound"}
-"""What a loaded model says that it takes."""
+FEATURES = {"image": "pictures", "audio": "sound", "video": "pictures"}
+"""What a loaded model says that it takes: a film is read as pictures."""
 
 
 def not_taken(kind: str | None = None) -> RequestFailed:

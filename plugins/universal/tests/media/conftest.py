@@ -18,7 +18,7 @@ from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.media.spool import Spool
 
-SETTINGS = MediaSettings(pixels=1_000_000, frames=4, seconds=5)
+SETTINGS = MediaSettings(pixels=1_000_000, frames=4, seconds=5, film_frames=4, film_seconds=20)
 """Small limits, so that what passes them is made in no time."""
 
 

@@ -237,7 +237,7 @@ def test_a_failure_in_an_answer_that_does_not_stream_is_a_status(shared):
 
 
 STRICT_TOOL = {"type": "function", "function": {"name": "f", "strict": True, "parameters": {"uniqueItems": True}}}
-FILM = {"type": "video_url", "video_url": {"url": "http://127.0.0.1/cat.mp4"}}
+FILE = {"type": "file", "file": {"file_id": "cat"}}
 WRONG = [
     ({"temperature": 2.1}, "temperature", "a number from 0 to 2"),
     ({"temperature": True}, "temperature", "not true"),
@@ -268,7 +268,7 @@ WRONG = [
     ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content", "not 5"),
     ({"messages": [{"role": "tool", "content": "a"}]}, "messages[0].tool_call_id", "missing"),
     ({"messages": [{"role": "user", "content": "a", "mood": "x"}]}, "messages[0].mood", "no field"),
-    ({"messages": [{"role": "user", "content": [FILM]}]}, "messages[0].content[0]", "cannot be read"),
+    ({"messages": [{"role": "user", "content": [FILE]}]}, "messages[0].content[0]", "cannot be read"),
     ({"model": None}, "model", "missing"),
     ({"model": "a b"}, "model", "not a model id"),
 ]  # fmt: skip

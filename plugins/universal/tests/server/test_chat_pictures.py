@@ -1,4 +1,4 @@
-"""Chats about pictures over HTTP: the official client, and what is refused before anything is computed."""
+"""Chats about pictures, sounds and films over HTTP: the official client, and what is refused early."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import openai
 import pytest
 from audio_models import noise as hum
 from audio_models import wav_of
+from films import film
 from pictures import noise, png
 from runtime_servers import BOUND, Running, ServerProcess, wait_until
 
@@ -103,6 +104,21 @@ def left_in(spools: Path) -> list[Path]:
     return [path for path in spools.rglob("*") if path.is_file() and path.stat().st_size]
 
 
+def test_a_question_about_a_film_is_answered_and_its_pictures_are_counted(
+    client: openai.OpenAI, llava: str, data_folder: Path
+) -> None:
+    url = f"data:video/mp4;base64,{base64.b64encode(film()).decode()}"
+    parts: list[Any] = [{"type": "video_url", "video_url": address} for address in ({"url": url}, url)]
+    answers = [client.chat.completions.create(**ask(llava, part, said("What happens?"))) for part in parts]
+    assert answers[0].choices[0].message.content
+    assert answers[0].choices[0].message.content == answers[1].choices[0].message.content
+    body = {"model": llava, "messages": ask(llava, parts[0], said("What happens?"))["messages"]}
+    counted = client.post("/chat/completions/input_tokens", body=body, cast_to=httpx.Response).json()
+    assert answers[0].usage
+    assert answers[0].usage.prompt_tokens == counted["input_tokens"] > 8 * 16
+    wait_until(lambda: not left_in(data_folder / "spool"), "no file is left")
+
+
 def test_a_question_about_a_sound_is_answered(client: openai.OpenAI, models: dict[str, Path]) -> None:
     model, coded = str(models["hearing"]), base64.b64encode(wav_of(hum(0.5))).decode()
     sound = {"type": "input_audio", "input_audio": {"data": coded, "format": "wav"}}
@@ -127,7 +143,10 @@ def test_a_question_about_a_sound_is_answered(client: openai.OpenAI, models: dic
         ({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, 400, "This server fetches no URLs."),
         ({"type": "image_url", "image_url": {"url": data_url(PICTURE), "detail": "x"}}, 400, "must be one of 'auto'"),
         ({"type": "image_url"}, 400, "image_url"),
-        ({"type": "video_url", "video_url": {"url": "x"}}, 400, "a part of type 'video_url' cannot be read"),
+        ({"type": "file", "file": {"file_data": "x"}}, 400, "a part of type 'file' cannot be read"),
+        ({"type": "video_url", "video_url": {"url": data_url(PICTURE)}}, 400, "The file is no film: it is a picture"),
+        ({"type": "video_url", "video_url": {"url": "http://127.0.0.1/x.mp4"}}, 400, "This server fetches no URLs."),
+        ({"type": "video_url", "video_url": {}}, 400, "video_url.url"),
         ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}, 400, "takes no sounds"),
     ],
 )
@@ -148,6 +167,9 @@ def test_a_model_of_texts_given_a_picture_says_so(real: ServerProcess, llama: Pa
         error = answer.json()["error"]
         assert error["code"] == "unsupported_content"
         assert error["message"].startswith("This model takes texts alone.")
+    film_url = {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}
+    answer = httpx.post(f"{real.url}/v1/chat/completions", json=ask(str(llama), film_url), timeout=BOUND)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_content")
 
 
 def test_a_loaded_model_of_texts_is_not_asked_about_a_picture(shared: Running) -> None:

@@ -1,4 +1,4 @@
-"""Pictures and sounds decoded, within limits, in processes that may be killed."""
+"""Pictures, sounds and films decoded, within limits, in processes that may be killed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.media.folder import SpoolFolder
 from llamafarm_universal.media.formats import HEAD_BYTES, Format, Kind, format_of, names_of
-from llamafarm_universal.media.jobs import PictureJob, SoundJob
+from llamafarm_universal.media.jobs import FilmJob, Job, PictureJob, SoundJob
 from llamafarm_universal.media.pool import WorkerPool
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.messages import Blob
@@ -108,6 +108,22 @@ class Decoder:
         done = self._do(job, param)
         return Sound(found.name, sample_rate, channels, done["samples"], into)
 
+    def film(self, blob: Blob, folder: SpoolFolder, *, param: str | None = None) -> Picture:
+        """The film in `blob`, as pictures in a new file of `folder`: evenly over its time, upright, without its sound.
+
+        There are as many as the settings say, or all where it has fewer; they are smaller than the film's where they
+        would have too many pixels together. Raises RequestFailed, naming `param`, for what is no film, broken, or
+        longer or larger than the settings allow.
+        """
+        path, found = _opened(blob, folder, "film", param)
+        into, limits = folder.new_path(), self._settings
+        job = FilmJob(
+            str(path), str(into), found.reader,
+            limits.film_frames, limits.pixels, limits.film_seconds, folder.room(),
+        )  # fmt: skip
+        done = self._do(job, param)
+        return Picture(found.name, done["width"], done["height"], done["frames"], "RGB", into)
+
     def close(self) -> None:
         """End the processes."""
         with _sharing:
@@ -115,7 +131,7 @@ class Decoder:
                 del _shared[self._settings]
         self._pool.close()
 
-    def _do(self, job: PictureJob | SoundJob, param: str | None) -> dict[str, int]:
+    def _do(self, job: Job, param: str | None) -> dict[str, int]:
         try:
             return self._pool.do(job)
         except RequestFailed as failed:
@@ -143,7 +159,7 @@ def _opened(blob: Blob, folder: SpoolFolder, kind: Kind, param: str | None) -> t
         raise refused(f"The {kind} is empty: it has no bytes.", param)
     head = _head(blob)
     found = format_of(head)
-    if found is None or found.kind != kind:
+    if found is None or not found.can_be(kind):
         what = f"a {found.kind} ({found.name})" if found else "in no format that is known"
         raise refused(
             f"The file is no {kind}: it is {what}.", param, hint=f"{names_of(kind)} are decoded, whatever their name."

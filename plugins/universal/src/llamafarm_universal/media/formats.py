@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 HEAD_BYTES = 64
 """How many bytes are enough to tell."""
 UNKNOWN_TYPE = "application/octet-stream"
-Kind = Literal["picture", "sound"]
+Kind = Literal["picture", "sound", "film"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file that can be decoded. name: what users call it. reader: what the library that decodes it does."""
+    """A kind of file that can be decoded. name: what users call it. reader: what the library that decodes it does.
+
+    holds_films: whether such files, which are sounds where a sound is wanted, can be films too.
+    """
 
     kind: Kind
     name: str
     media_type: str
     reader: str
+    holds_films: bool = False
+
+    def can_be(self, kind: Kind) -> bool:
+        return self.kind == kind or (kind == "film" and self.holds_films)
 
 
 PNG = Format("picture", "PNG", "image/png", "PNG")
@@ -31,9 +39,9 @@ FLAC = Format("sound", "FLAC", "audio/flac", "flac")
 OGG = Format("sound", "Ogg", "audio/ogg", "ogg")
 MP3 = Format("sound", "MP3", "audio/mpeg", "mp3")
 AAC = Format("sound", "AAC", "audio/aac", "aac")
-MP4 = Format("sound", "MP4", "audio/mp4", "mov")
-WEBM = Format("sound", "WebM", "audio/webm", "matroska")
-"""The last two hold films too, of which the sound is taken."""
+MP4 = Format("sound", "MP4", "audio/mp4", "mov", holds_films=True)
+WEBM = Format("sound", "WebM", "audio/webm", "matroska", holds_films=True)
+"""Of films that are given as sounds, the sound is taken."""
 FORMATS = (PNG, JPEG, GIF, WEBP, BMP, WAV, FLAC, OGG, MP3, AAC, MP4, WEBM)
 
 _STARTS = (
@@ -80,5 +88,5 @@ def _mpeg(head: bytes) -> Format | None:
 
 def names_of(kind: Kind) -> str:
     """The formats of a kind, for a sentence."""
-    names = [each.name for each in FORMATS if each.kind == kind]
+    names = [each.name for each in FORMATS if each.can_be(kind)]
     return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -49,8 +49,25 @@ class SoundJob:
     room: int
 
 
-Job = PictureJob | SoundJob
-_JOBS: dict[str, type[Job]] = {"picture": PictureJob, "sound": SoundJob}
+@dataclass(frozen=True)
+class FilmJob:
+    """Decode pictures of the film in file `path` into the new file `into`, as rows of RGB pixels, one after the other.
+
+    frames: how many are wanted. pixels: of a picture of the film, and of all those that are written. seconds: how long
+    it may be.
+    """
+
+    path: str
+    into: str
+    format: str
+    frames: int
+    pixels: int
+    seconds: int
+    room: int
+
+
+Job = PictureJob | SoundJob | FilmJob
+_JOBS: dict[str, type[Job]] = {"picture": PictureJob, "sound": SoundJob, "film": FilmJob}
 
 
 class Refused(Exception):

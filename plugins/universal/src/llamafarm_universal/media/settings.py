@@ -1,4 +1,4 @@
-"""What an operator allows of pictures and sounds: how large, how long, how much of it at once, and from where."""
+"""What an operator allows of pictures, sounds and films: how large, how long, how many at once, and from where."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ MAX_SOUND = "UNIVERSAL_RUNTIME_MAX_SOUND_MB"
 MAX_PICTURE = "UNIVERSAL_RUNTIME_MAX_PICTURE_MB"
 MAX_PIXELS = "UNIVERSAL_RUNTIME_MAX_PIXELS"
 MAX_FRAMES = "UNIVERSAL_RUNTIME_MAX_FRAMES"
+MAX_FILM = "UNIVERSAL_RUNTIME_MAX_FILM_MB"
+MAX_FILM_SECONDS = "UNIVERSAL_RUNTIME_MAX_FILM_SECONDS"
+FILM_FRAMES = "UNIVERSAL_RUNTIME_FILM_FRAMES"
 MAX_SECONDS = "UNIVERSAL_RUNTIME_MAX_SOUND_SECONDS"
 DECODE_SECONDS = "UNIVERSAL_RUNTIME_DECODE_SECONDS"
 DECODE_MB = "UNIVERSAL_RUNTIME_DECODE_MB"
@@ -38,18 +41,22 @@ def _limit(default: int, variable: str, unit: int = 1) -> Any:
 class MediaSettings:
     """The limits of one server.
 
-    sound_bytes, picture_bytes: of one uploaded or fetched file. pixels: of all frames of a picture together.
-    seconds, channels, sample_rate: of a sound. decode_seconds, decode_bytes: what decoding one file may take of time
-    and memory. decoders: how many are decoded at once. spool: where the spools of servers lie. request_bytes,
-    spool_bytes: what may lie in one of them, for one request and in all. allow_urls: whether the server fetches URLs.
-    url_seconds, redirects: of fetching one file.
+    sound_bytes, picture_bytes, film_bytes: of one uploaded or fetched file. pixels: of all frames of a picture
+    together, and of those that are taken of a film. seconds, channels, sample_rate: of a sound. film_seconds: of a
+    film. film_frames: how many pictures are taken of a film. decode_seconds, decode_bytes: what decoding one file may
+    take of time and memory. decoders: how many are decoded at once. spool: where the spools of servers lie.
+    request_bytes, spool_bytes: what may lie in one of them, for one request and in all. allow_urls: whether the server
+    fetches URLs. url_seconds, redirects: of fetching one file.
     """
 
     sound_bytes: int = _limit(25 * _MB, MAX_SOUND, _MB)
     picture_bytes: int = _limit(20 * _MB, MAX_PICTURE, _MB)
+    film_bytes: int = _limit(20 * _MB, MAX_FILM, _MB)
     pixels: int = _limit(64_000_000, MAX_PIXELS)
     frames: int = _limit(64, MAX_FRAMES)
     seconds: int = _limit(7200, MAX_SECONDS)
+    film_seconds: int = _limit(3600, MAX_FILM_SECONDS)
+    film_frames: int = _limit(8, FILM_FRAMES)
     channels: int = 8
     sample_rate: int = 192_000
     decode_seconds: int = _limit(30, DECODE_SECONDS)
@@ -64,12 +71,12 @@ class MediaSettings:
 
     def file_bytes(self, kind: Kind) -> int:
         """What one file may have."""
-        return self.picture_bytes if kind == "picture" else self.sound_bytes
+        return {"picture": self.picture_bytes, "sound": self.sound_bytes, "film": self.film_bytes}[kind]
 
 
 def variable_of(kind: Kind) -> str:
     """With which the operator raises `file_bytes`."""
-    return MAX_PICTURE if kind == "picture" else MAX_SOUND
+    return {"picture": MAX_PICTURE, "sound": MAX_SOUND, "film": MAX_FILM}[kind]
 
 
 def read_media_settings(environ: Mapping[str, str]) -> MediaSettings:

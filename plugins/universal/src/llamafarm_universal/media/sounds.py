@@ -1,4 +1,4 @@
-"""Decoding a sound, in a process that may be killed. PyAV is imported here and nowhere else.
+"""Decoding a sound, in a process that may be killed. PyAV reads files here and in `films`, and nowhere else.
 
 PyAV, not soundfile: browsers record WebM and phones MP4 with AAC, which libsndfile does not read, and it brings the
 resampler. FFmpeg reads many formats that open further files and addresses; only those of `formats` are let in, each by
@@ -46,7 +46,7 @@ def decode_sound(job: SoundJob) -> dict[str, int]:
     try:
         with (
             Path(job.path).open("rb") as file,
-            av.open(file, "r", format=job.format, options=options, io_open=_refuse_opening) as container,
+            av.open(file, "r", format=job.format, options=options, io_open=refuse_opening) as container,
         ):
             return _decode(container, job)
     except (Refused, MemoryError):
@@ -70,7 +70,7 @@ def _check_wav(path: Path) -> None:
             file.seek(size + size % 2, os.SEEK_CUR)
 
 
-def _refuse_opening(*_: Any) -> NoReturn:
+def refuse_opening(*_: Any) -> NoReturn:
     raise Refused("The sound names other files, which are not read.")
 
 

@@ -142,7 +142,7 @@ class _Fetch:
                     raise _too_large(limit)
                 await in_thread(writer.write, piece)
             found = format_of(writer.head)
-            if found is None or found.kind != self.kind:
+            if found is None or not found.can_be(self.kind):
                 raise refused(f"There is no {self.kind} at the URL.", hint=f"{names_of(self.kind)} are read.")
             return await in_thread(writer.finish, found.media_type)
 

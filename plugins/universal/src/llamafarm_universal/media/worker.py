@@ -14,7 +14,8 @@ import sys
 import threading
 from typing import BinaryIO
 
-from llamafarm_universal.media.jobs import Job, PictureJob, Refused, dump_answer, read_job
+from llamafarm_universal.media.films import decode_film
+from llamafarm_universal.media.jobs import FilmJob, Job, PictureJob, Refused, dump_answer, read_job
 from llamafarm_universal.media.pictures import decode_picture
 from llamafarm_universal.media.sounds import decode_sound
 
@@ -65,6 +66,8 @@ def _limit(memory: int) -> None:
 
 def _done(job: Job, memory: int) -> dict[str, int] | Refused:
     try:
+        if isinstance(job, FilmJob):
+            return decode_film(job)
         return decode_picture(job) if isinstance(job, PictureJob) else decode_sound(job)
     except Refused as refusal:
         return refusal

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from llamafarm_universal.media.form import FormLimits
-from llamafarm_universal.media.formats import Kind
+from llamafarm_universal.media.formats import KINDS, Kind
 from llamafarm_universal.media.settings import MediaSettings
 from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.server import vision
@@ -100,6 +100,11 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
     def takes_pictures(handler: Handler, table: Table) -> HeldBody:
         return HeldBody(BodyEndpoint(handler, reads(table, body_limit(limit, media))), bodies)
 
+    def takes_conversations(handler: Handler, table: Table) -> HeldBody:
+        """With media of each kind."""
+        largest = max(body_limit(limit, media, kind) for kind in KINDS)
+        return HeldBody(BodyEndpoint(handler, reads(table, largest)), bodies)
+
     def takes_media(handler: Handler, table: Table, kind: Kind) -> MediaEndpoint:
         """As JSON, or as a form with files."""
 
@@ -122,8 +127,8 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/health", health, methods=["GET"]),
         live_route(),
         Route("/metrics", metrics, methods=["GET"]),
-        Route("/v1/chat/completions", takes_pictures(chat, CHAT), methods=["POST"]),
-        Route("/v1/chat/completions/input_tokens", takes_pictures(count, CHAT), methods=["POST"]),
+        Route("/v1/chat/completions", takes_conversations(chat, CHAT), methods=["POST"]),
+        Route("/v1/chat/completions/input_tokens", takes_conversations(count, CHAT), methods=["POST"]),
         Route("/v1/completions", takes(complete, COMPLETIONS), methods=["POST"]),
         Route("/v1/embeddings", takes_pictures(embed, EMBEDDINGS), methods=["POST"]),
         Route("/v1/rerank", takes(rerank, RERANK), methods=["POST"]),

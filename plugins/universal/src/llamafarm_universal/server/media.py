@@ -1,4 +1,4 @@
-"""The pictures and sounds of a request's JSON, put into the spool."""
+"""The pictures, sounds and films of a request's JSON, put into the spool."""
 
 from __future__ import annotations
 

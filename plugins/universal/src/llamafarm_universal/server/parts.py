@@ -1,6 +1,7 @@
-"""The parts of messages: texts, pictures and sounds.
+"""The parts of messages: texts, pictures, sounds and films.
 
-Source of the shapes: OpenAI's API reference, `image_url` and `input_audio`; `audio_url` is what vLLM adds.
+Source of the shapes: OpenAI's API reference, `image_url` and `input_audio`; `audio_url` and `video_url` are what vLLM
+adds.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from llamafarm_universal.server.inputs import MediaSource
 from llamafarm_universal.server.resident import Resident
 
 Part = dict[str, Any]
-"""As chat templates read it; a picture and a sound have a `source` besides, until their files are there."""
-_TYPES = ("text", "image_url", "input_audio", "audio_url")
+"""As chat templates read it; a picture, a sound and a film have a `source` besides, until their files are there."""
+_TYPES = ("text", "image_url", "input_audio", "audio_url", "video_url")
 DETAILS = ("auto", "low", "high")
 
 
@@ -35,12 +36,14 @@ def content_part(value: Any, path: str) -> Part:
             return {"type": "audio", "source": _sound(part.get("input_audio"), f"{path}.input_audio")}
         case "audio_url":
             return {"type": "audio", "source": _address(part.get("audio_url"), f"{path}.audio_url", "sound")}
+        case "video_url":
+            return {"type": "video", "source": _address(part.get("video_url"), f"{path}.video_url", "film")}
         case kind:
             raise unreadable(path, f"a part of type {show(kind)} cannot be read")
 
 
 def sources_in(message: Mapping[str, Any]) -> list[MediaSource]:
-    """Where the pictures and sounds of a message come from, in their order."""
+    """Where the pictures, sounds and films of a message come from, in their order."""
     content = message["content"]
     return [] if isinstance(content, str) else [part["source"] for part in content if "source" in part]
 

@@ -36,7 +36,7 @@ def messages(value: Any, path: str) -> tuple[Mapping[str, Any], ...]:
     """
     read = tuple(_message(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_MESSAGES)))
     if sum(len(sources_in(message)) for message in read) > MAX_PICTURES:
-        wrong(path, f"messages with at most {MAX_PICTURES} pictures and sounds together", value)
+        wrong(path, f"messages with at most {MAX_PICTURES} pictures, sounds and films together", value)
     return read
 
 

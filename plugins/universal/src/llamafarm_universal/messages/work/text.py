@@ -28,8 +28,9 @@ class ToolChoice:
 class ChatPrompt:
     """Messages for the model's own chat template; tool calls hold their arguments as objects.
 
-    The content of a message is a text, or a list of parts where it has pictures or sounds: `{"type": "text", "text":
-    …}`, `{"type": "image"}` and `{"type": "audio"}`, whose files are in `media` in that order, and lie in `folder`.
+    The content of a message is a text, or a list of parts where it has pictures, sounds or films: `{"type": "text",
+    "text": …}`, `{"type": "image"}`, `{"type": "audio"}` and `{"type": "video"}`, whose files are in `media` in that
+    order, and lie in `folder`.
     """
 
     messages: tuple[Mapping[str, Any], ...]

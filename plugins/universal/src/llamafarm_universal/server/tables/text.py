@@ -104,7 +104,9 @@ STRUCTURE: Table = {
 CHAT: Table = {
     "model": Done(text, required=True),
     "messages": Done(
-        messages, required=True, note="parts are texts, pictures (`image_url`) or sounds (`input_audio`, `audio_url`)."
+        messages,
+        required=True,
+        note="parts are texts, pictures (`image_url`), sounds (`input_audio`, `audio_url`) or films (`video_url`).",
     ),
     **SAMPLING,
     **STRUCTURE,

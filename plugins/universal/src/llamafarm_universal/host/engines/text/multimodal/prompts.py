@@ -1,27 +1,24 @@
-"""From messages with pictures and sounds to a prompt, by the model's own processor."""
+"""From messages with pictures, sounds and films to a prompt, by the model's own processor."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from copy import copy
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from llamafarm_universal.engine import Blob, ChatPrompt, MediaSettings, RequestFailed, SpoolFolder, decoder_of, refused
-from llamafarm_universal.host.engines.encode.pictures import check_ratio
+from llamafarm_universal.engine import ChatPrompt, MediaSettings, refused
 from llamafarm_universal.host.engines.text.multimodal.arrays import TEXT_ARRAYS, media_of
+from llamafarm_universal.host.engines.text.multimodal.decoding import SEEN_AS, MediaDecoder
 from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
 from llamafarm_universal.message_parts import FEATURES, NAMES, not_taken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
-    Decoded = Image | NDArray[np.float32]
+    from llamafarm_universal.host.engines.text.multimodal.decoding import Decoded
 
 Delivery = Literal["apart", "together", "whole"]
 """How a model gets the media of a prompt: each by itself, all at once, or with the prompt in its own forward."""
@@ -66,12 +63,15 @@ class MediaPrompts:
         """
         kinds = [kind for message in messages for kind in _kinds_in(message)]
         for kind in kinds:
-            if kind not in self.kinds:
+            if SEEN_AS.get(kind, kind) not in self.kinds:
                 raise not_taken(kind)
-        media = iter(self._decoded(prompt.media, kinds, prompt.folder))
+        decoder = MediaDecoder(self._media, _rate(self.processor))
+        decoder.check_films(kinds, takes_several=self._template)
+        decoded = list(decoder.decoded(prompt.media, kinds, prompt.folder))
+        media = iter(decoded)
         shown = [self._shown(message, media) for message in messages]
         tools = [dict(tool) for tool in prompt.tools] or None
-        return self.made(shown, len(kinds), tools, options) if self._template else self._plain(shown)
+        return self.made(shown, sum(map(len, decoded)), tools, options) if self._template else self._plain(shown)
 
     def made(
         self,
@@ -149,43 +149,12 @@ class MediaPrompts:
         positions, _ = self._positions_of(**given)  # type: ignore[misc]
         return [[int(place) for place in axis] for axis in positions[:, 0].tolist()]
 
-    def _decoded(self, blobs: Sequence[Blob], kinds: Sequence[str], folder: SpoolFolder | None) -> Iterator[Decoded]:
-        end = monotonic() + self._media.decode_seconds
-        for number, (blob, kind) in enumerate(zip(blobs, kinds, strict=True), 1):
-            assert folder is not None, "the files of media lie in a folder"
-            if monotonic() > end:
-                raise _too_slow(self._media.decode_seconds)
-            try:
-                yield self._picture(blob, folder) if kind == "image" else self._sound(blob, folder)
-            except RequestFailed as failed:
-                named = f"{NAMES[kind].capitalize()} {number}: {failed.message}" if len(blobs) > 1 else failed.message
-                raise RequestFailed(failed.kind, named, hint=failed.hint, param="messages") from None
-
-    def _picture(self, blob: Blob, folder: SpoolFolder) -> Image:
-        from PIL import Image
-
-        decoded = decoder_of(self._media).picture(blob, folder)
-        try:
-            check_ratio(decoded.width, decoded.height)
-            return Image.fromarray(np.array(decoded.array()[0]))
-        finally:
-            with suppress(OSError):  # it goes with the request at the latest
-                decoded.path.unlink()
-
-    def _sound(self, blob: Blob, folder: SpoolFolder) -> NDArray[np.float32]:
-        decoded = decoder_of(self._media).sound(blob, folder, sample_rate=_rate(self.processor))
-        try:
-            return np.array(decoded.array()[:, 0])
-        finally:
-            with suppress(OSError):
-                decoded.path.unlink()
-
-    def _shown(self, message: Mapping[str, Any], media: Iterator[Decoded]) -> dict[str, Any]:
+    def _shown(self, message: Mapping[str, Any], media: Iterator[Sequence[Decoded]]) -> dict[str, Any]:
         """A message with its media, as the template takes it."""
         content = message["content"]
         if isinstance(content, str):
             return {**message, "content": content if self._takes_texts else [{"type": "text", "text": content}]}
-        return {**message, "content": [_with_medium(part, media) for part in content]}
+        return {**message, "content": [given for part in content for given in _with_media(part, media)]}
 
     def _known(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options that the template heeds: the processor would take others for its own."""
@@ -225,7 +194,7 @@ def _kinds_in(message: Mapping[str, Any]) -> list[str]:
 def _marks(processor: Any, config: Any) -> frozenset[int]:
     """The ids in whose places the vectors of media stand."""
     ids: list[Any] = []
-    for kind in NAMES:
+    for kind in _ARGUMENTS:
         own = getattr(processor, f"{kind}_token_ids", None) or [getattr(processor, f"{kind}_token_id", None)]
         ids += [*own, getattr(config, f"{kind}_token_id", None), getattr(config, f"{kind}_token_index", None)]
     return frozenset(number for number in ids if isinstance(number, int))
@@ -245,8 +214,10 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (text for item in value for text in _texts(item))
 
 
-def _with_medium(part: Mapping[str, Any], media: Iterator[Decoded]) -> dict[str, Any]:
-    return _part(part["type"], next(media)) if part["type"] in NAMES else dict(part)
+def _with_media(part: Mapping[str, Any], media: Iterator[Sequence[Decoded]]) -> list[dict[str, Any]]:
+    """What the template gets for a part: a film is its pictures, in their order."""
+    kind = part["type"]
+    return [_part(SEEN_AS.get(kind, kind), medium) for medium in next(media)] if kind in NAMES else [dict(part)]
 
 
 def _part(kind: str, medium: Any) -> dict[str, Any]:
@@ -267,8 +238,3 @@ def _samples(kind: str) -> list[Any]:
         return [noise.uniform(-0.5, 0.5, size).astype(np.float32) for size in (8_000, 12_000)]
     shapes = ((56, 84, 3), (84, 56, 3))
     return [Image.fromarray(noise.integers(0, 256, shape, dtype=np.uint8)) for shape in shapes]
-
-
-def _too_slow(seconds: float) -> RequestFailed:
-    message = f"The pictures and sounds of this request take longer to decode than the {seconds:g} seconds they may."
-    return RequestFailed("too_large", message, hint="Send fewer at once, or smaller ones.", param="messages")
