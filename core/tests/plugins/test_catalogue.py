@@ -40,10 +40,6 @@ def test_this_core_knows_where_it_came_from():
 
 def test_what_is_planned_names_no_command_that_cannot_work(from_an_index):
     assert catalogue.remedy("section", "rag") == "It comes with llamafarm-rag, which is not released yet"
-    assert catalogue.remedy("agent handler", "structured") == (
-        "It comes with llamafarm-agents, which is not released yet; until then send `response_format` to a runtime "
-        "that knows it"
-    )
 
 
 def test_a_name_that_is_not_official_has_no_remedy():

@@ -33,8 +33,7 @@ def remedy(kind: Kind, name: str) -> str | None:
         return None
     if _project(wanted) in _catalogue()["folders"]:
         return f"Install it: {pip_command(wanted)}"
-    meanwhile = _catalogue()["meanwhile"].get(name)
-    return f"It comes with {wanted}, which is not released yet" + (f"; until then {meanwhile}" if meanwhile else "")
+    return f"It comes with {wanted}, which is not released yet"
 
 
 def served_by(name: str) -> tuple[str, str | None] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from llamafarm.providers.content import Content
-from llamafarm.providers.entry import ModelEntry, Timeouts
+from llamafarm.providers.entry import InstructorMode, ModelEntry, Timeouts
 from llamafarm.wire.chat import ChatRequest
 from llamafarm.wire.operations import OPERATIONS, Operation
 
@@ -95,8 +95,9 @@ class ModelInfo:
 
     id: the runtime's own. features: names such as `chat`, `tools`, `vision`, `embeddings`, which people read.
     context_length: tokens. size_bytes: of its files. loaded: whether it is in memory now; memory_bytes: how much of it
-    it takes there. downloaded: whether its files are where the runtime is. details: whatever else the runtime says, for
-    people to read; `problem`: why it cannot be loaded.
+    it takes there. downloaded: whether its files are where the runtime is. structured: by which mode its answers are
+    held best to a schema; `json_schema` says that the runtime itself holds them. details: whatever else the runtime
+    says, for people to read; `problem`: why it cannot be loaded.
     """
 
     id: str
@@ -106,6 +107,7 @@ class ModelInfo:
     loaded: bool | None = None
     memory_bytes: int | None = None
     downloaded: bool | None = None
+    structured: InstructorMode | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

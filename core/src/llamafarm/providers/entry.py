@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 if TYPE_CHECKING:
     from llamafarm.wire.operations import Operation
 
-InstructorMode = Literal["tools", "json", "md_json", "json_schema", "parallel_tools"]
+InstructorMode = Literal["tools", "tools_strict", "parallel_tools", "json", "json_schema", "md_json"]
 """How structured output is asked for of a model."""
 
 

@@ -164,14 +164,23 @@ class AppendedReply(WrappedReply):
                 yield frame
 
     async def completion(self) -> Any:
-        answer = await self._reply.completion()
-        return {**answer, **{name: value for name, value in self._added().items() if name != "choices"}}
+        answer = dict(await self._reply.completion())
+        for name, value in self._added().items():
+            if name != "choices":
+                answer[name] = _joined(answer.get(name), value)
+        return answer
 
     def _last(self, first: Mapping[str, Any]) -> dict[str, Any]:
         return {**_shared(first), "choices": [], **self._added()}
 
     def _added(self) -> Mapping[str, Any]:
         return self._chunk() if callable(self._chunk) else self._chunk
+
+
+def _joined(there: Any, added: Any) -> Any:
+    """What is added; where both are objects, with what stands there already."""
+    both = isinstance(there, Mapping) and isinstance(added, Mapping)
+    return {**there, **added} if both else added
 
 
 def _shared(chunk: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ _FEATURES = {
     "chat": "chat",
 }
 """The server's labels, and what they are called here."""
+_WITH_GRAMMARS = ("llamacpp", "vllm")
+"""Recipes that hold an answer to a schema."""
 
 
 def bare(name: str) -> str:
@@ -30,8 +32,6 @@ def bare(name: str) -> str:
     for prefix in PREFIXES:
         name = name.removeprefix(prefix)
     return name.removesuffix(":latest")
-
-
 def model_info(row: Mapping[str, Any], health: Mapping[str, Any]) -> ModelInfo:
     """One model of `GET /v1/models`; health: the answer of `/v1/health`, which knows what is in memory.
 
@@ -48,6 +48,7 @@ def model_info(row: Mapping[str, Any], health: Mapping[str, Any]) -> ModelInfo:
         size_bytes=int(size * _GIB) if isinstance(size, int | float) and size > 0 else None,
         loaded=now is not None,
         downloaded=downloaded if isinstance(downloaded, bool) else None,
+        structured="json_schema" if row.get("recipe") in _WITH_GRAMMARS else "json",
         details={**row, **({"loaded_as": now} if now else {})},
     )
 

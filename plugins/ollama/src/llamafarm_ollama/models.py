@@ -37,6 +37,7 @@ def info(name: str, listed: Item | None, shown: Item | None, running: Item | Non
         loaded=None if running is None else bool(running),
         memory_bytes=_whole((running or {}).get("size")),
         downloaded=None if remote else True,
+        structured=None if remote else "json_schema",
         details=_details(listed, shown, running),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llamafarm import ModelInfo
+from llamafarm import InstructorMode, ModelInfo
 
 _LENGTHS = (
     "max_model_len",  # vLLM
@@ -23,8 +23,11 @@ _STUDIO_KINDS: Mapping[str, frozenset[str]] = {
 }
 
 
-def model_info(row: Mapping[str, Any]) -> ModelInfo:
-    """One row of a list of models; what it does not say stays unknown."""
+def model_info(row: Mapping[str, Any], structured: InstructorMode | None = None) -> ModelInfo:
+    """One row of a list of models; what it does not say stays unknown.
+
+    structured: the mode that holds best at this kind of server.
+    """
     meta = row.get("meta") if isinstance(row.get("meta"), dict) else {}
     size = meta.get("size") if isinstance(meta, dict) else None
     return ModelInfo(
@@ -33,6 +36,7 @@ def model_info(row: Mapping[str, Any]) -> ModelInfo:
         context_length=_first(row, _LENGTHS) or _first(meta or {}, _META_LENGTHS),
         size_bytes=size if type(size) is int else None,
         loaded=_loaded(row),
+        structured=structured,
         details=row,
     )
 

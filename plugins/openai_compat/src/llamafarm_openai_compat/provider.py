@@ -197,8 +197,9 @@ class OpenAIProvider:
         """The models that the server lists. Raises ProviderError."""
         self._check_key()
         rows, server = await listing(self.upstream)
-        path = self.recognition.learn(rows, server).models
-        return [model_info(row) for row in (await self._richer(path) if path else None) or rows]
+        profile = self.recognition.learn(rows, server)
+        richer = await self._richer(profile.models) if profile.models else None
+        return [model_info(row, profile.structured.mode) for row in richer or rows]
 
     async def health(self) -> Health:
         """Whether the server says so within HEALTH_SECONDS: by its list of models, or by a path for its health."""

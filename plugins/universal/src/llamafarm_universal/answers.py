@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from typing import Any, cast
 
-from llamafarm import ModelInfo, Progress
+from llamafarm import InstructorMode, ModelInfo, Progress
 
 
 def progress_of(said: dict[str, Any]) -> Progress:
@@ -37,17 +37,26 @@ _DEFAULTS = (None, False, "auto", "none")
 
 def info_of(item: dict[str, Any]) -> ModelInfo:
     """What is known of a model, of a row of `GET /v1/models`."""
-    features = item.get("features")
+    told = item.get("features")
+    features = frozenset(map(str, told)) if isinstance(told, list) else None
     return ModelInfo(
         id=_SIGNATURE.sub("", str(item.get("id"))),
-        features=frozenset(map(str, features)) if isinstance(features, list) else None,
+        features=features,
         context_length=whole_number(item, "context_length"),
         size_bytes=whole_number(item, "size_bytes"),
         loaded=bool(item["loaded"]) if "loaded" in item else None,
         memory_bytes=whole_number(item, "memory_bytes"),
         downloaded=bool(item["downloaded"]) if "downloaded" in item else None,
+        structured=_structured(features, loaded=item.get("loaded") is not False),
         details=_details(item),
     )
+
+
+def _structured(features: frozenset[str] | None, *, loaded: bool) -> InstructorMode | None:
+    """The mode that holds best. Of a model that is not loaded, that of nearly all: its files do not tell."""
+    if features is not None and "chat" not in features:
+        return None
+    return "md_json" if loaded and features is not None and "structured" not in features else "json_schema"
 
 
 def _details(item: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""LlamaFarm's agent handlers: `structured`."""

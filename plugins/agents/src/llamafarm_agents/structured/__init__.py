@@ -1,0 +1,1 @@
+"""The agent handler `structured`: answers that fit a schema."""

@@ -1,0 +1,79 @@
+"""The handler: finds the schema, chooses how to ask for it, and hands on answers that fit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import llamafarm
+from llamafarm.errors import RequestError
+from llamafarm.wire import ChatRequest
+
+from llamafarm_agents.structured.answer import Wish
+from llamafarm_agents.structured.asking import Asking
+from llamafarm_agents.structured.choice import choose
+from llamafarm_agents.structured.options import StructuredOptions
+from llamafarm_agents.structured.schema import JsonSchema, Schema
+from llamafarm_agents.structured.schema_file import read_schema
+from llamafarm_agents.structured.stream import CheckedReply
+
+FORMAT = "response_format"
+_ANY_OBJECT = JsonSchema("answer", {"type": "object"})
+
+
+class StructuredHandler:
+    """Middleware. A turn for which nobody has a schema passes untouched.
+
+    The schema is the request's (`response_format`), else that of the options. While an answer may still be asked for
+    again, its reader gets nothing of it: a text is never sent twice.
+    """
+
+    def __init__(self, options: StructuredOptions) -> None:
+        self._options = options
+        self._own: Schema | None = None
+
+    async def start(self) -> None:
+        """Read the schema that the options name. Raises ConfigError."""
+        if self._options.schema_file is not None:
+            self._own = await asyncio.to_thread(read_schema, self._options.schema_file)
+
+    async def run(self, turn: llamafarm.Turn, ask: llamafarm.Ask) -> llamafarm.Reply:
+        """Raises RequestError for a schema that is none, and UpstreamError for an answer that never fits one."""
+        schema = schema_of(turn.request) or self._own
+        if schema is None:
+            return await ask(turn)
+        mode, is_held = await choose(turn, schema)
+        turn.note("structured", schema=schema.name, mode=mode.name)
+        wish = Wish(schema, mode, turn.entry.name, turn.entry.provider)
+        asking = replace(turn, request=cast("ChatRequest", mode.request(turn.request, schema)))
+        retries = self._options.max_retries
+        if turn.request.get("stream") and mode.streams and (is_held or retries == 0):
+            return CheckedReply(await ask(asking), wish)
+        return await Asking(asking, ask, wish, retries).reply()
+
+
+def schema_of(request: Mapping[str, Any]) -> Schema | None:
+    """The schema that a request brings. Raises RequestError for one that is none."""
+    wanted: Mapping[str, Any] = request.get(FORMAT) or {}
+    if wanted.get("type") == "json_object":
+        return _ANY_OBJECT
+    if wanted.get("type") != "json_schema":
+        return None
+    told = wanted.get("json_schema")
+    definition = told.get("schema") if isinstance(told, dict) else None
+    if not isinstance(definition, dict):
+        raise _refused("it has no `schema`", "json_schema.schema")
+    try:
+        return JsonSchema(str(told.get("name") or definition.get("title") or "answer"), definition)
+    except ValueError as error:
+        raise _refused(str(error), "json_schema.schema") from None
+
+
+def _refused(reason: str, where: str) -> RequestError:
+    return RequestError(
+        f"The `{FORMAT}` of this request holds no JSON Schema: {reason}.",
+        code="invalid_value",
+        param=f"{FORMAT}.{where}",
+    )

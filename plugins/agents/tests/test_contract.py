@@ -1,0 +1,32 @@
+"""What LlamaFarm expects of every plugin and every agent handler, held by these."""
+
+from __future__ import annotations
+
+import json
+
+from llamafarm_kit.testing import AgentHandlerContract, PluginContract
+
+PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+class TestStructuredPlugin(PluginContract):
+    plugin = "structured"
+
+
+class TestStructuredWithoutASchema(AgentHandlerContract):
+    """Nobody wants anything: the reply passes as it is."""
+
+    handler = "structured"
+
+
+class TestStructured(AgentHandlerContract):
+    """Every answer is held to the schema of the configuration, by the prompt alone."""
+
+    handler = "structured"
+    options = {"schema": "person.json", "max_retries": 1}
+    files = {"person.json": json.dumps(PERSON)}
+    changes = "an answer that may be asked for again is held back until it fits"
+
+    @staticmethod
+    def answer(_request):
+        return 'Here you are:\n```json\n{"name": "Ada"}\n```'
