@@ -20,6 +20,7 @@ PLUGINS = ROOT / "plugins"
 OPENAI = PLUGINS / "openai_compat"
 OLLAMA = PLUGINS / "ollama"
 LEMONADE = PLUGINS / "lemonade"
+AGENTS = PLUGINS / "agents"
 UNIVERSAL = PLUGINS / "universal"
 SERVER_EXTRA = 'pip install "llamafarm-universal[server]"'
 ENGINE_HOST = "llamafarm_universal.host."
@@ -118,6 +119,9 @@ def test_each_distribution_works_with_what_it_and_those_below_it_declare(environ
     environment.install(OLLAMA, LEMONADE)
     two_more_are_two_more_providers(environment)
 
+    environment.install(AGENTS)
+    the_agents_add_their_handlers(environment)
+
     environment.install(KIT)
     the_kit_adds_two_commands(environment)
 
@@ -154,6 +158,12 @@ def two_more_are_two_more_providers(four: Environment) -> None:
     assert four.unimportable("llamafarm_ollama", "llamafarm_lemonade") == {}
     plugins = json.loads(four.lf("plugins", "list", "--json").stdout)
     assert {row["name"] for row in plugins if row["status"] == "active"} == {"simple", "openai", "ollama", "lemonade"}
+
+
+def the_agents_add_their_handlers(five: Environment) -> None:
+    assert five.unimportable("llamafarm_agents") == {}
+    plugins = json.loads(five.lf("plugins", "list", "--json").stdout)
+    assert {row["name"] for row in plugins if row["status"] == "active"} >= {"structured"}
 
 
 def the_kit_adds_two_commands(author: Environment) -> None:

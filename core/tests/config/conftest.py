@@ -11,7 +11,14 @@ from llamafarm.errors import ConfigError
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.project import Project
 
-OFFICIAL = ("llamafarm-openai-compat", "llamafarm-universal", "llamafarm-ollama", "llamafarm-lemonade", "llamafarm-rag")
+OFFICIAL = (
+    "llamafarm-agents",
+    "llamafarm-lemonade",
+    "llamafarm-ollama",
+    "llamafarm-openai-compat",
+    "llamafarm-rag",
+    "llamafarm-universal",
+)
 
 FARM = """
     import llamafarm

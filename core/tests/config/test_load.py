@@ -198,8 +198,8 @@ def test_an_entry_whose_provider_cannot_say_what_comes_with_it_is_broken_and_the
 @pytest.mark.parametrize(("key", "value"), [("instructor_mode", "tools"), ("prompt_format", "structured")])
 def test_what_no_handler_reads_is_a_warning_that_says_what_helps(load, key, value):
     (warning,) = load(f"runtime: {{models: [{{{COW}, {key}: {value}}}]}}").warnings
-    assert f"runtime.models[0].{key}: needs the agent handler 'structured', which is not there. " in warning
-    assert "send `response_format` to a runtime that knows it." in warning
+    assert f"runtime.models[0].{key}: has no effect without the agent handler 'structured': " in warning
+    assert "(llamafarm-agents 0.1.0) is disabled" in warning
 
 
 def test_options_of_a_handler_are_the_entrys_over_the_projects(load):

@@ -105,8 +105,8 @@ def test_the_rag_handler_is_named_with_the_distribution_that_will_bring_it():
 
 def test_structured_answers_are_refused_with_the_setting_that_asked_for_them():
     with pytest.raises(PluginError, match="`prompt_format: structured` of the model entry 'm'") as refusal:
-        build_chain(project(), entry(prompt_format="structured"), PluginManager())
-    assert "until then send `response_format` to a runtime that knows it" in refusal.value.hint
+        build_chain(project(), entry(prompt_format="structured"), PluginManager(disabled=("llamafarm-agents",)))
+    assert "(llamafarm-agents 0.1.0) is disabled" in refusal.value.message
     assert "simple" in refusal.value.hint
 
 

@@ -29,7 +29,14 @@ FRAGMENTS = """
 """
 
 
-OFFICIAL = ("llamafarm-openai-compat", "llamafarm-universal", "llamafarm-ollama", "llamafarm-lemonade", "llamafarm-rag")
+OFFICIAL = (
+    "llamafarm-agents",
+    "llamafarm-lemonade",
+    "llamafarm-ollama",
+    "llamafarm-openai-compat",
+    "llamafarm-rag",
+    "llamafarm-universal",
+)
 
 
 def manager(**environ: str) -> PluginManager:

@@ -57,7 +57,7 @@ def remarks(entry: ModelEntry, loading: Loading) -> Iterator[tuple[str, str]]:
         loading.plugins.agent_handler(STRUCTURED)
     except PluginError as error:
         for key in asked:
-            yield key, f"needs the agent handler {STRUCTURED!r}, which is not there. {(error.hint or '').rstrip('.')}"
+            yield key, f"has no effect without the agent handler {STRUCTURED!r}: {in_one_line(error)}"
 
 
 def _check_names(

@@ -32,6 +32,8 @@ def bare(name: str) -> str:
     for prefix in PREFIXES:
         name = name.removeprefix(prefix)
     return name.removesuffix(":latest")
+
+
 def model_info(row: Mapping[str, Any], health: Mapping[str, Any]) -> ModelInfo:
     """One model of `GET /v1/models`; health: the answer of `/v1/health`, which knows what is in memory.
 
