@@ -62,8 +62,7 @@ def schema_of(request: Mapping[str, Any]) -> Schema | None:
     if wanted.get("type") != "json_schema":
         return None
     told = wanted.get("json_schema")
-    definition = told.get("schema") if isinstance(told, dict) else None
-    if not isinstance(definition, dict):
+    if not isinstance(told, dict) or not isinstance(definition := told.get("schema"), dict):
         raise _refused("it has no `schema`", "json_schema.schema")
     try:
         return JsonSchema(str(told.get("name") or definition.get("title") or "answer"), definition)
