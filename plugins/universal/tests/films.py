@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 from llamafarm_universal.engine import Blob
 from PIL import Image
 
@@ -71,6 +72,22 @@ def turned(content: bytes, quarters: int) -> bytes:
     a, b, c, d = [(one, 0, 0, one), (0, one, -one, 0), (-one, 0, 0, -one), (0, -one, one, 0)][quarters]
     matrix = b"".join(number.to_bytes(4, "big", signed=True) for number in (a, b, 0, c, d, 0, 0, 0, 1 << 30))
     return changed(content, b"tkhd", 40, matrix)
+
+
+def recording_with_cover() -> bytes:
+    """An M4A file, with a picture that is no film."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as output:
+        heard = output.add_stream("aac", rate=16_000, layout="mono")
+        cover = output.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 32, 16, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(grey(100, (32, 16)), format="rgb24").reformat(format="yuvj420p")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 16_000
+        for stream, frame in ((cover, picture), (heard, silence)):
+            output.mux([*stream.encode(frame), *stream.encode(None)])
+    return file.getvalue()
 
 
 def blob_of(content: bytes) -> Blob:

@@ -29,6 +29,12 @@ def test_films_of_other_codecs(pictures, codec):
     assert numbers(pictures(film(codec=codec, container="mp4"))) == [2, 7, 12, 17]
 
 
+@pytest.mark.parametrize("container", ["mp4", "webm"])
+def test_a_film_that_begins_late_has_the_same_pictures(pictures, container):
+    late = tuple(3600 + number / 10 for number in range(20))
+    assert numbers(pictures(film(late, container=container))) == [2, 7, 12, 17]
+
+
 def test_of_a_film_at_changing_speed_what_is_shown_at_these_moments(pictures):
     times = (0.0, 0.02, 0.04, 0.06, 1.0, 1.02, 3.0, 3.1, 4.0)
     assert numbers(pictures(film(times))) == [3, 5, 7, 8]  # at 0.6, 1.9, 3.1 and 4.4 seconds

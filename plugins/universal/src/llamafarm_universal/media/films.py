@@ -52,15 +52,22 @@ def decode_film(job: FilmJob) -> dict[str, int]:
 
 
 def _decode(container: InputContainer, job: FilmJob) -> dict[str, int]:
-    if not container.streams.video:
+    stream = next((stream for stream in container.streams.video if not _is_cover(stream)), None)
+    if stream is None:
         raise Refused("The file holds no pictures: it is a sound.", hint="Send it as `input_audio`.")
-    stream = container.streams.video[0]
     if stream.codec_context.name not in CODECS:
         raise Refused("The film is coded in a way that is not decoded.", hint="Send it as H.264 in an MP4 file.")
     _check_size(stream.width, stream.height, job)
     times = _Times.of(container, stream, job)
     with Path(job.into).open("wb") as file:
         return _Frames(job, file).write(_wanted(container, stream, times, job.frames))
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    """Whether it is the picture on the cover of a recording."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _check_size(width: int, height: int, job: FilmJob) -> None:
@@ -107,7 +114,7 @@ class _Times:
                 keys.append((packet.pts, packet.pts if packet.dts is None else packet.dts))
         if not shown:
             raise Refused("The film is empty: it has no pictures.")
-        _check_end(container, stream, float((end - first) * tick), job)
+        _check_end(container, stream, float(max(end, end - first) * tick))
         return cls(sorted(shown), end, sorted(keys))
 
     def evenly(self, count: int) -> list[int]:
@@ -126,13 +133,11 @@ class _Times:
         return self.keys[place] if place >= 0 else (self.shown[0], self.shown[0])
 
 
-def _check_end(container: InputContainer, stream: VideoStream, seconds: float, job: FilmJob) -> None:
-    """Raises Refused for a film that lasts so long, where its head promises more."""
+def _check_end(container: InputContainer, stream: VideoStream, seconds: float) -> None:
+    """Raises Refused for a film that ends at that second, where its head promises more."""
     promised = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
     if not promised and not container.streams.audio:  # a sound may go on when the pictures have ended
         promised = (container.duration or 0) / 1_000_000
-    if promised > job.seconds:
-        raise _too_long(job)
     if seconds < promised - max(CUT_SECONDS, promised / 20):
         raise Refused(f"The film breaks off after {seconds:.1f} of {promised:.1f} seconds.")
 
