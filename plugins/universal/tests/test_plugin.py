@@ -226,7 +226,7 @@ def test_a_model_whose_files_are_here_says_itself_what_its_messages_may_hold(tmp
     (tmp_path / "preprocessor_config.json").write_text('{"image_processor_type": "Qwen"}')
     assert [seer.takes("image"), seer.takes("audio")] == [True, False]
     (tmp_path / "processor_config.json").write_text('{"feature_extractor": {"sampling_rate": 16000}}')
-    assert [seer.takes("image"), seer.takes("audio"), seer.takes("video")] == [True, True, False]
+    assert [seer.takes("image"), seer.takes("audio"), seer.takes("video")] == [True, True, True]
     assert made(model="package:llamafarm_universal/demo_model").takes("image") is False
     assert made(model="org/absent").takes("image") is None
     assert made(model="org/absent", transformers={"model_type": "multimodal"}).takes("image") is True

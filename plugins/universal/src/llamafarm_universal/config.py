@@ -230,12 +230,14 @@ class UniversalEntry(ModelEntry):
         return operation in served and not (self._adapter and operation is EMBEDDINGS)
 
     def takes(self, kind: str) -> bool | None:
-        """Of a model that writes and sees, what its processor reads; None where nothing is known."""
+        """Of a model that writes and sees, what its processor reads: films are pictures. None: nothing is known."""
         seen = self._glance()
         task = self._task(seen)
         if task is None:
             return None
-        return task == "multimodal" and (seen is None or seen.task is None or kind in seen.media)
+        return task == "multimodal" and (
+            seen is None or seen.task is None or {"video": "image"}.get(kind, kind) in seen.media
+        )
 
     def _task(self, seen: Glance | None) -> str | None:
         from llamafarm_universal.task import ALIASES

@@ -10,7 +10,7 @@ import pytest
 from llamafarm_universal import messages
 from llamafarm_universal.messages import LoadSettings, ModelRef
 from llamafarm_universal.server.operator import Operator
-from llamafarm_universal.server.requests import PATHS
+from llamafarm_universal.server.requests import PATHS, media_of
 from llamafarm_universal.server.settings import Settings
 from runtime_servers import serving
 
@@ -205,3 +205,11 @@ def test_every_request_that_a_model_says_that_it_takes_has_a_route(shared):
     assert not {path: status for path, status in answers.items() if status in (404, 405)}
     named = [getattr(work, "operation", None) for work in vars(messages).values() if isinstance(work, type)]
     assert {name for name in named if name is not None} == PATHS.keys()
+
+
+def test_media_are_said_once_and_films_of_models_that_chat_alone():
+    assert media_of({"generate", "count"}, {"chat", "pictures", "sound"}) == ["pictures", "sound", "films"]
+    assert media_of({"embed", "label_pictures"}, {"pictures"}) == ["pictures"]
+    assert media_of({"draw_image", "edit_image"}, {"images"}) == ["pictures"]
+    assert media_of({"transcribe"}, set()) == ["sound"]
+    assert media_of({"generate"}, {"chat"}) == []

@@ -45,9 +45,11 @@ def requests_of(operations: Collection[str], features: Collection[str]) -> list[
 
 
 def media_of(operations: Collection[str], features: Collection[str]) -> list[str]:
-    """What requests may hold beside text: `pictures`, `sound`."""
+    """What requests may hold beside text: `pictures`, `sound`, `films`, which chats alone may hold."""
     reads = {kind for kind, works in _READS.items() if not works.isdisjoint(operations)}
-    return [name for kind, name in FEATURES.items() if kind in reads or name in features]
+    media = dict.fromkeys(name for kind, name in FEATURES.items() if kind in reads or name in features)
+    films = ["films"] if "generate" in operations and FEATURES["video"] in features else []
+    return [*media, *films]
 
 
 def _paths(operations: Collection[str]) -> Iterator[str]:
