@@ -24,7 +24,8 @@ def configure(farm: Farm, counting: Path) -> Farm:
             counting: {{provider: universal, model: {counting}}}
             brief: {{provider: universal, model: {counting}, model_api_parameters: {{max_tokens: 3, top_p: 0.5}}}}
             minilm: {{provider: universal, model: "{MINILM}"}}
-            demo: {{provider: universal, model: "{DEMO}"}}
+            demo: {{provider: universal, model: "{DEMO}", allow_handlers: [structured]}}
+            demo-with-tools: {{provider: universal, model: "{DEMO}", handler: structured, instructor_mode: tools}}
             absent: {{provider: universal, model: nobody/not-there}}
         """
     )
