@@ -1,4 +1,4 @@
-"""Broken and hostile pictures and sounds, made from good ones; the same for the same seed."""
+"""Broken and hostile pictures, sounds and films, made from good ones; the same for the same seed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import films
 import samples
 from llamafarm_universal.media.formats import Kind
 
@@ -26,7 +27,8 @@ def good() -> dict[tuple[Kind, str], bytes]:
     pictures = {("picture", kind): samples.picture(kind, 40, 30) for kind in ("PNG", "JPEG", "GIF", "WEBP", "BMP")}
     coders = (("mp3", "libmp3lame"), ("flac", "flac"), ("ogg", "libopus"), ("webm", "libopus"), ("ipod", "aac"))
     sounds = {("sound", container): samples.coded(container, codec, 0.5) for container, codec in coders}
-    return pictures | sounds | {("sound", "wav"): samples.wav(0.5)}  # type: ignore[return-value]
+    shown = {("film", container): films.film(container=container) for container in films.CODECS}
+    return pictures | sounds | shown | {("sound", "wav"): samples.wav(0.5)}  # type: ignore[return-value]
 
 
 def cases(seed: int, count: int) -> Iterator[Case]:
@@ -61,6 +63,7 @@ def hostile() -> Iterator[Case]:
 def empty() -> Iterator[Case]:
     yield Case("nothing", "picture", b"", must_fail=True)
     yield Case("nothing", "sound", b"", must_fail=True)
+    yield Case("nothing", "film", b"", must_fail=True)
     yield Case("no samples", "sound", samples.wav(0.0), must_fail=True)
 
 

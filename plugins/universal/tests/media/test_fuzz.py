@@ -1,4 +1,4 @@
-"""Whatever is sent as a picture or a sound is decoded or refused with a reason, and the next good one is decoded."""
+"""Whatever is sent as a picture, a sound or a film is decoded or refused with a reason, and the next one is decoded."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ CASES = list(cases(SEED, COUNT))
 
 def outcome(case: Case, decoder: Decoder, folder: SpoolFolder) -> str | None:
     """None for what was decoded, else the reason why it was not."""
-    decode = decoder.picture if case.kind == "picture" else decoder.sound
     try:
-        decoded = decode(samples.blob(case.content), folder)
+        decoded = getattr(decoder, case.kind)(samples.blob(case.content), folder)
         assert decoded.array().nbytes == decoded.path.stat().st_size
         return None
     except RequestFailed as refusal:

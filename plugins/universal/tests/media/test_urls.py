@@ -103,6 +103,15 @@ async def test_a_sound_that_is_large_becomes_a_file(folder):
     assert found.path.read_bytes() == content
 
 
+async def test_a_film_is_fetched_and_a_sound_in_its_place_is_refused(folder):
+    content = samples.film()
+    async with site({"/walk": answer(content), "/talk": answer(samples.wav(0.1))}) as web:
+        found = await fetcher().fetch(f"http://site:{web.port}/walk", folder, "film")
+        failed = await refusal(fetcher().fetch(f"http://site:{web.port}/talk", folder, "film", param="image_url"))
+    assert found.size == len(content)
+    assert (failed.message, failed.hint) == ("There is no film at the URL.", "MP4 and WebM are read.")
+
+
 async def test_nothing_is_fetched_unless_it_is_allowed(folder):
     failed = await refusal(fetcher(MediaSettings()).fetch("http://site/", folder, "picture", param="image_url"))
     assert failed.message == "This server fetches no URLs."
