@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from llamafarm_universal.failure import RequestFailed
 from llamafarm_universal.host.main import HostOptions, run
+from llamafarm_universal.media.folder import SpoolFolder
+from llamafarm_universal.media.settings import MediaSettings
+from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.messages import (
     Accepted,
     Cancel,
@@ -276,3 +279,12 @@ def bert(models_folder: Path, tokenizer: Any) -> ModelRef:
     BertModel(config).save_pretrained(models_folder / "bert")
     tokenizer.save_pretrained(models_folder / "bert")
     return ModelRef(str(models_folder / "bert"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[SpoolFolder]:
+    """Where the files of one request lie."""
+    spool = Spool.open(tmp_path / "spools", MediaSettings())
+    with spool.request("req_1") as opened:
+        yield opened
+    spool.close()

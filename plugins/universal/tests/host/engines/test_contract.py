@@ -19,6 +19,7 @@ from audio_models import (
     noise,
     wav_of,
 )
+from encoders import break_forwards
 from llamafarm_universal.engine import (
     Blob,
     ChatPrompt,
@@ -100,15 +101,7 @@ class Encode(EngineContract):
         return [engine._encoder]
 
     def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        [job] = [job for job in engine._jobs if job.request_id == request_id]
-        encode = engine._encoder.encode
-
-        def broken(rows: Any) -> Any:
-            if any(row is own for row in rows for own in job.rows.distinct):
-                raise RuntimeError("broken")
-            return encode(rows)
-
-        monkeypatch.setattr(engine._encoder, "encode", broken)
+        break_forwards(engine, request_id, monkeypatch)
 
 
 class TestEmbedding(Encode):

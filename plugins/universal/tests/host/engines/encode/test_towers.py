@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from llamafarm_universal.engine import Blob, Embed, RequestFailed, SpoolFolder, decoder_of
 from llamafarm_universal.media.settings import MediaSettings
-from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.messages.blob import MAX_INLINE_BYTES
 from numpy.typing import NDArray
+from pictures import noise
 from PIL import Image
 from tiny_models import make_bert, make_towers
 
@@ -39,19 +39,6 @@ def decoders() -> Iterator[None]:
     yield
     decoder_of(MediaSettings()).close()
     decoder_of.cache_clear()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[SpoolFolder]:
-    spool = Spool.open(tmp_path / "spools", MediaSettings())
-    with spool.request("req_1") as opened:
-        yield opened
-    spool.close()
-
-
-def noise(number: int, width: int = 20, height: int = 30) -> Image.Image:
-    pixels = np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 def blob(path: Path, kind: str = "PNG", image: Image.Image | None = None) -> Blob:

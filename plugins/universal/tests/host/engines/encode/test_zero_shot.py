@@ -11,7 +11,6 @@ import pytest
 import torch
 from llamafarm_universal.engine import LabelPictures, RequestFailed, SpoolFolder, decoder_of
 from llamafarm_universal.media.settings import MediaSettings
-from llamafarm_universal.media.spool import Spool
 from pictures import blob_of, noise
 from tiny_models import make_towers
 
@@ -28,14 +27,6 @@ def loaded(models_folder: Path, word_tokenizer: Any, encoding: Callable[..., Any
     }
     decoder_of(MediaSettings()).close()
     decoder_of.cache_clear()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[SpoolFolder]:
-    spool = Spool.open(tmp_path / "spools", MediaSettings())
-    with spool.request("req_1") as opened:
-        yield opened
-    spool.close()
 
 
 def wanted(folder: Path, family: str, tokenizer: Any, template: str) -> list[dict[str, float]]:

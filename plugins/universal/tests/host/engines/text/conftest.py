@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.engine import Finished, MediaSettings, Piece, Result, SpoolFolder, Work, decoder_of
+from llamafarm_universal.engine import Finished, Piece, Result, SpoolFolder, Work, decoder_of
 from llamafarm_universal.host.engines.text.engine import TextEngine
-from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef, Quantization
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
@@ -124,11 +123,9 @@ def engines(driven: Callable[..., Driven], folder_of: Callable[[str], Path]) -> 
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Iterator[SpoolFolder]:
-    spool = Spool.open(tmp_path / "spools", MediaSettings())
-    with spool.request("req_1") as opened:
-        yield opened
-    spool.close()
+def spool(folder: SpoolFolder) -> SpoolFolder:
+    """The same, where `folder` is that of a model."""
+    return folder
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llamafarm_universal.engine import Failed, Finished, Result, SpoolFolder, Work, decoder_of
+from llamafarm_universal.engine import Failed, Finished, Result, Work, decoder_of
 from llamafarm_universal.host.engines.vision.load import load_vision
 from llamafarm_universal.media.settings import MediaSettings
-from llamafarm_universal.media.spool import Spool
 from llamafarm_universal.messages import LoadSettings, Machine, ModelRef
 from llamafarm_universal.messages.plan import Limits
 from llamafarm_universal.store.plan import make_plan
@@ -54,11 +53,3 @@ def decoders() -> Iterator[None]:
     yield
     decoder_of(MediaSettings()).close()
     decoder_of.cache_clear()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[SpoolFolder]:
-    spool = Spool.open(tmp_path / "spools", MediaSettings())
-    with spool.request("req_1") as opened:
-        yield opened
-    spool.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from encoders import break_forwards
 from llamafarm_universal.engine import (
     Blob,
     CaptionPictures,
@@ -53,15 +54,7 @@ class Vision(EngineContract):
         return [engine._encoder, engine._encoder._module]
 
     def fail(self, engine: Any, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        [job] = [job for job in engine._jobs if job.request_id == request_id]
-        encode = engine._encoder.encode
-
-        def broken(rows: Any) -> Any:
-            if any(row is own for row in rows for own in job.rows.distinct):
-                raise RuntimeError("broken")
-            return encode(rows)
-
-        monkeypatch.setattr(engine._encoder, "encode", broken)
+        break_forwards(engine, request_id, monkeypatch)
 
     def alike(self, alone: Any, together: Any) -> bool:
         [one], [beside] = alone.finished, together.finished

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from itertools import groupby
 from operator import attrgetter
@@ -21,9 +21,6 @@ _MOST_UNKNOWN = 0.05  # of the vocabulary: tokens that decode to something else,
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 _WORD_END = "</w>"
 _BEGINNING = "\x02"  # what no other token begins with: many tokenizers put a space before a text
-
-_Spelling = Callable[[str], bytes]
-"""The bytes of a token, from its name in the vocabulary."""
 
 
 def adapt(
