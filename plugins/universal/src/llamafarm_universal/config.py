@@ -12,34 +12,12 @@ from urllib.parse import urlsplit
 from llamafarm import Endpoint, ModelEntry
 from llamafarm.errors import ConfigError
 from llamafarm.http import is_loopback, normalize_base_url
-from llamafarm.wire import (
-    CAPTION,
-    CHAT,
-    CLASSIFY,
-    COMPLETIONS,
-    DEPTH,
-    DETECT,
-    EMBEDDINGS,
-    FEATURES,
-    IMAGE_EDITS,
-    IMAGE_VARIATIONS,
-    IMAGES,
-    NER,
-    PICTURE_CLASSES,
-    RERANK,
-    SCORE,
-    SEGMENT,
-    SOUND_CLASSES,
-    SPEECH,
-    TRANSCRIPTIONS,
-    TRANSLATIONS,
-    ZERO_SHOT,
-    Operation,
-)
+from llamafarm.wire import EMBEDDINGS, Operation
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from llamafarm_universal.adapter import Adapter
 from llamafarm_universal.model_names import placed
+from llamafarm_universal.served import ADAPTED, SERVED, SIGHT, SOUND
 
 if TYPE_CHECKING:
     from llamafarm_universal.store.glance import Glance
@@ -49,31 +27,6 @@ DEFAULT_PORT = 11540
 API_PATH = "/v1"
 PORT_VARIABLES = ("UNIVERSAL_RUNTIME_PORT", "LF_RUNTIME_PORT")
 log = logging.getLogger(__name__)
-SIGHT = (PICTURE_CLASSES, ZERO_SHOT, FEATURES, DETECT, SEGMENT, DEPTH, CAPTION)
-"""What can be asked about pictures."""
-SERVED: Mapping[str, tuple[Operation, ...]] = {
-    "text": (CHAT, COMPLETIONS, EMBEDDINGS),
-    "multimodal": (CHAT, COMPLETIONS),
-    "embedding": (EMBEDDINGS, RERANK, SCORE, ZERO_SHOT),
-    "reranking": (RERANK, SCORE, CLASSIFY),
-    "classification": (CLASSIFY,),
-    "ner": (NER,),
-    "audio": (TRANSCRIPTIONS, TRANSLATIONS, SPEECH, SOUND_CLASSES),
-    "diffusion": (IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS),
-    "vision": SIGHT,
-}
-"""What can be asked of a model, by its task."""
-SOUND: Mapping[str, tuple[Operation, ...]] = {
-    "whisper": (TRANSCRIPTIONS, TRANSLATIONS),
-    "ctc": (TRANSCRIPTIONS,),
-    "classes": (SOUND_CLASSES,),
-    "vits": (SPEECH,),
-    "speecht5": (SPEECH,),
-    "bark": (SPEECH,),
-}
-"""What can be asked of a model of sound, by how it is executed."""
-ADAPTED = ("text", "multimodal", "diffusion")
-"""The tasks whose models take adapters."""
 
 
 class Transformers(BaseModel):
