@@ -46,6 +46,13 @@ class Transformers(BaseModel):
         examples=["Qwen/Qwen2.5-0.5B-Instruct"],
         description="A small model of the same vocabulary that guesses what this one will say, named as `model` is.",
     )
+    vocoder: Annotated[str, AfterValidator(placed)] | None = Field(
+        default=None,
+        min_length=1,
+        examples=["microsoft/speecht5_hifigan"],
+        description="What makes sound of the spectra of SpeechT5, named as `model` is.",
+    )
+    vocoder_revision: str | None = Field(default=None, description="Branch, tag or commit of the vocoder's repository.")
     trust_remote_code: bool = Field(default=False, description="Execute Python code that comes with the model.")
     model_type: str | None = Field(
         default=None,

@@ -77,7 +77,15 @@ from llamafarm_universal.runtime_client import NOT_LOADED, RuntimeClient
 from llamafarm_universal.service import is_runtime
 
 HEALTH_SECONDS = 5.0
-FETCHED_BY = ("revision", "trust_remote_code", "draft_model", "adapter", "adapter_revision")
+FETCHED_BY = (
+    "revision",
+    "trust_remote_code",
+    "draft_model",
+    "vocoder",
+    "vocoder_revision",
+    "adapter",
+    "adapter_revision",
+)
 """The settings that decide which files are fetched."""
 FILES_URL_HEADER = "X-LF-Files-URL"
 """Tells the runtime below which address a client reaches the files that it keeps."""

@@ -8,6 +8,9 @@ from typing import Any, Literal
 Kind = Literal["whisper", "ctc", "classes", "vits", "speecht5", "bark"]
 _SPEAKERS: Mapping[str, Kind] = {"VitsModel": "vits", "SpeechT5ForTextToSpeech": "speecht5", "BarkModel": "bark"}
 
+VOCODER = "vocoder"
+"""The folder of a model that holds its vocoder, as pipelines of diffusers hold their parts."""
+
 ADAPTERS = "adapter.*.safetensors"
 """The files of a model of many languages that has one for each. Source: transformers' Wav2Vec2ForCTC."""
 

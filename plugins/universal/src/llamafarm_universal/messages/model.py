@@ -19,8 +19,9 @@ class LoadSettings:
     model_type: the task, where the model's own configuration misleads (`text`, `embedding`, …). engine: who executes
     it, where several can. options: of the engine's own block, as pairs, so that settings can be compared and hashed.
     isolated: it gets an engine host of its own. quantization: how many bits the weights of linear layers get, where
-    they are fewer than `dtype` has. draft_model: a small model that guesses what this one will say. adapter: what
-    changes the loaded model for the requests of this copy alone, in a revision and with a strength.
+    they are fewer than `dtype` has. draft_model: a small model that guesses what this one will say. vocoder: the model
+    that makes sound of this one's spectra, in a revision. adapter: what changes the loaded model for the requests of
+    this copy alone, in a revision and with a strength.
     """
 
     device: Device = "auto"
@@ -33,6 +34,8 @@ class LoadSettings:
     isolated: bool = False
     quantization: Quantization = "none"
     draft_model: str | None = None
+    vocoder: str | None = None
+    vocoder_revision: str | None = None
     adapter: str | None = None
     adapter_revision: str | None = None
     adapter_scale: float = 1.0

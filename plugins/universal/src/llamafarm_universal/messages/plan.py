@@ -113,7 +113,8 @@ class LoadPlan(Candidate):
     engine: its name. weight_bytes, working_bytes: what it needs of memory; wished_bytes: as of Fit. host: a name for
     the process that it goes to, where that is not the common one of its device. base: the id of the model that an
     adapter changes, whose files are read too. draft: of the model that guesses what this one will say; the bytes here
-    count it.
+    count it. vocoder: the model that makes sound of this one's spectra, vocoder_folder: where it lies; they are None
+    where that is in the model's own folder. The bytes count it, too.
     """
 
     task: str
@@ -125,6 +126,8 @@ class LoadPlan(Candidate):
     limits: Limits = field(default_factory=Limits)
     base: str | None = None
     draft: LoadPlan | None = None
+    vocoder: ModelRef | None = None
+    vocoder_folder: Path | None = None
 
     @classmethod
     def of(cls, candidate: Candidate, engine: str, fit: Fit, limits: Limits, *, isolated: bool = False) -> LoadPlan:
@@ -168,11 +171,16 @@ class LoadPlan(Candidate):
             wished_bytes=self.wished_bytes + draft.wished_bytes,
         )
 
+    def voiced_by(self, vocoder: ModelRef, folder: Path, weight_bytes: int) -> LoadPlan:
+        """The plan to load a model together with one that makes sound of its spectra."""
+        return replace(self, vocoder=vocoder, vocoder_folder=folder, weight_bytes=self.weight_bytes + weight_bytes)
+
     @property
     def models(self) -> tuple[str, ...]:
         """The ids of all models whose files are read."""
         draft = None if self.draft is None else self.draft.ref.id
-        models = (self.ref.id, self.base, draft, self.ref.settings.adapter)
+        vocoder = None if self.vocoder is None else self.vocoder.id
+        models = (self.ref.id, self.base, draft, vocoder, self.ref.settings.adapter)
         return tuple(model for model in models if model is not None)
 
     @property

@@ -151,7 +151,7 @@ def _not_loaded(name: str, ref: ModelRef) -> LlamaFarmError:
 def _beside(ref: ModelRef) -> tuple[str, str]:
     """The first setting that names a local folder, and what that is."""
     setting = folders_beside(ref)[0][0]
-    return setting, {"draft_model": "a draft model", "adapter": "an adapter"}[setting]
+    return setting, {"draft_model": "a draft model", "vocoder": "a vocoder", "adapter": "an adapter"}[setting]
 
 
 def _forbidden(ref: ModelRef) -> LlamaFarmError:

@@ -22,7 +22,7 @@ from llamafarm_universal.server.tables.models import MAX_KEEP_ALIVE, SETTINGS
 TOKEN_HEADER = "X-LF-Service-Token"  # noqa: S105 - the header's name
 CONFIG_VARIABLE = "UNIVERSAL_RUNTIME_CONFIG"
 SIGNATURE_DIGITS = 32
-BESIDE = ("draft_model", "adapter")
+BESIDE = ("draft_model", "vocoder", "adapter")
 """The settings that name other models, whose files are read too."""
 MODEL: Table = {
     "id": Done(text, required=True),
@@ -104,7 +104,7 @@ def checked_ref(model_id: str, settings: LoadSettings, folder: Path | None = Non
     for name in ("adapter_revision", "adapter_scale"):
         if settings.adapter is None and getattr(settings, name) != getattr(LoadSettings(), name):
             raise refused(f"`{name}` says something of an adapter, and none is named.", name)
-    beside = replace(settings, draft_model=whole("draft_model"), adapter=whole("adapter"))
+    beside = replace(settings, draft_model=whole("draft_model"), vocoder=whole("vocoder"), adapter=whole("adapter"))
     ref = ModelRef(checked_id(model_id, folder), beside)
     for name, model in (("model", ref.id), ("draft_model", beside.draft_model)):
         if model is not None and is_weights_alone(model):

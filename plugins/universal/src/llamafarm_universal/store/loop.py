@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
-from llamafarm_universal.failure import about, explained
+from llamafarm_universal.failure import RequestFailed, about, explained
 from llamafarm_universal.messages import (
     Cancel,
     Command,
@@ -42,8 +43,9 @@ from llamafarm_universal.store.downloads import Downloads, Fetched, Listen
 from llamafarm_universal.store.drafts import draft_of
 from llamafarm_universal.store.hub import on_disk, on_disk_of_all
 from llamafarm_universal.store.inspect import inspect_all
-from llamafarm_universal.store.plan import make_plan
+from llamafarm_universal.store.plan import make_plan, read_config
 from llamafarm_universal.store.threads import in_thread
+from llamafarm_universal.store.vocoders import about_vocoder, vocoder_of
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class _Files:
     """folder: of the whole model. adapter: of what changes it, base: the id of the whole model then.
 
     anew: whether anything had to be downloaded. draft: the folder of its draft model. beside: of the adapter that its
-    settings name.
+    settings name. vocoder: of what makes sound of its spectra, where that is a model of its own.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class _Files:
     base: str | None = None
     draft: Path | None = None
     beside: Path | None = None
+    vocoder: Path | None = None
 
 
 class Store:
@@ -115,6 +118,7 @@ class Store:
             case Locate(_, ref, machine):
                 async with self._files(request_id, ref) as files:
                     others = {"adapter": files.adapter, "draft": files.draft, "beside": files.beside}
+                    others |= {"vocoder": files.vocoder}
                     plan = partial(make_plan, ref, files.folder, machine, self._limits, **others)
                     return Located(request_id, replace(await in_thread(plan), base=files.base))
             case Pull(_, ref):
@@ -150,6 +154,11 @@ class Store:
                 with about("draft_model"):
                     drafting = await fetch(draft)
                 files = replace(files, anew=files.anew or drafting.anew, draft=drafting.folder)
+            vocoder = await in_thread(lambda: vocoder_of(ref, files.folder, _config(ref, files.folder)))
+            if vocoder is not None:
+                with about_vocoder():
+                    voicing = await fetch(vocoder)
+                files = replace(files, anew=files.anew or voicing.anew, vocoder=voicing.folder)
             if (adapter := adapter_of(ref)) is not None:
                 with about("adapter"):
                     changing = await fetch(adapter)
@@ -171,6 +180,14 @@ class Store:
         """Keep an event until the end of this turn of the event loop."""
         self._outbox.add(event)
         asyncio.get_running_loop().call_soon(self._outbox.flush)
+
+
+def _config(ref: ModelRef, folder: Path) -> Mapping[str, Any]:
+    """What a model's files say; nothing of a folder that holds no model, which is told where it is to be loaded."""
+    try:
+        return read_config(folder, ref.id)
+    except RequestFailed:
+        return {}
 
 
 def _doing(command: StoreRequest) -> str:

@@ -19,6 +19,7 @@ from llamafarm_universal.safetensors import count_parameters
 from llamafarm_universal.store.adapters import check_adapter, refuse_inner_adapters
 from llamafarm_universal.store.beside import adapted_plan
 from llamafarm_universal.store.drafts import draft_of, refuse_adapter, refuse_other_task
+from llamafarm_universal.store.vocoders import vocoder_of, voiced_plan
 from llamafarm_universal.task import named_task, task_of
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,14 @@ def make_plan(
     adapter: Path | None = None,
     draft: Path | None = None,
     beside: Path | None = None,
+    vocoder: Path | None = None,
 ) -> LoadPlan:
     """Decide engine, device and number format, and weigh the model. Reads no weights. Raises RequestFailed.
 
     adapter: the folder of the adapter that `ref` names, where it names one; `folder` is its base model's. draft: the
     folder of its draft model, where its settings name one. beside: the folder of the adapter that its settings name;
-    the plan is that of putting it on the model once that is loaded.
+    the plan is that of putting it on the model once that is loaded. vocoder: the folder of what makes sound of its
+    spectra, where that is a model of its own.
     """
     if adapter is None:
         refuse_remote_code(ref.id, folder, trusted=ref.settings.trust_remote_code)
@@ -55,6 +58,9 @@ def make_plan(
         ) from error
     spec, fit = choose(candidate)
     plan = LoadPlan.of(candidate, spec.name, fit, limits, isolated=spec.isolated)
+    voice = None if vocoder is None else vocoder_of(ref, folder, candidate.config)
+    if vocoder is not None and voice is not None:
+        plan = voiced_plan(plan, voice, vocoder)
     if beside is not None:
         return adapted_plan(plan, ref, beside, adapts=spec.adapts)
     return plan if draft is None else plan.drafted_by(_draft_plan(ref, draft, machine, limits))

@@ -13,7 +13,15 @@ MAX_KEEP_ALIVE = 10**9
 
 MAX_ADAPTER_SCALE = 100.0
 """Far more than any adapter bears."""
-FETCHED_BY = ("revision", "trust_remote_code", "draft_model", "adapter", "adapter_revision")
+FETCHED_BY = (
+    "revision",
+    "trust_remote_code",
+    "draft_model",
+    "vocoder",
+    "vocoder_revision",
+    "adapter",
+    "adapter_revision",
+)
 """The settings that decide which files are fetched."""
 
 
@@ -33,6 +41,8 @@ SETTINGS = {
     "dtype": choice("auto", "fp16", "bf16", "fp32"),
     "quantization": choice("none", "int8", "int4"),
     "draft_model": text,
+    "vocoder": text,
+    "vocoder_revision": text,
     "adapter": text,
     "adapter_revision": text,
     "adapter_scale": number(-MAX_ADAPTER_SCALE, MAX_ADAPTER_SCALE),

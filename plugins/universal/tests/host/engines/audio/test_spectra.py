@@ -98,14 +98,6 @@ def refusal(folder: Path, spool: Path) -> str:
     return f"{failure.value.message} {failure.value.hint}"
 
 
-def test_a_model_without_a_vocoder_says_where_it_belongs(speecht5: Listening, tmp_path: Path) -> None:
-    folder = changed(speecht5, tmp_path)
-    shutil.rmtree(folder / "vocoder")
-    told = refusal(folder, tmp_path)
-    assert "there is no vocoder" in told
-    assert "`vocoder/`" in told
-
-
 def test_a_vocoder_of_pickles_is_not_read(speecht5: Listening, tmp_path: Path) -> None:
     folder = changed(speecht5, tmp_path)
     weights = folder / "vocoder" / "model.safetensors"
@@ -113,11 +105,18 @@ def test_a_vocoder_of_pickles_is_not_read(speecht5: Listening, tmp_path: Path) -
     assert "has weights only as `vocoder/pytorch_model.bin`" in refusal(folder, tmp_path)
 
 
-def test_a_model_without_a_voice_says_where_it_belongs(speecht5: Listening, tmp_path: Path) -> None:
+def test_a_model_without_a_voice_speaks_with_that_of_nobody(speecht5: Listening, tmp_path: Path) -> None:
     folder = changed(speecht5, tmp_path)
     shutil.rmtree(folder / "speaker_embeddings")
-    told = refusal(folder, tmp_path)
-    assert "a vector of 12 numbers" in told
+    engine = Listening(folder, tmp_path)
+    [sound] = spoken(engine, Speak(TEXTS[:1]))
+    (folder / "speaker_embeddings").mkdir()
+    np.save(folder / "speaker_embeddings" / "nobody.npy", np.zeros(12, "float32"))
+    assert alike(sound, plainly(folder, TEXTS[0], "nobody", 0))
+    with pytest.raises(RequestFailed, match="has no voice 'bella'") as failure:
+        engine.engine.prepare(Speak(TEXTS, "bella"))
+    assert failure.value.hint == "It has default."
+    engine.close()
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class SpeechHead:
         if voice in voices:
             return voices.index(voice)
         if voice not in (None, DEFAULT_VOICE):
-            names = [DEFAULT_VOICE, *voices]
+            names = list(dict.fromkeys([DEFAULT_VOICE, *voices]))
             known = ", ".join(names[:_MOST_LISTED]) + (f", … {names[-1]}" if len(names) > _MOST_LISTED else "")
             raise refused(f"The model has no voice {voice[:40]!r}.", "voice", hint=f"It has {known}.")
         return 0

@@ -12,16 +12,17 @@ from llamafarm_universal.engine import LoadPlan, RequestFailed
 from llamafarm_universal.host.engines.audio.speech.presets import FOLDER, single_arrays
 from llamafarm_universal.host.engines.audio.speech.speaker import Utterance, refuse_longer
 from llamafarm_universal.host.models.loader import load_failure, refuse_missing
+from llamafarm_universal.sound_kind import VOCODER
 
-VOCODER = "vocoder"
-"""The folder of a model that holds its vocoder, as pipelines of diffusers hold their parts."""
+NOBODY = "default"
+"""The voice of a folder without voices: a vector of zeros. Source: the example of transformers' `generate`."""
 
 FRAMES_OF_TOKEN = 20.0
 """So many at most. Source: the default of transformers' `generate` for SpeechT5."""
 
 
 class SpeechT5:
-    """Its voices are vectors, in files of its folder. The vocoder lies there too, and is a part of the module."""
+    """Its voices are vectors, in files of its folder. The vocoder is a part of the module."""
 
     has_speed = False
 
@@ -53,18 +54,10 @@ class SpeechT5:
 
 
 def _vocoder(plan: LoadPlan) -> Any:
-    """Raises RequestFailed where the model's folder has none."""
+    """The model that the plan names, else the one in the model's own folder. Raises RequestFailed."""
     from transformers import SpeechT5HifiGan
 
-    folder = plan.folder / VOCODER
-    if not (folder / "config.json").is_file():
-        raise RequestFailed(
-            "not_supported",
-            f"`{plan.ref.id}` makes spectra, and there is no vocoder in its folder that makes sound of them.",
-            hint=f"Name a folder of your own: a copy of the model with the files of its vocoder, such as "
-            f"microsoft/speecht5_hifigan, in `{VOCODER}/`, and a voice at least, a `.npy` file, in `{FOLDER}/`.",
-            param="model",
-        )
+    folder = plan.vocoder_folder or plan.folder / VOCODER
     try:
         vocoder, told = SpeechT5HifiGan.from_pretrained(
             folder,
@@ -81,16 +74,10 @@ def _vocoder(plan: LoadPlan) -> Any:
 
 
 def _vectors(plan: LoadPlan, width: int) -> dict[str, torch.Tensor]:
-    """The voices, each as [1, width]. Raises RequestFailed where there is none, or one of another width."""
+    """The voices, each as [1, width]; nobody's where the folder has none. Raises RequestFailed for other widths."""
     arrays = single_arrays(plan)
     if not arrays:
-        raise RequestFailed(
-            "not_supported",
-            f"`{plan.ref.id}` speaks with the voice that it is given, and there is none in its folder.",
-            hint=f"Put one into `{FOLDER}/` there: a vector of {width:,} numbers (an x-vector) in a `.npy` file, whose "
-            "name is the voice's.",
-            param="model",
-        )
+        return {NOBODY: torch.zeros(1, width)}
     for name, array in arrays.items():
         if array.size != width:
             raise RequestFailed(
