@@ -1,4 +1,4 @@
-"""Chats about pictures through the whole road: `lf`, the API with the official client, and a real model."""
+"""Chats about pictures and films through the whole road: `lf`, the API with the official client, and a real model."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from projects import MINILM
 
 sys.path.append(str(Path(__file__).parents[2] / "plugins" / "universal" / "tests"))  # where the small models are made
 
+from films import film, frames_of
 from multimodal_models import make_multimodal_model
 from pictures import noise, png
 from tiny_models import make_tokenizer
@@ -65,6 +66,17 @@ def test_the_command_and_the_api_say_the_same(album: Farm, told: str) -> None:
 def test_another_picture_has_another_answer(album: Farm, told: str) -> None:
     assert album.lf("see", "hen.png", "What is this?").stdout != told
     assert album.lf("chat", "What is this?", "--file", "cow.png").stdout == told
+
+
+def test_a_film_has_the_answer_of_its_pictures(album: Farm) -> None:
+    walk = film(tuple(number / 4 for number in range(16)), level=15)
+    (album.folder / "walk.mp4").write_bytes(walk)
+    names = [f"walk-{number}.png" for number in range(8)]
+    for name, frame in zip(names, frames_of(walk)[1::2], strict=True):
+        (album.folder / name).write_bytes(png(frame))
+    done = album.lf("see", "walk.mp4", "What is this?")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == album.lf("see", *names, "What is this?").stdout
 
 
 def test_the_model_says_that_it_takes_pictures(album: Farm, told: str) -> None:
