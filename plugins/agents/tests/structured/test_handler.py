@@ -159,7 +159,7 @@ async def test_parallel_tools_are_a_function_for_each_kind_of_item():
     answer = await Case(model, "parallel_tools").answer(wanted)
     assert answer["llamafarm"]["object"] == [{"name": "Ada"}, {"name": "Bob"}]
     assert [tool["function"]["name"] for tool in model.requests[0]["tools"]] == ["Person"]
-    assert model.requests[0]["tool_choice"] == "auto"
+    assert model.requests[0]["tool_choice"] == "required"
 
 
 async def test_parallel_tools_take_lists_alone():

@@ -64,7 +64,7 @@ class ParallelToolsMode:
 
     def request(self, request: Request, schema: Schema) -> dict[str, Any]:
         tools = [_tool(name, kind) for name, kind in item_kinds(schema).items()]
-        return {**_without_ours(request), "tools": tools, "tool_choice": "auto"}
+        return {**_without_ours(request), "tools": tools, "tool_choice": "required"}
 
     def text(self, message: Mapping[str, Any], schema: Schema) -> str:  # noqa: ARG002 - as the other modes
         arguments = _arguments(message)
