@@ -77,6 +77,12 @@ def test_a_half_of_a_model_of_sound_is_not_taken_for_one_that_embeds_texts(tmp_p
     [
         ("MusicgenForConditionalGeneration", "musicgen"),
         ("CsmForConditionalGeneration", "csm"),
+        ("FastSpeech2ConformerModel", "fastspeech2_conformer"),
+        ("GradiumPhononTTSForConditionalGeneration", "gradium_phonon_tts"),
+        ("HiggsAudioV2ForConditionalGeneration", "higgs_audio_v2"),
+        ("PocketTTSForConditionalGeneration", "pocket_tts"),
+        ("SeamlessM4TForTextToSpeech", "seamless_m4t"),
+        ("VibeVoiceForConditionalGeneration", "vibevoice"),
         ("DiaForConditionalGeneration", "dia"),
         ("FastSpeech2ConformerWithHifiGan", "fastspeech2_conformer_with_hifigan"),
         ("SpeechT5ForSpeechToText", "speecht5"),

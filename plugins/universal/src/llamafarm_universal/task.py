@@ -83,6 +83,8 @@ _SOUND_TYPES = frozenset(
         "encodec",
         "fastspeech2_conformer",
         "fastspeech2_conformer_with_hifigan",
+        "gradium_phonon_tts",
+        "higgs_audio_v2",
         "hubert",
         "mctct",
         "moonshine",
