@@ -114,6 +114,8 @@ def test_speed_and_seed_count(ask, spoken):
         ({"input": "a" * 20_001}, "'input' must be a text of 1 to 20,000 characters"),
         ({"input": " \n "}, "There is nothing to speak"),
         ({"input": "123"}, "There is nothing to speak"),
+        ({"input": "\U0001f600\u200b"}, "There is nothing to speak"),
+        ({"input": " <speak>Hello <break/></speak>"}, "is SSML"),
         ({"voice": "alloy"}, "has no voice 'alloy'"),
         ({"voice": {"id": "alloy"}}, "has no voice 'alloy'"),
         ({"speed": 9}, "'speed' must be a number from 0.25 to 4"),

@@ -32,7 +32,7 @@ from llamafarm_universal.server.sound_encoder import encoded
 async def speak(request: Request, parsed: Parsed, *, folder: SpoolFolder) -> Response:
     """Have a text spoken. What fails before the first sound is there is a status."""
     runtime, form = runtime_of(request), parsed.get("response_format", "mp3")
-    texts = sentences_of(parsed.values["input"])
+    texts = sentences_of(_plain(parsed.values["input"]))
     if not texts:
         raise RequestError("There is nothing to speak: 'input' is empty.", param="input", code="invalid_value")
     work = Speak(texts, parsed.get("voice"), parsed.get("speed", 1.0), parsed.get("seed", 0))
@@ -49,6 +49,18 @@ async def speak(request: Request, parsed: Parsed, *, folder: SpoolFolder) -> Res
         frames = _frames(pieces)
         return EventStream(frames, close=ticket.close, keep_alive=keep_alive, headers=headers, error_frame=error_frame)
     return PassingAnswer(pieces, SOUND_FORMATS[form].media_type, close=ticket.close, headers=headers)
+
+
+def _plain(text: str) -> str:
+    """Raises RequestError for SSML, the tags of which would be read aloud."""
+    if text.lstrip().lower().startswith(("<speak>", "<speak ", "<?xml")):
+        raise RequestError(
+            "'input' is SSML, and the models here read plain text.",
+            hint="Send the text without its tags: full stops and new lines are where it pauses.",
+            param="input",
+            code="invalid_value",
+        )
+    return text
 
 
 class Sound:
