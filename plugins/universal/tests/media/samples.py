@@ -86,12 +86,14 @@ def _interleaved(samples: Sequence[int], channels: int) -> bytes:
 
 
 @cache
-def coded(container: str, codec: str, seconds: float = 1.0, rate: int = 48_000) -> bytes:
-    """The tone as a coder of FFmpeg writes it."""
+def coded(container: str, codec: str, seconds: float = 1.0, rate: int = 48_000, begins: float = 0.0) -> bytes:
+    """The tone as a coder of FFmpeg writes it. begins: at which second, as of a recording that was cut."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout="mono")
         for packet in _packets(stream, seconds, rate):
+            late = round(begins / packet.time_base)
+            packet.pts, packet.dts = packet.pts + late, packet.dts + late
             output.mux(packet)
     return file.getvalue()
 

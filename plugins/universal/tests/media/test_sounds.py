@@ -88,6 +88,11 @@ def test_a_sound_that_breaks_off_is_refused(refusal, container, codec):
     assert "breaks off" in refusal(content[: len(content) // 2]).message
 
 
+@pytest.mark.parametrize(("container", "codec"), [("ogg", "libopus"), ("webm", "libopus"), ("ipod", "aac")])
+def test_a_sound_that_begins_late_is_whole(decode, container, codec):
+    assert decode(samples.coded(container, codec, begins=5.0)).seconds == pytest.approx(1.0, abs=0.1)
+
+
 @pytest.mark.parametrize(("container", "codec"), [("mp3", "libmp3lame"), ("ogg", "libopus")])
 def test_of_what_does_not_tell_its_length_all_that_has_come_is_taken(decode, container, codec):
     content = samples.coded(container, codec, 3.0)

@@ -105,7 +105,7 @@ def _promised_end(container: InputContainer, stream: AudioStream, job: SoundJob)
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
     if container.streams.video or container.duration is None:  # a film may go on when its sound has ended
         return 0.0
-    return (container.duration + (container.start_time or 0)) / 1_000_000
+    return container.duration / 1_000_000  # Matroska counts it from zero, also of a sound that begins later
 
 
 class _Conversion:
