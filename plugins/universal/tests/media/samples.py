@@ -8,6 +8,7 @@ import struct
 import wave
 import zlib
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -91,16 +92,14 @@ def coded(container: str, codec: str, seconds: float = 1.0, rate: int = 48_000, 
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout="mono")
-        for packet in _packets(stream, seconds, rate):
-            late = round(begins / packet.time_base)
-            packet.pts, packet.dts = packet.pts + late, packet.dts + late
+        for packet in _packets(stream, seconds, rate, begins):
             output.mux(packet)
     return file.getvalue()
 
 
-def _packets(stream: av.AudioStream, seconds: float, rate: int) -> Iterator[av.Packet]:
+def _packets(stream: av.AudioStream, seconds: float, rate: int, begins: float = 0.0) -> Iterator[av.Packet]:
     frame = av.AudioFrame(format="s16", layout="mono", samples=round(seconds * rate))
-    frame.sample_rate = rate
+    frame.sample_rate, frame.pts, frame.time_base = rate, round(begins * rate), Fraction(1, rate)
     frame.planes[0].update(_interleaved(tone(seconds, rate), 1).ljust(frame.planes[0].buffer_size, b"\0"))
     resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size)
     for part in [*resampler.resample(frame), *resampler.resample(None)]:

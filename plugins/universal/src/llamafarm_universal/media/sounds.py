@@ -86,7 +86,7 @@ def _decode(container: InputContainer, job: SoundJob) -> dict[str, int]:
     if not 0 < channels <= job.most_channels:
         raise Refused(f"The sound has {channels} channels; 1 to {job.most_channels} are decoded.")
     ends = _promised_end(container, stream, job)
-    if ends > job.seconds:
+    if ends - float((stream.start_time or 0) * (stream.time_base or 0)) > job.seconds:
         raise _too_long(job)
     with Path(job.into).open("wb") as file:
         ended, samples = _Conversion(job, file).run(container, stream)
