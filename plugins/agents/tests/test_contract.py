@@ -30,3 +30,22 @@ class TestStructured(AgentHandlerContract):
     @staticmethod
     def answer(_request):
         return 'Here you are:\n```json\n{"name": "Ada"}\n```'
+
+
+class TestGuardPlugin(PluginContract):
+    plugin = "guard"
+
+
+class TestGuardWithoutChecks(AgentHandlerContract):
+    handler = "guard"
+
+
+class TestGuard(AgentHandlerContract):
+    """Texts are looked through on both sides."""
+
+    handler = "guard"
+    options = {
+        "before": [{"check": "emails"}, {"check": "length", "most": 10_000}],
+        "after": [{"check": "secrets"}, {"check": "patterns", "patterns": ["pigs"]}],
+    }
+    changes = "a text that is looked through is written anew"

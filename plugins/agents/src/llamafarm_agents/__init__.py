@@ -1,1 +1,1 @@
-"""LlamaFarm's agent handlers: `structured`."""
+"""LlamaFarm's agent handlers: `structured` and `guard`."""

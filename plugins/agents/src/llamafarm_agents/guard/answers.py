@@ -1,0 +1,88 @@
+"""What models say, on its way to the reader."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import llamafarm
+
+from llamafarm_agents.guard.options import Check
+from llamafarm_agents.guard.scanner import Refusal, Scanner
+
+TEXTS = ("content", "reasoning", "reasoning_content", "refusal")
+"""Where texts stand in what a model says."""
+
+
+class Choices:
+    """The choices of one answer. count: how many there are. refusal: what is said in the place of one.
+
+    note: told of each text at its end, and of the check that has refused it.
+    """
+
+    def __init__(
+        self, count: int, checks: Sequence[Check], refusal: str, note: Callable[[Scanner, str | None], None]
+    ) -> None:
+        self._count = count
+        self._checks = checks
+        self._refusal = refusal
+        self._note = note
+        self._scanners: dict[tuple[int, str], Scanner] = {}
+        self._refused: set[int] = set()
+
+    async def changed(self, chunks: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+        """The chunks of an answer as they may be read; an answer whose choices have all been refused ends at once."""
+        async for chunk in chunks:
+            choices = [passed for choice in chunk.get("choices") or () if (passed := self._choice(choice))]
+            if choices or not chunk.get("choices"):
+                yield {**chunk, "choices": choices}
+            if len(self._refused) == self._count:
+                return
+
+    def _choice(self, choice: Mapping[str, Any]) -> dict[str, Any] | None:
+        index = choice.get("index", 0)
+        if index in self._refused:
+            return None
+        last = choice.get("finish_reason") is not None
+        try:
+            return {**choice, "delta": self._delta(choice.get("delta") or {}, index, last=last)}
+        except Refusal as refusal:
+            self._refused.add(index)
+            self._tell(index, refusal.check)
+            return {**choice, "delta": {"content": self._refusal}, "finish_reason": "content_filter"}
+
+    def _delta(self, delta: Mapping[str, Any], index: int, *, last: bool) -> dict[str, Any]:
+        changed = dict(delta)
+        for name in TEXTS:
+            scanner = self._scanners.get((index, name))
+            piece = delta.get(name)
+            if scanner is None and not piece:
+                continue
+            if scanner is None:
+                scanner = self._scanners[index, name] = Scanner(self._checks)
+            changed[name] = scanner.scan(piece or "", last=last)
+        if last:
+            self._tell(index, None)
+        return changed
+
+    def _tell(self, index: int, refused_by: str | None) -> None:
+        for (of, _), scanner in self._scanners.items():
+            if of == index:
+                self._note(scanner, refused_by)
+
+
+def refused(turn: llamafarm.Turn, refusal: str) -> llamafarm.JsonReply:
+    """An answer that the model was never asked for."""
+    message = {"role": "assistant", "content": refusal}
+    usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    answer = {
+        "id": f"chatcmpl-{turn.call.request_id}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": turn.entry.model,
+        "choices": [{"index": 0, "message": message, "finish_reason": "content_filter", "logprobs": None}],
+        "usage": usage,
+    }
+    wants_usage = bool((turn.request.get("stream_options") or {}).get("include_usage"))
+    return llamafarm.JsonReply(answer, usage=wants_usage)
