@@ -44,10 +44,14 @@ def test_the_settings_of_the_documents_arrive(plugins):
     assert (image.diffusion.default_steps, image.diffusion.default_guidance) == (30, 7.5)
 
 
-def test_what_nothing_does_yet_is_told(plugins):
-    (instructor,) = load_project(next(path for path in BLOCKS if "2_" in path.name), plugins, environ={}).warnings
-    assert "2_vllm.yaml:8:7: runtime.models[0].instructor_mode: needs the agent handler 'structured'" in instructor
-    assert "send `response_format`" in instructor
+def test_what_needs_a_handler_that_is_not_there_is_told():
+    without = PluginManager(environ={}, disabled=("llamafarm-agents",))
+    (instructor,) = load_project(next(path for path in BLOCKS if "2_" in path.name), without, environ={}).warnings
+    assert "2_vllm.yaml:8:7: runtime.models[0].instructor_mode: has no effect without the agent handler" in instructor
+
+
+def test_with_the_agents_it_is_done(plugins):
+    assert not load_project(next(path for path in BLOCKS if "2_" in path.name), plugins, environ={}).warnings
 
 
 def test_of_the_universal_runtime_everything_is_done(plugins):

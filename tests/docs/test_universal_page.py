@@ -13,7 +13,8 @@ from llamafarm_universal.server.bodies import Bodies
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "universal.md").read_text()
-ROWS = [line.split("|")[1:-1] for line in TEXT.splitlines() if line.startswith("| ")][1:]
+TABLE = TEXT.partition("| task ")[2].partition("\n\n")[0]
+ROWS = [line.split("|")[1:-1] for line in TABLE.splitlines()[1:] if line.startswith("| ")]
 
 
 def ticked(column: int) -> set[str]:

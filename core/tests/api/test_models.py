@@ -251,6 +251,7 @@ def test_what_the_runtimes_say_is_there_where_it_is_asked_for(serve):
         "loaded": True,
         "memory_bytes": 12,
         "downloaded": True,
+        "structured": None,
         "details": {},
     }
 

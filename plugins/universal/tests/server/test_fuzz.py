@@ -79,6 +79,7 @@ def valid(text: str, embedder: str, classifier: str, tagger: str) -> dict[str, d
         "/v1/operations/{operation}": {"model": text, "input": {"what": "record"}, "stream": False},
         "/v1/models/load": {"id": text, "settings": {"device": "cpu", "dtype": "fp32"}, "stream": True},
         "/v1/models/unload": {"model": "nobody/has-it"},
+        "/v1/models/describe": {"id": "nobody/has-it", "settings": {"dtype": "bf16"}},
         "/v1/models/pull": {"id": embedder, "settings": {"revision": "main"}, "stream": True},
     }
 

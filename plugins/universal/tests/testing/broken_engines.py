@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from llamafarm_universal.engine import (
+    Abilities,
     Accepted,
     Candidate,
     EngineSpec,
@@ -150,7 +151,8 @@ def declared(engine: type[Counter]) -> EngineSpec:
     fit, read = getattr(engine, "fits", fits), getattr(engine, "reads", reads)
     works = {"say": read} if engine.brings_its_operation else {}
     wants = FilePatterns(("*.json",))
-    return EngineSpec("broken", ("counting",), wants, fit, lambda plan, _grant: engine(plan), works=works)
+    load, told = (lambda plan, _grant: engine(plan)), Abilities(getattr(engine, "told", frozenset({"say"})))
+    return EngineSpec("broken", ("counting",), wants, fit, load, works=works, abilities=lambda _: told)
 
 
 Sound = declared(Counter)
@@ -174,6 +176,11 @@ class ImportsWhenItFits(Counter):
         import numpy  # noqa: F401
 
         return fits(candidate)
+
+
+@declared
+class PromisesMoreThanItDoes(Counter):
+    told = frozenset({"say", "sing"})
 
 
 @declared
@@ -266,6 +273,8 @@ class TellsAnotherFormat(Counter):
 
 @declared
 class TellsMoreOperations(Counter):
+    told = frozenset({"say", "sing"})
+
     def __init__(self, plan):
         super().__init__(plan)
         self.model = replace(self.model, operations=frozenset({"say", "sing"}))
