@@ -325,3 +325,13 @@ class TestStreams:
         model = ScriptedProvider(ADA)
         await Case(model, "json", options={"max_retries": 0}).reply(stream=True)
         assert model.requests[0]["stream"] is True
+
+    async def test_frames_of_any_form_are_read(self):
+        """Comments, names of events and odd ends of lines, as servers send them."""
+        frames = [frame async for frame in ScriptedReply(ADA).frames()]
+        odd = [b": keep-alive\n\n", *(b"event: chunk\r\n" + frame.replace(b"\n", b"\r\n") for frame in frames[:-1])]
+        model = ScriptedProvider(ScriptedReply(frames=[*odd, frames[-1]]))
+        reply = await Case(model, known=HELD).reply(stream=True)
+        sent = [frame async for frame in reply.frames()]
+        assert sent[: len(odd)] == odd
+        assert json.loads(sent[-2].removeprefix(b"data: "))["llamafarm"] == {"object": {"name": "Ada"}}
