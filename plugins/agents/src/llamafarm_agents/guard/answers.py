@@ -10,6 +10,7 @@ import llamafarm
 
 from llamafarm_agents.guard.options import Check
 from llamafarm_agents.guard.scanner import Refusal, Scanner
+from llamafarm_agents.usage import wants_usage
 
 TEXTS = ("content", "reasoning", "reasoning_content", "refusal")
 """Where texts stand in what a model says."""
@@ -84,5 +85,4 @@ def refused(turn: llamafarm.Turn, refusal: str) -> llamafarm.JsonReply:
         "choices": [{"index": 0, "message": message, "finish_reason": "content_filter", "logprobs": None}],
         "usage": usage,
     }
-    wants_usage = bool((turn.request.get("stream_options") or {}).get("include_usage"))
-    return llamafarm.JsonReply(answer, usage=wants_usage)
+    return llamafarm.JsonReply(answer, usage=wants_usage(turn))

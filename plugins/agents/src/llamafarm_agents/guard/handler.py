@@ -11,6 +11,7 @@ from llamafarm.wire import CLASSIFY, Message
 from llamafarm_agents.guard.answers import Choices, refused
 from llamafarm_agents.guard.options import Check, GuardOptions, JudgeCheck
 from llamafarm_agents.guard.scanner import Refusal, Scanner
+from llamafarm_agents.usage import wants_usage
 
 
 class GuardHandler:
@@ -85,8 +86,7 @@ class GuardHandler:
                 message = {"role": "assistant", "content": self._options.refusal}
                 choice = {**choice, "message": message, "finish_reason": "content_filter"}
             choices.append(choice)
-        wants_usage = bool((turn.request.get("stream_options") or {}).get("include_usage"))
-        judged = llamafarm.JsonReply({**answer, "choices": choices}, usage=wants_usage)
+        judged = llamafarm.JsonReply({**answer, "choices": choices}, usage=wants_usage(turn))
         judged.headers.update(reply.headers)
         return judged
 

@@ -9,6 +9,7 @@ import llamafarm
 from llamafarm.errors import UpstreamError
 
 from llamafarm_agents.structured.answer import Choice, Wish, is_cut
+from llamafarm_agents.usage import wants_usage
 
 _HOW_TO_TRAVEL = ("stream", "stream_options")
 
@@ -31,7 +32,7 @@ class Asking:
         answer = {**first, "choices": [choice for choice, _ in settled]}
         if self._usage:
             answer["usage"] = self._usage
-        reply = llamafarm.JsonReply(answer, usage=_wants_usage(self._turn))
+        reply = llamafarm.JsonReply(answer, usage=wants_usage(self._turn))
         reply.headers.update(self._headers)
         return reply.after(objects_field([value for _, value in settled]))
 
@@ -82,8 +83,3 @@ def added(usage: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 def objects_field(values: list[Any]) -> dict[str, Any]:
     """What stands at the end of an answer: its object, or those of all its choices."""
     return {"llamafarm": {"object": values[0]} if len(values) == 1 else {"objects": values}}
-
-
-def _wants_usage(turn: llamafarm.Turn) -> bool:
-    """Whether a streamed answer is to end with its token counts."""
-    return bool((turn.request.get("stream_options") or {}).get("include_usage"))
