@@ -68,6 +68,7 @@ class _Stage:
         self._held = ""
 
     def scan(self, piece: str, *, last: bool) -> str:
+        """What may be sent of what was held back and of the next piece. Raises Refusal, and TimeoutError."""
         text, self._held = self._held + piece, ""
         sent, at = [], 0
         for match in self._expression.finditer(text, partial=not last, timeout=_SECONDS):

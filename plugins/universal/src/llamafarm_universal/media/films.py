@@ -6,16 +6,15 @@ of its pictures are wanted, and from where each can be decoded. Then no more is 
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from llamafarm_universal.media.containers import opened
 from llamafarm_universal.media.jobs import FilmJob, Refused
 from llamafarm_universal.media.settings import MAX_FILM_SECONDS, MAX_PIXELS
-from llamafarm_universal.media.sounds import refuse_opening
 
 if TYPE_CHECKING:
     from av.container.input import InputContainer
@@ -29,26 +28,12 @@ MAX_PACKETS = 1_000_000
 """More pictures than four hours have at 60 a second."""
 CUT_SECONDS = 0.5
 """How much earlier than its head promises a film may end."""
-log = logging.getLogger(__name__)
 
 
 def decode_film(job: FilmJob) -> dict[str, int]:
     """Returns width, height and frames. Raises Refused."""
-    import av
-
-    av.logging.set_level(av.logging.PANIC)
-    options = {"codec_whitelist": ",".join(CODECS)}
-    try:
-        with (
-            Path(job.path).open("rb") as file,
-            av.open(file, "r", format=job.format, options=options, io_open=refuse_opening) as container,
-        ):
-            return _decode(container, job)
-    except (Refused, MemoryError):
-        raise
-    except Exception as error:  # whatever FFmpeg stumbles over is the file's fault
-        log.info("A film cannot be decoded.", exc_info=True)
-        raise Refused("The film is broken, or breaks off: it cannot be decoded.") from error
+    with opened(job.path, job.format, CODECS, "film") as container:
+        return _decode(container, job)
 
 
 def _decode(container: InputContainer, job: FilmJob) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Decoding a sound, in a process that may be killed. PyAV reads files here and in `films`, and nowhere else.
+"""Decoding a sound, in a process that may be killed. PyAV reads files in `containers`, and nowhere else.
 
 PyAV, not soundfile: browsers record WebM and phones MP4 with AAC, which libsndfile does not read, and it brings the
 resampler. FFmpeg reads many formats that open further files and addresses; only those of `formats` are let in, each by
@@ -7,11 +7,11 @@ its own reader and with the codecs that belong there.
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO
 
+from llamafarm_universal.media.containers import opened
 from llamafarm_universal.media.jobs import Refused, SoundJob
 from llamafarm_universal.media.settings import MAX_SECONDS
 
@@ -32,28 +32,14 @@ CUT_SECONDS = 0.5
 RIFF_HEAD_BYTES = 12
 UNKNOWN_WAV_SIZE = 0x7FFF0000
 """Who writes a WAV into a pipe does not know its size, and writes the largest number that there is."""
-log = logging.getLogger(__name__)
 
 
 def decode_sound(job: SoundJob) -> dict[str, int]:
     """Returns samples, of one channel, and original_rate and original_channels. Raises Refused."""
-    import av
-
-    av.logging.set_level(av.logging.PANIC)
     if job.format == "wav":
         _check_wav(Path(job.path))
-    options = {"codec_whitelist": ",".join(CODECS)}
-    try:
-        with (
-            Path(job.path).open("rb") as file,
-            av.open(file, "r", format=job.format, options=options, io_open=refuse_opening) as container,
-        ):
-            return _decode(container, job)
-    except (Refused, MemoryError):
-        raise
-    except Exception as error:  # whatever FFmpeg stumbles over is the file's fault
-        log.info("A sound cannot be decoded.", exc_info=True)
-        raise Refused("The sound is broken, or breaks off: it cannot be decoded.") from error
+    with opened(job.path, job.format, CODECS, "sound") as container:
+        return _decode(container, job)
 
 
 def _check_wav(path: Path) -> None:
@@ -68,10 +54,6 @@ def _check_wav(path: Path) -> None:
                     raise Refused(f"The sound breaks off: {file.tell() + size - end:,} of its bytes are missing.")
                 return
             file.seek(size + size % 2, os.SEEK_CUR)
-
-
-def refuse_opening(*_: Any) -> NoReturn:
-    raise Refused("The sound names other files, which are not read.")
 
 
 def _decode(container: InputContainer, job: SoundJob) -> dict[str, int]:
