@@ -10,6 +10,10 @@ from llamafarm.handlers.base import AgentHandler as AgentHandler
 from llamafarm.handlers.base import Ask as Ask
 from llamafarm.handlers.base import Session as Session
 from llamafarm.handlers.base import Turn as Turn
+from llamafarm.handlers.tool_sources import Tool as Tool
+from llamafarm.handlers.tool_sources import ToolResult as ToolResult
+from llamafarm.handlers.tool_sources import ToolSource as ToolSource
+from llamafarm.handlers.tool_sources import ToolSources as ToolSources
 from llamafarm.hookspecs import hookimpl as hookimpl
 from llamafarm.paths import data_dir as data_dir
 from llamafarm.plugins.catalogue import pip_command as pip_command
@@ -39,5 +43,6 @@ from llamafarm.records import ConfigFragment as ConfigFragment
 from llamafarm.records import EntryBlock as EntryBlock
 from llamafarm.records import ProviderSpec as ProviderSpec
 from llamafarm.records import Section as Section
+from llamafarm.records import ToolSourceSpec as ToolSourceSpec
 
 __version__: str

@@ -7,6 +7,7 @@
     ├── PluginError                a plugin cannot be used
     ├── OperationNotSupported      this provider or model cannot do that
     ├── ServiceError               a runtime that LlamaFarm starts does not start, or has died
+    ├── ToolSourceError            a source of tools cannot be reached, or breaks off
     └── ProviderError              a runtime answered with an error, or not at all
         ├── ProviderUnavailable    it says that it is not ready
         │   └── ConnectionFailed   it cannot be reached: nothing was sent
@@ -105,6 +106,14 @@ class ServiceError(LlamaFarmError):
     default_status = 503
     type = "service_error"
     default_code = "service_failed"
+
+
+class ToolSourceError(LlamaFarmError):
+    """A source of tools that LlamaFarm calls cannot be reached, breaks off, or breaks its protocol."""
+
+    default_status = 502
+    type = "upstream_error"
+    default_code = "tool_source_failed"
 
 
 class ProviderError(LlamaFarmError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec
+    from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec, ToolSourceSpec
 
 PROJECT = "llamafarm"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -38,4 +38,10 @@ def register_agent_handlers() -> Iterable[AgentHandlerSpec]:
 @hookspec
 def register_config_fragments() -> Iterable[ConfigFragment]:
     """Return the parts of llamafarm.yaml that this plugin reads."""
+    raise NotImplementedError
+
+
+@hookspec
+def register_tool_sources() -> Iterable[ToolSourceSpec]:
+    """Return the kinds of tool sources that this plugin brings."""
     raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from llamafarm.handlers.base import AgentHandler
+    from llamafarm.handlers.tool_sources import ToolSource
+    from llamafarm.project import Project
     from llamafarm.providers.base import Endpoint, Provider
     from llamafarm.providers.entry import ModelEntry
     from llamafarm.providers.parameters import Parameters
@@ -53,6 +55,21 @@ class AgentHandlerSpec:
     build: Callable[[Any], AgentHandler]
     options: type[BaseModel] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ToolSourceSpec:
+    """A kind of tool source: where tools come from that LlamaFarm itself calls.
+
+    name: what the kind is called, for lists. summary: one line, for lists. names: the sources of this kind that a
+    project declares, which no other source of the project may be called. connect: makes one of them; it opens nothing
+    and imports what it needs inside.
+    """
+
+    name: str
+    summary: str
+    names: Callable[[Project], Iterable[str]]
+    connect: Callable[[Project, str], ToolSource]
 
 
 @dataclass(frozen=True)

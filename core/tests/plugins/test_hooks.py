@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llamafarm.plugins.manager import PluginManager
+from llamafarm.project import NO_PROJECT
 from llamafarm.records import Section
 
 HANDLER = """
@@ -28,6 +29,13 @@ FRAGMENT = """
     def register_config_fragments():
         yield llamafarm.ConfigFragment(at=llamafarm.Section("cow"), model=Shed)
 """
+TOOL_SOURCE = """
+    import llamafarm
+
+    @llamafarm.hookimpl
+    def register_tool_sources():
+        yield llamafarm.ToolSourceSpec("cow", "made for a test", lambda project: ["barn"], lambda project, name: None)
+"""
 
 
 def test_register_providers_brings_a_provider_by_its_name(install, provider_source):
@@ -49,3 +57,11 @@ def test_register_config_fragments_brings_the_model_of_a_place(install):
     fragment = PluginManager(environ={}).fragment(Section("cow"))
     assert fragment is not None
     assert fragment.model().model_dump() == {"doors": 1}
+
+
+def test_register_tool_sources_brings_the_sources_that_a_project_declares(install):
+    install("acme-cow", TOOL_SOURCE)
+    plugins = PluginManager(environ={})
+    assert list(plugins.tool_sources()["cow"].names(NO_PROJECT)) == ["barn"]
+    [row] = [row for row in plugins.statuses() if row.name == "cow"]
+    assert row.tool_sources == ("cow",)

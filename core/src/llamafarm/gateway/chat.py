@@ -63,7 +63,18 @@ class ChatTurn:
     def _turn(self, request: Any, fields: Mapping[str, Any], session: StoredSession | None) -> Turn:
         known = KnownModel(self._dispatcher, self._served.lease(self._entry), self._context)
         project, call = self._served.project, self._context.call(self._entry)
-        return Turn(project, self._entry, request, call, session, fields, known, ask_model=self._ask_model)
+        sources = self._served.tool_sources
+        return Turn(
+            project,
+            self._entry,
+            request,
+            call,
+            session,
+            fields,
+            known,
+            tool_sources=sources,
+            ask_model=self._ask_model,
+        )
 
     def _through(self, chain: tuple[Link, ...]) -> Ask:
         """The chain as one function: what a handler asks is the rest of the chain."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llamafarm.errors import PluginError
 from llamafarm.gateway.dispatch import Dispatcher, Lease
+from llamafarm.gateway.tool_sources import DeclaredSources
 from llamafarm.handlers.link import Link
 from llamafarm.handlers.select import build_link, chain_names, check_fields
 from llamafarm.plugins.blame import blaming
@@ -27,6 +28,7 @@ class Served:
     def __init__(self, project: Project, plugins: PluginManager, dispatcher: Dispatcher) -> None:
         self.project = project
         self.plugins = plugins
+        self.tool_sources = DeclaredSources(project, plugins.tool_sources)
         self._dispatcher = dispatcher
         self._leases: dict[str, Lease] = {}
         self._links: dict[tuple[str, str], Link] = {}
@@ -81,10 +83,11 @@ class Served:
         await self._idle.wait()
 
     async def aclose(self) -> None:
-        """Close the handlers; one that does not close is told in the log and harms no other."""
+        """Close the handlers, then the tool sources; what does not close is told in the log and harms no other."""
         links, self._links = self._links, {}
         self._chains.clear()
         await asyncio.gather(*map(_close, links.values()))
+        await self.tool_sources.aclose()
 
     def _link(self, name: str, entry: ModelEntry) -> Link:
         key = (entry.name, name)

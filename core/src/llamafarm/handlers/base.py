@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from llamafarm.handlers.tool_sources import ToolSources
 from llamafarm.handlers.trace import Trace
 from llamafarm.providers.base import Call, ModelInfo
 from llamafarm.providers.reply import Reply
@@ -62,7 +63,8 @@ class Turn:
 
     request: what is asked, the parameters of the model entry merged in. call: its request id and deadline, to be passed
     on. session: None where the conversation is not kept. fields: the request fields that handlers own, validated and
-    taken out of `request`. model: what is known of the model of `entry`. steps: what `keep` was given.
+    taken out of `request`. model: what is known of the model of `entry`. steps: what `keep` was given. tool_sources:
+    those that the project declares, which all its turns share.
     """
 
     project: Project
@@ -74,6 +76,7 @@ class Turn:
     model: TurnModel = field(default_factory=TurnModel, compare=False)
     trace: Trace = field(default_factory=Trace, compare=False)
     steps: list[Message] = field(default_factory=list, compare=False)
+    tool_sources: ToolSources = field(default_factory=ToolSources, repr=False, compare=False)
     ask_model: AskModel | None = field(default=None, repr=False, compare=False)
 
     def with_messages(self, messages: list[Message]) -> Turn:

@@ -15,7 +15,7 @@ from llamafarm.plugins.discovery import Candidate
 from llamafarm.plugins.loader import SECONDS, Loader
 from llamafarm.plugins.registration import name_of
 from llamafarm.plugins.status import Loaded, PluginStatus, Record, row_of
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section, ToolSourceSpec
 
 DISABLE = "LF_DISABLE_PLUGINS"
 """Plugins, or whole distributions, that are not loaded: names with commas between them."""
@@ -28,7 +28,7 @@ TIMEOUT = "LF_PLUGIN_TIMEOUT"
 
 
 class PluginManager:
-    """The providers, agent handlers and configuration fragments of the installed plugins.
+    """The providers, agent handlers, tool sources and configuration fragments of the installed plugins.
 
     Nothing is imported before something is asked for by its name. The plugin of that name is loaded first, and all the
     others only where it does not bring what was asked for. disabled: names of plugins or distributions that are never
@@ -73,6 +73,10 @@ class PluginManager:
     def agent_handlers(self) -> dict[str, AgentHandlerSpec]:
         """Every usable agent handler by its name; all plugins are loaded."""
         return {one.name: one for one in self._all(AgentHandlerSpec)}
+
+    def tool_sources(self) -> dict[str, ToolSourceSpec]:
+        """Every usable kind of tool source by its name; all plugins are loaded."""
+        return {spec.name: spec for spec in self._all(ToolSourceSpec)}
 
     def fragments(self) -> list[ConfigFragment]:
         """Every usable fragment; all plugins are loaded."""
@@ -149,7 +153,9 @@ class PluginManager:
                 if not self._rivals(loaded, one):
                     yield one
 
-    def _rivals(self, loaded: Loaded, record: ProviderSpec | AgentHandlerSpec | ConfigFragment) -> list[Loaded]:
+    def _rivals(
+        self, loaded: Loaded, record: ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec
+    ) -> list[Loaded]:
         """The other plugins that bring the same; none for the core, which always wins."""
         if loaded.candidate.is_core:
             return []

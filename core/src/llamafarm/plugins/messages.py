@@ -10,7 +10,7 @@ from llamafarm.errors import PluginError
 from llamafarm.plugins import catalogue
 from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.registration import name_of
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec, ToolSourceSpec
 
 if TYPE_CHECKING:
     from llamafarm.plugins.discovery import Candidate
@@ -43,7 +43,9 @@ def namesakes(candidate: Candidate, others: Sequence[Candidate]) -> str:
     return f"{who} each have a plugin named {candidate.name!r}: {_SOLVE}"
 
 
-def rivals(pairs: Sequence[tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment, Loaded]]) -> str:
+def rivals(
+    pairs: Sequence[tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec, Loaded]],
+) -> str:
     """What else brings the same names as this plugin."""
     return "; ".join(f"{name_of(record)!r} is also brought by {rival.candidate.origin}" for record, rival in pairs)
 

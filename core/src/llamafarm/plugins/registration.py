@@ -15,12 +15,13 @@ from llamafarm.plugins import trace
 from llamafarm.plugins.discovery import Candidate
 from llamafarm.plugins.limit import TooSlow, run_within
 from llamafarm.plugins.status import Loaded, row_of
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section, ToolSourceSpec
 
 RECORDS: dict[str, type[Any]] = {
     "register_providers": ProviderSpec,
     "register_agent_handlers": AgentHandlerSpec,
     "register_config_fragments": ConfigFragment,
+    "register_tool_sources": ToolSourceSpec,
 }
 
 ARGUMENTS: dict[str, Any] = {}
@@ -54,13 +55,14 @@ def collect(candidate: Candidate, hooks: PluginManager, plugin: object, seconds:
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - it loses its own records only
             problems.append(explain(raised, during=f"in {hook}()"))
             error = raised
-    providers, handlers, fragments = (tuple(map(name_of, brought.get(hook, ()))) for hook in RECORDS)
+    providers, handlers, fragments, tool_sources = (tuple(map(name_of, brought.get(hook, ()))) for hook in RECORDS)
     row = replace(
         row_of(candidate, "failed" if problems else "active", "; ".join(problems) or None),
         hooks=tuple(sorted(own)),
         providers=providers,
         handlers=handlers,
         fragments=fragments,
+        tool_sources=tool_sources,
     )
     return Loaded(candidate, row, tuple(chain.from_iterable(brought.values())), error)
 
@@ -96,7 +98,7 @@ def _records(hook: str, impl: HookImpl) -> tuple[Any, ...]:
     return records
 
 
-def name_of(record: ProviderSpec | AgentHandlerSpec | ConfigFragment) -> str:
+def name_of(record: ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec) -> str:
     """How messages and `lf plugins list` call a record; for a block of an entry `universal.onnx` or `*.onnx`."""
     if not isinstance(record, ConfigFragment):
         return record.name
@@ -110,6 +112,8 @@ def _check(record: Any) -> None:
         _check_name("agent handler", record.name)
         if record.options is not None:
             _check_model(f"the options of the agent handler {record.name!r}", record.options)
+    elif isinstance(record, ToolSourceSpec):
+        _check_name("tool source", record.name)
     else:
         _check_fragment(record)
 

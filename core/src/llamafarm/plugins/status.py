@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from llamafarm.plugins.discovery import Candidate
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec, ToolSourceSpec
 
-Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment)
+Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment, ToolSourceSpec)
 Status = Literal["active", "disabled", "incompatible", "conflict", "failed", "not loaded"]
 
 
@@ -25,6 +25,7 @@ class PluginStatus:
     providers: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ()
     fragments: tuple[str, ...] = ()
+    tool_sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Loaded:
 
     candidate: Candidate
     row: PluginStatus
-    records: tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment, ...] = ()
+    records: tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec, ...] = ()
     error: BaseException | None = None
 
     def of(self, kind: type[Record]) -> tuple[Record, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from llamafarm import AgentHandler, Call, Reply, Turn
+from llamafarm import AgentHandler, Call, Reply, ToolSource, ToolSources, Turn
 from llamafarm.handlers.base import TurnModel
 from llamafarm.project import Project
 from llamafarm.providers.assemble import put_together
@@ -61,7 +61,7 @@ class Bench:
     """The handler, built and started once as the gateway does, and the turns that it gets.
 
     answer: what the model says to a request. patience: seconds that anything may take before it counts as hanging.
-    fields: the handler's request fields that each turn has, validated.
+    fields: the handler's request fields that each turn has, validated. tool_sources: those of the project, by name.
     """
 
     handler: AgentHandler
@@ -70,6 +70,7 @@ class Bench:
     answer: Callable[[Mapping[str, Any]], str]
     patience: float
     fields: Mapping[str, Any] = field(default_factory=dict)
+    tool_sources: Mapping[str, ToolSource] = field(default_factory=dict)
 
     def model(self, *script: Step, blocked: int | None = None) -> Model:
         """A model with this script; without one it says what `answer` says."""
@@ -92,7 +93,16 @@ class Bench:
             return await getattr(model.provider, operation.method)(asked, call)
 
         known = TurnModel(entry.model)
-        return Turn(self.project, entry, request, call, fields=self.fields, model=known, ask_model=ask_model)
+        return Turn(
+            self.project,
+            entry,
+            request,
+            call,
+            fields=self.fields,
+            model=known,
+            tool_sources=ToolSources(self.tool_sources),
+            ask_model=ask_model,
+        )
 
     async def run(self, model: Model, *, stream: bool = True, turn: Turn | None = None) -> Reply:
         """Let the handler answer one turn."""

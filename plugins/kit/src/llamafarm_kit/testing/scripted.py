@@ -25,6 +25,7 @@ from llamafarm import (
     ProviderSpec,
     Reply,
     Section,
+    ToolSourceSpec,
 )
 from llamafarm.errors import PluginError
 from llamafarm.providers.assemble import put_together
@@ -186,6 +187,7 @@ class ScriptedPlugins:
         *provider: Any,
         providers: Mapping[str, Any] | None = None,
         handlers: tuple[AgentHandlerSpec, ...] = (),
+        tool_sources: tuple[ToolSourceSpec, ...] = (),
         installed: PluginManager | None = None,
     ) -> None:
         from llamafarm.handlers.plugin import register_agent_handlers
@@ -193,6 +195,7 @@ class ScriptedPlugins:
         live = {**({"scripted": provider[0]} if provider else {}), **(providers or {})}
         self.specs = {name: _spec(name, one) for name, one in live.items()}
         self._handlers = {spec.name: spec for spec in (*register_agent_handlers(), *handlers)}
+        self._tool_sources = {spec.name: spec for spec in tool_sources}
         self.warnings: list[str] = []
         self._installed = installed
 
@@ -219,6 +222,10 @@ class ScriptedPlugins:
     def agent_handlers(self) -> dict[str, AgentHandlerSpec]:
         """The handlers that the test gave, and `simple`, by name."""
         return dict(self._handlers)
+
+    def tool_sources(self) -> dict[str, ToolSourceSpec]:
+        """The kinds of tool sources that the test gave, and those of the installed plugins, by name."""
+        return {**(self._installed.tool_sources() if self._installed else {}), **self._tool_sources}
 
     def fragment(self, at: Section | EntryBlock) -> ConfigFragment | None:
         """The fragment for that place, of an installed plugin."""
