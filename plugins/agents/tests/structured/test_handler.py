@@ -61,7 +61,9 @@ class Case:
         async def ask(turn: llamafarm.Turn) -> llamafarm.Reply:
             return await self.model.chat(turn.request, turn.call)
 
-        return await build(StructuredOptions(**self.options)).run(turn, ask)
+        handler = build(StructuredOptions(**self.options))
+        await handler.start()
+        return await handler.run(turn, ask)
 
     async def answer(self, wanted: Any = FORMAT, **request: Any) -> Any:
         return await (await self.reply(wanted, **request)).completion()
@@ -213,7 +215,7 @@ async def test_the_error_tells_what_was_wrong_with_each_attempt():
     first, second, third = error.message.splitlines()[1:]
     assert first == 'Attempt 1: $.name: null is not of type "string"'
     assert second == 'Attempt 2: $: "name" is a required property'
-    assert third.startswith("Attempt 3: $: this is not JSON")
+    assert third.startswith("Attempt 3: $: this cannot be read as JSON")
     assert error.code == "structured_output_invalid"
     assert "max_retries" in error.hint
 
@@ -277,6 +279,20 @@ async def test_any_object_is_asked_for_as_the_client_asks():
     wanted = {"type": "json_object"}
     assert text_of(await Case(model, "json").answer(wanted)) == ADA
     assert model.requests == [{"messages": [QUESTION], "response_format": wanted}]
+
+
+@pytest.mark.parametrize(
+    ("mode", "sent"), [("json_schema", "json_schema"), ("json", "json_object"), ("md_json", None), ("tools", None)]
+)
+async def test_which_object_is_what_the_configuration_says(mode, sent, tmp_path):
+    """Clients that write the schema into their prompts ask the API for any object."""
+    (tmp_path / "person.json").write_text(json.dumps(PERSON))
+    model = ScriptedProvider(calls(ADA) if mode == "tools" else ADA)
+    case = Case(model, mode, HELD, options={"schema": str(tmp_path / "person.json")})
+    answer = await case.answer({"type": "json_object"})
+    assert answer["llamafarm"] == {"object": {"name": "Ada"}}
+    assert model.requests[0].get("response_format", {}).get("type") == sent
+    assert json.dumps(PERSON) in json.dumps(model.requests[0]).replace('\\"', '"')
 
 
 @pytest.mark.parametrize(

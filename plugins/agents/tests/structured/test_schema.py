@@ -32,9 +32,13 @@ def test_what_fits_is_the_object_and_its_text():
 @pytest.mark.parametrize(
     ("text", "where", "what"),
     [
-        ("", "$", "not JSON"),
-        ('{"name": "Ada"', "$", "not JSON"),
+        ("", "$", "cannot be read as JSON"),
+        ('{"name": "Ada"', "$", "cannot be read as JSON"),
         ('{"name": "Ada", "age": NaN}', "$", "NaN is no number of JSON"),
+        ('{"name": "Ada", "age": -1e999}', "$", "the number -1e999 is too large"),
+        (f'{{"name": "Ada", "age": {"9" * 5000}}}', "$", "5000 digits"),
+        ("[" * 100_000, "$", "recursion"),
+        (f"{'[' * 300}{']' * 300}", "$", "Recursion"),
         ("[]", "$", 'is not of type "object"'),
         ("{}", "$", '"name" is a required property'),
         ('{"name": "Ada", "cows": 2}', "$", "'cows' was unexpected"),

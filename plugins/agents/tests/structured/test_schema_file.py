@@ -15,7 +15,7 @@ from pydantic import BaseModel, field_validator
 
 class Person(BaseModel):
     name: str
-    age: int = 7
+    age: float = 7
 
     @field_validator("name")
     @classmethod
@@ -75,6 +75,13 @@ def test_the_validators_of_a_class_decide(folder):
 def test_what_a_class_makes_of_an_answer_is_the_answer(folder):
     checked = read_schema(options(folder, "person.py::Person", allow_code=True).schema_file).check('{"name": "Ada"}')
     assert checked.value == json.loads(checked.text) == {"name": "Ada", "age": 7}
+
+
+def test_a_number_that_no_reader_of_json_takes_is_a_problem(folder):
+    schema = read_schema(options(folder, "person.py::Person", allow_code=True).schema_file)
+    assert schema.check('{"name": "Ada", "age": 1e999}').problems == (
+        "$: Out of range float values are not JSON compliant",
+    )
 
 
 @pytest.mark.parametrize(

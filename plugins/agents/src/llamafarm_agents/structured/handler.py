@@ -15,19 +15,18 @@ from llamafarm_agents.structured.answer import Wish
 from llamafarm_agents.structured.asking import Asking
 from llamafarm_agents.structured.choice import choose
 from llamafarm_agents.structured.options import StructuredOptions
-from llamafarm_agents.structured.schema import JsonSchema, Schema
+from llamafarm_agents.structured.schema import ANY_OBJECT, JsonSchema, Schema
 from llamafarm_agents.structured.schema_file import read_schema
 from llamafarm_agents.structured.stream import CheckedReply
 
 FORMAT = "response_format"
-_ANY_OBJECT = JsonSchema("answer", {"type": "object"})
 
 
 class StructuredHandler:
     """Middleware. A turn for which nobody has a schema passes untouched.
 
-    The schema is the request's (`response_format`), else that of the options. While an answer may still be asked for
-    again, its reader gets nothing of it: a text is never sent twice.
+    The schema is the request's (`response_format`), else that of the options, else any object where the request wants
+    one. While an answer may still be asked for again, its reader gets nothing of it: a text is never sent twice.
     """
 
     def __init__(self, options: StructuredOptions) -> None:
@@ -41,7 +40,7 @@ class StructuredHandler:
 
     async def run(self, turn: llamafarm.Turn, ask: llamafarm.Ask) -> llamafarm.Reply:
         """Raises RequestError for a schema that is none, and UpstreamError for an answer that never fits one."""
-        schema = schema_of(turn.request) or self._own
+        schema = schema_of(turn.request) or self._own or _any_object(turn.request)
         if schema is None:
             return await ask(turn)
         mode, is_held = await choose(turn, schema)
@@ -56,9 +55,7 @@ class StructuredHandler:
 
 def schema_of(request: Mapping[str, Any]) -> Schema | None:
     """The schema that a request brings. Raises RequestError for one that is none."""
-    wanted: Mapping[str, Any] = request.get(FORMAT) or {}
-    if wanted.get("type") == "json_object":
-        return _ANY_OBJECT
+    wanted = _format(request)
     if wanted.get("type") != "json_schema":
         return None
     told = wanted.get("json_schema")
@@ -68,6 +65,14 @@ def schema_of(request: Mapping[str, Any]) -> Schema | None:
         return JsonSchema(str(told.get("name") or definition.get("title") or "answer"), definition)
     except ValueError as error:
         raise _refused(str(error), "json_schema.schema") from None
+
+
+def _any_object(request: Mapping[str, Any]) -> Schema | None:
+    return ANY_OBJECT if _format(request).get("type") == "json_object" else None
+
+
+def _format(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return request.get(FORMAT) or {}
 
 
 def _refused(reason: str, where: str) -> RequestError:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from llamafarm import InstructorMode
 from llamafarm.wire import Message
 
-from llamafarm_agents.structured.schema import Schema
+from llamafarm_agents.structured.schema import ANY_OBJECT, Schema
 from llamafarm_agents.structured.wishes import better_text, with_schema
 
 Request = Mapping[str, Any]
@@ -48,8 +48,8 @@ class JsonSchemaMode:
     streams = True
 
     def request(self, request: Request, schema: Schema) -> dict[str, Any]:
-        """As the client has written it, where it is the client who wants a format."""
-        if _wants_format(request, "json_schema", "json_object"):
+        """As the client has written it, where the schema is the client's."""
+        if schema is ANY_OBJECT or (request.get("response_format") or {}).get("type") == "json_schema":
             return dict(request)
         wanted = {"name": schema.name, "schema": schema.definition}
         return {**request, "response_format": {"type": "json_schema", "json_schema": wanted}}
@@ -67,7 +67,7 @@ class JsonMode(JsonSchemaMode):
     name: InstructorMode = "json"
 
     def request(self, request: Request, schema: Schema) -> dict[str, Any]:
-        if _wants_format(request, "json_object"):  # whose prompt says which
+        if schema is ANY_OBJECT:  # the client's prompt says which
             return dict(request)
         messages = with_schema(request["messages"], schema)
         return {**request, "messages": messages, "response_format": {"type": "json_object"}}
@@ -91,7 +91,3 @@ class MdJsonMode(JsonSchemaMode):
         begins = [place for bracket in "{[" if (place := text.find(bracket)) >= 0]
         ends = max(text.rfind("}"), text.rfind("]"))
         return text[min(begins) : ends + 1] if begins and ends > min(begins) else text.strip()
-
-
-def _wants_format(request: Request, *kinds: str) -> bool:
-    return (request.get("response_format") or {}).get("type") in kinds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
@@ -67,16 +68,11 @@ class JsonSchema:
     def check(self, text: str) -> Checked:
         """See `Schema`."""
         try:
-            value = json.loads(text, parse_constant=_no_constant)
-        except ValueError as error:
-            return Checked(problems=(not_json(error),))
-        errors = [f"{place(error.instance_path)}: {error.message}" for error in self._validator.iter_errors(value)]
+            value = _DECODER.decode(text)
+            errors = [f"{place(error.instance_path)}: {error.message}" for error in self._validator.iter_errors(value)]
+        except (ValueError, RecursionError) as error:
+            return Checked(problems=(f"$: this cannot be read as JSON: {error}",))
         return Checked(problems=shortened(errors)) if errors else Checked(value, text)
-
-
-def not_json(error: ValueError) -> str:
-    """A problem: the text is no JSON."""
-    return f"$: this is not JSON: {error}"
 
 
 def place(path: list[str | int]) -> str:
@@ -103,5 +99,18 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
+def _finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"the number {digits[:40]} is too large")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+
+
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
+
+
+ANY_OBJECT = JsonSchema("answer", {"type": "object"})
+"""What `response_format: {type: json_object}` asks for, where nobody says which object."""

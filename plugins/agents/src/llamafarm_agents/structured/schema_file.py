@@ -31,11 +31,13 @@ class ClassSchema:
     def check(self, text: str) -> Checked:
         """See `Schema`."""
         try:
-            value = self._model.model_validate_json(text)
+            value = self._model.model_validate_json(text).model_dump(mode="json")
+            return Checked(value, json.dumps(value, ensure_ascii=False, allow_nan=False))
         except ValidationError as error:
             told = [f"{place(list(each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)]
             return Checked(problems=shortened(told))
-        return Checked(value.model_dump(mode="json"), value.model_dump_json())
+        except ValueError as error:  # a number that is too large
+            return Checked(problems=(f"$: {error}",))
 
 
 def split(reference: str) -> tuple[str, str]:
