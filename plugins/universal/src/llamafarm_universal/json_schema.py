@@ -229,3 +229,5 @@ _SHAPES: dict[str, _Shape] = {
     **dict.fromkeys(("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"), _COUNT),
     **dict.fromkeys(("pattern", "format", "$ref"), _TEXT),
 }
+MEANINGFUL = frozenset({"const", "$schema", "$id", "$anchor"}) | _SHAPES.keys() | _UNENFORCED
+"""Keywords that say which values fit, or where references go; any other one is an annotation."""

@@ -16,6 +16,22 @@ from tiny_models import make_byte_fallback_tokenizer
 CITY = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city"]}
 POINTS = {"allOf": [{"properties": {"x": {"const": 1}}}, {"properties": {"y": {"const": 2}}, "required": ["x", "y"]}]}
 LIST = {"$defs": {"n": {"properties": {"next": {"$ref": "#/$defs/n"}}, "type": "object"}}, "$ref": "#/$defs/n"}
+LEAF = {"type": "object", "properties": {"kind": {"const": "leaf"}}, "required": ["kind"]}
+TREE = {  # as pydantic describes a union of classes that a field tells apart, one of which holds the union
+    "$defs": {
+        "Leaf": LEAF,
+        "Node": {
+            "type": "object",
+            "properties": {"kind": {"const": "node"}, "children": {"type": "array", "items": {
+                "discriminator": {"mapping": {"leaf": "#/$defs/Leaf", "node": "#/$defs/Node"}, "propertyName": "kind"},
+                "oneOf": [{"$ref": "#/$defs/Node"}, {"$ref": "#/$defs/Leaf"}],
+            }}},
+            "required": ["kind", "children"],
+        },
+    },
+    "$ref": "#/$defs/Node",
+}  # fmt: skip
+OLD = {"properties": {"next": {"$ref": "#", "deprecated": True}}, "type": "object"}
 TWO_FIT = {"oneOf": [{"type": "string"}, {"type": "string", "maxLength": 3}]}
 
 
@@ -54,6 +70,8 @@ def test_so_are_those_of_tokenizers_that_fall_back_to_bytes() -> None:
     ({**CITY, "additionalProperties": True}, '{"city": "Rome", "more": null}', "finished"),
     (POINTS, '{"x": 1, "y": 2, "z": 3}', "finished"),
     (LIST, '{"next": {"next": {}}}', "finished"),
+    (TREE, '{"kind": "node", "children": [{"kind": "leaf"}, {"kind": "node", "children": []}]}', "finished"),
+    (OLD, '{"next": {"next": {}}}', "finished"),
     ({"type": "string", "format": "binary"}, '"any"', "finished"),
     ({"type": "number", "exclusiveMinimum": 5, "exclusiveMaximum": 5.5}, "5", "open"),
     ({"type": "number", "exclusiveMinimum": -5.5, "exclusiveMaximum": -5}, "-5", "open"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from llguidance import LLMatcher
 
-from llamafarm_universal.json_schema import FORMATS, subschemas, with_subschemas
+from llamafarm_universal.host.engines.text.grammar.one_of import exclude_each_other
+from llamafarm_universal.json_schema import FORMATS, MEANINGFUL, subschemas, with_subschemas
 
 WHITE_SPACE = r"\x20|\n\x20{0,16}"
 """At most this stands where JSON allows white space, so that it can be compact, like `json.dumps`, or indented. Small
@@ -50,22 +51,37 @@ def error_in(rule: str) -> str:
 
 
 def prepared(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy for grammars: objects that name their properties are closed where that rules nothing out."""
-    copied: dict[str, Any] = _prepared(schema, closes=not _intersects(schema))
+    """A copy for grammars, in the words that llguidance understands best.
+
+    Objects that name their properties are closed where that rules nothing out; what says nothing of values is left out,
+    since beside a reference that leads back to itself it is an error there.
+    """
+    kept = MEANINGFUL | frozenset(step for reference in _references(schema) for step in reference.split("/"))
+    closes = not _intersects(schema)
+
+    def change(part: Any) -> Any:
+        if not isinstance(part, dict):
+            return part
+        copied = with_subschemas({name: value for name, value in part.items() if name in kept}, change)
+        if copied.get("format") not in FORMATS:
+            copied.pop("format", None)
+        if "oneOf" in part and "anyOf" not in part and exclude_each_other(part["oneOf"], schema):
+            copied["anyOf"] = copied.pop("oneOf")
+        _mend_bounds(copied)
+        if closes and _names_all(part):
+            copied["additionalProperties"] = False
+        return copied
+
+    copied: dict[str, Any] = change(schema)
     return copied
 
 
-def _prepared(schema: Any, *, closes: bool) -> Any:
-    """A copy without formats that are mere annotations, whose objects are closed."""
-    if not isinstance(schema, dict):
-        return schema
-    copied = with_subschemas(schema, lambda part: _prepared(part, closes=closes))
-    if copied.get("format") not in FORMATS:
-        copied.pop("format", None)
-    _mend_bounds(copied)
-    if closes and _names_all(schema):
-        copied["additionalProperties"] = False
-    return copied
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            yield schema["$ref"]
+        for _, part in subschemas(schema):
+            yield from _references(part)
 
 
 def _names_all(schema: Mapping[str, Any]) -> bool:
