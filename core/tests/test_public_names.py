@@ -37,6 +37,7 @@ PUBLIC = {
         "ModelInfo",
         "Parameters",
         "Progress",
+        "Project",
         "Provider",
         "ProviderSpec",
         "Pulls",

@@ -17,6 +17,7 @@ from llamafarm.handlers.tool_sources import ToolSources as ToolSources
 from llamafarm.hookspecs import hookimpl as hookimpl
 from llamafarm.paths import data_dir as data_dir
 from llamafarm.plugins.catalogue import pip_command as pip_command
+from llamafarm.project import Project as Project
 from llamafarm.providers.base import Call as Call
 from llamafarm.providers.base import CountsTokens as CountsTokens
 from llamafarm.providers.base import DescribesEntries as DescribesEntries

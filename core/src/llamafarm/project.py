@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from llamafarm.providers.entry import ModelEntry
+    from llamafarm.wire.operations import Operation
 
 FILE_NAMES = ("llamafarm.yaml", "llamafarm.yml", "llamafarm.json")
 """What a configuration is called where nobody names its file."""
@@ -32,7 +33,7 @@ class BrokenEntry:
 
 @dataclass(frozen=True, eq=False)
 class Project:
-    """One that has been read again is another one.
+    """What a llamafarm.yaml says; one that has been read again is another one.
 
     name and namespace address it as `{namespace}/{name}`. path: its file. models: in the order of the file.
 
@@ -98,6 +99,18 @@ class Project:
             if entry.name == name:
                 return entry
         raise self.unknown(name)
+
+    def objection(self, model: str, operation: Operation) -> str | None:
+        """Why a model of that name cannot do an operation, as far as the file says it; None where it may.
+
+        For whoever needs another model beside the one that is asked: see `AgentHandlerSpec.check`.
+        """
+        if model not in (entry.name for entry in self.models):
+            return " ".join(str(self.unknown(model)).splitlines())
+        entry = self.named(model)
+        if isinstance(entry, BrokenEntry) or entry.serves(operation) is not False:
+            return None
+        return f"the model {model!r} ({entry.model}) cannot do {operation.name}"
 
     def unknown(self, name: str | None) -> UsageError:
         """The error for a name that no entry has, with the nearest ones."""

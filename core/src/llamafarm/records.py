@@ -47,7 +47,9 @@ class AgentHandlerSpec:
     name: what `handler` in llamafarm.yaml says. summary: one line, for lists. build: makes one from its validated
     options (None where it has no options model), once for each model entry. options: the pydantic model of its options
     in llamafarm.yaml, with `extra="forbid"`. fields: the request fields that are its own, each with the type that
-    pydantic validates it by; they are taken out of the body before a provider sees it.
+    pydantic validates it by; they are taken out of the body before a provider sees it. check: says, from its options,
+    the project and a model entry that goes through it, what it needs and they lack; each text is an error of
+    llamafarm.yaml at that entry.
     """
 
     name: str
@@ -55,6 +57,7 @@ class AgentHandlerSpec:
     build: Callable[[Any], AgentHandler]
     options: type[BaseModel] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    check: Callable[[Any, Project, ModelEntry], Iterable[str]] | None = None
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,9 @@ FARM = """
         meadow: Path | None = None
         tools: list[Tool] = []
 
+        def serves(self, operation):
+            return False if self.stalls == 0 else None
+
         def remarks(self):
             if self.stalls > 9:
                 yield "stalls", "no barn has so many"
@@ -88,6 +91,14 @@ FARM = """
         blades: int = Field(ge=1)
         wool: Barn = Barn()
 
+    class Herd(Strict):
+        other: str = "b"
+
+    def alone(options, project, entry):
+        if options.other == entry.name:
+            raise RuntimeError("it went in circles")
+        return filter(None, [project.objection(options.other, llamafarm.wire.EMBEDDINGS)])
+
     @llamafarm.hookimpl
     def register_agent_handlers():
         return [
@@ -95,6 +106,7 @@ FARM = """
                 "shear", "made for a test", lambda options: None, options=Shearing, fields={"wool": int}
             ),
             llamafarm.AgentHandlerSpec("plain", "made for a test", lambda options: None),
+            llamafarm.AgentHandlerSpec("herd", "made for a test", lambda options: None, options=Herd, check=alone),
         ]
 
     @llamafarm.hookimpl

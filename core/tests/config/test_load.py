@@ -245,6 +245,45 @@ def test_a_wrong_option_of_the_project_is_told_once_where_it_stands(refused):
     assert [line.split(": ")[1] for line in lines] == ["handlers.shear.blades"]
 
 
+HERD = "the agent handler 'herd': "
+ALONE = f"{HERD}There is no model 'b' in default/my-farm. Models: a."
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("handler: herd", f"handler: {ALONE}"),
+        ("handler: [plain, herd]", f"handler: {ALONE}"),
+        ("allow_handlers: [herd]", f"allow_handlers: {ALONE}"),
+        ("handler: herd, allow_handlers: [herd, plain]", f"handler: {ALONE}"),
+        (
+            "handler: herd, handler_options: {herd: {other: a}}",
+            "handler: The agent handler 'herd' failed: RuntimeError: it went in circles",
+        ),
+    ],
+)
+def test_what_a_handler_needs_and_the_project_lacks_is_told_at_the_entrys_handler(refused, fields, message):
+    (line,) = refused(f"runtime: {{models: [{{{COW}, {fields}}}]}}")
+    assert f"runtime.models[0].{message}" in line
+
+
+def test_a_handler_of_the_project_tells_what_it_needs_at_each_entry(refused):
+    """The entries differ in what they have; those that choose another handler need none of it."""
+    lines = refused(
+        f"handler: herd\nhandlers: {{herd: {{other: c}}}}\nruntime:\n  models:\n  - {{{COW}}}\n"
+        "  - {name: b, provider: cow, model: m, handler: plain}\n"
+        "  - {name: c, provider: cow, model: milk, stalls: 0, handler: plain}\n"
+    )
+    assert lines == [f"llamafarm.yaml:5:5: runtime.models[0].handler: {HERD}the model 'c' (milk) cannot do embeddings"]
+
+
+@pytest.mark.parametrize("other", ["provider: cow, model: m", "provider: pig, model: m"])
+def test_a_handler_that_has_what_it_needs_and_one_whose_model_is_broken_load(load, other):
+    """Broken entries are told of by themselves, and the others work."""
+    project = load(f"runtime: {{models: [{{{COW}, handler: herd}}, {{name: b, {other}}}]}}")
+    assert project.entry("a").handlers == ("herd",)
+
+
 # Whose project it is
 
 

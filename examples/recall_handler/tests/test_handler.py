@@ -17,7 +17,7 @@ from llamafarm.wire import EMBEDDINGS, sse
 from llamafarm_kit.testing import ScriptedProvider, ScriptedReply
 from llamafarm_recall_handler.handler import RecallHandler
 from llamafarm_recall_handler.options import RecallOptions
-from llamafarm_recall_handler.plugin import build
+from llamafarm_recall_handler.plugin import build, check
 
 pytestmark = pytest.mark.anyio
 
@@ -226,11 +226,11 @@ async def test_a_reader_that_goes_away_while_notes_are_embedded_leaves_the_other
     assert first.cancelled()
 
 
-async def test_an_embedder_that_the_project_does_not_have_is_told_with_its_option(farm, notes):
-    async with started(notes, embedder="wrods") as handler:
-        with pytest.raises(ConfigError, match="with 'wrods', which is no model entry") as caught:
-            await farm.ask(handler, "barn")
-    assert "`embedder`" in (caught.value.hint or "")
+def test_an_embedder_that_the_project_does_not_have_is_told_before_anybody_asks():
+    project = llamafarm.Project("farm", "default", None, (WORDS,))
+    assert [*check(RecallOptions(notes="notes.txt", embedder="words"), project, ENTRY)] == []
+    [lack] = check(RecallOptions(notes="notes.txt", embedder="wrods"), project, ENTRY)
+    assert lack.startswith("There is no model 'wrods'")
 
 
 @pytest.mark.parametrize(

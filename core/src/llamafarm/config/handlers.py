@@ -9,7 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from llamafarm.config.context import Loading
 from llamafarm.config.problems import KeyPath, in_one_line
-from llamafarm.errors import PluginError
+from llamafarm.errors import ConfigError, PluginError
+from llamafarm.handlers.select import SIMPLE, chain_names, options_for
+from llamafarm.plugins.blame import blaming
+from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry, chain
 
 STRUCTURED = "structured"
@@ -41,6 +44,32 @@ def check(entry: ModelEntry, path: KeyPath, loading: Loading) -> None:
         options = _options(name, own, defaults.get(name), (*path, "handler_options", name), loading)
         if options is not None:
             entry._options[name] = options
+
+
+def check_needs(project: Project, loading: Loading) -> None:
+    """Note what the handlers of each entry need and do not have, as they say themselves (`AgentHandlerSpec.check`)."""
+    for path, name in loading.names("runtime", "models").items():
+        entry = project.named(name)
+        if not isinstance(entry, ModelEntry):
+            continue
+        used = [handler for handler in chain_names(project, entry) if handler != SIMPLE]  # which needs nothing
+        allowed = [handler for handler in entry.allow_handlers if handler not in used]
+        for key, handlers in (("handler", used), ("allow_handlers", allowed)):
+            for handler in handlers:
+                for lack in _lacks(handler, project, entry, loading):
+                    loading.problems.add((*path, key), lack)
+
+
+def _lacks(handler: str, project: Project, entry: ModelEntry, loading: Loading) -> list[str]:
+    try:
+        spec = loading.plugins.agent_handler(handler)
+        with blaming(f"The agent handler {handler!r}", ConfigError):
+            lacks = spec.check(options_for(spec, project, entry), project, entry) if spec.check else ()
+            return [f"the agent handler {handler!r}: {lack}" for lack in lacks]
+    except ConfigError as error:
+        return [in_one_line(error)]
+    except PluginError:
+        return []  # it is not there, which is told elsewhere
 
 
 def _project_section(loading: Loading) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
     sections = _sections(loading)
     _note_missing_elsewhere(loading)
     loading.problems.raise_if_any()
-    return Project(
+    project = Project(
         name=settings.name or _project_name(path),
         namespace=settings.namespace or _default_namespace(path, environ),
         path=path,
@@ -87,6 +87,9 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
         raw=replaced(values.data, values.written),
         secrets=loading.secrets,
     )
+    handlers.check_needs(project, loading)
+    loading.problems.raise_if_any()
+    return project
 
 
 def _models(loading: Loading) -> list[Entry]:

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from llamafarm.errors import ConfigError, PluginError, RequestError
 from llamafarm.handlers.link import Link
 from llamafarm.project import Project
 from llamafarm.providers.entry import ModelEntry
+from llamafarm.records import AgentHandlerSpec
 
 if TYPE_CHECKING:
     from llamafarm.plugins.manager import PluginManager
@@ -58,14 +59,17 @@ def build_link(name: str, project: Project, entry: ModelEntry, plugins: PluginMa
         spec = plugins.agent_handler(name)
     except PluginError as error:
         raise _explained(error, name, _chosen(project, entry)[1], plugins) from error
-    options = project.options_of(entry, name)
-    if options is None and spec.options is not None:
-        options = spec.options()
     try:
         fields = {field: TypeAdapter(kind) for field, kind in spec.fields.items()}
-        return Link(name, spec.build(options), fields)
+        return Link(name, spec.build(options_for(spec, project, entry)), fields)
     except Exception as error:
         raise PluginError(f"The agent handler {name!r} cannot be built: {type(error).__name__}: {error}") from error
+
+
+def options_for(spec: AgentHandlerSpec, project: Project, entry: ModelEntry) -> BaseModel | None:
+    """What a handler of an entry is built from: the options of llamafarm.yaml, else their defaults, if it has any."""
+    options = project.options_of(entry, spec.name)
+    return spec.options() if options is None and spec.options is not None else options
 
 
 def check_fields(chain: tuple[Link, ...], entry: ModelEntry) -> None:

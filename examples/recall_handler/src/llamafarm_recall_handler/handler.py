@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import llamafarm
-from llamafarm.errors import ConfigError
 from llamafarm.wire import EMBEDDINGS, Message
 
 from llamafarm_recall_handler.notebook import Note, Notebook
@@ -56,7 +55,7 @@ class RecallHandler:
     async def run(self, turn: llamafarm.Turn, ask: llamafarm.Ask) -> llamafarm.Reply:
         """Answer `turn` with the notes that are near its question; without such notes nothing is changed.
 
-        Raises ConfigError for an embedder that the project does not have, and the ProviderError of one that fails.
+        Raises the ProviderError of an embedder that fails.
         """
         question = question_of(turn.request["messages"])
         if turn.fields.get("recall") is False or not question:
@@ -93,13 +92,7 @@ class RecallHandler:
 
     async def _embed(self, texts: list[str], turn: llamafarm.Turn) -> list[Vector]:
         """The vector of each text, of length 1."""
-        embedder = self._options.embedder
-        if embedder not in {entry.name for entry in turn.project.models}:
-            raise ConfigError(
-                f"The agent handler 'recall' is to make vectors with {embedder!r}, which is no model entry.",
-                hint="`embedder` in `handlers: {recall: …}` of llamafarm.yaml names an entry of `runtime.models`.",
-            )
-        answer = await turn.ask(EMBEDDINGS, {"input": texts}, model=embedder)
+        answer = await turn.ask(EMBEDDINGS, {"input": texts}, model=self._options.embedder)
         rows = sorted(answer["data"], key=lambda row: row["index"])
         return [unit(row["embedding"]) for row in rows]
 

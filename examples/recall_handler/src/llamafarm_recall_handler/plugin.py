@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import llamafarm
+from llamafarm.wire import EMBEDDINGS
 from pydantic import StrictBool
 
 from llamafarm_recall_handler.options import RecallOptions
@@ -21,6 +22,12 @@ def build(options: RecallOptions) -> RecallHandler:
     return RecallHandler(options)
 
 
+def check(options: RecallOptions, project: llamafarm.Project, entry: llamafarm.ModelEntry) -> Iterable[str]:  # noqa: ARG001
+    """What llamafarm.yaml lacks: a model that makes vectors."""
+    if objection := project.objection(options.embedder, EMBEDDINGS):
+        yield objection
+
+
 @llamafarm.hookimpl
 def register_agent_handlers() -> Iterable[llamafarm.AgentHandlerSpec]:
     yield llamafarm.AgentHandlerSpec(
@@ -29,4 +36,5 @@ def register_agent_handlers() -> Iterable[llamafarm.AgentHandlerSpec]:
         build=build,
         options=RecallOptions,
         fields={"recall": StrictBool | None},
+        check=check,
     )

@@ -8,7 +8,7 @@ import llamafarm
 import pytest
 from llamafarm.wire import CLASSIFY
 from llamafarm_agents.guard.options import GuardOptions
-from llamafarm_agents.guard.plugin import build
+from llamafarm_agents.guard.plugin import build, check
 from llamafarm_kit.testing import ScriptedProvider, ScriptedReply
 
 pytestmark = pytest.mark.anyio
@@ -170,3 +170,26 @@ async def test_what_it_says_itself_is_an_answer_that_clients_read():
     reply = await case.reply({"role": "user", "content": "Hello"}, stream=True, stream_options={"include_usage": True})
     chunks = [chunk async for chunk in reply.chunks()]
     assert chunks[-1]["usage"]["total_tokens"] == 0
+
+
+class Chatty(llamafarm.ModelEntry):
+    """A model that is known to do nothing but chat."""
+
+    def serves(self, operation: Any) -> bool:
+        return operation is not CLASSIFY
+
+
+def test_a_judge_that_is_no_model_of_the_project_or_classifies_nothing_is_told_before_anybody_asks():
+    talks = Chatty(name="talks", provider="scripted", model="cow")
+    judge = llamafarm.ModelEntry(name="judge", provider="scripted", model="wolf")
+    project = llamafarm.Project("farm", "default", None, (ENTRY, judge, talks))
+
+    def lacks(*judges: str) -> list[str]:
+        checks = [{**JUDGE, "model": name} for name in judges]
+        return [*check(GuardOptions(before=checks, after=checks), project, ENTRY)]
+
+    assert lacks("judge") == []
+    assert lacks("jugde", "talks") == [
+        "There is no model 'jugde' in default/farm. Did you mean judge? Models: cow, judge, talks.",
+        "the model 'talks' (cow) cannot do classify",
+    ]

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import llamafarm
+from llamafarm.wire import CLASSIFY
 
-from llamafarm_agents.guard.options import GuardOptions
+from llamafarm_agents.guard.options import GuardOptions, JudgeCheck
 
 if TYPE_CHECKING:
     from llamafarm_agents.guard.handler import GuardHandler
@@ -20,6 +21,12 @@ def build(options: GuardOptions) -> GuardHandler:
     return GuardHandler(options)
 
 
+def check(options: GuardOptions, project: llamafarm.Project, entry: llamafarm.ModelEntry) -> Iterable[str]:  # noqa: ARG001
+    """Judges that are no models of the project, or that classify nothing."""
+    judges = [check.model for check in (*options.before, *options.after) if isinstance(check, JudgeCheck)]
+    return filter(None, (project.objection(judge, CLASSIFY) for judge in dict.fromkeys(judges)))
+
+
 @llamafarm.hookimpl
 def register_agent_handlers() -> Iterable[llamafarm.AgentHandlerSpec]:
     yield llamafarm.AgentHandlerSpec(
@@ -27,4 +34,5 @@ def register_agent_handlers() -> Iterable[llamafarm.AgentHandlerSpec]:
         summary="Checks of what users write and of what models say.",
         build=build,
         options=GuardOptions,
+        check=check,
     )
