@@ -9,7 +9,7 @@ BENCHMARKS = sizes startup first_token closing health gateway structured encoder
 DECLARED = constraints.txt requirements-dev.txt core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench clean
+.PHONY: help demo test check clients docs bench clean
 
 help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: $(VENV)/.dev ## Format, lint, types, imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+clients: $(VENV)/.dev ## Let instructor, LangChain, pydantic-ai and the Vercel AI SDK ask, as they are; installs them
+	$(BIN)/python tests/clients/run.py
 
 docs: $(VENV)/.dev ## Write what the documents say of the code, from the code
 	$(BIN)/python docs/generate.py
