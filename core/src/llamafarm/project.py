@@ -37,7 +37,8 @@ class Project:
 
     name and namespace address it as `{namespace}/{name}`. path: its file. models: in the order of the file.
 
-    prompts: the messages of each prompt set, by its name. warnings: what the file says and nobody does, each with its
+    prompts: the messages of each prompt set, by its name, as they are written. variables: values of what they name,
+    where neither a request nor the entry gives one. warnings: what the file says and nobody does, each with its
     place. sections: what plugins added at the top level, by key, validated. raw: the file in the one form, with the
     defaults of variables filled in but not their values, for `lf config show` (masked there). secrets: the values that
     must never be shown.
@@ -49,6 +50,7 @@ class Project:
     models: tuple[ModelEntry | BrokenEntry, ...]
     default_model: str | None = None
     prompts: Mapping[str, Sequence[Message]] = field(default_factory=dict)
+    variables: Mapping[str, str | bool | int | float] = field(default_factory=dict)
     handler: tuple[str, ...] = ()
     handler_options: Mapping[str, BaseModel] = field(default_factory=dict)
     sections: Mapping[str, BaseModel] = field(default_factory=dict)

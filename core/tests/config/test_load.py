@@ -245,6 +245,48 @@ def test_a_wrong_option_of_the_project_is_told_once_where_it_stands(refused):
     assert [line.split(": ")[1] for line in lines] == ["handlers.shear.blades"]
 
 
+SHOP = "prompts:\n  shop: 'Serve {{name}} from {{town | anywhere}}.'\n"
+
+
+def test_variables_of_prompts_are_kept_for_project_and_entry(load):
+    project = load(f"variables: {{a: x, b: 2}}\nruntime: {{models: [{{{COW}, variables: {{b: true, c: 0.5}}}}]}}")
+    assert (project.variables, project.entry("a").variables) == ({"a": "x", "b": 2}, {"b": True, "c": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ("{a: [x]}", "variables.a: must be text or true or false or a whole number or a number, not a list"),
+        ("{a: null}", "variables.a: must be text or true or false or a whole number or a number, not null"),
+        ("{a-b: x}", "variables.a-b: must match pattern"),
+        ("[a]", "variables: must be a mapping, not a list"),
+    ],
+)
+def test_a_variable_has_a_name_and_one_value(refused, variables, message):
+    (line,) = refused(f"variables: {variables}")
+    assert f" {message}" in line
+
+
+def test_a_variable_that_requests_must_give_is_a_warning_at_its_prompt(load):
+    cow = "provider: cow, model: m"
+    others = f"{{name: b, {cow}, variables: {{name: Ada}}}}, {{name: c, {cow}}}, {{name: d, provider: pig, model: m}}"
+    [warning] = load(f"{SHOP}runtime: {{models: [{{{COW}}}, {others}]}}").warnings
+    assert warning == (
+        "llamafarm.yaml:2:3: prompts.shop: the variable 'name' has no default and no value here: every request to a, c "
+        "must give it, in its field `variables`."
+    )
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["variables: {name: Ada}\n", "", "prompts_mode: api_supplement, prompts: [plain]"], ids=str
+)
+def test_a_variable_that_is_given_or_in_no_models_prompts_is_none(load, elsewhere):
+    top = elsewhere if elsewhere.startswith("variables") else ""
+    own = elsewhere if elsewhere.startswith("prompts") else ""
+    models = f"runtime: {{models: [{{{COW}, {own}}}]}}" if top or own else ""
+    assert load(f"{SHOP}  plain: Be brief.\n{top}{models}").warnings == ()
+
+
 HERD = "the agent handler 'herd': "
 ALONE = f"{HERD}There is no model 'b' in default/my-farm. Models: a."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llamafarm.errors import UpstreamError
+from llamafarm.errors import RequestError, UpstreamError
 from llamafarm.handlers.base import Turn
 from llamafarm.handlers.simple import SimpleHandler
 from llamafarm.project import Project
@@ -48,10 +48,22 @@ class Model:
         return self.reply
 
 
-def turn(session=None, *, sets=(HOUSE, STYLE), named=(), messages=(ASKED,)) -> Turn:
-    entry = ModelEntry(name="m", provider="p", model="x", prompts=list(named))
-    project = Project("shop", "default", None, (entry,), prompts=dict(sets))
-    return Turn(project, entry, {"messages": list(messages)}, Call(entry, "r1"), session)
+def turn(session=None, *, sets=(HOUSE, STYLE), named=(), messages=(ASKED,), of_project=(), fields=(), **own) -> Turn:
+    entry = ModelEntry(name="m", provider="p", model="x", prompts=list(named), **own)
+    project = Project("shop", "default", None, (entry,), prompts=dict(sets), variables=dict(of_project))
+    return Turn(project, entry, {"messages": list(messages)}, Call(entry, "r1"), session, dict(fields))
+
+
+async def asked(turn: Turn) -> list:
+    """What the model is asked."""
+    model = Model(ScriptedReply("Hello."))
+    await SimpleHandler().run(turn, model)
+    return model.asked[0]
+
+
+def noted(turn: Turn) -> list:
+    """The trace without times."""
+    return [{name: fact for name, fact in row.items() if name != "seconds"} for row in turn.trace.rows]
 
 
 async def read(reply) -> bytes:
@@ -232,3 +244,87 @@ async def test_calls_of_tools_that_the_client_answers_are_kept_with_the_results_
     await read(await SimpleHandler().run(turn(notebook, sets=(), messages=[result]), second))
 
     assert notebook.messages == [ASKED, called, result, {"role": "assistant", "content": "It is noon."}]
+
+
+# Variables
+
+
+SHOP = ("shop", [{"role": "system", "content": "Serve {{name}} from {{ town | anywhere }}."}])
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"of_project": {"name": "a", "town": "b"}}, "Serve a from b."),
+        ({"of_project": {"name": "a", "town": "b"}, "variables": {"name": "c"}}, "Serve c from b."),
+        ({"variables": {"name": "c"}, "fields": {"variables": {"name": "d", "town": 3}}}, "Serve d from 3."),
+        ({"of_project": {"name": "a"}, "fields": {"variables": None}}, "Serve a from anywhere."),
+    ],
+)
+async def test_variables_are_the_requests_else_the_entrys_else_the_projects_else_their_defaults(given, text):
+    assert (await asked(turn(sets=[SHOP], **given)))[0] == {"role": "system", "content": text}
+
+
+async def test_a_variable_that_nobody_gives_is_an_error_that_says_who_can():
+    with pytest.raises(RequestError, match="The prompt set 'shop' needs the variable 'name'") as caught:
+        await asked(turn(sets=[HOUSE, SHOP], fields={"variables": {"nam": "Ada"}}))
+    assert (caught.value.status, caught.value.code, caught.value.param) == (400, "missing_variable", "variables")
+    assert "`lf chat --var name=…`" in (caught.value.hint or "")
+    assert "{{name | …}}" in (caught.value.hint or "")
+
+
+async def test_variables_of_prompt_sets_that_the_entry_does_not_name_are_nobodys_concern():
+    assert len(await asked(turn(sets=[HOUSE, SHOP], named=["house"]))) == 2
+
+
+async def test_what_clients_write_is_no_template():
+    own = {"role": "system", "content": "{{name}}"}
+    question = {"role": "user", "content": r"{{name}} \{{ {{other}}"}
+    messages = await asked(turn(sets=[], messages=[own, question], variables={"name": "Ada"}))
+    assert messages == [own, question]
+
+
+async def test_a_variable_that_no_prompt_uses_is_a_note():
+    """Clients send one set of variables to many models."""
+    mine = turn(sets=[SHOP], fields={"variables": {"name": "Ada", "nmae": "Ada"}})
+    await asked(mine)
+    assert noted(mine) == [{"stage": "prompts", "unused_variables": ["nmae"]}]
+
+
+# Whose system messages
+
+
+OWN = {"role": "system", "content": "Speak French."}
+DEVELOPER = {"role": "developer", "content": "Speak French."}
+EXAMPLE = ("example", [{"role": "system", "content": "Be kind."}, {"role": "assistant", "content": "Welcome!"}])
+
+
+async def test_config_only_leaves_out_system_messages_of_requests_and_notes_it():
+    mine = turn(sets=[HOUSE], messages=[OWN, ASKED, DEVELOPER], prompts_mode="config_only")
+    assert await asked(mine) == [HOUSE[1][0], ASKED]
+    assert noted(mine) == [{"stage": "prompts", "system_messages_left_out": 2}]
+
+
+async def test_config_only_leaves_them_out_where_there_are_no_prompts_and_of_a_conversation_that_is_kept():
+    mine = turn(Notebook(OWN, ASKED), sets=[], messages=[ASKED], prompts_mode="config_only")
+    assert await asked(mine) == [ASKED, ASKED]
+
+
+async def test_config_only_refuses_a_request_that_is_nothing_but_system_messages():
+    with pytest.raises(RequestError, match="there is no other message") as caught:
+        await asked(turn(sets=[HOUSE], messages=[OWN], prompts_mode="config_only"))
+    assert caught.value.param == "messages"
+
+
+@pytest.mark.parametrize("own", [OWN, DEVELOPER])
+async def test_api_replace_puts_system_messages_of_a_request_in_the_place_of_the_configurations(own):
+    """Its examples of a conversation stay, and variables of what is replaced need no value."""
+    mine = turn(sets=[EXAMPLE, SHOP], messages=[own, ASKED], prompts_mode="api_replace")
+    assert await asked(mine) == [EXAMPLE[1][1], own, ASKED]
+    assert noted(mine) == [{"stage": "prompts", "system_messages_replaced": True}]
+
+
+async def test_api_replace_changes_nothing_for_a_request_without_system_messages():
+    mine = turn(sets=[HOUSE], prompts_mode="api_replace")
+    assert await asked(mine) == [HOUSE[1][0], ASKED]
+    assert noted(mine) == []

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from llamafarm.config import handlers
+from llamafarm.config import handlers, variables
 from llamafarm.config.context import Loading
 from llamafarm.config.document import read
 from llamafarm.config.entries import Entry, build, check_default, missing_variable, with_variants
@@ -71,6 +71,7 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
     check_default((entry.name for entry in models), loading)
     options = handlers.check_project(settings.handler, loading)
     sections = _sections(loading)
+    variables.warn(settings, models, loading)
     _note_missing_elsewhere(loading)
     loading.problems.raise_if_any()
     project = Project(
@@ -80,6 +81,7 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
         models=tuple(models),
         default_model=loading.text("runtime", "default_model"),
         prompts={prompts.name: _messages(prompts) for prompts in settings.prompts or ()},
+        variables=settings.variables,
         handler=chain(settings.handler),
         handler_options=options,
         sections=sections,

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from llamafarm.providers.entry import Variables
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
@@ -70,4 +72,8 @@ class Settings(_Strict):
     plugins: PluginSettings = Field(default_factory=PluginSettings)
     runtime: Runtime | None = None
     prompts: Annotated[list[Prompts], Named] | None = None
+    variables: Variables = Field(
+        default_factory=dict,
+        description="Values of {{variables}} in prompt sets, where no request or entry gives them.",
+    )
     handlers: dict[str, Any] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from llamafarm.hookspecs import hookimpl
+from llamafarm.providers.entry import Variables
 from llamafarm.records import AgentHandlerSpec
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_agent_handlers() -> Iterable[AgentHandlerSpec]:
-    return [AgentHandlerSpec("simple", "Prompt sets, and the history of the session.", build_simple)]
+    fields = {"variables": Variables | None}
+    return [AgentHandlerSpec("simple", "Prompt sets, and the history of the session.", build_simple, fields=fields)]
 
 
 def build_simple(options: None) -> SimpleHandler:  # noqa: ARG001 - every handler is built from its options

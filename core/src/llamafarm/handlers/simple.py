@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llamafarm.handlers.base import Ask, Turn
-from llamafarm.handlers.prompts import prompt_messages, put_before
+from llamafarm.handlers.prompts import with_prompts
 from llamafarm.handlers.recording import RecordedReply
 from llamafarm.providers.reply import Reply
 
@@ -16,8 +16,6 @@ class SimpleHandler:
     """
 
     async def run(self, turn: Turn, ask: Ask) -> Reply:
-        new = turn.request["messages"]
         history = await turn.session.history() if turn.session else []
-        prompts = prompt_messages(turn.project, turn.entry)
-        reply = await ask(turn.with_messages(put_before([*history, *new], prompts)))
+        reply = await ask(turn.with_messages(with_prompts(turn, [*history, *turn.request["messages"]])))
         return RecordedReply(reply, turn.session, turn) if turn.session else reply

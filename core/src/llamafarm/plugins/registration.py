@@ -28,7 +28,7 @@ ARGUMENTS: dict[str, Any] = {}
 """What hooks are given, by the names in `hookspecs`. An implementation takes those that it names, so that one more
 argument breaks no plugin that was written without it."""
 
-CORE_SECTIONS = ("version", "name", "namespace", "runtime", "prompts", "handler", "handlers", "plugins")
+CORE_SECTIONS = ("version", "name", "namespace", "runtime", "prompts", "variables", "handler", "handlers", "plugins")
 """The top-level keys of llamafarm.yaml that are the core's own."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 InstructorMode = Literal["tools", "tools_strict", "parallel_tools", "json", "json_schema", "md_json"]
 """How structured output is asked for of a model."""
 
+PromptsMode = Literal["config_only", "api_replace", "api_supplement"]
+"""What becomes of system messages of requests: left out, in place of the configuration's, or behind them."""
+
+Scalar = str | bool | int | float
+Variables = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Scalar]
+"""Values of the variables in prompts, by their names."""
 
 CONFIG_FOLDER = "folder"
 """Under this name the validation context holds the folder of llamafarm.yaml."""
@@ -71,7 +77,17 @@ class ModelEntry(BaseModel):
         default_factory=list, description="Agent handlers that a request may choose instead of the entry's own."
     )
     prompts: list[str] = Field(default_factory=list, description="Names of prompt sets; none means all.")
-    prompt_format: Literal["unstructured", "structured"] | None = None
+    prompts_mode: PromptsMode = Field(
+        default="api_supplement",
+        description="What becomes of system messages of requests: they are left out (config_only), stand in the place "
+        "of those of prompt sets (api_replace), or follow them (api_supplement).",
+    )
+    variables: Variables = Field(
+        default_factory=dict, description="Values of {{variables}} in prompt sets, over those of the project."
+    )
+    prompt_format: Literal["unstructured", "structured"] | None = Field(
+        default=None, description="Short for `handler`: unstructured is simple, structured is structured."
+    )
     instructor_mode: InstructorMode | None = Field(default=None, description="How structured output is asked for.")
     model_api_parameters: dict[str, Any] = Field(
         default_factory=dict, description="Parameters of every request; a request's own win."
