@@ -163,7 +163,7 @@ def two_more_are_two_more_providers(four: Environment) -> None:
 def the_agents_add_their_handlers(five: Environment) -> None:
     assert five.unimportable("llamafarm_agents") == {}
     plugins = json.loads(five.lf("plugins", "list", "--json").stdout)
-    assert {row["name"] for row in plugins if row["status"] == "active"} >= {"guard", "structured"}
+    assert {row["name"] for row in plugins if row["status"] == "active"} >= {"classifier", "guard", "structured"}
 
 
 def the_kit_adds_two_commands(author: Environment) -> None:

@@ -49,3 +49,29 @@ class TestGuard(AgentHandlerContract):
         "after": [{"check": "secrets"}, {"check": "patterns", "patterns": ["pigs"]}],
     }
     changes = "a text that is looked through is written anew"
+
+
+class TestClassifierPlugin(PluginContract):
+    plugin = "classifier"
+
+
+class TestClassifier(AgentHandlerContract):
+    """The key that a model says becomes the label."""
+
+    handler = "classifier"
+    options = {"labels": {"cows": "Questions about cows.", "pigs": {"examples": ["Where do pigs sleep?"]}}}
+    changes = "in the place of what the model says stands a label"
+
+    @staticmethod
+    def answer(_request):
+        return "A"
+
+
+class TestClassifierOfSeveralLabels(TestClassifier):
+    """One question for each label, side by side."""
+
+    options = {**TestClassifier.options, "multi_label": True}
+
+    @staticmethod
+    def answer(_request):
+        return "yes"

@@ -1,1 +1,1 @@
-"""LlamaFarm's agent handlers: `structured` and `guard`."""
+"""LlamaFarm's agent handlers: `structured`, `guard` and `classifier`."""

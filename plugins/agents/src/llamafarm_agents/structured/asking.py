@@ -9,7 +9,7 @@ import llamafarm
 from llamafarm.errors import UpstreamError
 
 from llamafarm_agents.structured.answer import Choice, Wish, is_cut
-from llamafarm_agents.usage import wants_usage
+from llamafarm_agents.usage import added, wants_usage
 
 _HOW_TO_TRAVEL = ("stream", "stream_options")
 
@@ -65,19 +65,6 @@ class Asking:
         self._headers.update(reply.headers)
         self._usage = added(self._usage, answer.get("usage") or {})
         return answer
-
-
-def added(usage: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """The sum of two counts of tokens, part by part."""
-    total = dict(usage)
-    for name, value in more.items():
-        if isinstance(value, dict):
-            total[name] = added(total.get(name) or {}, value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            total[name] = (total.get(name) or 0) + value
-        else:
-            total.setdefault(name, value)
-    return total
 
 
 def objects_field(values: list[Any]) -> dict[str, Any]:

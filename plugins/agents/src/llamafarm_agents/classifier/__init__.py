@@ -1,0 +1,1 @@
+"""The agent handler `classifier`: sorts what users write into classes."""
