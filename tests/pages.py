@@ -1,9 +1,9 @@
 """Documents that are run: their files are written and their commands typed, in the order of the page.
 
-A block whose first line is `# path/of/file` is that file; a `diff` block is a change of it, found by its context. A
-`console` block holds commands, each after `$ `, with what they print below; `…` stands for any text, and a line of it
-alone for any lines. A command whose shown output begins with `Error:` fails, all others end well. What follows `# In a
-second terminal` is left running to the end of the page.
+A block whose first line is `# path/of/file` is that file, and so is a `json` block below `// path/of/file`; a `diff`
+block is a change of it, found by its context. A `console` block holds commands, each after `$ `, with what they print
+below; `…` stands for any text, and a line of it alone for any lines. A command whose shown output begins with `Error:`
+fails, all others end well. What follows `# In a second terminal` is left running to the end of the page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BOUND = 300.0
 SECOND_TERMINAL = "# In a second terminal"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_NAMED = re.compile(r"# (\S+\.\w+)$", re.MULTILINE)
+_NAMED = re.compile(r"(?:#|//) (\S+\.\w+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class Block:
         """The path of the file that it shows, or None."""
         named = _NAMED.match(self.text)
         return named[1] if named and self.language != "console" else None
+
+    @property
+    def content(self) -> str:
+        """What stands in that file: JSON has no comments, so its path is left out there."""
+        return self.text.partition("\n")[2] if self.language == "json" else self.text
 
     @property
     def commands(self) -> list[Command]:
@@ -182,7 +187,7 @@ class Walk:
             if block.language == "diff":
                 path.write_text(changed(path.read_text(encoding="utf-8"), block), encoding="utf-8")
             else:
-                path.write_text(self._mine(block.text), encoding="utf-8")
+                path.write_text(self._mine(block.content), encoding="utf-8")
 
     def _type(self, command: Command, block: Block, shell: Shell, *, stays: bool) -> None:
         if command.typed in self._done:

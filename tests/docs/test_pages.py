@@ -43,6 +43,13 @@ def test_a_block_that_begins_with_a_path_is_that_file(page):
     assert [block.file for block in blocks(page)] == ["src/hen.py", "src/hen.py", None]
 
 
+def test_json_is_written_without_the_line_that_names_its_file(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text('```json\n// src/hen.json\n{"eggs": 1}\n```\n')
+    [block] = blocks(page)
+    assert (block.file, block.content) == ("src/hen.json", '{"eggs": 1}\n')
+
+
 def test_a_command_has_what_is_shown_below_it_and_fails_where_that_is_an_error(page):
     [console] = blocks(page, "console")
     assert [(command.typed, command.fails) for command in console.commands] == [

@@ -16,7 +16,7 @@ from llamafarm.wire.reading import read_completion
 
 ENDS = {
     "length": "The answer was cut: it reached the token limit (--max-tokens).",
-    "content_filter": "The answer was cut by the runtime's content filter.",
+    "content_filter": "The answer was cut or replaced by a content filter.",
 }
 
 
