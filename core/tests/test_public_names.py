@@ -65,6 +65,7 @@ PUBLIC = {
         "web",
         "wire",
     ],
+    "llamafarm.cli": ["open_farm", "plain", "print_json", "print_table"],
     "llamafarm.http": [
         "Answer",
         "HttpUpstream",

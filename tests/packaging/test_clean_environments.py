@@ -21,6 +21,7 @@ OPENAI = PLUGINS / "openai_compat"
 OLLAMA = PLUGINS / "ollama"
 LEMONADE = PLUGINS / "lemonade"
 AGENTS = PLUGINS / "agents"
+MCP = PLUGINS / "mcp"
 UNIVERSAL = PLUGINS / "universal"
 SERVER_EXTRA = 'pip install "llamafarm-universal[server]"'
 ENGINE_HOST = "llamafarm_universal.host."
@@ -119,8 +120,9 @@ def test_each_distribution_works_with_what_it_and_those_below_it_declare(environ
     environment.install(OLLAMA, LEMONADE)
     two_more_are_two_more_providers(environment)
 
-    environment.install(AGENTS)
+    environment.install(AGENTS, MCP)
     the_agents_add_their_handlers(environment)
+    mcp_adds_a_source_of_tools(environment)
 
     environment.install(KIT)
     the_kit_adds_two_commands(environment)
@@ -164,6 +166,13 @@ def the_agents_add_their_handlers(five: Environment) -> None:
     assert five.unimportable("llamafarm_agents") == {}
     plugins = json.loads(five.lf("plugins", "list", "--json").stdout)
     assert {row["name"] for row in plugins if row["status"] == "active"} >= {"classifier", "guard", "structured"}
+
+
+def mcp_adds_a_source_of_tools(six: Environment) -> None:
+    assert six.unimportable("llamafarm_mcp") == {}
+    plugins = json.loads(six.lf("plugins", "list", "--json").stdout)
+    assert [row["tool_sources"] for row in plugins if row["name"] == "mcp_servers"] == [["mcp"]]
+    assert "This project has no MCP servers" in six.lf("mcp").stderr
 
 
 def the_kit_adds_two_commands(author: Environment) -> None:

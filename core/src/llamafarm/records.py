@@ -95,7 +95,7 @@ class EntryBlock:
 
 @dataclass(frozen=True)
 class ConfigFragment:
-    """A pydantic model (with `extra="forbid"`) that a plugin adds to the schema of llamafarm.yaml."""
+    """A pydantic model (with `extra="forbid"`, or a RootModel) that a plugin adds to the schema of llamafarm.yaml."""
 
     at: Section | EntryBlock
     model: type[BaseModel]

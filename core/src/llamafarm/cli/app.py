@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from llamafarm.cli.remote import RemoteFarm
-    from llamafarm.farm.farm import Farm
+    from llamafarm.farm.farm import Farm, OpenFarm
     from llamafarm.plugins.manager import PluginManager
     from llamafarm.project import Project
 
@@ -110,3 +110,14 @@ def current_app() -> App:
     settings = click.get_current_context().find_root().ensure_object(dict)
     cwd = Path(settings.get("cwd", ".")).resolve()
     return App(config=settings.get("config"), cwd=cwd, debug=bool(settings.get("debug")))
+
+
+def open_farm() -> OpenFarm:
+    """The project of the running command, by its `--config` and `--cwd`: `with open_farm() as farm`, or `async with`.
+
+    Entering it raises ConfigError where there is none, or it is wrong.
+    """
+    from llamafarm.farm.farm import OpenFarm
+
+    app = current_app()
+    return OpenFarm(app.config_path or app.cwd, os.environ)

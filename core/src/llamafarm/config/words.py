@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from llamafarm.config.document import kind, resolve_or_keep
 from llamafarm.config.problems import KeyPath, at, did_you_mean, nearest, not_among
@@ -88,7 +88,7 @@ def unknown_key(key: str, known: tuple[str, ...]) -> str:
 
 def allowed(model: type[BaseModel], place: KeyPath) -> tuple[str, ...]:
     """The keys that `model` allows at `place`."""
-    models: list[type[BaseModel]] = [model]
+    models = list(_models_in(model))
     for part in place:
         if isinstance(part, int):
             continue
@@ -98,7 +98,10 @@ def allowed(model: type[BaseModel], place: KeyPath) -> tuple[str, ...]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    """The models in a type; a model of a mapping stands for those that it holds."""
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from _models_in(annotation.model_fields["root"].annotation)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
         yield from _models_in(part)

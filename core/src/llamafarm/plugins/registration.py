@@ -145,11 +145,11 @@ def _check_name(what: str, name: object) -> None:
 
 
 def _check_model(what: str, model: object) -> None:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, RootModel
 
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise RecordError(f"{what} is {_a(model)}; a pydantic model was expected")
-    if model.model_config.get("extra") != "forbid":
+    if not issubclass(model, RootModel) and model.model_config.get("extra") != "forbid":
         raise RecordError(f'{what} must have model_config = ConfigDict(extra="forbid"): misspelt keys are errors')
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from llamafarm.cli import print_table
 from llamafarm.cli.app import current_app
-from llamafarm.cli.output import print_table
 from llamafarm.plugins import catalogue
 from llamafarm.plugins.discovery import candidates
 

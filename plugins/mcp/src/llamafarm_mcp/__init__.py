@@ -1,0 +1,1 @@
+"""Tools of MCP servers (modelcontextprotocol.io), for the models of a project."""
