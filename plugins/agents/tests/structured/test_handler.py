@@ -8,7 +8,7 @@ from typing import Any
 
 import llamafarm
 import pytest
-from llamafarm.errors import ProviderUnavailable, RequestError, UpstreamError
+from llamafarm.errors import InvalidRequest, ProviderUnavailable, RequestError, UpstreamError
 from llamafarm.handlers.base import TurnModel
 from llamafarm_agents.structured.options import StructuredOptions
 from llamafarm_agents.structured.plugin import build
@@ -302,6 +302,32 @@ async def test_what_is_no_schema_is_an_error_of_the_request(wanted):
     with pytest.raises(RequestError, match="holds no JSON Schema") as caught:
         await Case(ScriptedProvider(ADA)).answer(wanted)
     assert caught.value.param == "response_format.json_schema.schema"
+
+
+class TestSchemasThatTheRuntimeCannotHold:
+    """It refuses to hold answers to them; the handler checks what it cannot hold, as `uniqueItems`."""
+
+    REFUSED = InvalidRequest("`uniqueItems` cannot be enforced", param="response_format.json_schema.schema")
+
+    @pytest.mark.parametrize("stream", [{}, {"stream": True}], ids=["whole", "streamed"])
+    async def test_it_holds_to_the_rest_and_what_does_not_fit_is_asked_for_again(self, stream):
+        model = ScriptedProvider(self.REFUSED, NOBODY, ADA)
+        case = Case(model, known=HELD)
+        assert text_of(await case.answer(**stream)) == ADA
+        strict = [request["response_format"]["json_schema"].get("strict") for request in model.requests]
+        assert strict == [None, False, False]
+        [note] = [row for row in case.trace if "strict" in row]
+        assert (note["strict"], note["because"]) == (False, "`uniqueItems` cannot be enforced")
+
+    @pytest.mark.parametrize(
+        ("refusal", "times"), [(REFUSED, 2), (InvalidRequest("it is too high", param="temperature"), 1)]
+    )
+    async def test_what_it_refuses_beside_is_the_answer(self, refusal, times):
+        model = ScriptedProvider(refusal)
+        with pytest.raises(InvalidRequest) as caught:
+            await Case(model, known=HELD).answer()
+        assert caught.value is refusal
+        assert len(model.requests) == times
 
 
 class TestStreams:

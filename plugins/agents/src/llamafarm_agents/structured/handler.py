@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import llamafarm
-from llamafarm.errors import RequestError
+from llamafarm.errors import InvalidRequest, RequestError
 from llamafarm.wire import ChatRequest
 
 from llamafarm_agents.structured.answer import Wish
@@ -47,8 +47,18 @@ class StructuredHandler:
         turn.note("structured", schema=schema.name, mode=mode.name)
         wish = Wish(schema, mode, turn.entry.name, turn.entry.provider)
         asking = replace(turn, request=cast("ChatRequest", mode.request(turn.request, schema)))
+        try:
+            return await self._reply(asking, ask, wish, is_held=is_held)
+        except InvalidRequest as refusal:
+            loosened = _loosened(asking.request)
+            if loosened is None or not (refusal.param or "").startswith(FORMAT):
+                raise
+            turn.note("structured", strict=False, because=refusal.message)
+            return await self._reply(replace(asking, request=loosened), ask, wish, is_held=False)
+
+    async def _reply(self, asking: llamafarm.Turn, ask: llamafarm.Ask, wish: Wish, *, is_held: bool) -> llamafarm.Reply:
         retries = self._options.max_retries
-        if turn.request.get("stream") and mode.streams and (is_held or retries == 0):
+        if asking.request.get("stream") and wish.mode.streams and (is_held or retries == 0):
             return CheckedReply(await ask(asking), wish)
         return await Asking(asking, ask, wish, retries).reply()
 
@@ -73,6 +83,15 @@ def _any_object(request: Mapping[str, Any]) -> Schema | None:
 
 def _format(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return request.get(FORMAT) or {}
+
+
+def _loosened(request: Mapping[str, Any]) -> ChatRequest | None:
+    """The same request where not all of the schema has to be held to; None where nothing has to."""
+    wanted = _format(request)
+    if wanted.get("type") != "json_schema" or wanted["json_schema"].get("strict") is False:
+        return None
+    loose = {**wanted, "json_schema": {**wanted["json_schema"], "strict": False}}
+    return cast("ChatRequest", {**request, FORMAT: loose})
 
 
 def _refused(reason: str, where: str) -> RequestError:
