@@ -251,3 +251,44 @@ def test_the_trace_tells_on_stderr_what_the_turn_did(project):
     assert done.stdout == remote.stdout == "You said: Hi\n"
     for told in (done.stderr, remote.stderr):
         assert 'provider="openai" model="echo-1"' in told
+
+
+SHOP = """
+prompts: {{shop: "Serve {{{{name}}}} from {{{{town | anywhere}}}}."}}
+runtime: {{models: [{{name: echo, provider: openai, model: echo-1, base_url: {url}}}]}}
+"""
+
+
+def test_a_turn_that_fails_tells_its_trace_too(project):
+    done = project.lf("chat", "refuse", "--trace")
+
+    lines = done.stderr.splitlines()
+    assert 'provider="openai" model="echo-1"' in lines[0]
+    assert lines[-1].endswith("Error: I do not answer that.")
+    assert done.returncode == 1
+
+
+def test_variables_of_prompts_are_given_on_the_command_line(project, echo):
+    project.write(SHOP.format(url=echo.url))
+
+    given = project.lf("chat", "Hi", "--var", "name=Ada = Bob")
+    without = project.lf("chat", "Hi")
+
+    assert given.stdout == "You said: Hi\n", given.stderr
+    assert echo.requests[0]["messages"][0]["content"] == "Serve Ada = Bob from anywhere."
+    assert "needs the variable 'name'" in without.stderr
+    assert "--var name=…" in without.stderr
+
+
+def test_the_operator_chooses_any_handler_of_the_project_and_a_server_says_which(project):
+    chosen = ("--handler", "guard", "--handler", "simple", "--var", "name=Ada")
+    here = project.lf("chat", "Hi", *chosen)
+    with Served(project) as url:
+        there = project.lf("chat", "refuse", *chosen, "--server-url", url)
+        traced = project.lf("chat", "refuse", "--trace", "--server-url", url)
+    shown = project.lf("chat", "Hi", *chosen, "--curl")
+
+    assert here.stdout == "You said: Hi\n"
+    assert "does not let a request choose the agent handler 'guard'" in there.stderr
+    assert 'provider="openai" model="echo-1"' in traced.stderr.splitlines()[0]
+    assert '"variables": {"name": "Ada"}, "handler": ["guard", "simple"]' in shown.stdout

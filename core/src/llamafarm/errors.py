@@ -33,7 +33,7 @@ class LlamaFarmError(Exception):
     """An error for the person who reads it.
 
     message: what happened and where. hint: what to do next. code, param: as in OpenAI's error object. status: the HTTP
-    status of the API's answer.
+    status of the API's answer. trace: what the stages of a chat noted until then, where somebody asked for it.
     """
 
     default_status: ClassVar[int] = 500
@@ -57,6 +57,7 @@ class LlamaFarmError(Exception):
         self.status = status or self.default_status
         self.code = code or self.default_code
         self.param = param
+        self.trace: list[dict[str, object]] = []
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -92,7 +93,7 @@ class Project:
         """The model entry of that name, or the default one. Raises UsageError, and a broken entry's own error."""
         entry = self.named(name or self.default)
         if isinstance(entry, BrokenEntry):
-            raise entry.error
+            raise copy(entry.error)  # each raising has its own traceback and trace
         return entry
 
     def named(self, name: str | None) -> ModelEntry | BrokenEntry:

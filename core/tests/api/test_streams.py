@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from contextlib import contextmanager
@@ -214,3 +215,13 @@ def test_the_trace_of_a_turn_comes_with_its_answer_where_the_header_asks_for_it(
     plain = httpx.post(url, json=body)
     assert '"llamafarm":{"trace":[{"stage":"provider"' in asked.text
     assert "llamafarm" not in plain.text
+
+
+@pytest.mark.parametrize("step", [RateLimited("Later."), ScriptedReply("Hello", error=UpstreamError("Out."))])
+def test_an_error_tells_the_trace_of_its_turn_beside_it_where_the_header_asks_for_it(serve, step):
+    server = serve(ScriptedProvider(step))
+    body = {"messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    told = httpx.post(f"{server.url}/chat/completions", json=body, headers={"X-LF-Trace": "1"}).text
+    last = json.loads(told.rstrip().rpartition("data: ")[2])
+    assert list(last) == ["error", "llamafarm"]
+    assert last["llamafarm"]["trace"][0]["stage"] == "provider"

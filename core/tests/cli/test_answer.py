@@ -89,6 +89,6 @@ async def test_streams_that_leave_things_out_are_printed_as_far_as_they_go(capsy
 def test_the_trace_of_a_turn_has_a_line_for_each_note(capsys):
     notes = [{"stage": "rag", "seconds": 0.25, "chunks": 3, "store": "a"}, {"stage": "provider", "seconds": 1.5}]
 
-    print_trace({"llamafarm": {"trace": notes}})
+    print_trace(notes)
 
     assert capsys.readouterr() == ("", '   0.250 s  rag  chunks=3 store="a"\n   1.500 s  provider\n')

@@ -373,6 +373,30 @@ async def test_the_trace_ends_the_answer_where_it_is_asked_for_and_holds_no_secr
     assert all(row["seconds"] >= 0 for row in rows)
 
 
+async def searching(turn, ask):
+    turn.note("search", query="cows", key="sk-very-secret")
+    return await ask(turn)
+
+
+@pytest.mark.parametrize("trace", [True, False])
+async def test_an_error_holds_the_trace_of_its_turn_where_it_is_asked_for(trace):
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider(UpstreamError("Out.")), handlers=(handler("find", searching),)))
+    farm = project(entry(handler="find"), secrets=frozenset({"sk-very-secret"}))
+    with pytest.raises(UpstreamError) as caught:
+        await gateway.ask(farm, CHAT, {"messages": [HI]}, context(trace=trace))
+    rows = caught.value.trace
+    assert [row["stage"] for row in rows] == (["search", "provider"] if trace else [])
+    assert all(row.get("key") in (None, "********") for row in rows)
+
+
+async def test_an_error_in_the_middle_of_an_answer_holds_the_trace_of_its_turn():
+    provider = ScriptedProvider(ScriptedReply("Hello", error=UpstreamError("Out.")))
+    reply = await Gateway(ScriptedPlugins(provider)).ask(project(), CHAT, {"messages": [HI]}, context(trace=True))
+    with pytest.raises(UpstreamError) as caught:
+        [frame async for frame in reply.frames()]
+    assert [row["stage"] for row in caught.value.trace] == ["provider", "accepted"]
+
+
 async def test_no_trace_is_in_an_answer_where_nobody_asked_for_it():
     reply = await Gateway(ScriptedPlugins(ScriptedProvider("Hello."))).ask(
         project(), CHAT, {"messages": [HI]}, context()
@@ -394,6 +418,17 @@ async def test_a_request_chooses_a_handler_that_the_entry_allows():
     assert (ran, provider.requests[0]) == (["small"], {"messages": [HI], "model": "runtime-small"})
     with pytest.raises(RequestError, match="does not let a request choose the agent handler 'rag'"):
         await gateway.ask(farm, CHAT, {"model": "closed", "messages": [HI], "handler": "rag"}, context())
+
+
+async def test_the_operator_chooses_any_handler_and_a_request_does_not_profit_from_it():
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider("a", "b"), handlers=(handler("find", searching),)))
+    farm = project()
+    reply = await gateway.ask(farm, CHAT, {"messages": [HI]}, context(trace=True, handlers=("find",)))
+    assert (await reply.completion())["llamafarm"]["trace"][0]["stage"] == "search"
+    with pytest.raises(RequestError, match="does not let a request choose the agent handler 'find'"):
+        await gateway.ask(farm, CHAT, {"messages": [HI], "handler": "find"}, context())
+    with pytest.raises(PluginError, match=r"^The agent handler 'fnid' is not installed"):
+        await gateway.ask(farm, CHAT, {"messages": [HI]}, context(handlers=("fnid",)))
 
 
 async def test_a_handler_that_raises_is_named_and_no_traceback_is_in_the_message():

@@ -19,6 +19,10 @@ class Options(BaseModel):
     top_k: int = 5
 
 
+class Needs(BaseModel):
+    model: str
+
+
 def spec(name, **given) -> AgentHandlerSpec:
     return AgentHandlerSpec(name, "made for a test", lambda options: SimpleNamespace(options=options), **given)
 
@@ -121,3 +125,20 @@ def test_a_handler_that_cannot_be_built_is_named():
 
 def test_the_core_brings_simple_through_the_hook():
     assert PluginManager().agent_handler("simple").name == "simple"
+
+
+def test_a_handler_that_is_chosen_without_the_options_that_it_needs_says_where_they_are_written():
+    """No entry names it, so that nothing has told of them when the configuration was read."""
+    plugins = ScriptedPlugins(None, handlers=(spec("rag", options=Needs),))
+    with pytest.raises(ConfigError, match="The agent handler 'rag' needs options") as caught:
+        build_link("rag", project(), entry(), plugins)
+    assert caught.value.hint == "Write them in `handlers.rag` of llamafarm.yaml."
+
+
+def test_a_handler_that_is_chosen_and_lacks_something_says_what():
+    def check(options, project, entry):
+        yield f"there is no index {options.top_k} in {project.name} for {entry.name}"
+
+    plugins = ScriptedPlugins(None, handlers=(spec("rag", options=Options, check=check),))
+    with pytest.raises(ConfigError, match="'rag' cannot work with the model 'm': there is no index 5 in shop for m"):
+        build_link("rag", project(), entry(), plugins)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -87,8 +87,8 @@ def print_usage(usage: Mapping[str, Any] | None) -> None:
     click.echo(f"{prompt} prompt tokens, {answer} answer tokens, {total} in all", err=True)
 
 
-def print_trace(answer: Mapping[str, Any]) -> None:
+def print_trace(notes: Iterable[Mapping[str, Any]]) -> None:
     """Print on stderr what each stage of the turn said that it did, with the time since its beginning."""
-    for note in (answer.get("llamafarm") or {}).get("trace") or ():
+    for note in notes:
         facts = " ".join(f"{key}={json_text(value)}" for key, value in note.items() if key not in ("stage", "seconds"))
         click.echo(plain(f"{note.get('seconds', 0):8.3f} s  {note.get('stage', '')}  {facts}").rstrip(), err=True)

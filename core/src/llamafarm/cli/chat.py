@@ -14,11 +14,37 @@ import click
 from llamafarm.cli.app import App, current_app
 from llamafarm.cli.attachments import content
 from llamafarm.cli.output import print_json, server_url_option
-from llamafarm.errors import UsageError
+from llamafarm.errors import LlamaFarmError, UsageError
 
 if TYPE_CHECKING:
+    from llamafarm.cli.answer import Printer
     from llamafarm.cli.remote import RemoteFarm
     from llamafarm.farm.farm import Farm
+    from llamafarm.providers.reply import Reply
+
+
+def _given(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} has no `=`: write NAME=VALUE.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+handlers_option = click.option(
+    "--handler",
+    "handlers",
+    metavar="NAME",
+    multiple=True,
+    help="Go through this agent handler in place of the model's own; repeatable, the outermost first.",
+)
+variables_option = click.option(
+    "--var",
+    "variables",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_given,
+    help="The value of a {{variable}} in the prompts; repeatable.",
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +59,8 @@ class Options:
     as_json: bool
     usage: bool
     trace: bool
+    handlers: tuple[str, ...]
+    variables: dict[str, str]
     session: str | None
     server_url: str | None
 
@@ -45,6 +73,7 @@ class Options:
             "max_tokens": self.max_tokens,
             "stream": self.stream or None,
             "stream_options": {"include_usage": True} if self.usage and self.stream else None,
+            "variables": self.variables or None,
         }
         return {"messages": [*system, *messages], **{key: value for key, value in given.items() if value is not None}}
 
@@ -67,6 +96,8 @@ class Options:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole completion as JSON.")
 @click.option("--usage", is_flag=True, help="Print token counts on stderr.")
 @click.option("--trace", is_flag=True, help="Print on stderr what each stage of the turn did, and when.")
+@handlers_option
+@variables_option
 @click.option("--curl", "as_curl", is_flag=True, help="Print the request as a curl command and send nothing.")
 @click.option("--session", metavar="ID", help="Go on with a conversation that is kept; `new` begins one.")
 @click.option("--continue", "-c", "last", is_flag=True, help="Go on with the last conversation that was kept.")
@@ -100,9 +131,9 @@ def chat(
         return
     request = options.request([{"role": "user", "content": asked}])
     if as_curl:
-        from llamafarm.cli.remote import curl
+        from llamafarm.cli.remote import choosing, curl
 
-        click.echo(curl(request, server_url=options.server_url, session=meant))
+        click.echo(curl(choosing(request, options.handlers), server_url=options.server_url, session=meant))
         return
     asyncio.run(ask_once(app, request, options))
 
@@ -120,24 +151,33 @@ async def ask(
     from llamafarm.cli.progress import ProgressLine
     from llamafarm.wire.operations import CHAT
 
-    with ProgressLine() as line:
-        reply = await farm.ask(CHAT, request, session=session, progress=line, trace=options.trace)
+    chosen: dict[str, Any] = {"session": session, "trace": options.trace, "handlers": options.handlers}
     printer = Printer()
-    async with aclosing(reply):
-        if options.as_json:
-            print_json(await reply.completion())
-        elif options.stream:
-            await printer.stream(reply)
-        else:
-            printer.print(await reply.completion())
+    try:
+        with ProgressLine() as line:
+            reply = await farm.ask(CHAT, request, progress=line, **chosen)
+        async with aclosing(reply):
+            await _print(reply, printer, options)
+    except LlamaFarmError as error:
+        print_trace(error.trace)
+        raise
     if options.trace:
-        print_trace(printer.whole)
+        print_trace((printer.whole.get("llamafarm") or {}).get("trace") or ())
     if options.usage and not options.as_json:
         print_usage(printer.whole.get("usage"))
     kept = {name.lower(): value for name, value in reply.headers.items()}.get("x-session-id")
     if session == "new" and kept:
         click.echo(f"Session {kept}: `lf chat --session {kept}` goes on with it, `lf chat -c` with the last.", err=True)
     return printer.text, kept
+
+
+async def _print(reply: Reply, printer: Printer, options: Options) -> None:
+    if options.as_json:
+        print_json(await reply.completion())
+    elif options.stream:
+        await printer.stream(reply)
+    else:
+        printer.print(await reply.completion())
 
 
 def _session(app: App, session: str | None, *, last: bool, at_server: bool) -> str | None:

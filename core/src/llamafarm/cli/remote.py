@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 import click
 
-from llamafarm.errors import AuthenticationFailed, ConnectionFailed
+from llamafarm.errors import AuthenticationFailed, ConnectionFailed, ProviderError
 from llamafarm.gateway import SESSION_HEADER
+from llamafarm.gateway.reply import TRACE_FIELD
 from llamafarm.http.address import normalize_base_url
 from llamafarm.http.content import read_content
+from llamafarm.http.refusal import Refusal, error_of
 from llamafarm.http.reply import read_reply
 from llamafarm.http.upstream import HttpUpstream
 from llamafarm.providers.base import Call, Endpoint, Progress, ignore_progress
@@ -32,7 +34,7 @@ class RemoteFarm:
     """What commands that ask a model need of a `Farm`, at an API server. LF_API_KEY is its key."""
 
     def __init__(self, server_url: str) -> None:
-        self._upstream = HttpUpstream(Endpoint("llamafarm", _base_url(server_url), _key()))
+        self._upstream = HttpUpstream(Endpoint("llamafarm", _base_url(server_url), _key()), _error_of)
 
     async def ask(
         self,
@@ -42,8 +44,10 @@ class RemoteFarm:
         session: str | None = None,
         progress: Callable[[Progress], None] = ignore_progress,  # noqa: ARG002 - a server does not tell its own
         trace: bool = False,
+        handlers: Sequence[str] = (),
     ) -> Any:
-        """As `Farm.ask` does."""
+        """As `Farm.ask` does; of agent handlers the server decides which may be chosen."""
+        request = choosing(request, handlers)
         entry = ModelEntry(name=request.get("model", "default"), provider="llamafarm", model="default")
         headers = {SESSION_HEADER: session} if session else {}
         headers |= {TRACE_HEADER: "1"} if trace else {}
@@ -79,6 +83,19 @@ def curl(request: dict[str, Any], *, server_url: str | None, session: str | None
     words += ["-H", f"{SESSION_HEADER}: {session}"] if session else []
     words += ["-d", json.dumps(request, ensure_ascii=False)]
     return shlex.join(words) + (f' -H "Authorization: Bearer ${API_KEY}"' if _key() else "")
+
+
+def choosing(request: dict[str, Any], handlers: Sequence[str]) -> dict[str, Any]:
+    """The request with the agent handlers that it chooses."""
+    return {**request, "handler": list(handlers)} if handlers else request
+
+
+def _error_of(refusal: Refusal) -> ProviderError:
+    """The error that a server answers with, and the notes of the turn beside it."""
+    error = error_of(refusal)
+    beside = refusal.body.get(TRACE_FIELD) if isinstance(refusal.body, dict) else None
+    error.trace = beside.get("trace", []) if isinstance(beside, dict) else []
+    return error
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,13 +47,15 @@ class Farm:
         timeout: float | None = None,  # noqa: ASYNC109 - a deadline that travels to the runtime
         progress: Callable[[Progress], None] = ignore_progress,
         trace: bool = False,
+        handlers: Sequence[str] = (),
     ) -> Any:
         """Ask a model of the project.
 
         operation: a row of the operation table, or its name: `chat`, `embeddings`, … model: the name of a model entry,
         where the request names none. session: the id of a conversation that is kept; `new` begins one. timeout: seconds
         until the answer must be complete. progress: told what happens before the answer begins. trace: whether a chat's
-        answer ends with the notes of its turn, in the field `llamafarm`.
+        answer ends with the notes of its turn, in the field `llamafarm`; an error has them in `trace`. handlers: those
+        that a chat goes through in place of the entry's own, any that are installed.
 
         Returns what the operation's row says: the answer object, a `Reply` or a `Content`; whoever asked closes the
         last two. Raises LlamaFarmError.
@@ -62,7 +64,7 @@ class Farm:
         asked = dict(request) if model is None else {**request, "model": model}
         check(asked, row)
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
-        context = Context(uuid4().hex, session, deadline, progress, trace=trace)
+        context = Context(uuid4().hex, session, deadline, progress, trace=trace, handlers=tuple(handlers))
         return parsed(await self.gateway.ask(self.project, row, asked, context))
 
     @property

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llamafarm.errors import PluginError, RequestError
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, refuse_foreign_fields, take_handler_choice, take_handler_fields
 from llamafarm.gateway.known import KnownModel
-from llamafarm.gateway.reply import TurnReply, with_trace
+from llamafarm.gateway.reply import TurnReply, telling, told
 from llamafarm.gateway.served import Served
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.link import Link
@@ -42,23 +43,24 @@ class ChatTurn:
     async def run(self, request: Mapping[str, Any], sessions: SessionStore | None) -> Reply:
         """The reply, once the upstream has accepted. Raises LlamaFarmError and nothing else."""
         asked, wanted = take_handler_choice(request)
-        chain = self._served.chain(self._entry, wanted)
+        chosen = self._context.handlers
+        chain = self._served.chain(self._entry, chosen or wanted, by_operator=bool(chosen))
         lease = self._served.lease(self._entry)
         body, fields = take_handler_fields(merged(asked, self._entry, CHAT, lease.parameters), chain)
         await refuse_foreign_fields(body, CHAT, self._served.field_owners)
         session = await self._open_session(sessions)
         turn = self._turn(body, fields, session)
+        trace = partial(told, turn.trace, self._served.project.secrets) if self._context.trace else None
         try:
             if session is not None:
                 await session.hold()
-            reply = await self._through(chain)(turn)
+            with telling(trace):
+                reply = await self._through(chain)(turn)
         except BaseException:
             await _abandon(session, created=self._context.session == NEW_SESSION)
             raise
-        if self._context.trace:
-            reply = with_trace(reply, turn.trace, self._served.project.secrets)
         release = session.release if session else None
-        return TurnReply(reply, self._entry, self._context.headers, self._end, release)
+        return TurnReply(reply, self._entry, self._context.headers, self._end, release, trace)
 
     def _turn(self, request: Any, fields: Mapping[str, Any], session: StoredSession | None) -> Turn:
         known = KnownModel(self._dispatcher, self._served.lease(self._entry), self._context)

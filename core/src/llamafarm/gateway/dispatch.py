@@ -43,7 +43,8 @@ class Context:
     request_id: ours. session: `new` creates one, an id continues it, None is stateless. deadline: on the event loop's
     clock, in seconds. progress: told what happens before the answer begins. headers: the answer's headers, filled in on
     the way; those of a Reply are in its own `headers` too, an embedding answer has no other place for them. trace:
-    whether a chat's answer ends with the trace of its turn. project_url: where the API serves the project.
+    whether a chat's answer, or its error, ends with the trace of its turn. project_url: where the API serves the
+    project. handlers: those that the operator chooses for a chat, any that are installed; a request chooses by itself.
     """
 
     request_id: str
@@ -53,6 +54,7 @@ class Context:
     headers: dict[str, str] = field(default_factory=dict)
     trace: bool = False
     project_url: str | None = None
+    handlers: tuple[str, ...] = ()
 
     def call(self, entry: ModelEntry) -> Call:
         """What surrounds the request where it is one to this entry."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from llamafarm.config.secrets import mask
-from llamafarm.errors import UpstreamError
+from llamafarm.errors import LlamaFarmError, UpstreamError
 from llamafarm.handlers.trace import Trace
 from llamafarm.plugins.blame import blaming
 from llamafarm.providers.content import Content
@@ -18,13 +18,16 @@ from llamafarm.wire import sse
 TRACE_FIELD = "llamafarm"
 """The field of the last chunk, and of a whole answer, that holds what LlamaFarm says beside it."""
 
+Rows = Callable[[], list[dict[str, Any]]]
+"""The notes of a turn so far, as they are told."""
+
 
 class TurnReply(WrappedReply):
     """Passes everything on and changes no byte.
 
     Adds headers, and turns what a plugin should not have raised into an UpstreamError that names the entry. When the
     answer has been read to its end, and when it is closed, it calls `end` and awaits `release`: what the turn held is
-    free again from then on.
+    free again from then on. trace: the notes of the turn, which end the answer, and go with an error in it.
     """
 
     def __init__(
@@ -34,34 +37,36 @@ class TurnReply(WrappedReply):
         headers: Mapping[str, str],
         end: Callable[[], None],
         release: Callable[[], Awaitable[None]] | None = None,
+        trace: Rows | None = None,
     ) -> None:
-        super().__init__(reply)
+        super().__init__(reply if trace is None else reply.after(lambda: {TRACE_FIELD: {"trace": trace()}}))
+        self._trace = trace
         self.headers.update(headers)
         self._what = _answer_of(entry)
         self._ended = end
         self._release = release
 
     async def completion(self) -> Any:
-        with blaming(self._what, UpstreamError):
+        with telling(self._trace), blaming(self._what, UpstreamError):
             answer = await self._reply.completion()
         await self._end()
         return answer
 
     async def body(self) -> bytes:
-        with blaming(self._what, UpstreamError):
+        with telling(self._trace), blaming(self._what, UpstreamError):
             content = await self._reply.body()
         await self._end()
         return content
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
-        with blaming(self._what, UpstreamError):
+        with telling(self._trace), blaming(self._what, UpstreamError):
             async with aclosing(self._reply.chunks()) as chunks:
                 async for chunk in chunks:
                     yield chunk
         await self._end()
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        with blaming(self._what, UpstreamError):
+        with telling(self._trace), blaming(self._what, UpstreamError):
             async with aclosing(self._reply.frames()) as frames:
                 async for frame in frames:
                     if frame == sse.DONE:
@@ -98,13 +103,19 @@ def turn_content(content: Content, entry: ModelEntry, headers: Mapping[str, str]
     return passed
 
 
-def with_trace(reply: Reply, trace: Trace, secrets: Collection[str]) -> Reply:
-    """The reply, and at its end the notes of its turn, without secrets."""
+def told(trace: Trace, secrets: Collection[str]) -> list[dict[str, Any]]:
+    """The notes of a turn so far, without secrets."""
+    return [_masked(row, secrets) for row in trace.rows]
 
-    def last() -> dict[str, Any]:
-        return {TRACE_FIELD: {"trace": [_masked(row, secrets) for row in trace.rows]}}
 
-    return reply.after(last)
+@contextmanager
+def telling(trace: Rows | None) -> Iterator[None]:
+    """Give each error the notes of its turn, where somebody asked for them."""
+    try:
+        yield
+    except LlamaFarmError as error:
+        error.trace = trace() if trace else []
+        raise
 
 
 def _answer_of(entry: ModelEntry) -> str:

@@ -32,7 +32,7 @@ class Served:
         self._dispatcher = dispatcher
         self._leases: dict[str, Lease] = {}
         self._links: dict[tuple[str, str], Link] = {}
-        self._chains: dict[tuple[str, tuple[str, ...]], tuple[Link, ...]] = {}
+        self._chains: dict[tuple[str, tuple[str, ...], bool], tuple[Link, ...]] = {}
         self._owners: Mapping[str, str] | None = None
         self._looking = asyncio.Lock()
         self._running: set[object] = set()
@@ -45,14 +45,15 @@ class Served:
             self._leases[entry.name] = self._dispatcher.lease(entry)
         return self._leases[entry.name]
 
-    def chain(self, entry: ModelEntry, wanted: tuple[str, ...] = ()) -> tuple[Link, ...]:
-        """The agent handlers of an entry, the outermost first. wanted: those that a request chooses.
+    def chain(self, entry: ModelEntry, wanted: tuple[str, ...] = (), *, by_operator: bool = False) -> tuple[Link, ...]:
+        """The agent handlers of an entry, the outermost first. wanted: those that a request or the operator chooses.
 
         Raises RequestError, ConfigError and PluginError.
         """
-        key = (entry.name, wanted)
+        key = (entry.name, wanted, by_operator)
         if key not in self._chains:
-            chain = tuple(self._link(name, entry) for name in chain_names(self.project, entry, wanted))
+            names = chain_names(self.project, entry, wanted, by_operator=by_operator)
+            chain = tuple(self._link(name, entry) for name in names)
             check_fields(chain, entry)
             self._chains[key] = chain
         return self._chains[key]

@@ -2,7 +2,8 @@
 
 The first of these that says something decides:
 
-1. `handler` of the request, where `allow_handlers` of the model entry names all of them
+1. what the operator chooses (`lf chat --handler`), or `handler` of the request, where `allow_handlers` of the model
+   entry names all of them
 2. `handler` of the model entry
 3. `prompt_format` of the model entry: `structured` means the handler `structured`, `unstructured` means `simple`
 4. `handler` of the project
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from llamafarm.errors import ConfigError, PluginError, RequestError
 from llamafarm.handlers.link import Link
@@ -33,14 +34,17 @@ SIMPLE = "simple"
 BY_PROMPT_FORMAT = {"structured": ("structured",), "unstructured": (SIMPLE,)}
 
 
-def chain_names(project: Project, entry: ModelEntry, wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The names of the chain, the outermost first. wanted: those that a request chooses.
+def chain_names(
+    project: Project, entry: ModelEntry, wanted: tuple[str, ...] = (), *, by_operator: bool = False
+) -> tuple[str, ...]:
+    """The names of the chain, the outermost first. wanted: those that a request chooses, or the operator, who may all.
 
     Raises RequestError for one that the entry does not allow, and ConfigError for a handler that is named twice.
     """
     names, origin = _chosen(project, entry)
     if wanted and wanted != names:
-        _check_allowed(wanted, names, entry)
+        if not by_operator:
+            _check_allowed(wanted, names, entry)
         names, origin = wanted, "`handler` of the request"
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -53,15 +57,17 @@ def chain_names(project: Project, entry: ModelEntry, wanted: tuple[str, ...] = (
 def build_link(name: str, project: Project, entry: ModelEntry, plugins: PluginManager) -> Link:
     """One handler of an entry, built from its options.
 
-    Raises PluginError for one that is not installed or does not work.
+    Raises PluginError for one that is not installed or does not work, and ConfigError for what it needs and has not.
     """
     try:
         spec = plugins.agent_handler(name)
     except PluginError as error:
-        raise _explained(error, name, _chosen(project, entry)[1], plugins) from error
+        raise _explained(error, name, _chosen(project, entry), plugins) from error
     try:
         fields = {field: TypeAdapter(kind) for field, kind in spec.fields.items()}
-        return Link(name, spec.build(options_for(spec, project, entry)), fields)
+        return Link(name, spec.build(_able_options(spec, project, entry)), fields)
+    except ConfigError:
+        raise
     except Exception as error:
         raise PluginError(f"The agent handler {name!r} cannot be built: {type(error).__name__}: {error}") from error
 
@@ -70,6 +76,18 @@ def options_for(spec: AgentHandlerSpec, project: Project, entry: ModelEntry) -> 
     """What a handler of an entry is built from: the options of llamafarm.yaml, else their defaults, if it has any."""
     options = project.options_of(entry, spec.name)
     return spec.options() if options is None and spec.options is not None else options
+
+
+def _able_options(spec: AgentHandlerSpec, project: Project, entry: ModelEntry) -> BaseModel | None:
+    """The options of a handler that has what it needs. Raises ConfigError: of one just chosen nobody has told."""
+    try:
+        options = options_for(spec, project, entry)
+    except ValidationError:
+        hint = f"Write them in `handlers.{spec.name}` of llamafarm.yaml."
+        raise ConfigError(f"The agent handler {spec.name!r} needs options.", hint=hint) from None
+    for lack in spec.check(options, project, entry) if spec.check else ():
+        raise ConfigError(f"The agent handler {spec.name!r} cannot work with the model {entry.name!r}: {lack}")
+    return options
 
 
 def check_fields(chain: tuple[Link, ...], entry: ModelEntry) -> None:
@@ -108,8 +126,12 @@ def _check_allowed(wanted: tuple[str, ...], own: tuple[str, ...], entry: ModelEn
         )
 
 
-def _explained(error: PluginError, name: str, origin: str, plugins: PluginManager) -> PluginError:
-    """The manager's error, with who asked for the handler, what is missing, and which ones there are."""
+def _explained(
+    error: PluginError, name: str, chosen: tuple[tuple[str, ...], str], plugins: PluginManager
+) -> PluginError:
+    """The manager's error, with what in llamafarm.yaml asked for the handler, what is missing, and which there are."""
+    names, origin = chosen
+    needed = f"{origin} needs the agent handler {name!r}. " if name in names else ""
     available = f"Agent handlers that are installed: {', '.join(sorted(plugins.agent_handlers()))}."
     hint = "\n".join(filter(None, [error.hint, available]))
-    return PluginError(f"{origin} needs the agent handler {name!r}. {error.message}", hint=hint)
+    return PluginError(f"{needed}{error.message}", hint=hint)

@@ -1,9 +1,12 @@
-"""OpenAI's error envelope: `{"error": {"message", "type", "code", "param"}}`."""
+"""OpenAI's error envelope: `{"error": {"message", "type", "code", "param"}}`.
+
+Where a chat's trace was asked for, it stands beside that, as in an answer: `"llamafarm": {"trace": […]}`.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from llamafarm.errors import LlamaFarmError
 from llamafarm.wire import sse
@@ -18,11 +21,13 @@ class ErrorObject(TypedDict):
 
 class ErrorEnvelope(TypedDict):
     error: ErrorObject
+    llamafarm: NotRequired[dict[str, Any]]
 
 
 def error_envelope(error: LlamaFarmError) -> ErrorEnvelope:
     """Return the envelope of `error`; the hint follows the message."""
-    return {"error": {"message": str(error), "type": error.type, "code": error.code, "param": error.param}}
+    body: ErrorObject = {"message": str(error), "type": error.type, "code": error.code, "param": error.param}
+    return {"error": body, "llamafarm": {"trace": error.trace}} if error.trace else {"error": body}
 
 
 def error_event(error: LlamaFarmError) -> bytes:
