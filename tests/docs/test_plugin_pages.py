@@ -88,7 +88,9 @@ def test_every_variable_about_plugins_is_described() -> None:
     assert [name for name in (DISABLE, STRICT, TRACE, TIMEOUT) if f"`{name}=" not in text] == []
 
 
-@pytest.mark.parametrize("contract", ["PluginContract", "ProviderContract", "AgentHandlerContract", "EngineContract"])
+@pytest.mark.parametrize(
+    "contract", ["PluginContract", "ProviderContract", "AgentHandlerContract", "ToolSourceContract", "EngineContract"]
+)
 def test_everything_that_an_author_says_to_a_contract_is_described(contract: str) -> None:
     is_engine = contract == "EngineContract"
     text = (ROOT / "docs" / "plugins" / ("engines.md" if is_engine else "testing.md")).read_text()

@@ -11,7 +11,7 @@ import pytest
 from llamafarm_kit import testing
 
 NAMES = {
-    "contracts": ["AgentHandlerContract", "Contract", "PluginContract", "ProviderContract"],
+    "contracts": ["AgentHandlerContract", "Contract", "PluginContract", "ProviderContract", "ToolSourceContract"],
     "what a runtime does": ["OpenAIScenes", "Scene", "Stage"],
     "a runtime that is played": [
         "Asked",

@@ -8,6 +8,7 @@ from llamafarm_kit.testing.provider_contract import ProviderContract
 from llamafarm_kit.testing.replay import Exchange, ReplayUpstream
 from llamafarm_kit.testing.scenes import Scene, Stage
 from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider, ScriptedReply
+from llamafarm_kit.testing.tool_source_contract import ToolSourceContract
 from llamafarm_kit.testing.upstream import Asked, Peer, Script, ScriptedUpstream, answering, silent, streaming
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ScriptedReply",
     "ScriptedUpstream",
     "Stage",
+    "ToolSourceContract",
     "answering",
     "silent",
     "streaming",
