@@ -155,7 +155,7 @@ class Runtime:
         [picture] = answer.raise_for_status().json()["data"]
         assert base64.b64decode(picture["b64_json"]).startswith(b"\x89PNG")
 
-    async def gaps(self, beside: float) -> tuple[list[float], list[float]]:
+    async def gaps(self, alone: float, beside: float) -> tuple[list[float], list[float]]:
         """Seconds between the tokens of a text that goes on: alone, and while pictures are drawn, so long at least."""
         host, _, port = self.place.rpartition(":")
         connection = await connect(host, int(port), BOUND)
@@ -164,7 +164,7 @@ class Runtime:
         going = asyncio.create_task(
             connection.record(post(self.place, "/v1/completions", {**fields, "max_tokens": 30_000}))
         )
-        await asyncio.sleep(_ALONE)
+        await asyncio.sleep(alone)
         began = time.perf_counter()
         while time.perf_counter() < began + beside and not going.done():
             await self.seconds()
@@ -172,9 +172,9 @@ class Runtime:
         going.cancel()
         connection.close()
         pairs = list(pairwise([moment for moment, _ in connection.arrivals[1:]]))
-        alone = [after - before for before, after in pairs if after < began]
-        beside = [after - before for before, after in pairs if began < before and after < ended]
-        return alone, beside
+        by_itself = [after - before for before, after in pairs if after < began]
+        with_pictures = [after - before for before, after in pairs if began < before and after < ended]
+        return by_itself, with_pictures
 
 
 @contextmanager
@@ -191,8 +191,8 @@ def runtime(folder: Path, pictures: Path, text: Path, steps: int) -> Iterator[Ru
         yield Runtime(urlsplit(line[-1]).netloc, pictures, text, steps)
 
 
-def measure(bare: Bare, ours: Runtime, rounds: int, seconds: float) -> Figures:
-    """In turns; the first of each is left out, since it loads and warms."""
+def measure(bare: Bare, ours: Runtime, rounds: int, seconds: tuple[float, float]) -> Figures:
+    """In turns; the first of each is left out, since it loads and warms. seconds: of the text, alone and not alone."""
     ask = asyncio.run
     bare.seconds()
     ask(ours.seconds())
@@ -207,7 +207,7 @@ def measure(bare: Bare, ours: Runtime, rounds: int, seconds: float) -> Figures:
         )
         for _ in range(rounds)
     ]
-    alone, beside = ask(ours.gaps(seconds))
+    alone, beside = ask(ours.gaps(*seconds))
     middle: Any = [median(column) for column in [*zip(*singles, strict=True), *zip(*fours, strict=True)]]
     kept = (len(beside) / sum(beside)) / (len(alone) / sum(alone))
     spread = [(percentile(gaps, 0.5), percentile(gaps, 0.99)) for gaps in (alone, beside)]
@@ -230,6 +230,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=32, help="of the latents; a picture's is twice as long")
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--alone", type=float, default=_ALONE, help="seconds of a text by itself")
     parser.add_argument("--beside", type=float, default=_BESIDE, help="seconds of a text beside pictures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all figures go")
     given = parser.parse_args()
@@ -238,7 +239,7 @@ def main() -> None:
         folder = Path(made)
         pictures = write_model(folder / "pictures", tuple(given.channels), given.side)
         with runtime(folder, pictures, folder_of(given.text), given.steps) as ours:
-            figures = measure(Bare(pictures, given.steps), ours, given.rounds, given.beside)
+            figures = measure(Bare(pictures, given.steps), ours, given.rounds, (given.alone, given.beside))
     show(figures)
     if given.json:
         given.json.write_text(json.dumps({**asdict(figures), "load": os.getloadavg()[0]}, indent=1))

@@ -40,8 +40,8 @@ def test_a_device_that_gains_nothing_by_a_batch_has_nothing_to_give():
 def test_it_runs(tmp_path):
     write(SHAPES["tiny"], tmp_path / "text")
     file = tmp_path / "figures.json"
-    options = f"--channels 32 32 --side 16 --steps 2 --rounds 1 --beside 1 --text {tmp_path / 'text'} --json {file}"
-    command = [sys.executable, images.__file__, *options.split()]
+    options = "--channels 32 32 --side 16 --steps 2 --rounds 1 --alone 0.5 --beside 0.5"
+    command = [sys.executable, images.__file__, *options.split(), "--text", str(tmp_path / "text"), "--json", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert "one picture: bare" in done.stdout, done.stderr
     assert "tokens" in done.stdout
