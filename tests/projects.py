@@ -24,9 +24,15 @@ def configure(farm: Farm, counting: Path) -> Farm:
             counting: {{provider: universal, model: {counting}}}
             brief: {{provider: universal, model: {counting}, model_api_parameters: {{max_tokens: 3, top_p: 0.5}}}}
             minilm: {{provider: universal, model: "{MINILM}"}}
-            demo: {{provider: universal, model: "{DEMO}", allow_handlers: [structured]}}
+            demo: {{provider: universal, model: "{DEMO}", allow_handlers: [structured, classifier]}}
             demo-with-tools: {{provider: universal, model: "{DEMO}", handler: structured, instructor_mode: tools}}
+            tickets: {{provider: universal, model: "{MINILM}", handler: classifier}}
             absent: {{provider: universal, model: nobody/not-there}}
+        handlers:
+          classifier:
+            labels:
+              billing: Payments, invoices and prices.
+              delivery: Shipping, parcels and where an order is.
         """
     )
     return farm

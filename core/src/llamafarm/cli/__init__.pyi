@@ -1,3 +1,4 @@
+from llamafarm.cli.app import beside_cwd as beside_cwd
 from llamafarm.cli.app import open_farm as open_farm
 from llamafarm.cli.output import plain as plain
 from llamafarm.cli.output import print_json as print_json

@@ -121,3 +121,8 @@ def open_farm() -> OpenFarm:
 
     app = current_app()
     return OpenFarm(app.config_path or app.cwd, os.environ)
+
+
+def beside_cwd(path: Path) -> Path:
+    """A path of the running command line as a whole one: a relative one counts from `--cwd`."""
+    return current_app().cwd / path

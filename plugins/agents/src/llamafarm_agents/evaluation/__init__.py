@@ -1,0 +1,1 @@
+"""`lf eval`: how often the models of a project are right."""
