@@ -8,8 +8,11 @@ import signal
 
 import psutil
 import pytest
+import uvloop
 from llamafarm import ToolResult
 from llamafarm.errors import ToolSourceError
+from llamafarm_mcp.config import McpServer
+from llamafarm_mcp.source import McpSource
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +99,14 @@ async def test_one_that_cannot_be_reached_says_why_and_what_to_do(make, tmp_path
     silent = await error_of(make("silent", connect_timeout=0.3))
     assert "did not answer within 0.3 s.\n`connect_timeout` of the server gives it longer." in silent
     assert "cannot be reached: All connection attempts failed" in await error_of(make(url="http://127.0.0.1:9/mcp"))
+
+
+def test_a_program_that_is_not_there_is_named_on_the_event_loop_of_servers_too(tmp_path):
+    async def ask() -> None:
+        await McpSource("barn", McpServer(command="no-such-program"), tmp_path).list()
+
+    with pytest.raises(ToolSourceError, match="No such file or directory: no-such-program"):
+        uvloop.run(ask())
 
 
 async def test_a_refusal_over_http_is_told_with_its_status(make, refusing):

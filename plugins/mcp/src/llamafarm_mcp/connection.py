@@ -91,7 +91,7 @@ class Connection:
         if isinstance(error, BaseExceptionGroup):
             return self.explained(error.exceptions[0])
         if isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
-            return self.failure(f"cannot be started: {error.strerror}: {error.filename}")
+            return self.failure(f"cannot be started: {error.strerror}: {error.filename or self._server.command}")
         if self._status.refusal:
             return self.failure(f"refused with {self._status.refusal}", HINTS.get(self._status.code))
         if isinstance(error, MCPError) and error.code == CONNECTION_CLOSED:
