@@ -65,7 +65,7 @@ PUBLIC = {
         "web",
         "wire",
     ],
-    "llamafarm.cli": ["open_farm", "plain", "print_json", "print_table"],
+    "llamafarm.cli": ["beside_cwd", "open_farm", "plain", "print_json", "print_table"],
     "llamafarm.http": [
         "Answer",
         "HttpUpstream",
