@@ -79,3 +79,13 @@ def test_an_answer_taken_apart_and_put_together_is_the_same():
     assert whole(*taken_apart(answer, usage=True)) == answer
     text = {"object": "text_completion", "choices": [{"index": 0, "text": "x", "finish_reason": "stop"}]}
     assert whole(*taken_apart(text, usage=False)) == text
+
+
+def test_what_stands_beside_an_answer_comes_once_at_its_end():
+    choices = [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}]
+    answer = {"id": "c", "system_fingerprint": "f", "choices": choices, "llamafarm": {"object": 1}}
+    head = {"id": "c", "system_fingerprint": "f", "object": "chat.completion.chunk"}
+    *pieces, last = taken_apart({**answer, "usage": {"total_tokens": 3}}, usage=True)
+    assert last == {**head, "choices": [], "llamafarm": {"object": 1}, "usage": {"total_tokens": 3}}
+    assert len(pieces) == 2
+    assert all(chunk.keys() == {*head, "choices"} for chunk in pieces)

@@ -11,6 +11,7 @@ from typing import Any
 
 from llamafarm.wire.reading import ChunkReader
 
+_SHARED = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
 _NAMES = frozenset({"role", "id", "type", "index", "name"})
 
 
@@ -55,11 +56,12 @@ def put_together(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def taken_apart(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:
-    """The chunks that a whole chat answer would have come in: contents, ends, and `usage` where it is asked for."""
+    """The chunks that a whole chat answer would have come in: contents and ends, and one of what stands beside them.
+
+    usage: whether the token counts are asked for. Fields that the wire does not know come once, with the counts.
+    """
     text = answer.get("object") == "text_completion"
-    kind = "text_completion" if text else "chat.completion.chunk"
-    head = {key: value for key, value in answer.items() if key not in ("choices", "usage", "object")}
-    head = {**head, "object": kind}
+    head = {**shared(answer), "object": "text_completion" if text else "chat.completion.chunk"}
     for choice in answer.get("choices") or ():
         if text:
             yield {**head, "choices": [choice]}
@@ -68,8 +70,16 @@ def taken_apart(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str,
         yield {**head, "choices": [{**rest, "delta": _delta(choice.get("message") or {}), "finish_reason": None}]}
         end = {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason") or "stop"}
         yield {**head, "choices": [end]}
+    beside = {key: value for key, value in answer.items() if key not in (*_SHARED, "choices", "usage")}
     if usage and answer.get("usage") is not None:
-        yield {**head, "choices": [], "usage": answer["usage"]}
+        beside["usage"] = answer["usage"]
+    if beside:
+        yield {**head, "choices": [], **beside}
+
+
+def shared(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an answer, or of a chunk, that all chunks of it have."""
+    return {name: answer[name] for name in _SHARED if name in answer}
 
 
 def _delta(message: Mapping[str, Any]) -> dict[str, Any]:

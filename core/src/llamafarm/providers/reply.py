@@ -7,7 +7,7 @@ from contextlib import aclosing
 from functools import cached_property
 from typing import Any
 
-from llamafarm.providers.assemble import put_together, taken_apart
+from llamafarm.providers.assemble import put_together, shared, taken_apart
 from llamafarm.wire import sse
 from llamafarm.wire.body import dump
 
@@ -171,7 +171,7 @@ class AppendedReply(WrappedReply):
         return answer
 
     def _last(self, first: Mapping[str, Any]) -> dict[str, Any]:
-        return {**_shared(first), "choices": [], **self._added()}
+        return {**shared(first), "choices": [], **self._added()}
 
     def _added(self) -> Mapping[str, Any]:
         return self._chunk() if callable(self._chunk) else self._chunk
@@ -181,11 +181,6 @@ def _joined(there: Any, added: Any) -> Any:
     """What is added; where both are objects, with what stands there already."""
     both = isinstance(there, Mapping) and isinstance(added, Mapping)
     return {**there, **added} if both else added
-
-
-def _shared(chunk: Mapping[str, Any]) -> dict[str, Any]:
-    """What the chunks of one answer have in common."""
-    return {name: chunk[name] for name in ("id", "object", "created", "model") if name in chunk}
 
 
 def changed_texts(change: ChangeText) -> ChangeChunks:
@@ -199,7 +194,7 @@ def changed_texts(change: ChangeText) -> ChangeChunks:
             choices = [_with_text(choice, changes, change) for choice in chunk.get("choices") or ()]
             yield {**chunk, "choices": choices}
         if unfinished := [_choice(index, rest) for index, last in changes.items() if (rest := last("", True))]:
-            yield {**_shared(first), "choices": unfinished}
+            yield {**shared(first), "choices": unfinished}
 
     return changed
 
