@@ -23,7 +23,10 @@ def anyio_backend():
 
 
 class Case:
-    """One handler, and what came of its turn. judged: the score of the label `bad` for each text that a judge sees."""
+    """One handler, and what came of its turn.
+
+    judged: the score of the label `bad` for each text that a judge sees. beside: what an inner handler adds.
+    """
 
     def __init__(self, *script: Any, before: Any = (), after: Any = (), judged: Any = None) -> None:
         self.model = ScriptedProvider(*script)
@@ -31,6 +34,7 @@ class Case:
         self.judged = judged
         self.trace: list[dict[str, Any]] = []
         self.asked: list[Any] = []
+        self.beside: dict[str, Any] = {}
 
     async def reply(self, *messages: Any, **request: Any) -> llamafarm.Reply:
         turn = llamafarm.Turn(
@@ -39,7 +43,8 @@ class Case:
         self.trace = turn.trace.rows
 
         async def ask(turn: llamafarm.Turn) -> llamafarm.Reply:
-            return await self.model.chat(turn.request, turn.call)
+            reply = await self.model.chat(turn.request, turn.call)
+            return reply.after(self.beside) if self.beside else reply
 
         return await self.handler.run(turn, ask)
 
@@ -141,6 +146,39 @@ async def test_one_of_several_choices_is_refused_and_the_others_go_on():
     first, second = (await reply.completion())["choices"]
     assert (first["message"]["content"], first["finish_reason"]) == (SORRY, "content_filter")
     assert (second["message"]["content"], second["finish_reason"]) == ("cows moo", "stop")
+
+
+class TestWhatHandlersSayBesideAnAnswer:
+    """An object that was read out of a text is no way around its checks."""
+
+    TEXT = '{"to": "ada\\u0040b.org", "code": 4711}'
+    OBJECT = {"object": {"to": "ada@b.org", "code": 4711, "c@d.org": [True, None, "moo"]}}
+
+    async def fields(self, *checks: Any, stream: bool, text: str = TEXT, judged: Any = None) -> Any:
+        case = Case(lambda _: text, after=list(checks), judged=judged)
+        case.beside = {"llamafarm": self.OBJECT}
+        reply = await case.reply({"role": "user", "content": "Hi"}, stream=stream)
+        if not stream:
+            return (await reply.completion()).get("llamafarm")
+        said = [chunk["llamafarm"] async for chunk in reply.chunks() if "llamafarm" in chunk]
+        return said[0] if said else None
+
+    @pytest.mark.parametrize("stream", [False, True])
+    async def test_its_texts_and_numbers_are_redacted_too(self, stream):
+        checks = [{"check": "emails"}, {"check": "patterns", "patterns": ["47"], "replacement": "xx"}]
+        assert await self.fields(*checks, stream=stream) == {
+            "object": {"to": "[e-mail]", "code": "xx11", "[e-mail]": [True, None, "moo"]}
+        }
+
+    @pytest.mark.parametrize("stream", [False, True])
+    @pytest.mark.parametrize("text", [TEXT, "Ask ada@b.org"])
+    async def test_where_it_or_the_answer_is_refused_it_is_left_out(self, stream, text):
+        assert await self.fields({"check": "emails", "action": "refuse"}, stream=stream, text=text) is None
+
+    @pytest.mark.parametrize("stream", [False, True])
+    async def test_so_it_is_where_a_judge_refuses(self, stream):
+        assert await self.fields(JUDGE, stream=stream, judged=lambda _: 0.9) is None
+        assert await self.fields(JUDGE, stream=stream, judged=lambda _: 0.1) == self.OBJECT
 
 
 class TestJudges:

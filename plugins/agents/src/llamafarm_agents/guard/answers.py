@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from llamafarm_agents.usage import wants_usage
 
 TEXTS = ("content", "reasoning", "reasoning_content", "refusal")
 """Where texts stand in what a model says."""
+_WIRE = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"})
+"""The fields of an answer that are the wire's; others are what handlers say beside it."""
 
 
 class Choices:
@@ -37,7 +40,7 @@ class Choices:
         async for chunk in chunks:
             choices = [passed for choice in chunk.get("choices") or () if (passed := self._choice(choice))]
             if choices or not chunk.get("choices"):
-                yield {**chunk, "choices": choices}
+                yield {**of_the_wire(chunk), "choices": choices, **self._beside(chunk)}
             if len(self._refused) == self._count:
                 return
 
@@ -67,10 +70,43 @@ class Choices:
             self._tell(index, None)
         return changed
 
+    def _beside(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
+        """What handlers say beside the answer, as the object that it holds; nothing where some of it is refused."""
+        fields = {name: value for name, value in chunk.items() if name not in _WIRE}
+        if self._refused or not fields:
+            return {}
+        scanner, refused_by = Scanner(self._checks), None
+        try:
+            fields = _scanned(fields, scanner)
+        except Refusal as refusal:
+            fields, refused_by = {}, refusal.check
+        self._note(scanner, refused_by)
+        return fields
+
     def _tell(self, index: int, refused_by: str | None) -> None:
         for (of, _), scanner in self._scanners.items():
             if of == index:
                 self._note(scanner, refused_by)
+
+
+def of_the_wire(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer or a chunk without what handlers say beside it."""
+    return {name: value for name, value in answer.items() if name in _WIRE}
+
+
+def _scanned(value: Any, scanner: Scanner) -> Any:
+    """The same with each text and number looked through by itself; a number is only a text where it is redacted."""
+    if isinstance(value, Mapping):
+        return {scanner.scan(name, last=True): _scanned(part, scanner) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_scanned(part, scanner) for part in value]
+    if isinstance(value, str):
+        return scanner.scan(value, last=True)
+    if isinstance(value, int | float):
+        text = json.dumps(value)
+        passed = scanner.scan(text, last=True)
+        return value if passed == text else passed
+    return value
 
 
 def refused(turn: llamafarm.Turn, refusal: str) -> llamafarm.JsonReply:

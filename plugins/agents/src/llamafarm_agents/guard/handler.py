@@ -8,7 +8,7 @@ from typing import Any, cast
 import llamafarm
 from llamafarm.wire import CLASSIFY, Message
 
-from llamafarm_agents.guard.answers import Choices, refused
+from llamafarm_agents.guard.answers import Choices, of_the_wire, refused
 from llamafarm_agents.guard.options import Check, GuardOptions, JudgeCheck
 from llamafarm_agents.guard.scanner import Refusal, Scanner
 from llamafarm_agents.usage import wants_usage
@@ -77,7 +77,7 @@ class GuardHandler:
             answer = await reply.completion()
         finally:
             await reply.aclose()
-        choices = []
+        choices, is_refused = [], False
         for choice in answer["choices"]:
             try:
                 await self._judge(turn, self._judges_after, _texts(choice.get("message") or {}), "after")
@@ -85,8 +85,10 @@ class GuardHandler:
                 turn.note("guard", where="after", check=refusal.check, action="refuse")
                 message = {"role": "assistant", "content": self._options.refusal}
                 choice = {**choice, "message": message, "finish_reason": "content_filter"}
+                is_refused = True
             choices.append(choice)
-        judged = llamafarm.JsonReply({**answer, "choices": choices}, usage=wants_usage(turn))
+        told = of_the_wire(answer) if is_refused else answer
+        judged = llamafarm.JsonReply({**told, "choices": choices}, usage=wants_usage(turn))
         judged.headers.update(reply.headers)
         return judged
 
