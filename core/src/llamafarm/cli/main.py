@@ -25,6 +25,7 @@ ROWS = {
     "depth": Row("llamafarm.cli.depth:depth", "How far away everything in a picture is."),
     "speak": Row("llamafarm.cli.speak:speak", "A text as sound."),
     "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
+    "prompts": Row("llamafarm.cli.prompts:prompts", "Prompt sets, and what a model would be asked."),
     "init": Row("llamafarm.cli.config:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),
     "start": Row("llamafarm.cli.services:start", "Start a runtime."),

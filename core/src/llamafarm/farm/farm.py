@@ -19,11 +19,12 @@ from llamafarm.project import Project
 from llamafarm.providers.base import ModelInfo, Progress, ignore_progress
 from llamafarm.wire.body import parsed
 from llamafarm.wire.model import Model
-from llamafarm.wire.operations import OPERATIONS, Operation
+from llamafarm.wire.operations import CHAT, OPERATIONS, Operation
 from llamafarm.wire.validate import check
 
 if TYPE_CHECKING:
     from llamafarm.farm.sync import SyncFarm
+    from llamafarm.gateway.preview import Preview
     from llamafarm.gateway.runtimes import RuntimeStatus
     from llamafarm.sessions import ProjectSessions
 
@@ -66,6 +67,15 @@ class Farm:
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         context = Context(uuid4().hex, session, deadline, progress, trace=trace, handlers=tuple(handlers))
         return parsed(await self.gateway.ask(self.project, row, asked, context))
+
+    async def preview(self, request: Mapping[str, Any], *, handlers: Sequence[str] = ()) -> Preview:
+        """What a chat would ask of its provider at the end of all agent handlers; the provider is not asked.
+
+        handlers: as for `ask`. Nothing is started: where the runtime is down, the tokens of the prompt are not counted.
+        Raises LlamaFarmError.
+        """
+        check(request, CHAT)
+        return await self.gateway.preview(self.project, request, Context(uuid4().hex, handlers=tuple(handlers)))
 
     @property
     def sessions(self) -> ProjectSessions:

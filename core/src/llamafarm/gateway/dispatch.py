@@ -45,6 +45,7 @@ class Context:
     the way; those of a Reply are in its own `headers` too, an embedding answer has no other place for them. trace:
     whether a chat's answer, or its error, ends with the trace of its turn. project_url: where the API serves the
     project. handlers: those that the operator chooses for a chat, any that are installed; a request chooses by itself.
+    starts: whether a runtime that is down is started.
     """
 
     request_id: str
@@ -55,6 +56,7 @@ class Context:
     trace: bool = False
     project_url: str | None = None
     handlers: tuple[str, ...] = ()
+    starts: bool = True
 
     def call(self, entry: ModelEntry) -> Call:
         """What surrounds the request where it is one to this entry."""
@@ -145,6 +147,13 @@ class Dispatcher:
 
         Fields without effect are left out and named in the header X-LF-Ignored. Raises LlamaFarmError and nothing else.
         """
+        method, request = self.prepared(project, lease, operation, body, context)
+        return await self.call(lease, context, lambda call: method(request, call))
+
+    def prepared(
+        self, project: Project, lease: Lease, operation: Operation, body: Mapping[str, Any], context: Context
+    ) -> tuple[Callable[[Any, Call], Awaitable[Any]], dict[str, Any]]:
+        """The provider's method for the operation, and the request that it is given; see `ask`, which calls it."""
         entry = lease.entry
         method = getattr(lease.provider, operation.method, None)
         if not callable(method):
@@ -152,8 +161,7 @@ class Dispatcher:
         lease.parameters.check(body, operation)
         fields, ignored = lease.parameters.apply(body, operation, entry.provider)
         note_ignored(context.headers, ignored)
-        request = {**fields, "model": entry.model}
-        return await self.call(lease, context, lambda call: method(request, call))
+        return method, {**fields, "model": entry.model}
 
     async def call(self, lease: Lease, context: Context, ask: Callable[[Call], Awaitable[Answer]]) -> Answer:
         """Call `ask`, which asks the entry's provider, with the service of the entry up.
@@ -163,7 +171,7 @@ class Dispatcher:
         call = context.call(lease.entry)
         with blaming(f"The provider {lease.entry.provider!r}", UpstreamError):
             try:
-                if lease.service is None:
+                if lease.service is None or not context.starts:
                     return await ask(call)
                 return await self._with_service(lease, lease.service, call, ask)
             except AuthenticationFailed as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from llamafarm.wire.operations import CHAT, Operation
 
 if TYPE_CHECKING:
     from llamafarm.gateway.models import RuntimeModels
+    from llamafarm.gateway.preview import Preview
     from llamafarm.gateway.runtimes import RuntimeStatus
     from llamafarm.plugins.manager import PluginManager
     from llamafarm.sessions import SessionStore
@@ -73,6 +75,19 @@ class Gateway:
             return TurnReply(answer, entry, context.headers, end)
         end()
         return answer
+
+    async def preview(self, project: Project, request: Mapping[str, Any], context: Context) -> Preview:
+        """What a chat would ask of its provider, which is not asked; nothing is started. Raises as `ask` does."""
+        from llamafarm.gateway.preview import PreviewTurn  # no chat needs it
+
+        served = self._of(project)
+        end = served.begin()
+        try:
+            entry = self._dispatcher.entry_for(project, CHAT, request)
+            turn = PreviewTurn(self._dispatcher, served, entry, replace(context, starts=False), end)
+            return await turn.preview(request)
+        finally:
+            end()
 
     @cached_property
     def runtime_models(self) -> RuntimeModels:
