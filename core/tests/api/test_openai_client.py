@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import openai
 import pytest
+from llamafarm.project import Project
+from llamafarm.providers.entry import ModelEntry
 from llamafarm_kit.testing.scripted import ScriptedProvider
 
 PREFIXES = ["", "/projects/default/shop"]
@@ -29,6 +31,22 @@ def test_a_chat_is_streamed(serve, prefix):
         stream = api.chat.completions.create(model="small", messages=[{"role": "user", "content": "Hi"}], stream=True)
         words = [chunk.choices[0].delta.content for chunk in stream]
     assert words == ["Hello ", "from ", "the ", "farm.", None]
+
+
+def test_variables_of_prompts_are_a_field_of_the_request(serve):
+    prompts = {"shop": [{"role": "system", "content": "Serve {{name}} for {{price}}."}]}
+    small = ModelEntry(name="small", provider="scripted", model="scripted-small")
+    farm = Project("shop", "default", None, (small,), prompts=prompts)
+    provider = ScriptedProvider("Hello.")
+    with client(serve(provider, project=farm)) as api:
+        asked = {"model": "small", "messages": [{"role": "user", "content": "Hi {{name}}"}]}
+        api.chat.completions.create(**asked, extra_body={"variables": {"name": "{{price}}", "price": 1.5}})
+        for wrong in ({"name": "Ada"}, {"name": ["Ada"]}, {"name": None}, "Ada", {"a b": "c"}):
+            with pytest.raises(openai.BadRequestError) as caught:
+                api.chat.completions.create(**asked, extra_body={"variables": wrong})
+            assert caught.value.param == "variables"
+    [request] = provider.requests
+    assert [message["content"] for message in request["messages"]] == ["Serve {{price}} for 1.5.", "Hi {{name}}"]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

@@ -427,6 +427,8 @@ async def test_the_operator_chooses_any_handler_and_a_request_does_not_profit_fr
     assert (await reply.completion())["llamafarm"]["trace"][0]["stage"] == "search"
     with pytest.raises(RequestError, match="does not let a request choose the agent handler 'find'"):
         await gateway.ask(farm, CHAT, {"messages": [HI], "handler": "find"}, context())
+    with pytest.raises(RequestError, match="Chats go through agent handlers: embeddings does not"):
+        await gateway.ask(farm, EMBEDDINGS, {"input": "Hi"}, context(handlers=("find",)))
     with pytest.raises(PluginError, match=r"^The agent handler 'fnid' is not installed"):
         await gateway.ask(farm, CHAT, {"messages": [HI]}, context(handlers=("fnid",)))
 

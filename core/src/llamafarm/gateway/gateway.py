@@ -68,6 +68,8 @@ class Gateway:
         await refuse_foreign_fields(body, operation, served.field_owners)
         if context.session is not None:
             raise RequestError(f"A session keeps chats: {operation.name} has none.", param=SESSION_HEADER)
+        if context.handlers:
+            raise RequestError(f"Chats go through agent handlers: {operation.name} does not.", param="handler")
         answer = await self._dispatcher.ask(served.project, lease, operation, body, context)
         if operation.returns == "content":
             return turn_content(answer, entry, context.headers, end)
