@@ -65,6 +65,7 @@ def test_a_folder_without_a_configuration_is_an_error_with_the_remedy(opened, tm
 def test_a_script_needs_no_event_loop(opened):
     with opened() as farm:
         assert [row["id"] for row in farm.models()] == ["echo", "bad"]
+        assert farm.preview(HELLO).request == {**HELLO, "model": "echo"}
         assert farm.ask("chat", HELLO, model="echo").text() == "You said: hello"
         chunks = [*farm.ask("chat", {**HELLO, "stream": True})]
         assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks) == "You said: hello"

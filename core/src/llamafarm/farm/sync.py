@@ -5,7 +5,7 @@ A thread runs the event loop; every call waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +17,7 @@ from llamafarm.providers.reply import Reply
 
 if TYPE_CHECKING:
     from llamafarm.farm.farm import Farm, OpenFarm
+    from llamafarm.gateway.preview import Preview
     from llamafarm.gateway.runtimes import RuntimeStatus
     from llamafarm.project import Project
     from llamafarm.providers.base import ModelInfo
@@ -45,6 +46,10 @@ class SyncFarm:
         if isinstance(answer, Reply):
             return SyncReply(answer, self._portal)
         return self._portal.call(answer.read) if isinstance(answer, Content) else answer
+
+    def preview(self, request: Mapping[str, Any], *, handlers: Sequence[str] = ()) -> Preview:
+        """See `Farm.preview`."""
+        return self._portal.call(partial(self._farm.preview, request, handlers=handlers))
 
     def models(self) -> list[Model]:
         """See `Farm.models`."""
