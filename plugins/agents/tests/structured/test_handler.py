@@ -331,9 +331,10 @@ class TestSchemasThatTheRuntimeCannotHold:
 
 
 class TestStreams:
-    async def test_what_the_runtime_holds_passes_as_it_comes_byte_for_byte(self):
+    @pytest.mark.parametrize("wanted", [FORMAT, {"type": "json_object"}], ids=["schema", "any object"])
+    async def test_what_the_runtime_holds_passes_as_it_comes_byte_for_byte(self, wanted):
         model = ScriptedProvider(ADA)
-        reply = await Case(model, known=HELD).reply(stream=True)
+        reply = await Case(model, known=HELD).reply(wanted, stream=True)
         frames = [frame async for frame in reply.frames()]
         own = [frame async for frame in ScriptedReply(ADA).frames()]
         assert frames[: len(own) - 1] == own[:-1]
@@ -362,6 +363,13 @@ class TestStreams:
         assert text == ADA
         assert [chunk["llamafarm"] for chunk in chunks if "llamafarm" in chunk] == [{"object": {"name": "Ada"}}]
         assert all("stream" not in request for request in model.requests)
+
+    async def test_so_is_what_a_request_does_not_want_held_to_all_of_the_schema(self):
+        loose = {**FORMAT, "json_schema": {**FORMAT["json_schema"], "strict": False}}
+        model = ScriptedProvider(NOBODY, ADA)
+        reply = await Case(model, known=HELD).reply(loose, stream=True)
+        chunks = [chunk async for chunk in reply.chunks()]
+        assert "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks if c["choices"]) == ADA
 
     async def test_what_may_not_be_asked_for_again_passes_as_it_comes(self):
         model = ScriptedProvider(ADA)

@@ -48,13 +48,13 @@ class StructuredHandler:
         wish = Wish(schema, mode, turn.entry.name, turn.entry.provider)
         asking = replace(turn, request=cast("ChatRequest", mode.request(turn.request, schema)))
         try:
-            return await self._reply(asking, ask, wish, is_held=is_held)
+            return await self._reply(asking, ask, wish, is_held=is_held and not _is_loose(asking.request))
         except InvalidRequest as refusal:
-            loosened = _loosened(asking.request)
-            if loosened is None or not (refusal.param or "").startswith(FORMAT):
+            by_schema = _format(asking.request).get("type") == "json_schema"
+            if not by_schema or _is_loose(asking.request) or not (refusal.param or "").startswith(FORMAT):
                 raise
             turn.note("structured", strict=False, because=refusal.message)
-            return await self._reply(replace(asking, request=loosened), ask, wish, is_held=False)
+            return await self._reply(replace(asking, request=_loosened(asking.request)), ask, wish, is_held=False)
 
     async def _reply(self, asking: llamafarm.Turn, ask: llamafarm.Ask, wish: Wish, *, is_held: bool) -> llamafarm.Reply:
         retries = self._options.max_retries
@@ -85,11 +85,14 @@ def _format(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return request.get(FORMAT) or {}
 
 
-def _loosened(request: Mapping[str, Any]) -> ChatRequest | None:
-    """The same request where not all of the schema has to be held to; None where nothing has to."""
+def _is_loose(request: Mapping[str, Any]) -> bool:
+    """Whether a request leaves it to the runtime how much of a schema its answer is held to."""
+    return (_format(request).get("json_schema") or {}).get("strict") is False
+
+
+def _loosened(request: Mapping[str, Any]) -> ChatRequest:
+    """The same request where the answer is held to what can be held."""
     wanted = _format(request)
-    if wanted.get("type") != "json_schema" or wanted["json_schema"].get("strict") is False:
-        return None
     loose = {**wanted, "json_schema": {**wanted["json_schema"], "strict": False}}
     return cast("ChatRequest", {**request, FORMAT: loose})
 
