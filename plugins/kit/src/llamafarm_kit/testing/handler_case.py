@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -65,7 +66,7 @@ class HandlerCase(Contract):
     @property
     def spec(self) -> AgentHandlerSpec:
         """The handler's record, from the plugin that is installed."""
-        return PluginManager().agent_handler(self.handler)
+        return _installed().agent_handler(self.handler)
 
     def answer(self, request: Mapping[str, Any]) -> str:
         """What the model says to a request: by default what it was asked last."""
@@ -105,7 +106,7 @@ class HandlerCase(Contract):
     def plugins(self, model: Model | None = None) -> Any:
         """What is installed, and the provider `scripted` with the model behind it."""
         provider = (model or Model()).provider
-        return ScriptedPlugins(provider, handlers=(self.spec,), installed=PluginManager())
+        return ScriptedPlugins(provider, handlers=(self.spec,), installed=_installed())
 
     def load(self, folder: Path, options: Mapping[str, Any]) -> Project:
         """Read a llamafarm.yaml with these options. Raises ConfigError."""
@@ -122,6 +123,12 @@ class HandlerCase(Contract):
         """A value for each of the handler's request fields: the author's, or one that its type allows."""
         made = {name: _example(kind) for name, kind in self.spec.fields.items() if name not in self.fields}
         return {**made, **self.fields}
+
+
+@cache
+def _installed() -> PluginManager:
+    """The plugins that are installed: looking for them takes longer than most tests."""
+    return PluginManager()
 
 
 def _example(kind: Any) -> Any:

@@ -120,10 +120,10 @@ class HandlerTurns(HandlerCase):
                 gate.set()
 
     async def test_being_cancelled_while_the_model_is_silent_leaves_nothing_open(self, bench: Bench) -> None:
-        """The cancellation goes on, and what was asked before is closed."""
+        """The cancellation goes on, and what was asked before is closed; also where the reply asks while it is read."""
         for number in range(await bench.asks()):
             model = bench.model(blocked=number)
-            task = asyncio.create_task(bench.handler.run(bench.turn(model), model))
+            task = asyncio.create_task(bench.said(model, "frames"))
             await bench.until(lambda model=model, task=task: task.done() or model.stuck)  # type: ignore[misc]
             task.cancel()
             await bench.soon(asyncio.wait([task]))
