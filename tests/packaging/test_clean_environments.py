@@ -165,7 +165,12 @@ def two_more_are_two_more_providers(four: Environment) -> None:
 def the_agents_add_their_handlers(five: Environment) -> None:
     assert five.unimportable("llamafarm_agents") == {}
     plugins = json.loads(five.lf("plugins", "list", "--json").stdout)
-    assert {row["name"] for row in plugins if row["status"] == "active"} >= {"classifier", "guard", "structured"}
+    assert {row["name"] for row in plugins if row["status"] == "active"} >= {
+        "classifier",
+        "guard",
+        "structured",
+        "tools",
+    }
 
 
 def mcp_adds_a_source_of_tools(six: Environment) -> None:

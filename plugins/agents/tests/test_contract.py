@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import llamafarm
 from llamafarm_kit.testing import AgentHandlerContract, PluginContract
 
 PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -75,3 +77,52 @@ class TestClassifierOfSeveralLabels(TestClassifier):
     @staticmethod
     def answer(_request):
         return "yes"
+
+
+class TestToolsPlugin(PluginContract):
+    plugin = "tools"
+
+
+class TestToolsWithoutTools(AgentHandlerContract):
+    """Nobody has a function: the reply passes as it is."""
+
+    handler = "tools"
+
+
+class TestToolsInThePrompt(AgentHandlerContract):
+    """Functions of the configuration, and a model that is told of them in its prompt."""
+
+    handler = "tools"
+    options = {"tools": [{"type": "function", "name": "weigh"}], "tool_call_strategy": "prompt_based"}
+    changes = "a text in which calls may stand is read"
+
+
+class TestTools(AgentHandlerContract):
+    """A model that calls a tool of the project, and answers with what it gives."""
+
+    handler = "tools"
+    options = {"tool_call_strategy": "prompt_based"}
+    changes = "what is called on the way is not sent"
+
+    def bench_of(self, link, project):
+        return replace(super().bench_of(link, project), tool_sources={"barn": Barn()})
+
+    @staticmethod
+    def answer(request):
+        text = str(request["messages"][-1]["content"])
+        if "<tool_result>" in text:
+            return f"Answered: {text}"
+        return f"<tool_call>{json.dumps({'name': 'weigh', 'arguments': {'cow': text}})}</tool_call>"
+
+
+class Barn:
+    """A source with one tool."""
+
+    async def list(self):
+        return [llamafarm.Tool("weigh", "The weight of a cow.")]
+
+    async def call(self, name, arguments):
+        return llamafarm.ToolResult(f"{arguments['cow']}: 640 kg")
+
+    async def aclose(self):
+        pass

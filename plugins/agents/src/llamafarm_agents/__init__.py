@@ -1,1 +1,1 @@
-"""LlamaFarm's agent handlers: `structured`, `guard` and `classifier`."""
+"""LlamaFarm's agent handlers: `structured`, `guard`, `classifier` and `tools`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Any
 
 from llamafarm.wire import Message
 
+from llamafarm_agents.instructions import with_instructions
 from llamafarm_agents.structured.schema import Schema
 
 _WANTED = "Answer with one JSON value that is valid against this JSON Schema, and with nothing else:\n\n{schema}"
@@ -21,12 +21,7 @@ _NO_CALL = "You have called no function. Give the answer by calling the function
 def with_schema(messages: Sequence[Message], schema: Schema, *, fenced: bool = False) -> list[Message]:
     """A conversation whose system message says which JSON is wanted."""
     text = (_FENCED if fenced else _WANTED).format(schema=json.dumps(schema.definition, ensure_ascii=False))
-    first = list(takewhile(_is_system, messages))
-    if not first:
-        return [{"role": "system", "content": text}, *messages]
-    last: Any = first[-1]
-    told: Any = {**last, "content": f"{last['content']}\n\n{text}"}
-    return [*first[:-1], told, *messages[len(first) :]]
+    return with_instructions(messages, text)
 
 
 def better_text(message: Message, problems: Sequence[str]) -> list[Message]:
@@ -46,7 +41,3 @@ def better_call(message: Message, problems: Sequence[str]) -> list[Message]:
 
 def _listed(problems: Sequence[str]) -> str:
     return "\n".join(f"- {problem}" for problem in problems)
-
-
-def _is_system(message: Message) -> bool:
-    return message["role"] == "system" and isinstance(message.get("content"), str)
