@@ -1,9 +1,10 @@
 """Documents that are run: their files are written and their commands typed, in the order of the page.
 
-A block whose first line is `# path/of/file` is that file, a `json` block below `// path/of/file`, a `csv` block; a `diff`
-block is a change of it, found by its context. A `console` block holds commands, each after `$ `, with what they print
-below; `…` stands for any text, and a line of it alone for any lines. A command whose shown output begins with `Error:`
-fails, all others end well. What follows `# In a second terminal` is left running to the end of the page.
+A block whose first line is `# path/of/file` is that file, and so is a `json` block below `// path/of/file`, or a `csv`
+block; a `diff` block is a change of it, found by its context. A `console` block holds commands, each after `$ `, with
+what they print below; `…` stands for any text, and a line of it alone for any lines. A command whose shown output
+begins with `Error:` fails, all others end well. What follows `# In a second terminal` is left running to the end of the
+page.
 """
 
 from __future__ import annotations

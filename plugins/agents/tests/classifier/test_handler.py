@@ -341,6 +341,11 @@ class TestEmbeddings:
             {label: power / sum(powers.values()) for label, power in powers.items()}
         )
 
+    async def test_a_description_counts_as_three_examples(self):
+        labels = {"mixed": {"description": "cows", "examples": ["pigs"]}, "hens": "hens"}
+        facts = await self.case(labels=labels, multi_label=True).facts()
+        assert facts["scores"]["mixed"] == pytest.approx((3 * 0.6 + 1 * 0.8) / math.hypot(3, 1))
+
     async def test_descriptions_and_examples_are_embedded_once_for_all_turns(self):
         case = self.case()
         await asyncio.gather(case.facts(), case.facts(), case.facts())

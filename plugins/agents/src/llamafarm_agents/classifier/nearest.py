@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import mul
 
@@ -17,18 +17,20 @@ from llamafarm_agents.classifier.result import ManyLabels, OneLabel, Result
 Vector = list[float]
 BATCH = 64
 """Most texts of one request."""
+WEIGHT = 3
+"""A description counts as so many examples: it is said of the whole class."""
 TEMPERATURE = 0.05
 """What similarities are divided by before they become scores, by softmax.
 
-Of 0.02, 0.05, 0.1 and 0.2 it gave the least log loss with 1 to 9 examples of each of 6 classes (all-MiniLM-L6-v2).
+Of 0.02, 0.05, 0.1 and 0.2 it gives the least log loss, however many examples there are (benchmarks/classifier.py).
 """
 
 
 class Nearest:
     """Compares a text with the centre of each class: the mean of its description and its examples.
 
-    With few examples the centre is right more often than the nearest examples are, and the description is worth
-    several of them (benchmarks/classifier.py). The centres are made at the first use and kept.
+    With few examples the centre is right more often than the nearest examples are (benchmarks/classifier.py). The
+    centres are made at the first use and kept.
     """
 
     def __init__(self, options: ClassifierOptions) -> None:
@@ -52,16 +54,16 @@ class Nearest:
         """The centre of each class. Turns that come meanwhile wait; where it fails, the next one tries again."""
         async with self._making:
             if not self._centres:
-                texts = {label: texts_of(label, options) for label, options in self._classes.items()}
+                texts = {label: weighed(label, options) for label, options in self._classes.items()}
                 vectors = iter(await _vectors(question, [*chain.from_iterable(texts.values())]))
-                self._centres = {label: _centre([next(vectors) for _ in own]) for label, own in texts.items()}
+                self._centres = {label: _centre(own.values(), vectors) for label, own in texts.items()}
         return self._centres
 
 
-def texts_of(label: str, options: LabelOptions) -> list[str]:
-    """The texts whose centre stands for a class."""
-    described = [f"{label}: {options.description}"] if options.description else []
-    return [*described, *options.examples]
+def weighed(label: str, options: LabelOptions) -> dict[str, int]:
+    """The texts whose centre stands for a class, and how much each counts."""
+    described = {f"{label}: {options.description}": WEIGHT} if options.description else {}
+    return {**dict.fromkeys(options.examples, 1), **described}
 
 
 async def _vectors(question: Question, texts: Sequence[str]) -> list[Vector]:
@@ -78,8 +80,10 @@ def _batches(texts: Sequence[str]) -> Iterable[list[str]]:
     return (list(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH))
 
 
-def _centre(vectors: Sequence[Vector]) -> Vector:
-    return _unit([sum(column) for column in zip(*vectors, strict=True)])
+def _centre(weights: Iterable[int], vectors: Iterator[Vector]) -> Vector:
+    """The direction of the sum of as many vectors as there are weights."""
+    rows = [[weight * value for value in vector] for weight, vector in zip(weights, vectors, strict=False)]
+    return _unit([sum(column) for column in zip(*rows, strict=True)])
 
 
 def _unit(vector: Sequence[float]) -> Vector:
