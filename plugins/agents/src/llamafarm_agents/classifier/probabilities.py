@@ -1,8 +1,7 @@
 """How likely a model took each key to be, read from the log probabilities of its answer.
 
-What alternatives mean differs: some runtimes tell them as the model sees them (the Universal Runtime, vLLM by default),
-others as they are after all that is forbidden has been left out (llama.cpp by request). Renormalised over the keys,
-both say the same.
+What alternatives mean differs: some runtimes tell them as the model sees them, others among the tokens that may come
+where an answer is held to a schema (the Universal Runtime). Renormalised over the keys, both say the same.
 """
 
 from __future__ import annotations

@@ -31,14 +31,18 @@ def test_they_are_the_models_own(settings: Settings) -> None:
         assert [value for _, value in choice.scores[1]] == pytest.approx(best.values.tolist(), abs=1e-5)
 
 
-def test_of_what_a_mask_rules_out_too() -> None:
-    only_five = torch.zeros(22, dtype=torch.int32)
-    only_five[0] = 1 << 5
-    (choice,) = sample(LOGITS[:1].clone(), [Sampler(Settings(logprobs=1), ())], [only_five])
-    assert choice.token == 5
-    assert choice.scores is not None
-    assert choice.scores[0] == pytest.approx(float(LOGS[0, 5]), abs=1e-5)
-    assert choice.scores[1][0][0] == int(LOGS[0].argmax())
+def test_where_a_mask_leaves_a_few_tokens_they_are_shared_out_among_those() -> None:
+    five_and_nine = torch.zeros(22, dtype=torch.int32)
+    five_and_nine[0] = 1 << 5 | 1 << 9
+    settings = Settings(logprobs=3, temperature=0, logit_bias={5: 50.0})
+    masked, free = sample(LOGITS[:1].repeat(2, 1), [Sampler(settings, ()) for _ in range(2)], [five_and_nine, None])
+    assert masked.scores is not None
+    assert free.scores is not None
+    wanted = LOGITS[0, [5, 9]].log_softmax(0)
+    assert masked.token == 5
+    assert masked.scores[0] == pytest.approx(float(wanted[0]), abs=1e-5)
+    assert dict(masked.scores[1]) == pytest.approx(dict(zip((5, 9), wanted.tolist(), strict=True)), abs=1e-5)
+    assert [token for token, _ in free.scores[1]] == LOGS[0].topk(3).indices.tolist()
 
 
 def test_each_row_tells_as_many_as_it_asks_for() -> None:

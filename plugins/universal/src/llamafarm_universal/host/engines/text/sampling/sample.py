@@ -45,8 +45,9 @@ def sample(logits: Tensor, samplers: Sequence[Sampler], masks: Sequence[Tensor |
     where the choices are fetched, and once more where a top_p leaves more tokens than were looked at first.
     """
     with torch.inference_mode():
-        logs = LogProbabilities(logits, samplers, masks or ())
-        _adjust(logits, samplers, masks or ())
+        apply_masks(logits, masks or ())
+        logs = LogProbabilities(logits, samplers)
+        _adjust(logits, samplers)
         kinds = {row: sampler.kind for row, sampler in enumerate(samplers)}
         lines = _lines(logits, kinds, samplers, logs)
         if many := {row: samplers[row].kind_of_many for row, line in lines.items() if line[_MISSING]}:
@@ -54,13 +55,12 @@ def sample(logits: Tensor, samplers: Sequence[Sampler], masks: Sequence[Tensor |
         return [_choice(logs, row, lines[row]) for row in range(len(samplers))]
 
 
-def _adjust(logits: Tensor, samplers: Sequence[Sampler], masks: Sequence[Tensor | None]) -> None:
-    """Penalties, then biases, then masks, each for those rows that have them."""
+def _adjust(logits: Tensor, samplers: Sequence[Sampler]) -> None:
+    """Penalties, then biases, each for those rows that have them."""
     if histories := [(row, sampler.history) for row, sampler in enumerate(samplers) if sampler.history]:
         penalise(logits, histories)
     if biases := [(row, sampler.bias) for row, sampler in enumerate(samplers) if sampler.bias]:
         add_biases(logits, biases)
-    apply_masks(logits, masks)
 
 
 def _lines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,13 @@ Scores = tuple[float, list[tuple[int, float]]]
 
 
 class LogProbabilities:
-    """Natural logarithms of the model's own probabilities, before temperature, penalties, biases and masks.
+    """Natural logarithms of the model's own probabilities, before temperature, penalties and biases.
 
-    It is made before anything changes the logits.
+    Where a grammar says which tokens may come, they are shared out among those: of an answer that has to be one of
+    some words, they say how likely each word is. It is made when masks, and nothing else, have changed the logits.
     """
 
-    def __init__(self, logits: Tensor, samplers: Sequence[Sampler], masks: Sequence[Tensor | None]) -> None:
+    def __init__(self, logits: Tensor, samplers: Sequence[Sampler]) -> None:
         wanted = {row: sampler.settings.logprobs for row, sampler in enumerate(samplers)}
         self._wanted = {row: top for row, top in wanted.items() if top is not None}
         self._most = min(max(self._wanted.values(), default=0), logits.shape[1])
@@ -35,7 +37,7 @@ class LogProbabilities:
         tops = torch.cat([self._of(some) for _, some in at_once(logits, rows)])
         self._unit, self._top = tops[:, :1], tops[:, 1:]
         self._lines = {row: line for line, row in enumerate(rows)}
-        will_change = any(samplers[row].changes_logits or (masks and masks[row] is not None) for row in rows)
+        will_change = any(samplers[row].changes_logits for row in rows)
         self._logits = logits[to_device(rows, logits.device)] if will_change else logits
         self._places = self._lines if will_change else {row: row for row in rows}
 
@@ -61,5 +63,6 @@ class LogProbabilities:
             return None
         chosen, unit, *rest = line
         values, tokens = rest[: self._most], rest[self._most :]
-        alternatives = [(int(token), value - unit) for token, value in zip(tokens, values, strict=True)]
+        pairs = zip(tokens, values, strict=True)
+        alternatives = [(int(token), value - unit) for token, value in pairs if value > -math.inf]
         return chosen - unit, alternatives[: self._wanted[row]]
