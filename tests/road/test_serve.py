@@ -52,7 +52,7 @@ def test_the_official_client_gets_the_same_answer_streamed_or_not(client: openai
 
 def test_the_official_client_lists_completes_and_embeds(client: openai.OpenAI) -> None:
     assert {model.id for model in client.models.list()} == {
-        "counting", "brief", "minilm", "demo", "demo-with-tools", "tickets", "absent",
+        "counting", "brief", "minilm", "demo", "demo-with-tools", "weather", "tickets", "absent",
     }  # fmt: skip
     assert client.completions.create(model="counting", prompt="ten", max_tokens=2).choices[0].text.split()[-1] == "two"
     vectors = client.embeddings.create(model="minilm", input=["A cat sleeps.", "A kitten is asleep.", "Tax law"])
