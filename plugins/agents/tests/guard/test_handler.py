@@ -6,6 +6,7 @@ from typing import Any
 
 import llamafarm
 import pytest
+from llamafarm.errors import UpstreamError
 from llamafarm.wire import CLASSIFY
 from llamafarm_agents.guard.options import GuardOptions
 from llamafarm_agents.guard.plugin import build, check
@@ -179,6 +180,25 @@ class TestWhatHandlersSayBesideAnAnswer:
     async def test_so_it_is_where_a_judge_refuses(self, stream):
         assert await self.fields(JUDGE, stream=stream, judged=lambda _: 0.9) is None
         assert await self.fields(JUDGE, stream=stream, judged=lambda _: 0.1) == self.OBJECT
+
+
+@pytest.mark.parametrize(
+    ("action", "told"), [("redact", 'Attempt 1: "[e-mail]" is not a date'), ("refuse", SORRY)]
+)  # fmt: skip
+async def test_an_error_that_quotes_the_answer_tells_no_more_of_it(action, told):
+    """`structured` says what was wrong with each attempt."""
+    failure = UpstreamError('Attempt 1: "ada@b.org" is not a date')
+    with pytest.raises(UpstreamError) as caught:
+        await Case(failure, after=[{"check": "emails", "action": action}]).said()
+    assert caught.value.message == told
+
+    broken = ScriptedReply("moo", error=UpstreamError('Attempt 1: "ada@b.org" is not a date'))
+    reply = await Case(broken, after=[{"check": "emails", "action": action}]).reply(
+        {"role": "user", "content": "Hi"}, stream=True
+    )
+    with pytest.raises(UpstreamError) as caught:
+        _ = [chunk async for chunk in reply.chunks()]
+    assert caught.value.message == told
 
 
 class TestJudges:

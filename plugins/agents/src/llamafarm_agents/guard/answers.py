@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import llamafarm
+from llamafarm.errors import LlamaFarmError
 
-from llamafarm_agents.guard.options import Check
+from llamafarm_agents.guard.options import Check, LengthCheck
 from llamafarm_agents.guard.scanner import Refusal, Scanner
 from llamafarm_agents.usage import wants_usage
 
@@ -37,12 +39,13 @@ class Choices:
 
     async def changed(self, chunks: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         """The chunks of an answer as they may be read; an answer whose choices have all been refused ends at once."""
-        async for chunk in chunks:
-            choices = [passed for choice in chunk.get("choices") or () if (passed := self._choice(choice))]
-            if choices or not chunk.get("choices"):
-                yield {**of_the_wire(chunk), "choices": choices, **self._beside(chunk)}
-            if len(self._refused) == self._count:
-                return
+        with checked_errors(self._checks, self._refusal):
+            async for chunk in chunks:
+                choices = [passed for choice in chunk.get("choices") or () if (passed := self._choice(choice))]
+                if choices or not chunk.get("choices"):
+                    yield {**of_the_wire(chunk), "choices": choices, **self._beside(chunk)}
+                if len(self._refused) == self._count:
+                    return
 
     def _choice(self, choice: Mapping[str, Any]) -> dict[str, Any] | None:
         index = choice.get("index", 0)
@@ -87,6 +90,20 @@ class Choices:
         for (of, _), scanner in self._scanners.items():
             if of == index:
                 self._note(scanner, refused_by)
+
+
+@contextmanager
+def checked_errors(checks: Sequence[Check], refusal: str) -> Iterator[None]:
+    """Errors that are raised within tell no more than an answer may: they quote what a model said."""
+    try:
+        yield
+    except LlamaFarmError as error:
+        scanner = Scanner([check for check in checks if not isinstance(check, LengthCheck)])
+        try:
+            error.message = scanner.scan(error.message, last=True)
+        except Refusal:
+            error.message = refusal
+        raise
 
 
 def of_the_wire(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import llamafarm
 from llamafarm.wire import CLASSIFY, Message
 
-from llamafarm_agents.guard.answers import Choices, of_the_wire, refused
+from llamafarm_agents.guard.answers import Choices, checked_errors, of_the_wire, refused
 from llamafarm_agents.guard.options import Check, GuardOptions, JudgeCheck
 from llamafarm_agents.guard.scanner import Refusal, Scanner
 from llamafarm_agents.usage import wants_usage
@@ -32,9 +32,10 @@ class GuardHandler:
         except Refusal as refusal:
             turn.note("guard", where="before", check=refusal.check, action="refuse")
             return refused(turn, self._options.refusal)
-        reply = await ask(checked)
-        if self._judges_after:
-            reply = await self._judged(turn, reply)
+        with checked_errors(self._options.after, self._options.refusal):
+            reply = await ask(checked)
+            if self._judges_after:
+                reply = await self._judged(turn, reply)
         return reply.map_chunks(self._choices(turn).changed) if self._options.after else reply
 
     async def _before(self, turn: llamafarm.Turn) -> llamafarm.Turn:
