@@ -175,16 +175,33 @@ class TestDecoding:
         case = Case(ScriptedProvider("A"), {})
         assert await case.facts() == {"label": "cows", "score": None, "scores": dict.fromkeys(["cows", "pigs", "hens"])}
 
-    @pytest.mark.parametrize("field", ["logprobs", "top_logprobs", "response_format", "temperature"])
-    async def test_what_a_runtime_refuses_is_left_out_from_then_on(self, field):
+    @pytest.mark.parametrize("field", ["logprobs", "response_format", "temperature"])
+    @pytest.mark.parametrize("tells", [True, False])
+    async def test_what_a_runtime_refuses_is_left_out_from_then_on(self, field, tells):
         def picky(request):
-            return InvalidRequest("No.", param=field) if field in request else "A"
+            return InvalidRequest(f"No {field}.", param=field if tells else None) if field in request else "A"
 
         case = Case(ScriptedProvider(picky), {}, Held())
         for _ in range(2):
             assert (await case.facts())["label"] == "cows"
         assert [field in request for request in case.model.requests] == [True, False, False]
         assert case.trace[0]["stage"] == "classifier"
+
+    @pytest.mark.parametrize(("most", "told"), [(5, [20, 5, 5]), (0, [20, 5, None, None])])
+    async def test_a_runtime_that_tells_fewer_alternatives_is_asked_for_fewer(self, most, told):
+        def picky(request):
+            return InvalidRequest("Too many.", param="top_logprobs") if request.get("top_logprobs", 0) > most else "A"
+
+        case = Case(ScriptedProvider(picky), {})
+        for _ in range(2):
+            await case.facts()
+        assert [request.get("top_logprobs") for request in case.model.requests] == told
+
+    async def test_what_is_needed_is_no_less_an_error(self):
+        case = Case(ScriptedProvider(InvalidRequest("No messages.", param="messages")), {})
+        with pytest.raises(InvalidRequest):
+            await case.facts()
+        assert len(case.model.requests) == 1
 
     async def test_an_answer_that_is_no_key_is_asked_for_again_once(self):
         case = Case(ScriptedProvider("Well, a cow.", "A"), {})
@@ -359,6 +376,23 @@ class TestEmbeddings:
             await case.facts()
         case.answers = vectors
         assert (await case.facts())["label"] == "pigs"
+
+    async def test_a_turn_that_is_cancelled_meanwhile_takes_no_other_with_it(self):
+        case, asked = self.case(), asyncio.Event()
+
+        async def forever(*_):
+            asked.set()
+            await asyncio.Event().wait()
+
+        answered, case._ask = case._ask, forever  # type: ignore[method-assign]
+        first = asyncio.create_task(case.facts())
+        await asked.wait()
+        case._ask = answered  # type: ignore[method-assign]
+        second = asyncio.create_task(case.facts())
+        await asyncio.sleep(0)
+        first.cancel()
+        assert (await second)["label"] == "pigs"
+        assert first.cancelled()
 
     async def test_several_labels_are_those_that_are_alike_enough(self):
         facts = await self.case(multi_label=True, threshold=0.7).facts()

@@ -24,6 +24,7 @@ def test_classes_are_written_as_short_as_they_are():
     [
         ({"labels": ["a", "a"]}, "names a class twice"),
         ({"labels": {"a": {"descripton": "x"}}}, "descripton"),
+        ({"labels": [""]}, "at least 1 character"),
         ({"threshold": 0}, "greater than 0"),
     ],
 )

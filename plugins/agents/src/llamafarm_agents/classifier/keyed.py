@@ -33,6 +33,8 @@ OURS = (
 DISPENSABLE = ("response_format", "top_logprobs", "logprobs", "temperature")
 """What a runtime may refuse; it is asked without it then."""
 MOST_ALTERNATIVES = 20
+FEW_ALTERNATIVES = 5
+"""As many as those tell that refuse to tell more."""
 _UNABLE = "A larger model follows such instructions better; `method: embeddings` needs none that chats."
 _CUT = (
     "The answer was cut after {tokens} tokens. A model that thinks first needs more (`max_tokens` of the handler "
@@ -54,11 +56,11 @@ class KeyedAnswer:
 
 
 class Keyed:
-    """Asks for keys. It remembers which fields the runtime has refused, so that it is asked in vain once."""
+    """Asks for keys. It remembers what the runtime has refused, so that it is asked in vain once."""
 
     def __init__(self, max_tokens: int) -> None:
         self._max_tokens = max_tokens
-        self._refused: set[str] = set()
+        self._instead: dict[str, Any] = {}
 
     async def ask(self, question: Question, messages: Sequence[Message], names: Mapping[str, str]) -> KeyedAnswer:
         """The key that the model chooses. names: what each key stands for.
@@ -91,14 +93,15 @@ class Keyed:
     async def _choice(self, question: Question, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to a request, without what the runtime refuses."""
         while True:
-            asked = {name: value for name, value in request.items() if name not in self._refused}
+            asked = {**request, **{name: value for name, value in self._instead.items() if name in request}}
+            asked = {name: value for name, value in asked.items() if value is not None}
             try:
                 return await question.chat(asked)
             except LlamaFarmError as error:
-                if not (refused := _refused(error, asked)):
+                if not (instead := _instead(error, asked)):
                     raise
-                self._refused |= refused
-                question.turn.note("classifier", without=sorted(refused), because=error.message)
+                self._instead |= instead
+                question.turn.note("classifier", instead=instead, because=error.message)
 
     def _failure(self, question: Question, choice: Mapping[str, Any], text: str, keys: Sequence[str]) -> UpstreamError:
         entry = question.entry
@@ -111,12 +114,22 @@ class Keyed:
         )
 
 
-def _refused(error: LlamaFarmError, asked: Mapping[str, Any]) -> set[str]:
-    """The fields that this error is about, where they are not needed."""
-    field = (error.param or "").partition(".")[0]
-    if error.status != 400 or field not in DISPENSABLE or field not in asked:
-        return set()
-    return {"logprobs", "top_logprobs"} if field == "logprobs" else {field}
+def _instead(error: LlamaFarmError, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked in the place of the field that this error is about; None leaves it out. Empty where it is needed.
+
+    Not every runtime says which field it refuses but in its words.
+    """
+    if error.status not in (400, 422):
+        return {}
+    told = (error.param or "").partition(".")[0]
+    field = next(
+        (name for name in DISPENSABLE if name in asked and (told == name if told else name in error.message)), ""
+    )
+    if field == "top_logprobs" and asked[field] > FEW_ALTERNATIVES:
+        return {field: FEW_ALTERNATIVES}
+    if field == "logprobs":
+        return {"logprobs": None, "top_logprobs": None}
+    return {field: None} if field else {}
 
 
 def _noted(question: Question, told: dict[str, float] | None, names: Mapping[str, str]) -> dict[str, float]:

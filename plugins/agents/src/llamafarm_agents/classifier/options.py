@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from llamafarm_agents.classifier.keys import MOST_KEYS
 
+Text = Annotated[str, Field(min_length=1)]
 Method = Literal["decoding", "classify", "embeddings"]
 
 
@@ -17,7 +18,7 @@ class LabelOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
     description: str = Field(default="", description="What belongs to it.")
-    examples: list[str] = Field(default_factory=list, description="Texts that belong to it.")
+    examples: list[Text] = Field(default_factory=list, description="Texts that belong to it.")
     model_label: str | None = Field(
         default=None, alias="from", description="What a classification model calls it, where that differs."
     )
@@ -28,7 +29,7 @@ class ClassifierOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
-    labels: dict[str, LabelOptions | str | None] | list[str] = Field(
+    labels: dict[Text, LabelOptions | str | None] | list[Text] = Field(
         default_factory=dict,
         description="The classes: each label with a description, with `{description, examples, from}`, or alone.",
     )
