@@ -441,11 +441,12 @@ class TestRequests:
             await case.answer(**request_)
         assert case.model.requests == []
 
-    async def test_tools_have_no_effect_and_the_trace_says_so(self):
+    async def test_what_has_no_effect_stands_in_the_trace(self):
         case = Case(ScriptedProvider("A"), {})
-        await case.answer(tools=[{"type": "function", "function": {"name": "f"}}])
+        await case.answer(tools=[{"type": "function", "function": {"name": "f"}}], stop=["A"], max_tokens=1)
         assert "tools" not in case.model.requests[0]
-        assert case.trace[0]["ignored"] == ["tools"]
+        assert case.model.requests[0]["max_tokens"] == 32
+        assert case.trace[0]["ignored"] == ["tools", "stop", "max_tokens"]
 
     async def test_a_stream_ends_with_the_classification(self):
         case = Case(ScriptedProvider(lambda _: said(("A", {"A": 1.0}), usage=USAGE)), {})

@@ -29,8 +29,16 @@ CLASSIFIERS: dict[Method, type[Decoding | ModelClasses | Nearest]] = {
     "embeddings": Nearest,
 }
 
-WITHOUT_EFFECT = ("tools", "tool_choice", "response_format")
-"""Fields of a request that cannot change which class a text has."""
+WITHOUT_EFFECT = (
+    "tools",
+    "tool_choice",
+    "response_format",
+    "logprobs",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
+)
+"""Fields of a request that shape an answer of which nothing is left but its class."""
 
 
 class ClassifierHandler:
