@@ -230,6 +230,8 @@ def test_an_entry_names_the_handlers_that_a_request_may_choose(load):
         ("allow_handlers: [shear]", "allow_handlers[0]: the agent handler 'shear' needs options"),
         ("allow_handlers: [plain, plain]", "allow_handlers[1]: the agent handler 'plain' is named twice"),
         ("allow_handlers: [plian]", "allow_handlers[0]: No plugin brings an agent handler 'plian'."),
+        ("blades: 2", "blades: is an option of the agent handler 'shear': write `handler_options.shear.blades`, or "),
+        ("shed: {}", "shed: is a section of the whole project: write it at the top of the file"),
     ],
 )
 def test_what_is_wrong_with_an_entrys_handlers_is_told_at_its_place(refused, fields, message):

@@ -17,7 +17,7 @@ from llamafarm.http.address import normalize_base_url
 from llamafarm.plugins.blame import blaming
 from llamafarm.project import BrokenEntry
 from llamafarm.providers.entry import ModelEntry
-from llamafarm.records import EntryBlock, ProviderSpec
+from llamafarm.records import EntryBlock, ProviderSpec, Section
 
 Entry = ModelEntry | BrokenEntry
 Fields = dict[str, Any]
@@ -111,10 +111,23 @@ def _blocks(fields: Fields, path: KeyPath, spec: ProviderSpec, loading: Loading)
     for key in [key for key in fields if key not in known]:
         fragment = loading.plugins.fragment(EntryBlock(key, spec.name))
         if fragment is None:
-            loading.problems.add((*path, key), unknown_key(key, (*known, *_block_keys(spec, loading))))
+            message = _elsewhere(key, loading) or unknown_key(key, (*known, *_block_keys(spec, loading)))
+            loading.problems.add((*path, key), message)
         elif (block := loading.checked(fragment.model, fields[key], (*path, key))) is not None:
             blocks[key] = block
     return blocks, {key: value for key, value in fields.items() if key in known}
+
+
+def _elsewhere(key: str, loading: Loading) -> str | None:
+    """Where a key belongs that an entry does not have: to the options of an agent handler, or to the whole project."""
+    for name, handler in loading.plugins.agent_handlers().items():
+        if handler.options is not None and key in allowed(handler.options, ()):
+            place = f"handler_options.{name}.{key}"
+            return f"is an option of the agent handler {name!r}: write `{place}`, or `handlers.{name}.{key}` for all"
+    sections = [fragment.at for fragment in loading.plugins.fragments() if isinstance(fragment.at, Section)]
+    if Section(key) in sections:
+        return "is a section of the whole project: write it at the top of the file, beside `runtime`"
+    return None
 
 
 def _block_keys(spec: ProviderSpec, loading: Loading) -> list[str]:
