@@ -6,7 +6,7 @@ import asyncio
 
 import llamafarm
 import pytest
-from llamafarm.errors import ToolSourceError, UpstreamError
+from llamafarm.errors import RequestError, ToolSourceError, UpstreamError
 from llamafarm_kit.testing import ScriptedProvider, ScriptedReply
 from turns import DAISY, QUESTION, SEND, Barn, Case, calling, calls_of, said, text_of
 
@@ -164,6 +164,12 @@ class TestFunctionsOfTheClient:
         assert (first["tool_choice"], second.get("tool_choice")) == ("required", None)
         assert second["parallel_tool_calls"] is False
 
+    async def test_functions_that_a_request_allows_stay_the_only_ones(self):
+        some = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [SEND]}}
+        case = Case(ScriptedProvider(calling(("weigh", DAISY)), "640 kg."), {"barn": Barn()})
+        await case.answer(tools=[SEND], tool_choice=some)
+        assert case.model.requests[1]["tool_choice"]["allowed_tools"] == {"mode": "auto", "tools": [SEND]}
+
 
 class TestFailures:
     @pytest.mark.parametrize(
@@ -231,6 +237,14 @@ class TestFailures:
         assert text_of(await case.answer()) == "640 kg."
         assert [request.get("tool_choice") for request in case.model.requests] == [None, None, "none"]
         assert case.notes(round=3)
+
+    async def test_a_runtime_that_takes_no_such_choice_is_told_of_no_functions_then(self):
+        refused = RequestError("`tool_choice` is not taken.", param="tool_choice")
+        case = Case(
+            ScriptedProvider(calling(("weigh", DAISY)), refused, "640 kg."), {"barn": Barn()}, {"max_rounds": 2}
+        )
+        assert text_of(await case.answer()) == "640 kg."
+        assert {"tools", "tool_choice"}.isdisjoint(case.model.requests[-1])
 
     @pytest.mark.parametrize("stream", [False, True])
     async def test_one_that_calls_even_then_is_an_error(self, stream):

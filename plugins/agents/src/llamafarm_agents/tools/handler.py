@@ -13,7 +13,7 @@ from llamafarm_agents.tools.calls import Calls
 from llamafarm_agents.tools.functions import functions_of, name_of, replaces
 from llamafarm_agents.tools.memory import Memory
 from llamafarm_agents.tools.options import ToolsOptions
-from llamafarm_agents.tools.prompt_based.asking import PromptAsking
+from llamafarm_agents.tools.prompt_based.asking import OF_TOOLS, PromptAsking
 from llamafarm_agents.tools.rounds import Rounds
 from llamafarm_agents.tools.server_tools import ServerTool, server_tools
 
@@ -67,7 +67,7 @@ class ToolsHandler:
             return turn
         request: Any = {**turn.request, **changed}
         if not tools:
-            request = {name: value for name, value in request.items() if name not in ("tools", "tool_choice")}
+            request = {name: value for name, value in request.items() if name not in OF_TOOLS}
         return replace(turn, request=request)
 
     async def _way(self, turn: llamafarm.Turn, ask: llamafarm.Ask) -> llamafarm.Ask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from typing import Any
 
 import llamafarm
@@ -45,6 +45,9 @@ class Passing:
         if usage := rest.pop("usage", None):
             self._round.usage = usage
         choices = [choice for choice in chunk.get("choices") or () if choice.get("index", 0) == 0]
+        if not choices and self._round.last is not None:  # what sums an answer up
+            self._round.trailing += [] if usage else [rest]
+            return None
         if not choices:
             return None if usage else rest
         choice = choices[0]
@@ -54,13 +57,13 @@ class Passing:
             choice = {**choice, "finish_reason": None}
         return {**rest, "choices": [{**choice, "delta": delta}]} if delta else None
 
-    def last(self) -> dict[str, Any] | None:
-        """The chunk that says how the turn has ended."""
-        return self._round.last
-
-    def counts(self) -> dict[str, Any]:
-        """The chunk that holds the usage of the turn."""
-        return {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": self.usage}
+    def ending(self, *, usage: bool) -> Iterator[dict[str, Any]]:
+        """The chunks that end the turn: how it has ended, what sums up its last answer, and the usage of all."""
+        if self._round.last is not None:
+            yield self._round.last
+        yield from self._round.trailing
+        if usage and self.usage:
+            yield {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": self.usage}
 
     def _delta(self, delta: Mapping[str, Any]) -> dict[str, Any]:
         shown = {name: value for name, value in delta.items() if name not in ("role", "tool_calls")}
@@ -108,12 +111,13 @@ class _Call:
 
 
 class Round:
-    """One answer as far as it has come. last: the chunk that says how it has ended."""
+    """One answer as far as it has come. last: the chunk that says how it has ended. trailing: those behind it."""
 
     def __init__(self) -> None:
         self.chunks: list[Mapping[str, Any]] = []
         self.usage: dict[str, Any] = {}
         self.last: dict[str, Any] | None = None
+        self.trailing: list[dict[str, Any]] = []
         self.calls: dict[int, _Call] = {}
         self.texts: set[str] = set()
 

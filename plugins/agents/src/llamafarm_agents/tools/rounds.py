@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import llamafarm
-from llamafarm.errors import UpstreamError
+from llamafarm.errors import InvalidRequest, RequestError, UpstreamError
 from llamafarm.wire import Message
 
 from llamafarm_agents.tools.calls import Calls
+from llamafarm_agents.tools.choice import once_called
 from llamafarm_agents.tools.memory import Memory
 from llamafarm_agents.tools.passing import Passing
 from llamafarm_agents.usage import wants_usage
@@ -58,11 +59,9 @@ class Rounds(llamafarm.Reply):
             passing.end()
             if await self._is_last(await answer.choice(), number):
                 break
-            self._reply = await self._ask(self._next_turn(number + 1))
-        if (last := passing.last()) is not None:
-            yield last
-        if passing.usage and (wants_usage(self._turn) or not self._turn.request.get("stream")):
-            yield passing.counts()
+            self._reply = await self._again(number + 1)
+        for chunk in passing.ending(usage=wants_usage(self._turn) or not self._turn.request.get("stream")):
+            yield chunk
 
     async def aclose(self) -> None:
         await self._reply.aclose()
@@ -97,15 +96,18 @@ class Rounds(llamafarm.Reply):
             memory.keep(conversation, theirs, self._steps)
         return bool(theirs) or not ours
 
-    def _next_turn(self, number: int) -> llamafarm.Turn:
-        """What the model is asked when it has the results; the last time, it has to answer."""
-        choice = "none" if number == self._most else "auto"
-        request: Any = {name: value for name, value in self._turn.request.items() if name != "tool_choice"}
-        if choice == "none":
-            request["tool_choice"] = choice
-            self._turn.note("tools", round=number, because="`max_rounds`: the model has to answer without a call")
-        request["messages"] = [*self._turn.request["messages"], *self._steps]
-        return replace(self._turn, request=request)
+    async def _again(self, number: int) -> llamafarm.Reply:
+        """Ask the model now that it has the results; the last time, it has to answer."""
+        turn = self._turn.with_messages([*self._turn.request["messages"], *self._steps])
+        if number < self._most:
+            return await self._ask(_with(turn, tool_choice=once_called(turn.request.get("tool_choice"))))
+        turn.note("tools", round=number, because="`max_rounds`: the model has to answer without a call")
+        try:
+            return await self._ask(_with(turn, tool_choice="none"))
+        except (RequestError, InvalidRequest) as error:
+            if error.param != "tool_choice":
+                raise
+            return await self._ask(_with(turn, tool_choice=None, tools=None, parallel_tool_calls=None))
 
     def _endless(self, calls: Sequence[Any]) -> UpstreamError:
         return UpstreamError(
@@ -115,6 +117,14 @@ class Rounds(llamafarm.Reply):
             hint="`max_rounds` of the agent handler 'tools' lets it be asked more often.",
             code="too_many_tool_rounds",
         )
+
+
+def _with(turn: llamafarm.Turn, **fields: Any) -> llamafarm.Turn:
+    """The turn with these fields in its request; without those that are None."""
+    request: Any = {
+        name: value for name, value in {**turn.request, **fields}.items() if fields.get(name, 0) is not None
+    }
+    return replace(turn, request=request)
 
 
 def _whole(call: Mapping[str, Any]) -> dict[str, Any]:

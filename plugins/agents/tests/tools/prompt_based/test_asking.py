@@ -93,10 +93,22 @@ class TestChoice:
         names = [call["properties"]["name"]["const"] for call in held.get("anyOf", [held])]
         assert names == (["send", "weigh"] if choice == "required" else ["weigh"])
 
+    async def test_a_request_may_allow_some_of_them(self):
+        some = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [WEIGH]}}
+        case = case_of(CALL)
+        await case.answer(tools=[SEND, WEIGH], tool_choice=some)
+        told = case.asked()[0]["content"]
+        assert '"weigh"' in told
+        assert '"send"' not in told
+
     async def test_elsewhere_the_model_is_told_that_it_must(self):
         case = case_of(CALL)
         await case.answer(tools=[WEIGH], tool_choice="required")
         assert case.asked()[0]["content"].endswith("Call one of them now.")
+        assert case.trace == []
+        silent = case_of("Moo.")
+        await silent.answer(tools=[WEIGH], tool_choice="required")
+        assert silent.notes(because="nothing was called, though `tool_choice` wants a call")
         assert "response_format" not in case.model.requests[0]
 
     async def test_a_function_that_is_not_there_is_an_error(self):

@@ -13,12 +13,13 @@ from llamafarm_agents.tools.prompt_based.reader import Call, CallReader
 
 
 class CalledChoices:
-    """The choices of one answer. one: whether only the first call counts."""
+    """The choices of one answer. one: whether only the first call counts. required: whether one has to come."""
 
-    def __init__(self, turn: llamafarm.Turn, tools: Sequence[Definition], *, one: bool) -> None:
+    def __init__(self, turn: llamafarm.Turn, tools: Sequence[Definition], *, one: bool, required: bool) -> None:
         self._turn = turn
         self._names = [name_of(tool) for tool in tools]
         self._one = one
+        self._required = required
         self._readers: dict[int, CallReader] = {}
         self._told: dict[int, int] = {}
 
@@ -37,11 +38,17 @@ class CalledChoices:
             delta = {**delta, "content": text} if text or piece else delta
         if calls := self._new_calls(index, reader):
             delta["tool_calls"] = calls
-        if reason and reader.left_out:
-            self._turn.note("tools", left_out=reader.left_out, because="characters of text behind a call")
+        if reason:
+            self._note(reader)
         if reason == "stop" and reader.calls:
             reason = "tool_calls"
         return {**choice, "delta": delta, "finish_reason": reason}
+
+    def _note(self, reader: CallReader) -> None:
+        if reader.left_out:
+            self._turn.note("tools", left_out=reader.left_out, because="characters of text behind a call")
+        if self._required and not reader.calls:
+            self._turn.note("tools", because="nothing was called, though `tool_choice` wants a call")
 
     def _new_calls(self, index: int, reader: CallReader) -> list[dict[str, Any]]:
         begun = self._told.get(index, 0)

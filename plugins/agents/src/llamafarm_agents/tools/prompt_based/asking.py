@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import llamafarm
-from llamafarm.errors import RequestError
 
-from llamafarm_agents.tools.functions import Definition, name_of
+from llamafarm_agents.tools.choice import offered
+from llamafarm_agents.tools.functions import Definition
 from llamafarm_agents.tools.prompt_based.answers import CalledChoices
 from llamafarm_agents.tools.prompt_based.conversation import as_texts, told_of
 from llamafarm_agents.tools.simple_schema import Simplified
 
-_OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
 class PromptAsking:
@@ -29,36 +29,19 @@ class PromptAsking:
 
     async def __call__(self, turn: llamafarm.Turn) -> llamafarm.Reply:
         """Raises RequestError for a `tool_choice` that names a function which is not there."""
-        offered, required = _offered(turn.request)
+        tools, required = offered(turn.request)
         several = turn.request.get("parallel_tool_calls") is not False
         messages = as_texts(turn.request["messages"])
-        if offered:
-            messages = told_of(messages, offered, required=required, several=several)
-        request: Any = {name: value for name, value in turn.request.items() if name not in _OF_TOOLS}
+        if tools:
+            messages = told_of(messages, tools, required=required, several=several)
+        request: Any = {name: value for name, value in turn.request.items() if name not in OF_TOOLS}
         request["messages"] = messages
         if required and self._is_held:
-            request["response_format"] = _format(offered)
+            request["response_format"] = _format(tools)
         reply = await self._ask(replace(turn, request=request))
-        if not offered:
+        if not tools:
             return reply
-        return reply.map_chunks(CalledChoices(turn, offered, one=not several).changed)
-
-
-def _offered(request: Mapping[str, Any]) -> tuple[list[Definition], bool]:
-    """The functions that may be called, and whether one has to be. Raises RequestError."""
-    tools: list[Any] = request.get("tools") or []
-    choice = request.get("tool_choice") or "auto"
-    if isinstance(choice, str):
-        return ([] if choice == "none" else tools), choice == "required" and bool(tools)
-    named = [tool for tool in tools if name_of(tool) == name_of(choice)]
-    if not named:
-        raise RequestError(
-            f"`tool_choice` names {name_of(choice)!r}, which is none of the functions.",
-            hint=f"There is {', '.join(map(name_of, tools)) or 'none'}.",
-            code="invalid_value",
-            param="tool_choice",
-        )
-    return named, True
+        return reply.map_chunks(CalledChoices(turn, tools, one=not several, required=required).changed)
 
 
 def _format(tools: Sequence[Definition]) -> dict[str, Any]:
