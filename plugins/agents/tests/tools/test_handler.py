@@ -140,7 +140,7 @@ class TestSources:
         assert raised.value.status == 502
 
     async def test_one_that_does_not_say_what_it_has_fails_in_time(self):
-        case = Case(ScriptedProvider("Moo."), {"files": Silent()}, {"call_timeout": 0.01})
+        case = Case(ScriptedProvider("Moo."), {"files": Silent()}, {"total_timeout": 0.01})
         with pytest.raises(ToolSourceError, match=r"'files' has not said within 0\.01 seconds"):
             await case.answer()
 

@@ -13,7 +13,7 @@ NODE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}, "valu
     ("schema", "simple", "lost"),
     [
         ({}, {}, set()),
-        ({"$schema": "https://json-schema.org/draft/2020-12/schema", "x-order": 1}, {}, set()),
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema", "x-order": 1, "title": "Arguments"}, {}, set()),
         ({"properties": {"a": {"$ref": "#/$defs/a", "description": "A."}}, "$defs": {"a": {"type": "string"}}},
          {"properties": {"a": {"type": "string", "description": "A."}}}, set()),
         ({"properties": {"a": {"$ref": "https://example.org/a.json"}}}, {"properties": {"a": {}}}, {"$ref"}),
@@ -27,6 +27,7 @@ NODE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}, "valu
         ({"properties": {"a": {"type": "text", "enum": [], "maxLength": -1}}, "required": True},
          {"properties": {"a": {}}}, {"type", "enum", "maxLength", "required"}),
         ({"properties": {"a": False, "b": True}}, {"properties": {"a": {}, "b": {}}}, {"false"}),
+        ({"properties": {"title": {"title": "Title"}}}, {"properties": {"title": {}}}, set()),
         ({"type": ["object", "null"], "items": {"type": "string"}}, {"items": {"type": "string"}}, set()),
     ],
 )  # fmt: skip

@@ -65,7 +65,7 @@ async def server_tools(turn: llamafarm.Turn, options: ToolsOptions, taken: Colle
     than `max_tools`.
     """
     allowed = await _allowed_sources(turn, options)
-    listed = await all_of(_listed(turn, name, options.call_timeout) for name in allowed)
+    listed = await all_of(_listed(turn, name, options.total_timeout) for name in allowed)
     tools = [
         tool
         for name, of_source in zip(allowed, listed, strict=True)
@@ -99,7 +99,7 @@ async def _listed(turn: llamafarm.Turn, name: str, seconds: float) -> list[Serve
     except TimeoutError:
         raise ToolSourceError(
             f"The tool source {name!r} has not said within {seconds:g} seconds which tools it has.",
-            hint="Options of the agent handler 'tools': `sources` leaves it out, `call_timeout` gives it time.",
+            hint="Options of the agent handler 'tools': `sources` leaves it out, `total_timeout` gives it time.",
             status=504,
         ) from None
     return [ServerTool(_NOT_IN_NAMES.sub("_", tool.name)[:_MAX_NAME], name, source, tool) for tool in tools]

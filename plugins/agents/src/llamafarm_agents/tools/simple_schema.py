@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
-_SILENT = frozenset({"$schema", "$id", "$comment", "$anchor", "$defs", "definitions", "deprecated", "readOnly"})
-"""They are lost without changing what arguments may be."""
+_SILENT = frozenset(
+    {"$schema", "$id", "$comment", "$anchor", "$defs", "definitions", "deprecated", "readOnly", "title"}
+)
+"""They are lost without changing what arguments may be; titles repeat names, and cost tokens in every prompt."""
 _SCHEMAS = ("items", "additionalProperties")
 _LISTS = {"anyOf": "anyOf", "oneOf": "anyOf", "allOf": "allOf", "prefixItems": "prefixItems"}
 _MAX_DEPTH = 32
@@ -117,7 +119,7 @@ _PLAIN: dict[str, Callable[[Any], bool]] = {
     "enum": _is_list,
     "multipleOf": lambda value: _is_number(value) and value > 0,
     **dict.fromkeys(("const", "default"), _is_any),
-    **dict.fromkeys(("title", "description", "format", "pattern"), _is_text),
+    **dict.fromkeys(("description", "format", "pattern"), _is_text),
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _is_number),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _is_count),
     "examples": _is_list,
