@@ -55,7 +55,8 @@ def die(word: str) -> str:
 
 @server.tool()
 async def hang(log: str) -> str:
-    """It never answers, and writes to a file when it is cancelled."""
+    """It never answers, and writes to a file when it is cancelled, and to another one when it begins."""
+    Path(f"{log}.begun").touch()  # noqa: ASYNC240 - a moment
     try:
         await anyio.sleep_forever()
     finally:
