@@ -81,11 +81,18 @@ def test_an_answer_taken_apart_and_put_together_is_the_same():
     assert whole(*taken_apart(text, usage=False)) == text
 
 
+def test_what_two_handlers_say_beside_an_answer_stands_in_one_object():
+    beside = ({"object": 1}, {"tool_calls": []})
+    answer = whole(*({"choices": [], "llamafarm": fields} for fields in beside))
+    assert answer["llamafarm"] == {"object": 1, "tool_calls": []}
+
+
 def test_what_stands_beside_an_answer_comes_once_at_its_end():
     choices = [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}]
     answer = {"id": "c", "system_fingerprint": "f", "choices": choices, "llamafarm": {"object": 1}}
     head = {"id": "c", "system_fingerprint": "f", "object": "chat.completion.chunk"}
-    *pieces, last = taken_apart({**answer, "usage": {"total_tokens": 3}}, usage=True)
-    assert last == {**head, "choices": [], "llamafarm": {"object": 1}, "usage": {"total_tokens": 3}}
+    *pieces, beside, last = taken_apart({**answer, "usage": {"total_tokens": 3}}, usage=True)
+    assert beside == {**head, "choices": [], "llamafarm": {"object": 1}}
+    assert last == {**head, "choices": [], "usage": {"total_tokens": 3}}
     assert len(pieces) == 2
     assert all(chunk.keys() == {*head, "choices"} for chunk in pieces)

@@ -31,7 +31,7 @@ class Assembler:
         read = self._reader.read(dict(chunk))
         for key, value in read.items():
             if key != "choices" and (value is not None or key not in self._head):
-                self._head[key] = value
+                self._head[key] = joined(self._head.get(key), value)
         for choice in read["choices"]:
             whole = self._choices.setdefault(choice["index"], {})
             end = choice.get("finish_reason") or whole.get("finish_reason")
@@ -56,9 +56,9 @@ def put_together(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def taken_apart(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:
-    """The chunks that a whole chat answer would have come in: contents and ends, and one of what stands beside them.
+    """The chunks that a whole chat answer would have come in: contents and ends, what stands beside them, and `usage`.
 
-    usage: whether the token counts are asked for. Fields that the wire does not know come once, with the counts.
+    usage: whether the token counts are asked for. Fields that the wire does not know come once, in one chunk.
     """
     text = answer.get("object") == "text_completion"
     head = {**shared(answer), "object": "text_completion" if text else "chat.completion.chunk"}
@@ -71,10 +71,16 @@ def taken_apart(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str,
         end = {"index": choice.get("index", 0), "delta": {}, "finish_reason": choice.get("finish_reason") or "stop"}
         yield {**head, "choices": [end]}
     beside = {key: value for key, value in answer.items() if key not in (*_SHARED, "choices", "usage")}
-    if usage and answer.get("usage") is not None:
-        beside["usage"] = answer["usage"]
     if beside:
         yield {**head, "choices": [], **beside}
+    if usage and answer.get("usage") is not None:
+        yield {**head, "choices": [], "usage": answer["usage"]}
+
+
+def joined(there: Any, added: Any) -> Any:
+    """What is added; where both are objects, with what stands there already."""
+    both = isinstance(there, Mapping) and isinstance(added, Mapping)
+    return {**there, **added} if both else added
 
 
 def shared(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from functools import cached_property
 from typing import Any
 
-from llamafarm.providers.assemble import put_together, shared, taken_apart
+from llamafarm.providers.assemble import joined, put_together, shared, taken_apart
 from llamafarm.wire import sse
 from llamafarm.wire.body import dump
 
@@ -167,7 +167,7 @@ class AppendedReply(WrappedReply):
         answer = dict(await self._reply.completion())
         for name, value in self._added().items():
             if name != "choices":
-                answer[name] = _joined(answer.get(name), value)
+                answer[name] = joined(answer.get(name), value)
         return answer
 
     def _last(self, first: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,12 +175,6 @@ class AppendedReply(WrappedReply):
 
     def _added(self) -> Mapping[str, Any]:
         return self._chunk() if callable(self._chunk) else self._chunk
-
-
-def _joined(there: Any, added: Any) -> Any:
-    """What is added; where both are objects, with what stands there already."""
-    both = isinstance(there, Mapping) and isinstance(added, Mapping)
-    return {**there, **added} if both else added
 
 
 def changed_texts(change: ChangeText) -> ChangeChunks:
