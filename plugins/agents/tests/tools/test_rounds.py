@@ -95,6 +95,15 @@ async def test_the_text_before_a_call_goes_on_before_the_call_is_made():
     await reply.aclose()
 
 
+async def test_the_model_sees_what_it_has_said_and_the_session_keeps_it_once():
+    case = Case(
+        ScriptedProvider(calling(("weigh", DAISY), text="I look."), "640 kg."), {"barn": Barn()}, session=object()
+    )
+    assert text_of(await case.answer()) == "I look.\n\n640 kg."
+    assert [message.get("content") for message in case.asked()] == [QUESTION["content"], "I look.", "640 kg"]
+    assert [step["content"] for step in case.steps] == [None, "640 kg"]
+
+
 class TestFunctionsOfTheClient:
     """They are the client's to execute: its calls end the turn."""
 
@@ -163,6 +172,21 @@ class TestFunctionsOfTheClient:
         first, second = case.model.requests
         assert (first["tool_choice"], second.get("tool_choice")) == ("required", None)
         assert second["parallel_tool_calls"] is False
+
+    async def test_a_client_that_wants_a_call_of_its_functions_gets_one(self):
+        weigh = calling(("weigh", DAISY))
+        case = Case(ScriptedProvider(weigh, weigh, calling(("send", LETTER))), {"barn": Barn()}, {"max_rounds": 3})
+        assert calls_of(await case.answer(tools=[SEND], tool_choice="required")) == [("send", {"to": "Ada"})]
+        assert [request["tool_choice"] for request in case.model.requests] == ["required"] * 3
+        offered = [[tool["function"]["name"] for tool in request["tools"]] for request in case.model.requests]
+        assert offered == [["send", "weigh"], ["send", "weigh"], ["send"]], "the last time, no other can be called"
+
+    async def test_at_the_bound_it_gets_it_with_what_was_called_beside(self):
+        mixed = calling(("weigh", DAISY), ("send", LETTER))
+        barn = Barn()
+        case = Case(ScriptedProvider(calling(("weigh", DAISY)), mixed), {"barn": barn}, {"max_rounds": 2})
+        assert calls_of(await case.answer(tools=[SEND])) == [("send", {"to": "Ada"})]
+        assert len(barn.calls) == 2
 
     async def test_functions_that_a_request_allows_stay_the_only_ones(self):
         some = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [SEND]}}
@@ -236,7 +260,7 @@ class TestFailures:
         case = Case(ScriptedProvider(again, again, "640 kg."), {"barn": Barn()}, {"max_rounds": 3})
         assert text_of(await case.answer()) == "640 kg."
         assert [request.get("tool_choice") for request in case.model.requests] == [None, None, "none"]
-        assert case.notes(round=3)
+        assert case.notes(because="`max_rounds`: the model is asked for an answer without a call")
 
     async def test_a_runtime_that_takes_no_such_choice_is_told_of_no_functions_then(self):
         refused = RequestError("`tool_choice` is not taken.", param="tool_choice")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import llamafarm
@@ -37,9 +38,8 @@ class ToolsHandler:
         if not tools:
             return await ask(asking)
         calls = Calls(turn, tools, self._options)
-        rounds = Rounds(asking, ask, await ask(asking), calls, names, self._options.max_rounds)
-        if turn.session is None:
-            rounds.kept = (turn.request["messages"], self._memory)
+        remember = None if turn.session else partial(self._memory.keep, turn.request["messages"])
+        rounds = Rounds(asking, ask, await ask(asking), calls, names, self._options.max_rounds, remember)
         return rounds.after(lambda: {"llamafarm": {"tool_calls": calls.rows}})
 
     async def _server_tools(self, turn: llamafarm.Turn, taken: Collection[str]) -> dict[str, ServerTool]:

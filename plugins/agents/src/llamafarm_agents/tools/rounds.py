@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -14,18 +14,22 @@ from llamafarm.wire import Message
 
 from llamafarm_agents.tools.calls import Calls
 from llamafarm_agents.tools.choice import once_called
-from llamafarm_agents.tools.memory import Memory
+from llamafarm_agents.tools.functions import name_of
 from llamafarm_agents.tools.passing import Passing
 from llamafarm_agents.usage import wants_usage
 
+Remember = Callable[[Sequence[Any], list[Message]], None]
 _CUT = "length"
 
 
 class Rounds(llamafarm.Reply):
-    """The answers of one turn as one reply. first: the first of them. functions: those of the client, by name.
+    """The answers of one turn as one reply.
 
-    Calls of the client's functions end the turn. What the model has called beside them is made before, and stands
-    before them in the session, or in `memory`: the conversation that comes back with the client's results is whole.
+    first: the first of them. functions: those of the client, by name. most: how often the model is asked. remember:
+    told of the client's calls, and of what was called before, where no session keeps it.
+
+    Calls of the client's functions end the turn. What the model has called beside them is made before, so that the
+    conversation which comes back with the client's results is whole.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Rounds(llamafarm.Reply):
         calls: Calls,
         functions: Collection[str],
         most: int,
+        remember: Remember | None,
     ) -> None:
         self._turn = turn
         self._ask = ask
@@ -43,9 +48,10 @@ class Rounds(llamafarm.Reply):
         self._calls = calls
         self._functions = functions
         self._most = most
+        self._remember = remember
+        self._seen: list[Message] = []
         self._steps: list[Message] = []
         self.headers.update(first.headers)
-        self.kept: tuple[list[Message], Memory] | None = None
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         passing = Passing(self._functions)
@@ -80,28 +86,45 @@ class Rounds(llamafarm.Reply):
         message = choice.get("message") or {}
         calls: list[Any] = [_whole(call) for call in message.get("tool_calls") or ()]
         ours = [call for call in calls if call["function"]["name"] not in self._functions]
+        theirs = [call for call in calls if call["function"]["name"] in self._functions]
         if ours and choice.get("finish_reason") == _CUT:
             self._turn.note("tools", left_out=_names(ours), because="the answer was cut at its limit")
             return True
-        if ours and number == self._most:
+        if ours and not theirs and number == self._most:
             raise self._endless(ours)
         if ours:
-            results = await self._calls.results(ours)
-            said: Message = {"role": "assistant", "content": None, "tool_calls": ours}
-            self._steps += [said, *results]
-            self._turn.keep(said, *results)
-        theirs = [call for call in calls if call not in ours]
-        if theirs and self._steps and self.kept is not None:
-            conversation, memory = self.kept
-            memory.keep(conversation, theirs, self._steps)
+            await self._make(ours, message.get("content"))
+        if theirs and self._steps and self._remember is not None:
+            self._remember(theirs, self._steps)
         return bool(theirs) or not ours
 
+    async def _make(self, calls: list[Any], text: str | None) -> None:
+        """Make calls of an answer. text: what it says beside; the client has it, and sends or keeps it with the end."""
+        results = await self._calls.results(calls)
+        said: Message = {"role": "assistant", "content": None, "tool_calls": calls}
+        self._seen += [{**said, "content": text}, *results]
+        self._steps += [said, *results]
+        self._turn.keep(said, *results)
+
     async def _again(self, number: int) -> llamafarm.Reply:
-        """Ask the model now that it has the results; the last time, it has to answer."""
-        turn = self._turn.with_messages([*self._turn.request["messages"], *self._steps])
-        if number < self._most:
-            return await self._ask(_with(turn, tool_choice=once_called(turn.request.get("tool_choice"))))
-        turn.note("tools", round=number, because="`max_rounds`: the model has to answer without a call")
+        """Ask the model now that it has the results.
+
+        A client that wants a call of its functions gets one: what LlamaFarm calls in between is not what it asked for.
+        """
+        turn = self._turn.with_messages([*self._turn.request["messages"], *self._seen])
+        must_call = bool(self._functions) and turn.request.get("tool_choice") == "required"
+        if number == self._most:
+            return await self._last_time(turn, must_call=must_call)
+        choice = "required" if must_call else once_called(turn.request.get("tool_choice"))
+        return await self._ask(_with(turn, tool_choice=choice))
+
+    async def _last_time(self, turn: llamafarm.Turn, *, must_call: bool) -> llamafarm.Reply:
+        """Ask so that the turn ends: for a call of the client's functions, or for an answer without one."""
+        end = "a call of the client's functions" if must_call else "an answer without a call"
+        turn.note("tools", because=f"`max_rounds`: the model is asked for {end}")
+        if must_call:
+            theirs = [tool for tool in turn.request.get("tools") or () if name_of(tool) in self._functions]
+            return await self._ask(_with(turn, tools=theirs))
         try:
             return await self._ask(_with(turn, tool_choice="none"))
         except (RequestError, InvalidRequest) as error:
@@ -121,9 +144,8 @@ class Rounds(llamafarm.Reply):
 
 def _with(turn: llamafarm.Turn, **fields: Any) -> llamafarm.Turn:
     """The turn with these fields in its request; without those that are None."""
-    request: Any = {
-        name: value for name, value in {**turn.request, **fields}.items() if fields.get(name, 0) is not None
-    }
+    left_out = {name for name, value in fields.items() if value is None}
+    request: Any = {name: value for name, value in {**turn.request, **fields}.items() if name not in left_out}
     return replace(turn, request=request)
 
 
