@@ -33,7 +33,8 @@ demo: $(VENV)/.demo ## Answer a question with the embedded model, through the wh
 	@echo && echo 'Ask more: cd demo && ../$(BIN)/lf chat'
 
 test: $(VENV)/.dev ## Run all tests
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@# Without bytecode each of the many processes that tests start would compile everything again.
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## Format, lint, types, imports
 	$(BIN)/ruff format --check .

@@ -123,7 +123,7 @@ def test_notes_are_open_from_the_first_question_until_the_project_is_read_again(
     ("wrong", "messages"),
     [
         ("notes: nots.txt", ["nots.txt cannot be read: No such file or directory", "`notes`"]),
-        ("embedder: vector", ["'vector', which is no model entry", "`embedder`"]),
+        ("embedder: vector", ["llamafarm.yaml:", "There is no model 'vector'", "Did you mean vectors?"]),
         ("embedder: bird", ["embeddings", "'bird'"]),
         ("threshold: 7", ["llamafarm.yaml:", "threshold"]),
     ],

@@ -44,6 +44,8 @@ def see(words: tuple[str, ...], stream: bool, as_json: bool, **given: Any) -> No
         temperature=None,
         usage=False,
         trace=False,
+        handlers=(),
+        variables={},
         session=None,
         **given,
     )

@@ -205,7 +205,7 @@ def test_an_embedder_that_is_no_transformer_is_refused_by_name(host: Any, tokeni
 def test_many_requests_share_the_steps(start_host: Callable[..., Any], minilm: ModelRef) -> None:
     with start_host() as host:
         host.load(minilm)
-        host.send(Run("large", minilm, Embed(tuple(f"text number {i} " * 30 for i in range(300)))))
+        host.send(Run("large", minilm, Embed(tuple(f"text number {i} " * 20 for i in range(120)))))
         host.send(Run("small", minilm, Embed(("hello",))))
         ended = [event.request_id for event in host.drain_until("large") if isinstance(event, Finished)]
     assert ended == ["small", "large"]
