@@ -154,11 +154,20 @@ def flaws(url: str, cases: list[Case]) -> list[str]:
 
 
 @pytest.fixture
-def all_live():
-    """No process ends while requests are refused; other tests may have left some that had ended before."""
-    before = [child for child in psutil.Process().children(recursive=True) if not has_ended(child)]
+def shared_lives(shared):
+    """Neither the host nor the store ends while requests are refused."""
+    children = shared.runtime.fleet.main, shared.runtime.store.supervisor
+    before = [child.pid for child in children]
     yield
-    assert [child for child in before if has_ended(child)] == []
+    assert [child.pid for child in children] == before
+
+
+@pytest.fixture
+def real_lives(real):
+    """Neither the engine host nor the store ends while requests are refused."""
+    before = [real.host, real.store]
+    yield
+    assert [process for process in before if has_ended(process)] == []
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -173,7 +182,7 @@ def test_every_route_is_tried():
 
 
 @pytest.mark.parametrize("family", ["values", "texts", "heads", "frames", "lines", "forms", "heavy"])
-def test_whatever_is_wrong_is_refused_with_a_reason(shared, all_live, family):
+def test_whatever_is_wrong_is_refused_with_a_reason(shared, shared_lives, family):
     assert flaws(shared.url, cases(family)) == []
     assert shared.chat("still here").json()["choices"][0]["message"]["content"] == "still here"
 
@@ -183,7 +192,7 @@ def real_models(models):
     return [str(models["llama"]), MINILM, str(models["classifier"]), str(models["tagger"])]
 
 
-def test_no_model_fails_over_what_it_is_asked(real, all_live, real_models):
+def test_no_model_fails_over_what_it_is_asked(real, real_lives, real_models):
     wrong = malformed.wrong_values(valid(*real_models), random.Random(SEED), untouched=("max_tokens", "model", "id"))
     assert flaws(real.url, [*senseless(*real_models), *islice(wrong, 60)]) == []
     asked = {**SIMPLE, "model": real_models[0], "max_tokens": 4}

@@ -1,4 +1,4 @@
-"""Compiles the kernel for GPUs of two generations, in all number formats, and says what it needs."""
+"""Compiles the kernel for GPUs of two generations, the older in all number formats, and says what it needs."""
 
 import json
 from itertools import product
@@ -21,7 +21,7 @@ KNOWN = {
     "block_tokens": 16,
 }
 
-for capability, dtype, parts in product((80, 90), ("bf16", "fp16", "fp32"), (1, 8)):
+for capability, dtype, parts in [*product((80,), ("bf16", "fp16", "fp32"), (1, 8)), *product((90,), ("bf16",), (1, 8))]:
     known = {**KNOWN, "parts": parts, "tile": 16 if dtype == "fp32" else 32}
     types = dict.fromkeys(("query", "new_keys", "new_values", "keys", "values", "sinks"), f"*{dtype}")
     types |= {"blocks": "*i64", "positions": "*i64", "sums": "*fp32" if parts > 1 else f"*{dtype}", "scale": "fp32"}
