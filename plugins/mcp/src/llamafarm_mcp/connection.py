@@ -82,9 +82,9 @@ class Connection:
     def failure(self, what: str, hint: str | None = None) -> ToolSourceError:
         """The error that says what the server did, with what it wrote to stderr last."""
         words = self._words.text()
-        said = f" It wrote:\n{words}" if words else ""
+        written = f" It wrote:\n{words}" if words else ""
         where = f"`mcp_servers.{self._name}` of llamafarm.yaml says how it is reached."
-        return ToolSourceError(f"The MCP server {self._name!r} {what}.{said}", hint=hint or where)
+        return ToolSourceError(f"The MCP server {self._name!r} {what}.{written}", hint=hint or where)
 
     def explained(self, error: BaseException) -> ToolSourceError:
         """The error of a connection that failed or broke."""
