@@ -53,12 +53,17 @@ class Connection:
         self._status = LastStatus()
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self) -> Client:
+    @property
+    def client(self) -> Client:
+        """What the server is asked by, once the connection is open."""
+        return self._client.result()
+
+    async def open(self) -> None:
         """Connect. Raises ToolSourceError."""
         self._task = asyncio.create_task(self._hold(), name=f"mcp {self._name}")
         try:
             async with asyncio.timeout(self._server.connect_timeout):
-                return await asyncio.shield(self._client)
+                await asyncio.shield(self._client)
         except TimeoutError:
             await self.aclose()
             message = f"did not answer within {self._server.connect_timeout:g} s"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamafarm import Tool, ToolResult
 from llamafarm.errors import ToolSourceError
-from mcp import Client, MCPError
+from mcp import MCPError
 from mcp_types import CONNECTION_CLOSED
 
 from llamafarm_mcp.connection import Connection
@@ -32,7 +32,6 @@ class McpSource:
         self._server = server
         self._folder = folder
         self._connection: Connection | None = None
-        self._client: Client | None = None
         self._connecting = asyncio.Lock()
 
     async def list(self) -> Tools:
@@ -47,9 +46,9 @@ class McpSource:
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool, once: what may have happened is not done twice."""
-        connection, client = await self._connected()
+        connection = await self._connected()
         try:
-            return tool_result(await client.call_tool(name, dict(arguments)))
+            return tool_result(await connection.client.call_tool(name, dict(arguments)))
         except MCPError as error:
             if error.code != CONNECTION_CLOSED:
                 return ToolResult(error.message, is_error=True)
@@ -64,12 +63,12 @@ class McpSource:
             await connection.aclose()
 
     async def _list(self) -> Tools:
-        connection, client = await self._connected()
+        connection = await self._connected()
         tools: Tools = []
         cursor: str | None = None
         try:
             for _ in range(MAX_PAGES):
-                page = await client.list_tools(cursor=cursor)
+                page = await connection.client.list_tools(cursor=cursor)
                 tools += [Tool(tool.name, tool.description or "", tool.input_schema) for tool in page.tools]
                 if not (cursor := page.next_cursor):
                     return tools
@@ -77,17 +76,17 @@ class McpSource:
             raise await self._lost(connection, error) from error
         raise connection.failure(f"has a list of tools with more than {MAX_PAGES} pages")
 
-    async def _connected(self) -> tuple[Connection, Client]:
+    async def _connected(self) -> Connection:
         async with self._connecting:
-            if self._connection is None or self._client is None:
+            if self._connection is None:
                 connection = Connection(self._name, self._server, self._folder)
-                self._client = await connection.open()
+                await connection.open()
                 self._connection = connection
-            return self._connection, self._client
+            return self._connection
 
     async def _lost(self, connection: Connection, error: Exception) -> ToolSourceError:
         """Close a connection that has failed, so that the next one to ask connects anew; return what to tell."""
         if self._connection is connection:
-            self._connection = self._client = None
+            self._connection = None
         await connection.aclose()
         return connection.explained(error)

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llamafarm.errors import LlamaFarmError, ProviderError, UpstreamError
+from llamafarm.errors import LlamaFarmError, UpstreamError
 from llamafarm.wire import Message
 
 from llamafarm_agents.classifier.keys import key_in, response_format
 from llamafarm_agents.classifier.probabilities import key_probabilities
 from llamafarm_agents.classifier.prompts import again, listing
 from llamafarm_agents.classifier.question import Question
+from llamafarm_agents.model_info import model_info
 
 OURS = (
     "messages",
@@ -147,8 +148,5 @@ async def _holds_formats(question: Question) -> bool:
     """
     told = question.entry.instructor_mode
     if told is None and question.model is None:
-        try:
-            told = (await question.turn.model.info()).structured or "md_json"
-        except ProviderError:
-            told = "md_json"
+        told = (await model_info(question.turn)).structured or "md_json"
     return told in (None, "json_schema")

@@ -11,6 +11,7 @@ import llamafarm
 from llamafarm.errors import RequestError, UpstreamError
 from llamafarm.wire import CHAT, ChatRequest, Operation
 
+from llamafarm_agents.side_by_side import all_of
 from llamafarm_agents.usage import added
 
 Result = TypeVar("Result")
@@ -96,9 +97,4 @@ async def side_by_side(questions: Iterable[Awaitable[Result]]) -> list[Result]:
         async with free:
             return await question
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(answer(question)) for question in questions]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+    return await all_of(answer(question) for question in questions)

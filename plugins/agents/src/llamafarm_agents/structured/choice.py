@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from llamafarm import InstructorMode, ModelInfo, Turn
-from llamafarm.errors import ProviderError, RequestError
+from llamafarm.errors import RequestError
 
+from llamafarm_agents.model_info import model_info
 from llamafarm_agents.structured.modes import JsonMode, JsonSchemaMode, MdJsonMode, Mode
 from llamafarm_agents.structured.schema import Schema
 from llamafarm_agents.structured.tool_modes import ParallelToolsMode, ToolsMode, ToolsStrictMode, item_kinds
@@ -22,7 +23,7 @@ async def choose(turn: Turn, schema: Schema) -> tuple[Mode, bool]:
     else the prompt alone. A mode that needs tools gives way where the model has none, or the client brings its own.
     Raises RequestError for `parallel_tools` with a schema that is no list of objects.
     """
-    info = await _known(turn)
+    info = await model_info(turn)
     without = _without_tools(info)
     wanted = turn.entry.instructor_mode or info.structured or ("tools" if _has_tools(info) else "md_json")
     mode = MODES[wanted]
@@ -36,14 +37,6 @@ async def choose(turn: Turn, schema: Schema) -> tuple[Mode, bool]:
             param="response_format",
         )
     return mode, mode.name == info.structured == "json_schema"
-
-
-async def _known(turn: Turn) -> ModelInfo:
-    """What is known of the model. A runtime that cannot say it is asked all the same."""
-    try:
-        return await turn.model.info()
-    except ProviderError:
-        return ModelInfo(turn.model.id)
 
 
 def _has_tools(info: ModelInfo) -> bool:

@@ -13,9 +13,9 @@ import llamafarm
 from llamafarm.errors import LlamaFarmError
 from llamafarm.wire import Message
 
+from llamafarm_agents.side_by_side import all_of
 from llamafarm_agents.tools.options import ToolsOptions
 from llamafarm_agents.tools.server_tools import ServerTool
-from llamafarm_agents.tools.side_by_side import all_of
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 import llamafarm
-from llamafarm.errors import ProviderError, RequestError
+from llamafarm.errors import RequestError
 
+from llamafarm_agents.model_info import model_info
 from llamafarm_agents.tools.calls import Calls
 from llamafarm_agents.tools.functions import functions_of, name_of, replaces
 from llamafarm_agents.tools.memory import Memory
@@ -75,7 +76,7 @@ class ToolsHandler:
         wanted = self._options.tool_call_strategy
         if not turn.request.get("tools") and not _has_calls(turn):
             return ask
-        info = await _known(turn)
+        info = await model_info(turn)
         if wanted != _PROMPT_BASED and info.features is not None and "tools" not in info.features:
             turn.note("tools", strategy=_PROMPT_BASED, instead_of=wanted, because="the model is told of no functions")
             wanted = "prompt_based"
@@ -86,11 +87,3 @@ class ToolsHandler:
 
 def _has_calls(turn: llamafarm.Turn) -> bool:
     return any(message["role"] == "tool" or message.get("tool_calls") for message in turn.request["messages"])
-
-
-async def _known(turn: llamafarm.Turn) -> llamafarm.ModelInfo:
-    """What is known of the model. A runtime that cannot say it is asked all the same."""
-    try:
-        return await turn.model.info()
-    except ProviderError:
-        return llamafarm.ModelInfo(turn.model.id)

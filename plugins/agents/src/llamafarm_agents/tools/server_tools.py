@@ -13,10 +13,10 @@ from functools import cached_property
 import llamafarm
 from llamafarm.errors import ConfigError, ToolSourceError
 
+from llamafarm_agents.side_by_side import all_of
 from llamafarm_agents.structured.schema import Checked, JsonSchema
 from llamafarm_agents.tools.functions import Definition
 from llamafarm_agents.tools.options import OTHERS, ToolsOptions
-from llamafarm_agents.tools.side_by_side import all_of
 from llamafarm_agents.tools.simple_schema import Simplified
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
