@@ -53,7 +53,10 @@ async def test_the_runtime_is_started_used_killed_used_again_and_stopped(base_ur
         os.kill(first.pid, signal.SIGKILL)
         second = await service.ensure(ignore_progress)
         assert second.pid != first.pid
-        assert parsed(await provider.embed({"input": ["hello", "bye"]}, Call(found, "r2"))) == vectors
+        again = parsed(await provider.embed({"input": ["hello", "bye"]}, Call(found, "r2")))
+        assert again.keys() == vectors.keys()
+        for row, same in zip(again["data"], vectors["data"], strict=True):
+            assert row["embedding"] == pytest.approx(same["embedding"], abs=1e-5)  # batched differently, it rounds so
     finally:
         await provider.aclose()
         await service.stop()
