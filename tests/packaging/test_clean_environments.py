@@ -22,6 +22,7 @@ OLLAMA = PLUGINS / "ollama"
 LEMONADE = PLUGINS / "lemonade"
 AGENTS = PLUGINS / "agents"
 MCP = PLUGINS / "mcp"
+RAG = PLUGINS / "rag"
 UNIVERSAL = PLUGINS / "universal"
 SERVER_EXTRA = 'pip install "llamafarm-universal[server]"'
 ENGINE_HOST = "llamafarm_universal.host."
@@ -124,6 +125,9 @@ def test_each_distribution_works_with_what_it_and_those_below_it_declare(environ
     the_agents_add_their_handlers(environment)
     mcp_adds_a_source_of_tools(environment)
 
+    environment.install(RAG)
+    rag_adds_its_sections(environment)
+
     environment.install(KIT)
     the_kit_adds_two_commands(environment)
 
@@ -178,6 +182,12 @@ def mcp_adds_a_source_of_tools(six: Environment) -> None:
     plugins = json.loads(six.lf("plugins", "list", "--json").stdout)
     assert [row["tool_sources"] for row in plugins if row["name"] == "mcp_servers"] == [["mcp"]]
     assert "This project has no MCP servers" in six.lf("mcp").stderr
+
+
+def rag_adds_its_sections(seven: Environment) -> None:
+    assert seven.unimportable("llamafarm_rag") == {}
+    plugins = json.loads(seven.lf("plugins", "list", "--json").stdout)
+    assert [row["fragments"] for row in plugins if row["name"] == "rag"] == [["rag", "datasets"]]
 
 
 def the_kit_adds_two_commands(author: Environment) -> None:

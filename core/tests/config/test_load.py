@@ -9,6 +9,7 @@ import pytest
 from llamafarm.config import load_project, refuse_own_address
 from llamafarm.config.settings import Settings
 from llamafarm.errors import ConfigError, PluginError, UsageError
+from llamafarm.plugins import catalogue
 from llamafarm.plugins.manager import PluginManager
 from llamafarm.plugins.registration import CORE_SECTIONS
 from llamafarm.project import BrokenEntry
@@ -523,11 +524,12 @@ def test_a_problem_says_what_was_found_what_is_allowed_and_what_was_meant(refuse
     assert any(f"runtime.models[0].{message}" in line for line in lines), lines
 
 
-def test_a_section_of_an_official_plugin_names_its_distribution(refused):
-    (line,) = refused("rag: {}")
+def test_a_section_of_an_official_plugin_names_its_distribution(refused, monkeypatch):
+    monkeypatch.setitem(catalogue._catalogue()["section"], "silo", "llamafarm-silo")
+    (line,) = refused("silo: {}")
     assert line == (
-        "llamafarm.yaml:1:1: rag: this section belongs to a plugin that is not installed. "
-        "It comes with llamafarm-rag, which is not released yet"
+        "llamafarm.yaml:1:1: silo: this section belongs to a plugin that is not installed. "
+        "Install it: pip install llamafarm-silo"
     )
 
 

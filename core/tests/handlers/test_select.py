@@ -102,11 +102,6 @@ def test_a_handler_that_is_not_installed_is_an_error_that_says_who_needs_it_and_
     assert "Agent handlers that are installed: guard, simple." in refusal.value.hint
 
 
-def test_the_rag_handler_is_named_with_the_distribution_that_will_bring_it():
-    with pytest.raises(PluginError, match="It comes with llamafarm-rag, which is not released yet"):
-        build_chain(project(), entry(handler="rag"), PluginManager())
-
-
 def test_structured_answers_are_refused_with_the_setting_that_asked_for_them():
     with pytest.raises(PluginError, match="`prompt_format: structured` of the model entry 'm'") as refusal:
         build_chain(project(), entry(prompt_format="structured"), PluginManager(disabled=("llamafarm-agents",)))

@@ -38,12 +38,21 @@ def test_this_core_knows_where_it_came_from():
     assert catalogue._clone() == ROOT
 
 
-def test_what_is_planned_names_no_command_that_cannot_work(from_an_index):
-    assert catalogue.remedy("section", "rag") == "It comes with llamafarm-rag, which is not released yet"
+def test_the_remedy_for_a_section_is_the_distribution_that_brings_it(from_an_index):
+    assert catalogue.remedy("section", "rag") == "Install it: pip install llamafarm-rag"
 
 
 def test_a_name_that_is_not_official_has_no_remedy():
     assert catalogue.remedy("provider", "acme") is None
+
+
+def test_every_official_name_comes_with_a_distribution_that_is_here():
+    wanted = [
+        name
+        for kind in ("provider", "agent handler", "section", "command")
+        for name in catalogue._catalogue()[kind].values()
+    ]
+    assert {name.partition("[")[0] for name in wanted} <= catalogue._catalogue()["folders"].keys()
 
 
 def test_every_folder_is_one_of_the_clone():

@@ -16,7 +16,7 @@ Kind = Literal["provider", "agent handler", "section", "command"]
 
 
 def names(kind: Kind) -> tuple[str, ...]:
-    """Return the official names of that kind, installed or not, planned ones among them."""
+    """Return the official names of that kind, installed or not."""
     return tuple(_catalogue()[kind])
 
 
@@ -29,11 +29,7 @@ def requirement(kind: Kind, name: str) -> str | None:
 def remedy(kind: Kind, name: str) -> str | None:
     """Return the sentence that says how `name` is had, without its full stop; None for a name that is not official."""
     wanted = requirement(kind, name)
-    if wanted is None:
-        return None
-    if _project(wanted) in _catalogue()["folders"]:
-        return f"Install it: {pip_command(wanted)}"
-    return f"It comes with {wanted}, which is not released yet"
+    return None if wanted is None else f"Install it: {pip_command(wanted)}"
 
 
 def served_by(name: str) -> tuple[str, str | None] | None:

@@ -1,0 +1,1 @@
+"""Retrieval for LlamaFarm: documents in, answers with checked citations out."""

@@ -1,0 +1,1 @@
+"""The agent handler `rag`: answers from what was retrieved."""

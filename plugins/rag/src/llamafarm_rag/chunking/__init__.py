@@ -1,0 +1,1 @@
+"""Documents cut into chunks, sized in tokens of the embedder."""

@@ -1,0 +1,1 @@
+"""What llamafarm.yaml says: the sections `rag` and `datasets`."""

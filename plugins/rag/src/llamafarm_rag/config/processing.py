@@ -1,0 +1,41 @@
+"""`data_processing_strategies`: how files become chunks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from llamafarm_rag.config.names import Name
+
+Kind = Literal["text", "markdown", "html", "pdf", "docx", "csv", "json", "code"]
+
+
+class ParserOptions(BaseModel):
+    """A reader for files of one kind, and which files it reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Kind
+    file_extensions: list[str] = Field(default_factory=list, description="Such as `.md`; by default the kind's own.")
+    file_include_patterns: list[str] = Field(default_factory=list, description="Such as `report-*.txt`.")
+    priority: int = Field(default=50, description="Of several that read a file, the one with the highest reads it.")
+    chunk_size: int | None = Field(default=None, ge=16, description="Of these files, in tokens of the embedder.")
+    chunk_overlap: int | None = Field(default=None, ge=0)
+
+
+class ProcessingStrategy(BaseModel):
+    """How the files of a dataset are read and cut."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    description: str = ""
+    chunk_size: int | None = Field(
+        default=None,
+        ge=16,
+        description="The longest chunk, in tokens of the embedder; by default 256, or what it reads.",
+    )
+    chunk_overlap: int = Field(default=32, ge=0, description="How many tokens of a chunk begin the next one.")
+    parsers: list[ParserOptions] = Field(default_factory=list, description="By default one for each kind of file.")
+    max_file_bytes: int = Field(default=50 * 1024 * 1024, ge=1, description="Larger files are not read, and reported.")

@@ -1,0 +1,1 @@
+"""Files as documents: their text, and where in it pages and headings are."""

@@ -1,0 +1,1 @@
+"""Texts as vectors, by an embedding strategy of a database."""

@@ -1,0 +1,1 @@
+"""Files of a dataset into its database."""
