@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import llamafarm
 import pytest
 from llamafarm.errors import ConfigError, UsageError
 from llamafarm_rag.config.project import database_of, dataset_of, rag_of, strategy_of
-
-import llamafarm
 
 DOCUMENTED = """
 runtime:
