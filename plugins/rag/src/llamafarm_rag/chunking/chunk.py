@@ -10,7 +10,8 @@ class Chunk:
     """One piece of a document.
 
     text: what is shown, cited and searched for words: `document.text[start:end]`. start, end: in characters. page: of
-    its beginning, counted from 1. heading: the headings above it, the outermost first.
+    its beginning, counted from 1. heading: the headings above it, the outermost first. context: the document's title
+    and these headings on one line, or as much of them as leaves room for the text.
     """
 
     text: str
@@ -18,8 +19,14 @@ class Chunk:
     end: int
     page: int | None = None
     heading: tuple[str, ...] = ()
+    context: str = ""
 
-    def embedded(self, title: str | None = None) -> str:
-        """What is embedded: the text below its title and headings, which say what it is about."""
-        above = " > ".join(filter(None, [title, *self.heading]))
-        return f"{above}\n\n{self.text}" if above else self.text
+    @property
+    def embedded(self) -> str:
+        """What is embedded: the text below its context, which says what it is about."""
+        return embedded_text(self.context, self.text)
+
+
+def embedded_text(context: str, text: str) -> str:
+    """A text below its context."""
+    return f"{context}\n\n{text}" if context else text

@@ -11,13 +11,15 @@ class Block:
     """A part of a document that belongs together: a paragraph, a table row, a function.
 
     start, end: its place in `Document.text`, in characters. page: counted from 1, where the format has pages. heading:
-    the headings above it, the outermost first.
+    the headings above it, the outermost first. by_line: whether each of its lines stands for itself, as those of code,
+    lists and logs do; else a line may end in the middle of a sentence.
     """
 
     start: int
     end: int
     page: int | None = None
     heading: tuple[str, ...] = ()
+    by_line: bool = False
 
 
 @dataclass(frozen=True)
