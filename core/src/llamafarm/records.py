@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from llamafarm.providers.entry import ModelEntry
     from llamafarm.providers.parameters import Parameters
     from llamafarm.services.base import Service
+
+KeyPath = tuple[str | int, ...]
+"""Where something stands: `("databases", 0, "name")`."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,16 @@ class EntryBlock:
 
 @dataclass(frozen=True)
 class ConfigFragment:
-    """A pydantic model (with `extra="forbid"`, or a RootModel) that a plugin adds to the schema of llamafarm.yaml."""
+    """A pydantic model (with `extra="forbid"`, or a RootModel) that a plugin adds to the schema of llamafarm.yaml.
+
+    at: where it stands. The others are for sections alone. entries: from the validated section and the model entries of
+    the file, the fields of entries that come with the section, each with the path in it that mistakes are told at; they
+    are entries of the project like those of `runtime.models`, and nobody's default. check: from the section and the
+    project, what the section needs of the rest of the file and lacks, each with its path in the section; each is an
+    error of llamafarm.yaml.
+    """
 
     at: Section | EntryBlock
     model: type[BaseModel]
+    entries: Callable[[Any, Sequence[ModelEntry]], Iterable[tuple[KeyPath, Mapping[str, Any]]]] | None = None
+    check: Callable[[Any, Project], Iterable[tuple[KeyPath, str]]] | None = None

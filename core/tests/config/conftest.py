@@ -23,7 +23,7 @@ OFFICIAL = (
 FARM = """
     import llamafarm
     from typing import Annotated, Literal
-    from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+    from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
     class Strict(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -109,10 +109,33 @@ FARM = """
             llamafarm.AgentHandlerSpec("herd", "made for a test", lambda options: None, options=Herd, check=alone),
         ]
 
+    class Meadow(Strict):
+        model: str
+        provider: str = "cow"
+        name: str = "grass"
+        needs: str | None = None
+        wrong: bool = False
+
+    class Meadows(RootModel[list[Meadow]]):
+        pass
+
+    def grazed(meadows, models):
+        for number, meadow in enumerate(meadows.root):
+            if meadow.wrong:
+                raise RuntimeError("the fence is open")
+            if meadow.model not in (entry.model for entry in models):
+                yield (number,), {"name": meadow.name, "provider": meadow.provider, "model": meadow.model}
+
+    def lacking(meadows, project):
+        for number, meadow in enumerate(meadows.root):
+            if meadow.needs and (lack := project.objection(meadow.needs, llamafarm.wire.EMBEDDINGS)):
+                yield (number, "needs"), lack
+
     @llamafarm.hookimpl
     def register_config_fragments():
         return [
             llamafarm.ConfigFragment(llamafarm.Section("shed"), Shed),
+            llamafarm.ConfigFragment(llamafarm.Section("meadows"), Meadows, entries=grazed, check=lacking),
             llamafarm.ConfigFragment(llamafarm.EntryBlock("stall", provider="cow"), Doors),
             llamafarm.ConfigFragment(llamafarm.EntryBlock("hay"), Doors),
         ]

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import BaseModel
-
 from llamafarm.config import handlers, variables
 from llamafarm.config.context import Loading
 from llamafarm.config.document import read
@@ -18,16 +16,13 @@ from llamafarm.config.interpolate import Interpolated, replaced
 from llamafarm.config.normalize import normalize
 from llamafarm.config.problems import KeyPath, Problems, in_one_line
 from llamafarm.config.secrets import hide, mask, mask_error
+from llamafarm.config.sections import read_sections
 from llamafarm.config.settings import Prompts, Settings
-from llamafarm.config.words import unknown_key
-from llamafarm.errors import ConfigError, LlamaFarmError, PluginError
+from llamafarm.errors import ConfigError, LlamaFarmError
 from llamafarm.paths import data_dir
-from llamafarm.plugins import catalogue
 from llamafarm.plugins.manager import PluginManager
-from llamafarm.plugins.registration import CORE_SECTIONS
 from llamafarm.project import Project
 from llamafarm.providers.entry import chain
-from llamafarm.records import Section
 from llamafarm.wire.chat import Message
 
 
@@ -68,9 +63,10 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
     _check_names(("prompts",), "a prompt set", loading)
     _check_names(("runtime", "models"), "a model entry", loading)
     models = _models(loading)
+    sections = read_sections(loading)
+    models += sections.entries(models, loading)
     check_default((entry.name for entry in models), loading)
     options = handlers.check_project(settings.handler, loading)
-    sections = _sections(loading)
     variables.warn(settings, models, loading)
     _note_missing_elsewhere(loading)
     loading.problems.raise_if_any()
@@ -84,12 +80,13 @@ def _project(loading: Loading, environ: Mapping[str, str]) -> Project:
         variables=settings.variables,
         handler=chain(settings.handler),
         handler_options=options,
-        sections=sections,
+        sections=sections.values,
         warnings=tuple(mask(warning, loading.secrets) for warning in loading.warnings),
         raw=replaced(values.data, values.written),
         secrets=loading.secrets,
     )
     handlers.check_needs(project, loading)
+    sections.check(project, loading)
     loading.problems.raise_if_any()
     return project
 
@@ -130,32 +127,6 @@ def _default_namespace(path: Path, environ: Mapping[str, str]) -> str:
 
 def _messages(prompts: Prompts) -> list[Message]:
     return [cast("Message", message.model_dump(exclude_none=True)) for message in prompts.messages]
-
-
-def _sections(loading: Loading) -> dict[str, BaseModel]:
-    """The sections that plugins brought, validated; note those that nobody brought."""
-    found: dict[str, BaseModel] = {}
-    for key, value in loading.values.data.items():
-        if key in CORE_SECTIONS:
-            continue
-        try:
-            fragment = loading.plugins.fragment(Section(key))
-        except PluginError as error:
-            loading.problems.add((key,), in_one_line(error))
-            continue
-        if fragment is None:
-            loading.problems.add((key,), _unknown_section(key, loading))
-        elif (section := loading.checked(fragment.model, value, (key,))) is not None:
-            found[key] = section
-    return found
-
-
-def _unknown_section(key: str, loading: Loading) -> str:
-    if remedy := catalogue.remedy("section", key):
-        return f"this section belongs to a plugin that is not installed. {remedy}"
-    added = (one.at.key for one in loading.plugins.fragments() if isinstance(one.at, Section))
-    broken = "".join(f"; it may belong to a plugin that does not work: {one}" for one in loading.plugins.warnings)
-    return unknown_key(key, (*CORE_SECTIONS, *added)) + broken
 
 
 def _note_missing_elsewhere(loading: Loading) -> None:
