@@ -163,11 +163,13 @@ def test_a_disabled_provider_is_refused_with_the_reason(install, provider_source
             "register_providers() returned a value of type str at position 0; a ProviderSpec was expected",
         ),
         (
-            "import llamafarm, pydantic\n"
-            "class Hay(pydantic.BaseModel, extra='forbid'): pass\n"
-            "@llamafarm.hookimpl\n"
-            "def register_config_fragments():\n"
-            "    return [llamafarm.ConfigFragment(llamafarm.EntryBlock('hay'), Hay, check=print)]",
+            (
+                "import llamafarm, pydantic\n"
+                "class Hay(pydantic.BaseModel, extra='forbid'): pass\n"
+                "@llamafarm.hookimpl\n"
+                "def register_config_fragments():\n"
+                "    return [llamafarm.ConfigFragment(llamafarm.EntryBlock('hay'), Hay, check=print)]"
+            ),
             "the configuration fragment '*.hay' has what sections alone may have",
         ),
         (
