@@ -21,6 +21,7 @@ PUBLIC = {
         "Ask",
         "Call",
         "ChunkReply",
+        "ChatFlag",
         "ConfigFragment",
         "Content",
         "CountsTokens",

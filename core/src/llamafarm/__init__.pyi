@@ -40,6 +40,7 @@ from llamafarm.providers.parameters import Parameters as Parameters
 from llamafarm.providers.reply import JsonReply as JsonReply
 from llamafarm.providers.reply import Reply as Reply
 from llamafarm.records import AgentHandlerSpec as AgentHandlerSpec
+from llamafarm.records import ChatFlag as ChatFlag
 from llamafarm.records import ConfigFragment as ConfigFragment
 from llamafarm.records import EntryBlock as EntryBlock
 from llamafarm.records import ProviderSpec as ProviderSpec

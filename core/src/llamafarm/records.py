@@ -44,6 +44,22 @@ class ProviderSpec:
 
 
 @dataclass(frozen=True)
+class ChatFlag:
+    """An option of `lf chat` that sets a request field of an agent handler.
+
+    flag: as it is typed, such as `--rag-top-k`. field: the request field, one of the handler's. help: one line.
+    metavar: what stands for its value in the help. value: what a flag that takes no value sets the field to; None means
+    that it takes one, of the field's type.
+    """
+
+    flag: str
+    field: str
+    help: str
+    metavar: str = "VALUE"
+    value: bool | int | str | None = None
+
+
+@dataclass(frozen=True)
 class AgentHandlerSpec:
     """An agent handler: what it is called, and how one is made.
 
@@ -52,7 +68,7 @@ class AgentHandlerSpec:
     in llamafarm.yaml, with `extra="forbid"`. fields: the request fields that are its own, each with the type that
     pydantic validates it by; they are taken out of the body before a provider sees it. check: says, from its options,
     the project and a model entry that goes through it, what it needs and they lack; each text is an error of
-    llamafarm.yaml at that entry.
+    llamafarm.yaml at that entry. flags: the options of `lf chat` that set its fields.
     """
 
     name: str
@@ -61,6 +77,7 @@ class AgentHandlerSpec:
     options: type[BaseModel] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     check: Callable[[Any, Project, ModelEntry], Iterable[str]] | None = None
+    flags: tuple[ChatFlag, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 
 from llamafarm.cli.app import App, current_app
 from llamafarm.cli.attachments import content
+from llamafarm.cli.flags import HandlerFlagsCommand, handler_fields
 from llamafarm.cli.output import print_json, server_url_option
 from llamafarm.errors import LlamaFarmError, UsageError
 
@@ -63,6 +64,7 @@ class Options:
     variables: dict[str, str]
     session: str | None
     server_url: str | None
+    fields: dict[str, Any] = field(default_factory=dict)
 
     def request(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
         """The chat request for these messages. Only what was given is in it, so that defaults stay defaults."""
@@ -75,10 +77,11 @@ class Options:
             "stream_options": {"include_usage": True} if self.usage and self.stream else None,
             "variables": self.variables or None,
         }
-        return {"messages": [*system, *messages], **{key: value for key, value in given.items() if value is not None}}
+        given = {key: value for key, value in given.items() if value is not None}
+        return {"messages": [*system, *messages], **given, **self.fields}
 
 
-@click.command()
+@click.command(cls=HandlerFlagsCommand)
 @click.argument("words", metavar="[TEXT]", nargs=-1)
 @click.option("--model", "-m", metavar="NAME", help="The model entry to ask.")
 @click.option(
@@ -120,7 +123,8 @@ def chat(
     """
     app = current_app()
     meant = _session(app, session, last=last, at_server=given["server_url"] is not None)
-    options = Options(stream=stream and not as_json, as_json=as_json, session=meant, **given)
+    fields = handler_fields(click.get_current_context())
+    options = Options(stream=stream and not as_json, as_json=as_json, session=meant, fields=fields, **given)
     asked = content(" ".join(words), [app.cwd / file for file in files])
     if not (asked if isinstance(asked, list) else asked.strip()):
         if as_curl or as_json or not sys.stdin.isatty():

@@ -15,7 +15,15 @@ from llamafarm.plugins import trace
 from llamafarm.plugins.discovery import Candidate
 from llamafarm.plugins.limit import TooSlow, run_within
 from llamafarm.plugins.status import Loaded, row_of
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section, ToolSourceSpec
+from llamafarm.records import (
+    AgentHandlerSpec,
+    ChatFlag,
+    ConfigFragment,
+    EntryBlock,
+    ProviderSpec,
+    Section,
+    ToolSourceSpec,
+)
 
 RECORDS: dict[str, type[Any]] = {
     "register_providers": ProviderSpec,
@@ -32,6 +40,7 @@ CORE_SECTIONS = ("version", "name", "namespace", "runtime", "prompts", "variable
 """The top-level keys of llamafarm.yaml that are the core's own."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+FLAG = re.compile(r"--[a-z][a-z0-9-]+\Z")
 
 
 class RecordError(TypeError):
@@ -112,6 +121,8 @@ def _check(record: Any) -> None:
         _check_name("agent handler", record.name)
         if record.options is not None:
             _check_model(f"the options of the agent handler {record.name!r}", record.options)
+        for flag in record.flags:
+            _check_flag(record, flag)
     elif isinstance(record, ToolSourceSpec):
         _check_name("tool source", record.name)
     else:
@@ -125,6 +136,13 @@ def _check_provider(spec: ProviderSpec) -> None:
     _check_model(f"the entry of the provider {spec.name!r}", spec.entry)
     if not issubclass(spec.entry, ModelEntry):
         raise RecordError(f"the entry of the provider {spec.name!r} is not a subclass of llamafarm.ModelEntry")
+
+
+def _check_flag(spec: AgentHandlerSpec, flag: ChatFlag) -> None:
+    if not FLAG.match(flag.flag):
+        raise RecordError(f"the flag {flag.flag!r} is not one: two dashes, then lower-case letters, digits and dashes")
+    if flag.field not in spec.fields:
+        raise RecordError(f"the flag {flag.flag!r} sets {flag.field!r}, which is no field of the handler {spec.name!r}")
 
 
 def _check_fragment(fragment: ConfigFragment) -> None:
