@@ -9,13 +9,35 @@ from pydantic import BaseModel, ConfigDict, Field
 from llamafarm_rag.config.names import Name
 
 
+class ByPurpose(BaseModel):
+    """What differs between questions and the passages that are searched."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    query: str | None = None
+    passage: str | None = None
+
+    def of(self, purpose: Literal["passage", "query"]) -> str | None:
+        """What texts of that purpose have."""
+        return self.query if purpose == "query" else self.passage
+
+
 class _EmbedderConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dimension: int | None = Field(
         default=None, ge=1, description="How many numbers a vector has; checked against what the model answers."
     )
-    batch_size: int | None = Field(default=None, ge=1, description="How many texts are sent at a time.")
+    batch_size: int | None = Field(default=None, ge=1, description="How many texts are sent at a time; by default 64.")
+    prompts: ByPurpose = Field(
+        default=ByPurpose(),
+        description="What stands before each text, such as `search_query: `, where the runtime adds no prompts itself.",
+    )
+    input_types: ByPurpose = Field(
+        default=ByPurpose(),
+        description="What is sent as `input_type`; by default `query` and `document` to the Universal Runtime, which "
+        "adds the prompts of the model's author, and nothing to others.",
+    )
 
 
 class _ModelConfig(_EmbedderConfig):
