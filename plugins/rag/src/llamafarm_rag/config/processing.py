@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from llamafarm_rag.config.names import Name
 
 Kind = Literal["text", "markdown", "html", "pdf", "docx", "csv", "json", "code"]
+MIN_CHUNK_SIZE = 16
+"""Tokens: a chunk of less says nothing, and its headings have no room."""
 
 
 class ParserOptions(BaseModel):
@@ -20,7 +22,9 @@ class ParserOptions(BaseModel):
     file_extensions: list[str] = Field(default_factory=list, description="Such as `.md`; by default the kind's own.")
     file_include_patterns: list[str] = Field(default_factory=list, description="Such as `report-*.txt`.")
     priority: int = Field(default=50, description="Of several that read a file, the one with the highest reads it.")
-    chunk_size: int | None = Field(default=None, ge=16, description="Of these files, in tokens of the embedder.")
+    chunk_size: int | None = Field(
+        default=None, ge=MIN_CHUNK_SIZE, description="Of these files, in tokens of the embedder."
+    )
     chunk_overlap: int | None = Field(default=None, ge=0)
 
 
@@ -33,9 +37,13 @@ class ProcessingStrategy(BaseModel):
     description: str = ""
     chunk_size: int | None = Field(
         default=None,
-        ge=16,
+        ge=MIN_CHUNK_SIZE,
         description="The longest chunk, in tokens of the embedder; by default 256, or what it reads.",
     )
-    chunk_overlap: int = Field(default=32, ge=0, description="How many tokens of a chunk begin the next one.")
+    chunk_overlap: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many tokens of a chunk begin the next one; by default an eighth of its size.",
+    )
     parsers: list[ParserOptions] = Field(default_factory=list, description="By default one for each kind of file.")
     max_file_bytes: int = Field(default=50 * 1024 * 1024, ge=1, description="Larger files are not read, and reported.")
