@@ -13,8 +13,9 @@ class Hit:
     """A passage that is used for an answer.
 
     score: what a threshold is compared with: the cosine similarity (-1 to 1) of question and passage, or the
-    reranker's score (0 to 1) where there is one. scores: what each stage gave it, such as `similarity`, `words`,
-    `fusion`, `rerank`; a stage that did not find it is absent.
+    reranker's score (0 to 1) where there is one. scores: what each stage gave it, `similarity` (to the nearest of the
+    queries), `words`, `fusion`, `queries` (what several queries gave it together), `rerank`; a stage that did not find
+    it is absent.
     """
 
     passage: Passage
@@ -24,7 +25,10 @@ class Hit:
 
 @dataclass(frozen=True)
 class Stage:
-    """What one step of a retrieval did: `embed`, `nearest`, `words`, `fuse`, `rerank`, … in milliseconds."""
+    """What one step of a retrieval did: `wordings`, `embed`, `nearest`, `words`, `similarities` or `rerank`.
+
+    milliseconds, found: for all queries together.
+    """
 
     name: str
     milliseconds: float
@@ -36,7 +40,8 @@ class Retrieval:
     """What was retrieved.
 
     hits: the best one first, none below the threshold. below: how many were found and fell below it. queries: what was
-    searched for.
+    searched for. repeated: how many were left out because they say what a better one says. notes: sentences on what was
+    done otherwise than asked.
     """
 
     database: str
@@ -44,4 +49,6 @@ class Retrieval:
     queries: tuple[str, ...]
     hits: tuple[Hit, ...]
     below: int = 0
+    repeated: int = 0
     stages: tuple[Stage, ...] = ()
+    notes: tuple[str, ...] = ()
