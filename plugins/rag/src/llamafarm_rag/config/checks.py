@@ -5,22 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import llamafarm
-from llamafarm.wire import EMBEDDINGS
+from llamafarm.errors import UsageError
+from llamafarm.wire import CHAT, EMBEDDINGS, RERANK
 
+from llamafarm_rag.config.bases import chain_of
+from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.config.datasets import Datasets
 from llamafarm_rag.config.embedders import EntryEmbedder
 from llamafarm_rag.config.project import DEFAULT_PROCESSING
+from llamafarm_rag.config.retrieval import MultiQueryStrategy, RerankedStrategy
 from llamafarm_rag.config.section import RagSection
 
 Problem = tuple[tuple[str | int, ...], str]
 
 
 def check_rag(section: RagSection, project: llamafarm.Project) -> Iterator[Problem]:
-    """Embedders that are no models of the project, or embed nothing."""
+    """Embedders that are no models of the project, or embed nothing; and what retrieval needs and lacks."""
     for number, database in enumerate(section.databases):
+        yield from _check_retrieval(("databases", number, "retrieval_strategies"), database, project)
         for place, strategy in enumerate(database.embedding_strategies):
             if isinstance(strategy, EntryEmbedder) and (lack := project.objection(strategy.config.model, EMBEDDINGS)):
                 yield ("databases", number, "embedding_strategies", place, "config", "model"), lack
+
+
+def _check_retrieval(
+    place: tuple[str | int, ...], database: DatabaseOptions, project: llamafarm.Project
+) -> Iterator[Problem]:
+    """Models that rerank nothing or do not chat, and strategies that stand on none that is there."""
+    for number, strategy in enumerate(database.retrieval_strategies):
+        if not isinstance(strategy, RerankedStrategy | MultiQueryStrategy):
+            continue
+        model, operation = strategy.config.model, RERANK if isinstance(strategy, RerankedStrategy) else CHAT
+        if model is not None and (lack := project.objection(model, operation)):
+            yield (*place, number, "config", "model"), lack
+        try:
+            chain_of(strategy, database.strategies)
+        except UsageError as error:
+            yield (*place, number, "config", "base"), " ".join(str(error).splitlines())
 
 
 def check_datasets(datasets: Datasets, project: llamafarm.Project) -> Iterator[Problem]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from llamafarm_rag.embedding.base import Embedder
 from llamafarm_rag.retrieval.journal import Journal
 
-MARGIN = 16
-"""Tokens that the model adds itself, and the prompt that some read before a question."""
+SHORT = 128
+"""Bytes; no embedder reads less, and no tokenizer makes more tokens than bytes."""
 MOST_PARTS = 8
 _SENTENCE = re.compile(r"[^.!?\n。！？]+[.!?\n。！？]*\s*|[.!?\n。！？]+\s*")
 
@@ -20,15 +20,15 @@ async def parts_of(text: str, embedder: Embedder, journal: Journal) -> list[str]
     A text of more than `MOST_PARTS` parts is searched for by its first and its last ones, for a long message says what
     it is about at its beginning and asks at its end. Both are noted. Raises ProviderError.
     """
-    longest = await embedder.longest()
-    if longest is None or len(text.encode()) <= longest - MARGIN:  # no tokenizer makes more tokens than bytes
+    size = len(text.encode())
+    room = None if size <= SHORT else await embedder.longest()
+    if room is None or size <= room:
         return [text]
-    room = max(longest - MARGIN, 1)
     [count] = await embedder.count_tokens([text])
     if count <= room:
         return [text]
     parts = list(_packed(*await _pieces(text, room, embedder), room))
-    journal.note(f"The question has {count} tokens, the embedder reads {longest}: its parts are searched for.")
+    journal.note(f"The question has {count} tokens, the embedder reads {room}: its parts are searched for.")
     if len(parts) > MOST_PARTS:
         journal.note(f"Of its {len(parts)} parts the first and last {MOST_PARTS // 2} are searched for.")
         parts = [*parts[: MOST_PARTS // 2], *parts[-MOST_PARTS // 2 :]]

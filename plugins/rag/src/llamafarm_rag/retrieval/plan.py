@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llamafarm_rag.config.bases import chain_of
 from llamafarm_rag.config.retrieval import (
     FilteredStrategy,
     HybridConfig,
@@ -16,7 +17,6 @@ from llamafarm_rag.config.retrieval import (
     RetrievalStrategy,
     SimilarityStrategy,
 )
-from llamafarm_rag.retrieval.bases import chain_of
 from llamafarm_rag.retrieval.filtered import FilteringSearch
 from llamafarm_rag.retrieval.hybrid import HybridSearch
 from llamafarm_rag.retrieval.question import Question

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from collections.abc import Mapping
 
 import numpy as np
 from llamafarm.wire import Operation

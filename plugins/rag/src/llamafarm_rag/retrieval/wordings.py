@@ -25,7 +25,7 @@ LONGEST = 400
 """Characters; a longer line is talk and no query."""
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^```\w*$", re.MULTILINE)
-_MARK = re.compile(r"^(?:[-*•–]|\(?\d{1,2}[.):]|(?:query|search)\s*\d*\s*:)\s*", re.IGNORECASE)
+_MARK = re.compile(r"^(?:[-*•–]|\(?\d{1,2}[.):](?!\d)|(?:query|search)\s*\d*\s*:)\s*", re.IGNORECASE)
 _QUOTES = "\"'“”„«»`*_"
 
 
