@@ -17,5 +17,9 @@ class DimensionMismatch(DatabaseError):
     default_status = 409
 
 
+class StoreDamaged(DatabaseError):
+    """The files of a store cannot be read; whoever has its rows elsewhere can make it anew."""
+
+
 class UnreadableFile(UsageError):
     """A file that cannot be read as what it should be. It is a row of the report, and not the end."""

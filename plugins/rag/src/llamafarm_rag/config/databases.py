@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from llamafarm_rag.config.embedders import EmbeddingStrategy
 from llamafarm_rag.config.names import Name
 from llamafarm_rag.config.retrieval import HybridStrategy, RetrievalStrategy
+from llamafarm_rag.store.base import StoreSpec
+from llamafarm_rag.store.kinds import store_kind
 
 DEFAULT_RETRIEVAL = HybridStrategy(name="hybrid", type="HybridUniversalStrategy")
 """What a database without retrieval strategies is searched by."""
@@ -21,11 +23,23 @@ class DatabaseOptions(BaseModel):
 
     name: Name
     type: str = Field(min_length=1, description="The kind of store, such as `ChromaStore`.")
-    config: dict[str, Any] = Field(default_factory=dict, description="What the kind of store is told.")
+    config: dict[str, Any] = Field(
+        default_factory=dict, validate_default=True, description="What the kind of store is told."
+    )
     embedding_strategies: list[EmbeddingStrategy] = Field(min_length=1)
     default_embedding_strategy: str | None = None
     retrieval_strategies: list[RetrievalStrategy] = Field(default_factory=list)
     default_retrieval_strategy: str | None = None
+
+    @property
+    def kind(self) -> StoreSpec:
+        """The kind of store that `type` names."""
+        return store_kind(self.type)
+
+    @property
+    def store_config(self) -> BaseModel:
+        """`config`, as the kind of store reads it."""
+        return self.kind.config.model_validate(self.config)
 
     @property
     def embedding(self) -> EmbeddingStrategy:
@@ -44,6 +58,19 @@ class DatabaseOptions(BaseModel):
     def strategies(self) -> list[RetrievalStrategy]:
         """All that may be named."""
         return self.retrieval_strategies or [DEFAULT_RETRIEVAL]
+
+    @field_validator("type")
+    @classmethod
+    def _kind_is_there(cls, kind: str) -> str:
+        store_kind(kind)
+        return kind
+
+    @field_validator("config")
+    @classmethod
+    def _config_fits_the_kind(cls, config: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "type" in info.data:
+            store_kind(info.data["type"]).config.model_validate(config)
+        return config
 
     @model_validator(mode="after")
     def _names_are_there(self) -> Self:
