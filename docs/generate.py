@@ -49,7 +49,7 @@ def pages() -> Iterator[tuple[Path, str]]:
             yield path, _PART.sub(lambda match: f"{match[1]}{PARTS[match[2]](match[3])}\n{match[4]}", text)
 
 
-OF_PLUGINS = re.compile(r"\n\n(Commands of plugins|Options of agent handlers):")
+OF_PLUGINS = re.compile(r"\n\n(Commands of plugins|Options of agent handlers|Sections of plugins):")
 """What the help tells of plugins, which is not ours to tell."""
 
 
@@ -95,7 +95,7 @@ def record(name: str | None) -> str:
 
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is not dataclasses.MISSING:
-        return f" = {field.default!r}"
+        return f" = {json.dumps(field.default) if isinstance(field.default, str) else field.default!r}"
     if field.default_factory is dataclasses.MISSING:
         return ""
     factory: Any = field.default_factory

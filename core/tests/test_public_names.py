@@ -18,6 +18,7 @@ PUBLIC = {
     "llamafarm": [
         "AgentHandler",
         "AgentHandlerSpec",
+        "AtHand",
         "Ask",
         "Call",
         "ChunkReply",
@@ -28,6 +29,7 @@ PUBLIC = {
         "DescribesEntries",
         "Endpoint",
         "EntryBlock",
+        "Example",
         "Farm",
         "Field",
         "Health",

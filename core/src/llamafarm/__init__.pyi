@@ -40,9 +40,11 @@ from llamafarm.providers.parameters import Parameters as Parameters
 from llamafarm.providers.reply import JsonReply as JsonReply
 from llamafarm.providers.reply import Reply as Reply
 from llamafarm.records import AgentHandlerSpec as AgentHandlerSpec
+from llamafarm.records import AtHand as AtHand
 from llamafarm.records import ChatFlag as ChatFlag
 from llamafarm.records import ConfigFragment as ConfigFragment
 from llamafarm.records import EntryBlock as EntryBlock
+from llamafarm.records import Example as Example
 from llamafarm.records import ProviderSpec as ProviderSpec
 from llamafarm.records import Section as Section
 from llamafarm.records import ToolSourceSpec as ToolSourceSpec

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llamafarm.providers.entry import ModelEntry
     from llamafarm.providers.parameters import Parameters
     from llamafarm.services.base import Service
+    from llamafarm.wire.operations import Operation
 
 KeyPath = tuple[str | int, ...]
 """Where something stands: `("databases", 0, "name")`."""
@@ -30,7 +31,8 @@ class ProviderSpec:
     imports what it needs inside. service: the runtime's service, or None where the entry's address is not one that
     LlamaFarm may start. parameters: what it does with each field of a request; None means that everything is sent as
     it is. foreseen: what the runtime of an entry will do with them beside, as far as is known without asking it; the
-    parameters of the entry are held to it when llamafarm.yaml is read.
+    parameters of the entry are held to it when llamafarm.yaml is read. at_hand: the name of a model that is for an
+    operation and on this machine already, a small one first; None where there is none. It fetches nothing.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ProviderSpec:
     service: Callable[[Any], Service | None] | None = None
     parameters: Parameters | None = None
     foreseen: Callable[[Any], Parameters] | None = None
+    at_hand: Callable[[Operation], str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,23 @@ class EntryBlock:
     provider: str | None = None
 
 
+AtHand = Callable[["Operation"], tuple[str, str] | None]
+"""The provider and the name of a model that is for an operation and on this machine already."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """What `lf init` writes for a section that is asked for, by an option of its key.
+
+    text: lines of llamafarm.yaml that work as they are, the section's own among them. try_it: the commands that come
+    next. remark: what is to be known before they are typed.
+    """
+
+    text: str
+    try_it: tuple[str, ...] = ()
+    remark: str | None = None
+
+
 @dataclass(frozen=True)
 class ConfigFragment:
     """A pydantic model (with `extra="forbid"`, or a RootModel) that a plugin adds to the schema of llamafarm.yaml.
@@ -121,10 +141,12 @@ class ConfigFragment:
     the file, the fields of entries that come with the section, each with the path in it that mistakes are told at; they
     are entries of the project like those of `runtime.models`, and nobody's default. check: from the section and the
     project, what the section needs of the rest of the file and lacks, each with its path in the section; each is an
-    error of llamafarm.yaml.
+    error of llamafarm.yaml. example: what `lf init` writes
+    where the section is asked for, on a machine with these models.
     """
 
     at: Section | EntryBlock
     model: type[BaseModel]
     entries: Callable[[Any, Sequence[ModelEntry]], Iterable[tuple[KeyPath, Mapping[str, Any]]]] | None = None
     check: Callable[[Any, Project], Iterable[tuple[KeyPath, str]]] | None = None
+    example: Callable[[AtHand], Example] | None = None

@@ -7,52 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llamafarm.cli.app import current_app
+from llamafarm.cli.added_options import AddedOptionsCommand
 
 if TYPE_CHECKING:
+    from llamafarm.plugins.manager import PluginManager
     from llamafarm.records import ChatFlag
 
-OPTIONS = "llamafarm.handler_options"
-"""Where the context of a command keeps those that were looked for."""
 FIELDS = "llamafarm.handler_fields"
 """Where the context of a command keeps the fields that such options set."""
 
 
-class HandlerFlagsCommand(click.Command):
-    """A command that looks for the options of agent handlers where one is typed that it does not know itself.
+class HandlerFlagsCommand(AddedOptionsCommand):
+    """A command with the options that agent handlers bring."""
 
-    All plugins are loaded for that, so a command line of its own options alone stays as fast as it was.
-    """
+    title = "Options of agent handlers"
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, list(args))
-        except click.NoSuchOption:
-            ctx.meta[OPTIONS] = tuple(self._handler_options(ctx))
-            return super().parse_args(ctx, args)
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The command's own, and those of handlers where they were looked for."""
-        return [*super().get_params(ctx), *ctx.meta.get(OPTIONS, ())]
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The command's own options, and below them those of agent handlers."""
-        super().format_options(ctx, formatter)
-        rows = [record for option in self._handler_options(ctx) if (record := option.get_help_record(ctx))]
-        if rows:
-            with formatter.section("Options of agent handlers"):
-                formatter.write_dl(rows)
-
-    def _handler_options(self, ctx: click.Context) -> Iterator[click.Option]:
-        """Those of all handlers that are installed; what the command has itself, or another handler, goes before."""
-        taken = {name for parameter in self.params for name in parameter.opts}
-        with ctx.scope(cleanup=False):
-            plugins = current_app().plugins
+    def added_options(self, plugins: PluginManager) -> Iterator[click.Option]:
         for spec in plugins.agent_handlers().values():
             for flag in spec.flags:
-                if flag.flag not in taken:
-                    taken.add(flag.flag)
-                    yield _option(flag, spec.fields[flag.field])
+                yield _option(flag, spec.fields[flag.field])
 
 
 def _option(flag: ChatFlag, kind: Any) -> click.Option:

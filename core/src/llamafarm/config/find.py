@@ -29,8 +29,10 @@ def init_text() -> str:
     return files(__package__).joinpath("example.yaml").read_text(encoding="utf-8")
 
 
-def write_example(path: Path) -> Path:
-    """Write it into the folder `path`, or to the file `path` where that ends in .yaml or .yml. Returns the file.
+def write_example(path: Path, *more: str) -> Path:
+    """Write it, and `more` behind it, into the folder `path`, or to the file `path` where that ends in .yaml or .yml.
+
+    Returns the file.
 
     Raises ConfigError where there is a configuration already: it never overwrites.
     """
@@ -39,7 +41,7 @@ def write_example(path: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(init_text())
+            file.write("\n".join([init_text(), *more]))
     except FileExistsError:
         message = f"{shown(target)} exists already; nothing was written."
         raise ConfigError(message, hint="Choose another folder, or edit it.") from None

@@ -150,7 +150,7 @@ def _check_fragment(fragment: ConfigFragment) -> None:
 
     if not isinstance(fragment.at, Section | EntryBlock):
         raise RecordError(f"a ConfigFragment is at {_a(fragment.at)}; a Section or an EntryBlock was expected")
-    if isinstance(fragment.at, EntryBlock) and (fragment.entries or fragment.check):
+    if isinstance(fragment.at, EntryBlock) and (fragment.entries or fragment.check or fragment.example):
         raise RecordError(f"the configuration fragment {name_of(fragment)!r} has what sections alone may have")
     _check_name("configuration key", fragment.at.key)
     taken = CORE_SECTIONS if isinstance(fragment.at, Section) else tuple(ModelEntry.model_fields)

@@ -9,6 +9,7 @@ import llamafarm
 from llamafarm_rag.config.checks import check_datasets, check_rag
 from llamafarm_rag.config.datasets import Datasets
 from llamafarm_rag.config.entries import added_entries
+from llamafarm_rag.config.example import rag_example
 from llamafarm_rag.config.section import RagSection
 
 RAG = llamafarm.Section("rag")
@@ -17,5 +18,7 @@ DATASETS = llamafarm.Section("datasets")
 
 @llamafarm.hookimpl
 def register_config_fragments() -> Iterable[llamafarm.ConfigFragment]:
-    yield llamafarm.ConfigFragment(at=RAG, model=RagSection, entries=added_entries, check=check_rag)
+    yield llamafarm.ConfigFragment(
+        at=RAG, model=RagSection, entries=added_entries, check=check_rag, example=rag_example
+    )
     yield llamafarm.ConfigFragment(at=DATASETS, model=Datasets, check=check_datasets)

@@ -12,6 +12,7 @@ from llamafarm_universal.config import UniversalEntry, endpoint
 if TYPE_CHECKING:
     from llamafarm import Endpoint, Parameters, Provider
     from llamafarm.services import Service
+    from llamafarm.wire import Operation
 
 
 def connect(endpoint: Endpoint) -> Provider:
@@ -35,6 +36,13 @@ def foreseen(entry: UniversalEntry) -> Parameters:  # noqa: ARG001 - all runtime
     return RUNTIME
 
 
+def at_hand(operation: Operation) -> str | None:
+    """A model of this machine that is for that operation."""
+    from llamafarm_universal.at_hand import model_at_hand
+
+    return model_at_hand(operation)
+
+
 @hookimpl
 def register_providers() -> Iterable[ProviderSpec]:
     """The Universal Runtime: any Hugging Face model, in a server that LlamaFarm starts by itself."""
@@ -46,4 +54,5 @@ def register_providers() -> Iterable[ProviderSpec]:
         connect=connect,
         service=service,
         foreseen=foreseen,
+        at_hand=at_hand,
     )
