@@ -25,6 +25,7 @@ PUBLIC = {
         "ChatFlag",
         "ConfigFragment",
         "Content",
+        "CountsTextTokens",
         "CountsTokens",
         "DescribesEntries",
         "Endpoint",

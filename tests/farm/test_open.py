@@ -72,6 +72,7 @@ def test_a_script_needs_no_event_loop(opened):
         reply = farm.ask("chat", HELLO)
         assert reply.completion()["choices"][0]["finish_reason"] == "stop"
         reply.close()
+        assert farm.count_tokens(["hello"], model="echo") is None, "its server has no way to say it"
 
 
 def test_leaving_a_stream_early_in_a_script_closes_it(opened):

@@ -19,6 +19,7 @@ from llamafarm.paths import data_dir as data_dir
 from llamafarm.plugins.catalogue import pip_command as pip_command
 from llamafarm.project import Project as Project
 from llamafarm.providers.base import Call as Call
+from llamafarm.providers.base import CountsTextTokens as CountsTextTokens
 from llamafarm.providers.base import CountsTokens as CountsTokens
 from llamafarm.providers.base import DescribesEntries as DescribesEntries
 from llamafarm.providers.base import Endpoint as Endpoint

@@ -356,6 +356,55 @@ async def test_a_provider_that_cannot_count_tokens_leaves_them_unknown():
     assert seen == [None]
 
 
+class CountingTexts(ScriptedProvider):
+    """A token for each character. asked: of which models."""
+
+    def __init__(self, *script):
+        super().__init__(*script)
+        self.asked = []
+
+    async def count_text_tokens(self, texts, call):
+        self.asked.append(call.entry.model)
+        return [len(text) for text in texts]
+
+
+async def test_a_handler_knows_how_long_texts_are_to_any_model_of_the_project():
+    seen = []
+
+    async def run(turn, ask):
+        seen.extend([await turn.count_tokens(["ab", ""]), await turn.count_tokens(["abc"], model="large")])
+        return await ask(turn)
+
+    provider = CountingTexts("Hello.")
+    gateway = Gateway(ScriptedPlugins(provider, handlers=(handler("look", run),)))
+    both = project(entry(handler="look"), entry("large"))
+    await (await gateway.ask(both, CHAT, {"messages": [HI]}, context())).aclose()
+    assert seen == [[2, 0], [3]]
+    assert provider.asked == ["runtime-small", "runtime-large"]
+
+
+async def test_nobody_knows_how_long_texts_are_where_the_provider_cannot_count_them():
+    seen = []
+
+    async def run(turn, ask):
+        seen.append(await turn.count_tokens(["ab"]))
+        return await ask(turn)
+
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider("Hello."), handlers=(handler("look", run),)))
+    await (await gateway.ask(project(entry(handler="look")), CHAT, {"messages": [HI]}, context())).aclose()
+    assert seen == [None]
+
+
+async def test_a_handler_that_counts_for_a_model_that_is_not_there_is_told_so():
+    async def run(turn, ask):
+        await turn.count_tokens(["ab"], model="tiny")
+        return await ask(turn)
+
+    gateway = Gateway(ScriptedPlugins(CountingTexts("Hello."), handlers=(handler("look", run),)))
+    with pytest.raises(UsageError, match="'tiny'"):
+        await gateway.ask(project(entry(handler="look")), CHAT, {"messages": [HI]}, context())
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_the_trace_ends_the_answer_where_it_is_asked_for_and_holds_no_secret(stream):
     async def run(turn, ask):

@@ -8,7 +8,7 @@ import os
 import psutil
 import pytest
 from llamafarm.errors import ConnectionFailed, ModelNotFound, ProviderError, UpstreamError
-from llamafarm.providers.base import Call, CountsTokens, Progress, operations
+from llamafarm.providers.base import Call, CountsTextTokens, CountsTokens, Progress, operations
 from llamafarm.services.state import ServiceFiles, ServiceState
 from llamafarm.wire import sse
 from llamafarm_kit.testing.upstream import Asked, Peer, ScriptedUpstream, answering
@@ -32,6 +32,7 @@ class Runtime:
         self.deadlines: list[str | None] = []
         self.tokens: int | None = 42
         self.counted: list[dict] = []
+        self.odd_counts: object = None
         self.loads: list[dict] = []
         self.load_events: list[bytes] | None = None
         self.pulls: list[dict] = []
@@ -81,6 +82,11 @@ class Runtime:
         if asked.path == "/v1/chat/completions/input_tokens":
             self.counted.append(asked.body)
             await peer.answer(200, {"object": "chat.completion.input_tokens", "input_tokens": self.tokens})
+            return
+        if asked.path == "/v1/embeddings/input_tokens":
+            self.counted.append(asked.body)
+            counts = [len(text) for text in asked.body["input"]] if self.odd_counts is None else self.odd_counts
+            await peer.answer(200, {"object": "embedding.input_tokens", "input_tokens": counts})
             return
         if asked.path == "/v1/embeddings":
             inputs = asked.body["input"]
@@ -167,6 +173,36 @@ async def test_an_answer_that_counts_nothing_is_the_runtimes_fault(runtime, upst
     async with Asking(upstream) as asking:
         with pytest.raises(UpstreamError, match="counted no tokens"):
             await asking.provider.count_tokens({"messages": MESSAGES}, asking.call())
+
+
+async def test_the_tokens_of_texts_are_counted_in_one_request_with_the_model_loaded(runtime, upstream):
+    async with Asking(upstream, transformers={"batch_size": 2}) as asking:
+        assert isinstance(asking.provider, CountsTextTokens)
+        assert await asking.provider.count_text_tokens(["a", "", "abc"], asking.call()) == [1, 0, 3]
+    assert len(runtime.loads) == 1
+    assert [body["input"] for body in runtime.counted] == [["a", "", "abc"]]
+
+
+async def test_no_texts_have_no_tokens_and_nobody_is_asked(runtime, upstream):
+    async with Asking(upstream) as asking:
+        assert await asking.provider.count_text_tokens([], asking.call()) == []
+    assert (runtime.loads, runtime.counted) == ([], [])
+
+
+async def test_more_texts_than_one_request_takes_are_counted_in_several(runtime, upstream):
+    long = "a" * 1_500_000
+    async with Asking(upstream) as asking:
+        assert await asking.provider.count_text_tokens(["a"] * 10_000, asking.call()) == [1] * 10_000
+        assert await asking.provider.count_text_tokens([long, "b", long], asking.call()) == [1_500_000, 1, 1_500_000]
+    assert [len(body["input"]) for body in runtime.counted] == [8192, 1808, 2, 1]
+
+
+@pytest.mark.parametrize("counts", [[1], [1, None], [1, 2.5], [True, 1], "12", {}])
+async def test_counts_that_are_not_one_for_each_text_are_the_runtimes_fault(runtime, upstream, counts):
+    runtime.odd_counts = counts
+    async with Asking(upstream) as asking:
+        with pytest.raises(UpstreamError, match="counted no tokens"):
+            await asking.provider.count_text_tokens(["a", "b"], asking.call())
 
 
 async def test_the_first_request_loads_the_model_with_the_entrys_settings_and_later_ones_do_not(runtime, upstream):

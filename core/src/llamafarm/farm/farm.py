@@ -64,9 +64,24 @@ class Farm:
         row = operation_named(operation)
         asked = dict(request) if model is None else {**request, "model": model}
         check(asked, row)
-        deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
-        context = Context(uuid4().hex, session, deadline, progress, trace=trace, handlers=tuple(handlers))
+        context = Context(uuid4().hex, session, _deadline(timeout), progress, trace=trace, handlers=tuple(handlers))
         return parsed(await self.gateway.ask(self.project, row, asked, context))
+
+    async def count_tokens(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - a deadline that travels to the runtime
+        progress: Callable[[Progress], None] = ignore_progress,
+    ) -> list[int] | None:
+        """How many tokens each text is to a model, those left out that the model itself puts around a text.
+
+        model: the name of a model entry, the default one where none is named; the rest as for `ask`. None where its
+        provider cannot count them. Raises LlamaFarmError.
+        """
+        context = Context(uuid4().hex, deadline=_deadline(timeout), progress=progress)
+        return await self.gateway.count_tokens(self.project, self.project.entry(model), texts, context)
 
     async def preview(self, request: Mapping[str, Any], *, handlers: Sequence[str] = ()) -> Preview:
         """What a chat would ask of its provider at the end of all agent handlers; the provider is not asked.
@@ -158,6 +173,11 @@ def _load(config: Path | None, plugins: PluginManager, environ: Mapping[str, str
             hint="`lf init` writes one that works as it is.",
         )
     return load_project(path, plugins, environ=environ)
+
+
+def _deadline(seconds: float | None) -> float | None:
+    """On the event loop's clock."""
+    return None if seconds is None else asyncio.get_running_loop().time() + seconds
 
 
 def operation_named(operation: Operation | str) -> Operation:

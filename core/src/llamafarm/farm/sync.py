@@ -47,6 +47,10 @@ class SyncFarm:
             return SyncReply(answer, self._portal)
         return self._portal.call(answer.read) if isinstance(answer, Content) else answer
 
+    def count_tokens(self, texts: Sequence[str], **given: Any) -> list[int] | None:
+        """See `Farm.count_tokens`, whose options are the same."""
+        return self._portal.call(partial(self._farm.count_tokens, texts, **given))
+
     def preview(self, request: Mapping[str, Any], *, handlers: Sequence[str] = ()) -> Preview:
         """See `Farm.preview`."""
         return self._portal.call(partial(self._farm.preview, request, handlers=handlers))

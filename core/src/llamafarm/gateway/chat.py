@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llamafarm.errors import PluginError, RequestError
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, refuse_foreign_fields, take_handler_choice, take_handler_fields
-from llamafarm.gateway.known import KnownModel
+from llamafarm.gateway.known import KnownModel, text_tokens
 from llamafarm.gateway.reply import TurnReply, telling, told
 from llamafarm.gateway.served import Served
 from llamafarm.handlers.base import Ask, Turn
@@ -76,6 +76,7 @@ class ChatTurn:
             known,
             tool_sources=sources,
             ask_model=self._ask_model,
+            count_texts=self._count_texts,
         )
 
     def _through(self, chain: tuple[Link, ...]) -> Ask:
@@ -102,6 +103,12 @@ class ChatTurn:
         lease = self._served.lease(entry)
         body = merged(request, entry, operation, lease.parameters)
         return parsed(await self._dispatcher.ask(project, lease, operation, body, context))
+
+    async def _count_texts(self, texts: Sequence[str], model: str | None) -> list[int] | None:
+        """What `Turn.count_tokens` does."""
+        entry = self._entry if model is None else self._served.project.entry(model)
+        context = replace(self._context, headers={})
+        return await text_tokens(self._dispatcher, self._served.lease(entry), context, texts)
 
     async def _open_session(self, sessions: SessionStore | None) -> StoredSession | None:
         if self._context.session is None:

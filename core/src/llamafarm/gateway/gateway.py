@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from llamafarm.errors import RequestError
 from llamafarm.gateway.chat import SESSION_HEADER, ChatTurn
 from llamafarm.gateway.dispatch import Context, Dispatcher
 from llamafarm.gateway.fields import merged, refuse_foreign_fields
+from llamafarm.gateway.known import text_tokens
 from llamafarm.gateway.reply import TurnReply, turn_content
 from llamafarm.gateway.served import Served
 from llamafarm.project import BrokenEntry, Project
@@ -77,6 +78,20 @@ class Gateway:
             return TurnReply(answer, entry, context.headers, end)
         end()
         return answer
+
+    async def count_tokens(
+        self, project: Project, entry: ModelEntry, texts: Sequence[str], context: Context
+    ) -> list[int] | None:
+        """How many tokens each text is to an entry's model; None where its provider cannot count them.
+
+        Raises LlamaFarmError and nothing else.
+        """
+        served = self._of(project)
+        end = served.begin()
+        try:
+            return await text_tokens(self._dispatcher, served.lease(entry), context, texts)
+        finally:
+            end()
 
     async def preview(self, project: Project, request: Mapping[str, Any], context: Context) -> Preview:
         """What a chat would ask of its provider, which is not asked; nothing is started. Raises as `ask` does."""

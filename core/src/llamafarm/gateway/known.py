@@ -1,12 +1,13 @@
-"""What is known of the model that a turn is asked of."""
+"""What is known of the model that a turn is asked of, and how long texts are to any model."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from llamafarm.gateway.dispatch import Context, Dispatcher, Lease
 from llamafarm.handlers.base import TurnModel
-from llamafarm.providers.base import CountsTokens, ModelInfo, described
+from llamafarm.providers.base import CountsTextTokens, CountsTokens, ModelInfo, described
 from llamafarm.wire.chat import ChatRequest
 
 KEPT_SECONDS = 60.0
@@ -38,3 +39,14 @@ class KnownModel(TurnModel):
             return None
         asked: ChatRequest = {**request, "model": self._lease.entry.model}
         return await self._dispatcher.call(self._lease, self._context, lambda call: provider.count_tokens(asked, call))
+
+
+async def text_tokens(dispatcher: Dispatcher, lease: Lease, context: Context, texts: Sequence[str]) -> list[int] | None:
+    """How many tokens each text is to the model of a lease; None where its provider cannot count them.
+
+    Raises LlamaFarmError and nothing else.
+    """
+    provider = lease.provider
+    if not isinstance(provider, CountsTextTokens):
+        return None
+    return await dispatcher.call(lease, context, lambda call: provider.count_text_tokens(texts, call))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,6 +57,10 @@ AskModel = Callable[[Operation, Mapping[str, Any], str | None], Awaitable[Any]]
 """Asks any operation of any model of the project: see `Turn.ask`."""
 
 
+CountTexts = Callable[[Sequence[str], str | None], Awaitable[list[int] | None]]
+"""Counts the tokens of texts, as any model of the project reads them: see `Turn.count_tokens`."""
+
+
 @dataclass(frozen=True)
 class Turn:
     """One user turn. Handlers share it: change a copy (`with_messages`, `dataclasses.replace`), never its parts.
@@ -78,6 +82,7 @@ class Turn:
     steps: list[Message] = field(default_factory=list, compare=False)
     tool_sources: ToolSources = field(default_factory=ToolSources, repr=False, compare=False)
     ask_model: AskModel | None = field(default=None, repr=False, compare=False)
+    count_texts: CountTexts | None = field(default=None, repr=False, compare=False)
 
     def with_messages(self, messages: list[Message]) -> Turn:
         """The same turn with other messages."""
@@ -92,6 +97,13 @@ class Turn:
         """
         assert self.ask_model is not None, "a turn that no gateway has made asks nobody"
         return await self.ask_model(operation, request, model)
+
+    async def count_tokens(self, texts: Sequence[str], *, model: str | None = None) -> list[int] | None:
+        """How many tokens each text is to a model of the project, special ones left out; None where nobody counts them.
+
+        model: the name of a model entry; None is this turn's own. Raises UsageError for an unknown one, ProviderError.
+        """
+        return None if self.count_texts is None else await self.count_texts(texts, model)
 
     def keep(self, *messages: Message) -> None:
         """Have the session keep messages that lie between question and answer: calls of tools, and their results.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -184,6 +184,17 @@ class CountsTokens(Protocol):
 
     async def count_tokens(self, request: ChatRequest, call: Call) -> int:
         """How many tokens the model of `call.entry` would read for this request. Raises ProviderError."""
+
+
+@runtime_checkable
+class CountsTextTokens(Protocol):
+    """A provider whose runtime can say how many tokens texts have, as a model for embeddings reads them."""
+
+    async def count_text_tokens(self, texts: Sequence[str], call: Call) -> list[int]:
+        """How many tokens each text is to the model of `call.entry`, the special ones that it adds left out.
+
+        Texts may be many thousands, empty, and longer than the model reads. Raises ProviderError.
+        """
 
 
 @runtime_checkable

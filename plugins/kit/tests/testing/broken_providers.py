@@ -146,6 +146,9 @@ class AcmeFiles(Acme):
     async def count_tokens(self, request, call):
         return (await self.upstream.post_json("/tokenize", request, call))["count"]
 
+    async def count_text_tokens(self, texts, call):
+        return (await self.upstream.post_json("/tokenize", {"texts": list(texts)}, call))["counts"]
+
     async def pull(self, call):
         await self.upstream.post_json("/pull", {"model": call.entry.model}, call)
 
@@ -589,6 +592,14 @@ class CountsNothing(AcmeFiles):
             return await super().count_tokens(request, call)
         except UpstreamError:
             return 0
+
+
+class EstimatesTexts(AcmeFiles):
+    async def count_text_tokens(self, texts, call):
+        try:
+            return await super().count_text_tokens(texts, call)
+        except UpstreamError:
+            return [len(text) // 4 for text in texts]
 
 
 class FetchesForAsLongAsItTakes(AcmeFiles):

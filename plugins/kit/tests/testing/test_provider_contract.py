@@ -60,6 +60,7 @@ BROKEN = {
     "TestTakesItForDone": "test_a_model_that_cannot_be_fetched_or_deleted_is_an_error",
     "TestFetchesForAsLongAsItTakes": "test_the_deadline_of_a_pull_and_of_a_removal_is_kept",
     "TestCountsNothing": "test_counting_tokens_fails_as_a_chat_does",
+    "TestEstimatesTexts": "test_counting_the_tokens_of_texts_fails_as_a_chat_does",
     "TestFetchesOn": "test_cancelling_a_pull_ends_the_runtimes_work",
     "TestNeverWell": "test_health_says_that_the_runtime_is_up",
     "TestHealthRaises": "test_health_says_what_is_wrong_and_never_raises",

@@ -90,3 +90,11 @@ def whole_number(said: dict[str, Any], name: str) -> int | None:
     """A field that holds a whole number; None where it holds anything else, or is not there."""
     value = said.get(name)
     return value if isinstance(value, int) else None
+
+
+def whole_numbers(said: dict[str, Any], name: str, count: int) -> list[int] | None:
+    """A list of so many whole numbers; None for anything else."""
+    value = said.get(name)
+    if isinstance(value, list) and len(value) == count and set(map(type, value)) <= {int}:
+        return value
+    return None

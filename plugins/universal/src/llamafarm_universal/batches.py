@@ -1,10 +1,14 @@
-"""An embedding request in parts, and the parts' answers as one."""
+"""An embedding request in parts, and the parts' answers as one; and texts that are counted, in parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from llamafarm.wire import EmbeddingRequest, EmbeddingResponse, Unparsed, parsed
+
+SHARE_TEXTS = 8192
+SHARE_CHARACTERS = 2_000_000
+"""What one request counts at most: far less than a runtime reads of a body, and done well within a second."""
 
 
 def parts(request: EmbeddingRequest, size: int | None) -> Iterator[EmbeddingRequest]:
@@ -32,3 +36,17 @@ def joined(parts: Sequence[EmbeddingResponse | Unparsed]) -> EmbeddingResponse |
             "total_tokens": sum(one["total_tokens"] for one in used),
         },
     }
+
+
+def shares(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Texts in parts of which each can be counted by one request; a text is never cut, however long it is."""
+    share: list[str] = []
+    characters = 0
+    for text in texts:
+        if share and (len(share) == SHARE_TEXTS or characters + len(text) > SHARE_CHARACTERS):
+            yield share
+            share, characters = [], 0
+        share.append(text)
+        characters += len(text)
+    if share:
+        yield share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -69,8 +70,8 @@ from llamafarm.wire import (
     ZeroShotRequest,
 )
 
-from llamafarm_universal.answers import info_of, is_plain, whole_number
-from llamafarm_universal.batches import joined, parts
+from llamafarm_universal.answers import info_of, is_plain, whole_number, whole_numbers
+from llamafarm_universal.batches import joined, parts, shares
 from llamafarm_universal.config import UniversalEntry
 from llamafarm_universal.model_names import folder_path, is_folder
 from llamafarm_universal.runtime_client import NOT_LOADED, RuntimeClient
@@ -91,6 +92,7 @@ FILES_URL_HEADER = "X-LF-Files-URL"
 """Tells the runtime below which address a client reaches the files that it keeps."""
 FILE_EXPIRED = "file_expired"
 COUNT_PATH = "/chat/completions/input_tokens"
+COUNT_TEXTS_PATH = "/embeddings/input_tokens"
 PROMPT_FIELDS = ("messages", "tools", "tool_choice", "chat_template_kwargs")
 """What decides how long the prompt of a chat is."""
 
@@ -111,9 +113,18 @@ class UniversalProvider:
         prompt = {name: value for name, value in request.items() if name in PROMPT_FIELDS}
         answer = await self._runtime.ask_json(COUNT_PATH, prompt, call)
         if (tokens := whole_number(answer, "input_tokens")) is None:
-            message = f"{self.endpoint.named(call.entry.model)} at {self.endpoint.address} counted no tokens."
-            raise UpstreamError(message, provider=self.endpoint.provider)
+            raise self._counted_none(call)
         return tokens
+
+    async def count_text_tokens(self, texts: Sequence[str], call: Call) -> list[int]:
+        """How many tokens each text is to the model, special ones left out. Raises ProviderError."""
+        counts: list[int] = []
+        for part in shares(texts):
+            answer = await self._runtime.ask_json(COUNT_TEXTS_PATH, {"input": part}, call)
+            if (found := whole_numbers(answer, "input_tokens", len(part))) is None:
+                raise self._counted_none(call)
+            counts += found
+        return counts
 
     async def complete(self, request: CompletionRequest, call: Call) -> Reply:
         """Ask for the continuation of a text. Raises ProviderError."""
@@ -307,6 +318,10 @@ class UniversalProvider:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._runtime.aclose()
+
+    def _counted_none(self, call: Call) -> UpstreamError:
+        message = f"{self.endpoint.named(call.entry.model)} at {self.endpoint.address} counted no tokens."
+        return UpstreamError(message, provider=self.endpoint.provider)
 
     async def _draw(self, operation: Operation, request: Any, call: Call) -> Content:
         settings = cast("UniversalEntry", call.entry).diffusion

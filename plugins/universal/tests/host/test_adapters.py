@@ -40,7 +40,7 @@ def test_an_adapter_comes_while_answers_run_and_changes_none_of_them(
     host.wait_for_acceptance(1)
     loaded = load(host, plans["wide"])
     assert isinstance(loaded, Loaded)
-    assert loaded.model.operations == {"generate", "count"}
+    assert loaded.model.operations == {"generate", "count", "count_texts"}
     assert 0 < loaded.model.memory_bytes == plans["wide"].weight_bytes
     tuned = host.start(plans["wide"].ref, "the lazy dog", max_tokens=20, **GREEDY)
     assert host.answer(running).text() == alone

@@ -243,6 +243,11 @@ class Host:
         if not self.refused(command.request_id, command.ref):
             self.send(m.Finished(command.request_id, usage=m.Usage(prompt_tokens=7)))
 
+    def counttexts(self, command: m.Run) -> None:
+        """A token for each character."""
+        work: Any = command.work
+        self.end(command, tuple(map(len, work.texts)))
+
     def generate(self, command: m.Run) -> None:
         if self.refused(command.request_id, command.ref):
             return

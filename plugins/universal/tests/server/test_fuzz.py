@@ -68,6 +68,7 @@ def valid(text: str, embedder: str, classifier: str, tagger: str) -> dict[str, d
         CHAT + "/input_tokens": chat,
         COMPLETIONS: {"model": text, "prompt": ["hello", [5, 6]], **SAMPLING, "logprobs": 2},
         EMBEDDINGS: {"model": embedder, "input": ["a", [5, 6], PICTURE], "encoding_format": "float", "dimensions": 3},
+        EMBEDDINGS + "/input_tokens": {"model": embedder, "input": ["a", "", "hello world"]},
         "/v1/rerank": {"model": embedder, "query": "a", "documents": ["b", {"text": "c"}], "top_n": 1},
         "/v1/score": {"model": embedder, "text_1": "a", "text_2": ["b", "c"]},
         "/v1/classify": {"model": classifier, "input": ["a", "b"], **labels},

@@ -186,6 +186,7 @@ def test_a_model_that_is_not_loaded_is_described_by_its_files(shared):
         "/v1/completions",
         "/v1/chat/completions/input_tokens",
         "/v1/embeddings",
+        "/v1/embeddings/input_tokens",
     ]
     assert {"chat", "tools"} <= set(row["features"])
     assert row["context_length"] > 0 < row["parameters"]

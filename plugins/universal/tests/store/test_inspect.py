@@ -30,7 +30,7 @@ def test_a_chat_model_says_what_it_takes(llama_folder: Path) -> None:
     facts = told(llama_folder)
     config = json.loads((llama_folder / "config.json").read_text())
     assert (facts.task, facts.engine, facts.problem) == ("text", "torch", None)
-    assert facts.abilities.operations == {"generate", "count", "embed"}
+    assert facts.abilities.operations == {"generate", "count", "count_texts", "embed"}
     assert facts.abilities.context_length == config["max_position_embeddings"]
     assert facts.parameters and facts.parameters > 1000
     assert facts.abilities.later == {"reasoning", "structured"}
@@ -61,7 +61,7 @@ def test_the_chat_template_says_whether_it_chats_and_calls_tools(
 
 def test_an_embedder_says_how_long_its_texts_may_be() -> None:
     facts = told(EMBEDDER)
-    assert (facts.task, facts.abilities.operations) == ("embedding", {"embed", "score"})
+    assert (facts.task, facts.abilities.operations) == ("embedding", {"embed", "score", "count_texts"})
     assert facts.abilities.context_length == 256
 
 
@@ -103,7 +103,7 @@ def test_an_adapter_needs_no_base_model_but_the_one_that_it_is_put_on(llama_fold
 @pytest.mark.parametrize("kind, medium", [("llava", "pictures"), ("qwen2_audio", "sound")])
 def test_the_settings_of_a_processor_say_what_messages_may_hold(tmp_path: Path, kind: str, medium: str) -> None:
     facts = told(make_multimodal_model(tmp_path / kind, kind, make_tokenizer()))
-    assert (facts.task, facts.abilities.operations) == ("multimodal", {"generate", "count"})
+    assert (facts.task, facts.abilities.operations) == ("multimodal", {"generate", "count", "count_texts"})
     assert {"chat", medium} <= facts.abilities.features
     assert facts.abilities.features.isdisjoint({"pictures", "sound"} - {medium})
 

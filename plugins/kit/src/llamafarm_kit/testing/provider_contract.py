@@ -149,7 +149,7 @@ def _is_well_formed(info: Any) -> bool:
 
 def _odd_methods(provider: Any) -> Iterator[str]:
     """What is wrong with the methods of a provider, in words."""
-    known = {row.method for row in OPERATIONS} | {"count_tokens"}
+    known = {row.method for row in OPERATIONS} | {"count_tokens", "count_text_tokens"}
     for name in _BESIDES:
         if not inspect.iscoroutinefunction(getattr(provider, name, None)):
             yield f"it has no `async def {name}`"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from llamafarm import Call, CountsTokens
+from llamafarm import Call, CountsTextTokens, CountsTokens
 from llamafarm.errors import LlamaFarmError
 from llamafarm.wire import ChatRequest
 
@@ -20,7 +20,7 @@ FAILING = (Scene.DOWN, Scene.GARBAGE, Scene.UNAUTHORIZED, Scene.FAILED)
 
 
 class ProviderFiles(ProviderSetup):
-    """`pull`, `remove` and `count_tokens`, where the provider has them: each is done, or it is an error."""
+    """`pull`, `remove`, `count_tokens` and `count_text_tokens`, where the provider has them: done, or an error."""
 
     @pytest.mark.parametrize("scene", FAILING, ids=str)
     async def test_a_model_that_cannot_be_fetched_or_deleted_is_an_error(self, scene: Scene) -> None:
@@ -55,6 +55,15 @@ class ProviderFiles(ProviderSetup):
                     "messages": [{"role": "user", "content": "Hello"}],
                 }
                 check_class(await _failure(asking.provider.count_tokens(question, _call(asking, deadline))), scene)
+
+    @pytest.mark.parametrize("scene", (*FAILING, Scene.SILENT), ids=str)
+    async def test_counting_the_tokens_of_texts_fails_as_a_chat_does(self, scene: Scene) -> None:
+        """Numbers that were made up would have texts cut where nobody wants it."""
+        async with self.asking(scene) as asking:
+            if isinstance(asking.provider, CountsTextTokens):
+                deadline = asyncio.get_running_loop().time() + SOON if scene is Scene.SILENT else None
+                counting = asking.provider.count_text_tokens(["Hello", "a text"], _call(asking, deadline))
+                check_class(await _failure(counting), scene)
 
 
 def _works(asking: Asking) -> list[Work]:

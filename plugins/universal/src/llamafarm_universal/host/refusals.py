@@ -17,7 +17,8 @@ def refusal_of(work: Work, model: LoadedModel) -> RequestFailed | None:
     if work.operation in model.operations:
         return None
     asked = " or ".join(f"`{name}`" for name in user_names(work.operation))
-    able = ", ".join(f"`{name}`" for operation in sorted(model.operations) for name in user_names(operation))
+    names = sorted(name for operation in model.operations for name in user_names(operation))
+    able = ", ".join(f"`{name}`" for name in names)
     return RequestFailed(
         "not_supported",
         f"`{model.ref.id}` is loaded for the task `{model.task}`: it cannot do {asked}, only {able}.",

@@ -24,7 +24,7 @@ from llamafarm_universal.server.body import parse_fields
 from llamafarm_universal.server.chat import chat, count
 from llamafarm_universal.server.classes import classify, find_entities
 from llamafarm_universal.server.completions import complete
-from llamafarm_universal.server.embeddings import embed
+from llamafarm_universal.server.embeddings import count_texts, embed
 from llamafarm_universal.server.fields import Parsed, Table
 from llamafarm_universal.server.files import pull, remove
 from llamafarm_universal.server.form_fields import parse_media_form
@@ -42,7 +42,7 @@ from llamafarm_universal.server.sounds import classify_sounds
 from llamafarm_universal.server.speech import speak
 from llamafarm_universal.server.tables import vision as vision_tables
 from llamafarm_universal.server.tables.audio import SOUND_CLASSES, SPEECH
-from llamafarm_universal.server.tables.encode import CLASSIFY, EMBEDDINGS, NER, RERANK, SCORE
+from llamafarm_universal.server.tables.encode import CLASSIFY, COUNT_TEXTS, EMBEDDINGS, NER, RERANK, SCORE
 from llamafarm_universal.server.tables.images import IMAGES
 from llamafarm_universal.server.tables.models import DESCRIBE, LOAD, OPERATION, PULL, UNLOAD
 from llamafarm_universal.server.tables.text import CHAT, COMPLETIONS
@@ -131,6 +131,7 @@ def routes(limit: int, media: MediaSettings, bodies: Bodies, spool: Spool) -> li
         Route("/v1/chat/completions/input_tokens", takes_conversations(count, CHAT), methods=["POST"]),
         Route("/v1/completions", takes(complete, COMPLETIONS), methods=["POST"]),
         Route("/v1/embeddings", takes_pictures(embed, EMBEDDINGS), methods=["POST"]),
+        Route("/v1/embeddings/input_tokens", takes(count_texts, COUNT_TEXTS), methods=["POST"]),
         Route("/v1/rerank", takes(rerank, RERANK), methods=["POST"]),
         Route("/v1/score", takes(score, SCORE), methods=["POST"]),
         Route("/v1/classify", takes(classify, CLASSIFY), methods=["POST"]),

@@ -11,9 +11,10 @@ from llamafarm.web import EventStream, json_answer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.messages import Blob, ChatPrompt, Count, Finished, ModelRef
+from llamafarm_universal.messages import Blob, ChatPrompt, Count, ModelRef
 from llamafarm_universal.server.caller import caller_of
 from llamafarm_universal.server.chat_answer import Answer, frames, whole
+from llamafarm_universal.server.encoding import finished
 from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.generation import generate
@@ -60,12 +61,7 @@ async def count(request: Request, parsed: Parsed) -> Response:
     runtime = runtime_of(request)
     ref = runtime.handles.resolve(parsed.values["model"], trusted=is_trusted(request))
     async with _prompt_of(request, parsed, ref) as prompt:
-        ticket = await runtime.submit(ref, (Count(prompt),), caller_of(request))
-        try:
-            event = await ticket.events.next()
-        finally:
-            ticket.close()
-    assert isinstance(event, Finished)
+        event = await finished(request, ref, Count(prompt))
     return json_answer({"object": "chat.completion.input_tokens", "input_tokens": event.usage.prompt_tokens})
 
 

@@ -1,4 +1,4 @@
-"""POST /v1/embeddings."""
+"""POST /v1/embeddings, and how many tokens texts have to a model."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import base64
 import sys
 from typing import Any
 
+from llamafarm.web import json_answer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llamafarm_universal.messages import Embed
-from llamafarm_universal.server.encoding import answered
+from llamafarm_universal.messages import CountTexts, Embed
+from llamafarm_universal.server.encoding import answered, finished
+from llamafarm_universal.server.endpoint import ignored_header, is_trusted, runtime_of
 from llamafarm_universal.server.fields import Parsed
 from llamafarm_universal.server.media import media_spooled
 
@@ -27,6 +29,17 @@ async def embed(request: Request, parsed: Parsed) -> Response:
     async with media_spooled(request, parsed.values["input"]) as (inputs, folder):
         work = Embed(inputs, parsed.get("dimensions"), parsed.get("input_type"), folder)
         return await answered(request, parsed, work, shape)
+
+
+async def count_texts(request: Request, parsed: Parsed) -> Response:
+    """POST /v1/embeddings/input_tokens: the tokens of each text; special ones and the author's prompts are left out.
+
+    A line of its own: it waits for no vectors.
+    """
+    ref = runtime_of(request).handles.resolve(parsed.values["model"], trusted=is_trusted(request))
+    event = await finished(request, ref, CountTexts(parsed.values["input"]))
+    counted = {"object": "embedding.input_tokens", "input_tokens": list(event.value)}
+    return json_answer(counted, headers=ignored_header(parsed))
 
 
 def as_base64(vector: bytes) -> str:

@@ -13,6 +13,8 @@ from llamafarm_universal.messages import Blob
 from llamafarm_universal.server.fields import as_list, text, wrong
 
 MAX_INPUTS = 2048
+MAX_COUNTED = 16_384
+"""Texts whose tokens are counted: no model reads them."""
 MAX_LABELS = 256
 MAX_PROMPTS = 16
 MAX_PICTURES = 128
@@ -98,6 +100,15 @@ def texts(value: Any, path: str) -> tuple[str, ...]:
     if isinstance(value, str):
         return (text(value, path),)
     return tuple(text(item, f"{path}[{i}]") for i, item in enumerate(as_list(value, path, most=MAX_INPUTS)))
+
+
+def countable(value: Any, path: str) -> tuple[str, ...]:
+    """A text, or a list of texts; empty ones among them: these have no tokens."""
+    items = [value] if isinstance(value, str) else as_list(value, path, most=MAX_COUNTED)
+    for i, item in enumerate(items):
+        if not isinstance(item, str):
+            wrong(f"{path}[{i}]", "a text", item)
+    return tuple(items)
 
 
 def documents(value: Any, path: str) -> tuple[str, ...]:

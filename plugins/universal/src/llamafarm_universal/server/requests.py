@@ -12,6 +12,7 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "generate": ("chat/completions", "completions"),
     "count": ("chat/completions/input_tokens",),
     "embed": ("embeddings",),
+    "count_texts": ("embeddings/input_tokens",),
     "score": ("rerank", "score"),
     "classify": ("classify",),
     "find_entities": ("ner",),

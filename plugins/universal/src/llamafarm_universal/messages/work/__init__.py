@@ -30,6 +30,7 @@ from llamafarm_universal.messages.work.image import DrawImage, Drawing, EditImag
 from llamafarm_universal.messages.work.text import (
     ChatPrompt,
     Count,
+    CountTexts,
     Generate,
     Sampling,
     Structure,
@@ -63,6 +64,7 @@ __all__ = [
     "ClassifyPictures",
     "ClassifySounds",
     "Count",
+    "CountTexts",
     "Depth",
     "DetectObjects",
     "DrawImage",
@@ -108,6 +110,7 @@ __all__ = [
 _USER_NAMES: Mapping[str, tuple[str, ...]] = {
     "generate": ("chat", "completions"),
     "count": ("input_tokens",),
+    "count_texts": ("embeddings/input_tokens",),
     "embed": ("embeddings",),
     "score": ("rerank", "score"),
     "classify": ("classify",),

@@ -1,4 +1,4 @@
-"""Works of text models: a prompt to continue, or to count."""
+"""Works of text models: a prompt to continue, or to count; and texts to count, for encoders too."""
 
 from __future__ import annotations
 
@@ -124,3 +124,17 @@ class Count:
     answers: ClassVar[int] = 1
 
     prompt: ChatPrompt
+
+
+@dataclass(frozen=True)
+class CountTexts:
+    """Say how many tokens texts have; the model does not run. Value: a tuple of int, one for each text.
+
+    A text may be empty, and longer than the model reads. Left out is what the model puts around each: special tokens,
+    and the author's prompt for queries or documents.
+    """
+
+    operation: ClassVar[str] = "count_texts"
+    answers: ClassVar[int] = 1
+
+    texts: tuple[str, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llamafarm_universal.server.fields import Advisory, Done, Table, boolean, choice, integer, text
-from llamafarm_universal.server.inputs import documents, embedding_input, labels, texts
+from llamafarm_universal.server.inputs import countable, documents, embedding_input, labels, texts
 
 EMBEDDINGS: Table = {
     "model": Done(text, required=True),
@@ -15,6 +15,12 @@ EMBEDDINGS: Table = {
     "encoding_format": Done(choice("float", "base64")),
     "dimensions": Done(integer(1, 65536)),
     "input_type": Done(choice("query", "document"), note="'query' or 'document': the author's prompt for it, if any."),
+    "user": Advisory(),
+}
+
+COUNT_TEXTS: Table = {
+    "model": Done(text, required=True),
+    "input": Done(countable, required=True, note="texts, which may be empty."),
     "user": Advisory(),
 }
 

@@ -140,7 +140,10 @@ def test_a_model_that_sentence_transformers_has_saved_ranks_as_its_author_said(
     theirs = CrossEncoder(str(folder), device="cpu", activation_fn=torch.nn.Identity())
     theirs.save(str(tmp_path / "saved"))
     model = encoding(tmp_path / "saved")
-    assert (model.engine.model.task, model.engine.model.operations) == ("reranking", {"classify", "score"})
+    assert (model.engine.model.task, model.engine.model.operations) == (
+        "reranking",
+        {"classify", "score", "count_texts"},
+    )
     assert model.values(Score(PAIRS))[0].values == pytest.approx(theirs.predict(list(PAIRS)), abs=1e-5)
 
 

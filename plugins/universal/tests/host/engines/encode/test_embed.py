@@ -102,7 +102,10 @@ def test_empty_and_senseless_inputs(host: Any, minilm: ModelRef) -> None:
 def test_an_embedding_model_generates_nothing_and_says_so(host: Any, minilm: ModelRef) -> None:
     failed = host.generate(minilm, ChatPrompt(({"role": "user", "content": "hi"},))).failed
     assert failed.kind == "not_supported"
-    assert "cannot do `chat` or `completions`, only `embeddings`, `rerank`, `score`." in failed.message
+    assert (
+        "cannot do `chat` or `completions`, only `embeddings`, `embeddings/input_tokens`, `rerank`, `score`."
+        in failed.message
+    )
 
 
 def test_a_plain_encoder_is_pooled_by_the_mean(host: Any, bert: ModelRef) -> None:

@@ -73,7 +73,7 @@ def test_what_is_asked_is_counted_and_what_it_can_is_told(
     assert isinstance(accepted, Accepted)
     assert accepted.prompt_tokens == last.usage.prompt_tokens == 20
     assert last.usage.completion_tokens == ANSWER
-    assert model.engine.model.operations == {"generate", "count"}
+    assert model.engine.model.operations == {"generate", "count", "count_texts"}
     assert model.engine.model.context_length == 64
     assert not model.engine.model.not_applied, "the token that each answer begins with is applied"
 

@@ -119,7 +119,7 @@ def test_a_model_says_what_it_takes(kind: str, engines: Callable[[str], Any]) ->
     model = engines(kind).engine.model
     assert model.task == "multimodal"
     assert {"chat", "sound" if kind == "qwen2_audio" else "pictures"} <= model.features
-    assert model.operations == {"generate", "count"}
+    assert model.operations == {"generate", "count", "count_texts"}
 
 
 @pytest.mark.parametrize("kind", TOGETHER)

@@ -24,6 +24,7 @@ def abilities(candidate: Candidate) -> Abilities:
     """Reads configurations alone."""
     operations = list(_OPERATIONS[str(candidate.task)])
     features = {user_names(operation)[0] for operation in operations}
+    operations.append("count_texts")
     if candidate.task == "embedding" and _sees(candidate):
         operations.append("label_pictures")
         features |= {*user_names("label_pictures"), FEATURES["image"]}

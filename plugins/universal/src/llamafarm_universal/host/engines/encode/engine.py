@@ -11,6 +11,7 @@ from typing import Any
 
 from llamafarm_universal.engine import (
     Accepted,
+    CountTexts,
     Emit,
     Finished,
     Limits,
@@ -24,6 +25,7 @@ from llamafarm_universal.engine import (
 from llamafarm_universal.host.engines.encode.base import Encoder, Head
 from llamafarm_universal.host.engines.encode.batching import read_together, step_cost
 from llamafarm_universal.host.engines.encode.rows import Rows
+from llamafarm_universal.host.engines.token_counts import TokenCounts
 
 
 @dataclass(eq=False)
@@ -62,11 +64,20 @@ Batch = list[tuple[Job, int]]
 class EncodeEngine:
     """Reads a batch in each step, of the rows of all requests.
 
-    heads: by the name of the operation that each does. model: what is known of the loaded model.
+    heads: by the name of the operation that each does. model: what is known of the loaded model. counts: the tokens of
+    texts, of a model that reads texts and can be asked for them.
     """
 
-    def __init__(self, encoder: Encoder, heads: Mapping[str, Head], model: LoadedModel, limits: Limits) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        heads: Mapping[str, Head],
+        model: LoadedModel,
+        limits: Limits,
+        counts: TokenCounts | None = None,
+    ) -> None:
         self.model = model
+        self._counts = counts
         self._encoder = encoder
         self._heads = heads
         self._batch_tokens = limits.batch_step(model.device)
@@ -74,22 +85,21 @@ class EncodeEngine:
         self._step_cost = step_cost(model.device) if encoder.pads else sys.maxsize
         self._jobs: deque[Job] = deque()
 
-    def prepare(self, work: Work) -> Rows:
-        """The rows of a work. Raises RequestFailed for one that is empty or too long."""
+    def prepare(self, work: Work) -> Any:
+        """The rows of a work, or the tokens of its texts. Raises RequestFailed for one that is empty or too long."""
+        if isinstance(work, CountTexts):
+            assert self._counts is not None, "the model is not said to count texts"
+            return self._counts.of(work.texts)
         rows = self._heads[work.operation].prepare(work)
         if not rows.distinct:
             raise refused("There is nothing to read: the request has no inputs.")
         return rows
 
-    def submit(self, request_id: str, work: Work, prepared: Rows, emit: Emit) -> None:
-        if len(self._jobs) >= self._max_jobs:
-            raise RequestFailed("busy", "Too many requests wait for this model.", hint="Ask again in a moment.")
-        lengths = [len(row) for row in prepared.distinct]
-        left: dict[Hashable, list[int]] = defaultdict(list)
-        for number in sorted(range(len(lengths)), key=lengths.__getitem__):
-            left[prepared.distinct[number].kind].append(number)
-        self._jobs.append(Job(request_id, work, self._heads[work.operation], prepared, emit, dict(left)))
-        emit(Accepted(request_id, prepared.tokens, self.model))
+    def submit(self, request_id: str, work: Work, prepared: Any, emit: Emit) -> None:
+        if isinstance(work, CountTexts):
+            emit(Finished(request_id, usage=Usage(prompt_tokens=sum(prepared)), value=prepared))
+        else:
+            self._queue(request_id, work, prepared, emit)
 
     def cancel(self, request_id: str) -> None:
         self._jobs = deque(job for job in self._jobs if job.request_id != request_id)
@@ -108,6 +118,16 @@ class EncodeEngine:
     def close(self) -> None:
         self._jobs.clear()
         del self._encoder, self._heads
+
+    def _queue(self, request_id: str, work: Work, rows: Rows, emit: Emit) -> None:
+        if len(self._jobs) >= self._max_jobs:
+            raise RequestFailed("busy", "Too many requests wait for this model.", hint="Ask again in a moment.")
+        lengths = [len(row) for row in rows.distinct]
+        left: dict[Hashable, list[int]] = defaultdict(list)
+        for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+            left[rows.distinct[number].kind].append(number)
+        self._jobs.append(Job(request_id, work, self._heads[work.operation], rows, emit, dict(left)))
+        emit(Accepted(request_id, rows.tokens, self.model))
 
     def _next_batch(self) -> Batch:
         """The longest row of the job whose turn it is, and rows of that kind of all jobs that are about as long.

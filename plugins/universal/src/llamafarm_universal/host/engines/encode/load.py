@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llamafarm_universal.device import torch_dtype
-from llamafarm_universal.engine import Limits, LoadPlan, RequestFailed
+from llamafarm_universal.engine import CountTexts, Limits, LoadPlan, RequestFailed
 from llamafarm_universal.host.engines.encode.base import Encoder, Head
 from llamafarm_universal.host.engines.encode.classify import Activation, ClassifyHead, PairScoreHead
 from llamafarm_universal.host.engines.encode.embed import EmbedHead, Pictures, Texts, VectorScoreHead
@@ -82,7 +82,7 @@ def sequence_classifier(weights: Weights) -> EncodeEngine:
     if len(labels) == 1:
         heads["score"] = PairScoreHead(tokens, _pair_activation(config, weights.plan.folder))
     encoder = LogitsEncoder(weights.module, _filler(weights))
-    return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits)
+    return _engine(weights, encoder, heads, tokens, weights.plan.limits)
 
 
 def token_classifier(weights: Weights) -> EncodeEngine:
@@ -97,7 +97,7 @@ def token_classifier(weights: Weights) -> EncodeEngine:
     tokens = _tokens(weights)
     heads: dict[str, Head] = {"find_entities": EntitiesHead(tokens, _labels(weights.module.config))}
     encoder = LogitsEncoder(weights.module, _filler(weights))
-    return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits)
+    return _engine(weights, encoder, heads, tokens, weights.plan.limits)
 
 
 def _embedder(plan: LoadPlan) -> EncodeEngine:
@@ -132,7 +132,7 @@ def _towers(weights: Weights) -> EncodeEngine:
     heads = _vector_heads(PlainTexts(tokens), len(vector), pictures)
     if pictures is not None and (likeness := Likeness.of(weights.module)):
         heads["label_pictures"] = LabelsHead(PlainTexts(tokens), pictures, likeness)
-    return _engine(weights, encoder, heads, tokens.limit, weights.plan.limits, len(vector))
+    return _engine(weights, encoder, heads, tokens, weights.plan.limits, len(vector))
 
 
 def _text_tower(weights: Weights, config: Any) -> TextTower:
@@ -162,7 +162,7 @@ def _pooled(weights: Weights, limits: Limits) -> EncodeEngine:
     tokens = _tokens(weights)
     encoder = PooledEncoder(module, _filler(weights), "last" if _is_decoder(module) else "mean")
     dimensions = int(module.config.get_text_config().hidden_size)
-    return _engine(weights, encoder, _vector_heads(PlainTexts(tokens), dimensions), tokens.limit, limits, dimensions)
+    return _engine(weights, encoder, _vector_heads(PlainTexts(tokens), dimensions), tokens, limits, dimensions)
 
 
 def _sentence(plan: LoadPlan) -> EncodeEngine:
@@ -194,7 +194,7 @@ def _sentence(plan: LoadPlan) -> EncodeEngine:
     tokens = Tokens(model.tokenizer, min(limits, default=None), len(model.tokenizer))
     dimensions = int(model.get_embedding_dimension())
     heads = _vector_heads(SentenceTexts(model, tokens), dimensions)
-    return _engine(weights, SentenceEncoder(model, plan.device), heads, tokens.limit, plan.limits, dimensions)
+    return _engine(weights, SentenceEncoder(model, plan.device), heads, tokens, plan.limits, dimensions)
 
 
 def _adapt(model: Any, plan: LoadPlan, adapter: Path) -> None:
@@ -219,15 +219,16 @@ def _engine(
     weights: Weights,
     encoder: Encoder,
     heads: Mapping[str, Head],
-    limit: int | None,
+    tokens: Tokens,
     limits: Limits,
     dimensions: int | None = None,
 ) -> EncodeEngine:
     features = [user_names(operation)[0] for operation in heads]
     if isinstance(encoder, Towers):
         features.append(READS_PICTURES)
-    model = weights.describe(heads, features, limit, dimensions)
-    return EncodeEngine(encoder, heads, model, limits)
+    operations = [*heads, CountTexts.operation]
+    model = weights.describe(operations, features, tokens.limit, dimensions)
+    return EncodeEngine(encoder, heads, model, limits, tokens.counts)
 
 
 def _architecture(plan: LoadPlan) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llamafarm_universal.host.engines.encode.rows import Row, check_rows
+from llamafarm_universal.host.engines.token_counts import TokenCounts
 
 _WHOLE = {"padding": False, "truncation": False, "verbose": False}
 """Texts are never cut; `verbose` would warn of those that the model cannot take, which are refused."""
@@ -15,9 +16,7 @@ class Tokens:
     """limit: tokens that the model can take, special ones included; None: no limit. typed: whether it reads types."""
 
     def __init__(self, tokenizer: Any, limit: int | None, vocabulary: int, *, typed: bool = False) -> None:
-        if tokenizer.is_fast:  # else the first call would change them, beside other threads' calls
-            tokenizer.backend_tokenizer.no_truncation()
-            tokenizer.backend_tokenizer.no_padding()
+        self.counts = TokenCounts(tokenizer)  # texts are cut by nothing now: no thread's call has to change that
         self.tokenizer = tokenizer
         self.limit = limit
         self._vocabulary = vocabulary

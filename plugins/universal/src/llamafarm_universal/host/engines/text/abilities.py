@@ -15,7 +15,7 @@ _LATER = frozenset({"reasoning", "structured"})
 def abilities(candidate: Candidate) -> Abilities:
     """Reads the template and the settings of the processor. Whether answers can be held to a form, tokenizers say."""
     template = chat_template_of(candidate.folder)
-    operations, features = {"generate", "count"}, {"completions"}
+    operations, features = {"generate", "count", "count_texts"}, {"completions"}
     features |= {"chat"} if template else set()
     features |= {"tools"} if "tools" in template else set()
     if candidate.task == "multimodal":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llamafarm_universal.engine import (
     Accepted,
     Count,
+    CountTexts,
     Embed,
     Emit,
     Engine,
@@ -109,9 +110,7 @@ class TextEngine:
         self._prompts = Prompts(weights.tokenizer, self.model.ref.id, self._model_limits.vocabulary, media)
         if self.model.not_applied:
             names = ", ".join(self.model.not_applied)
-            log.warning(
-                "`%s`: these settings of its generation_config.json are not applied: %s", weights.plan.ref.id, names
-            )
+            log.warning("`%s`: not applied of its generation_config.json: %s", weights.plan.ref.id, names)
 
     @classmethod
     def load(cls, plan: LoadPlan, grant: int) -> TextEngine:
@@ -148,15 +147,17 @@ class TextEngine:
                 prompt = self._prompts.encode(work.prompt)
                 return self._answers.prepare(work, prompt.tokens, prompt if prompt.has_media else None)
             case Count():
-                return self._prompts.encode(work.prompt).tokens
+                return (len(self._prompts.encode(work.prompt).tokens),)
+            case CountTexts():
+                return self._prompts.counts.of(work.texts)
         raise AssertionError(work)
 
     def submit(self, request_id: str, work: Work, prepared: Any, emit: Emit, adapter: Adapter | None = None) -> None:
         match work:
             case Embed():
                 self._embedder().submit(request_id, work, prepared, emit)
-            case Count():
-                emit(Finished(request_id, usage=Usage(prompt_tokens=len(prepared))))
+            case Count() | CountTexts():
+                emit(Finished(request_id, usage=Usage(prompt_tokens=sum(prepared)), value=prepared))
             case Generate():
                 sequences = self._sequences(request_id, work, prepared, adapter)
                 self._scheduler.add(sequences)
@@ -285,7 +286,7 @@ def _described_with(model: LoadedModel, plan: LoadPlan, adapter: Adapter) -> Loa
 def _describe(
     weights: Weights, limits: ModelLimits, answers: Answers, draft: Weights | None, media: MediaPrompts | None
 ) -> LoadedModel:
-    operations, features = ["generate", "count"], answers.features | {"completions"}
+    operations, features = ["generate", "count", "count_texts"], answers.features | {"completions"}
     features |= media.features if media else set()
     not_here = set(not_applied(limits.defaults))
     if limits.start:

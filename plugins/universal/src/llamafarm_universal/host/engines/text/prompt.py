@@ -11,14 +11,19 @@ from typing import Any
 from llamafarm_universal.failure import RequestFailed, refused
 from llamafarm_universal.host.engines.text.multimodal.medium import MediaPrompt
 from llamafarm_universal.host.engines.text.multimodal.prompts import TEMPLATE_FLAGS, MediaPrompts
+from llamafarm_universal.host.engines.token_counts import TokenCounts
 from llamafarm_universal.message_parts import not_taken
 from llamafarm_universal.messages import ChatPrompt, TextPrompt
 
 
 class Prompts:
-    """Those of one model. vocabulary: how many tokens it knows. media: of one that takes pictures or sounds."""
+    """Those of one model. vocabulary: how many tokens it knows. media: of one that takes pictures or sounds.
+
+    counts: how many tokens texts have to it, without a prompt around them.
+    """
 
     def __init__(self, tokenizer: Any, model: str, vocabulary: int, media: MediaPrompts | None) -> None:
+        self.counts = TokenCounts(tokenizer)
         self._tokenizer = tokenizer
         self._model = model
         self._vocabulary = vocabulary
