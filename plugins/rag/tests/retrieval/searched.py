@@ -65,13 +65,15 @@ class Concepts:
 
 
 class MemoryDatabase:
-    """The contract of a database that retrieval needs; the score of words is how many are shared."""
+    """The contract of a database that retrieval needs; words are those between blanks, and weigh alike."""
 
-    def __init__(self, embedder: Concepts, rows: Sequence[Passage], strategies: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, vectors: Sequence[Any], rows: Sequence[Passage], strategies: Sequence[Mapping[str, Any]]
+    ) -> None:
         self.options = DatabaseOptions.model_validate({**OPTIONS, "retrieval_strategies": list(strategies)})
         self.rows = list(rows)
         self.asked: list[tuple[str, int]] = []
-        self._vectors = {row.id: embedder.vector(row.text) for row in rows}
+        self._vectors = {row.id: vector for row, vector in zip(rows, vectors, strict=True)}
 
     async def nearest(self, vector: Any, limit: int, where: Any = None) -> list[Match]:
         self.asked.append(("nearest", limit))
@@ -81,7 +83,8 @@ class MemoryDatabase:
     async def matching(self, text: str, limit: int, where: Any = None) -> list[Match]:
         self.asked.append(("matching", limit))
         wanted = set(text.lower().split())
-        found = [Match(row, float(len(wanted & set(row.text.lower().split())))) for row in self._fitting(where)]
+        shares = (len(wanted & set(row.text.lower().split())) / len(wanted) for row in self._fitting(where))
+        found = [Match(row, share) for row, share in zip(self._fitting(where), shares, strict=True)]
         return sorted((match for match in found if match.score), key=lambda match: -match.score)[:limit]
 
     async def similarities(self, vector: Any, ids: Sequence[str]) -> dict[str, float]:
@@ -118,7 +121,8 @@ class Barn:
     models: Models = field(default_factory=Models)
 
     def __post_init__(self) -> None:
-        self.database = MemoryDatabase(self.embedder, self.rows, self.strategies)
+        vectors = [self.embedder.vector(row.text) for row in self.rows]
+        self.database = MemoryDatabase(vectors, self.rows, self.strategies)
 
     async def find(self, text: str = "", *, strategy: str | None = None, **fields: Any) -> Retrieval:
         options = self.database.options

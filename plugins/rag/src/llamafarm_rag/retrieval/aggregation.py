@@ -32,7 +32,8 @@ async def aggregate(
         return list(rankings[0])
     found = _highest(rankings)
     if method == "reciprocal_rank":
-        scores = fused([[each.passage.id for each in ranking] for ranking in rankings], weights)
+        pairs = zip(rankings, weights, strict=True)
+        scores = fused([dict.fromkeys((each.passage.id for each in ranking), weight) for ranking, weight in pairs])
     elif method == "max":
         scores = {id_: each.scores[SIMILARITY] for id_, each in found.items()}
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from llamafarm_rag.config.retrieval import HybridConfig
 from llamafarm_rag.database.base import SearchableDatabase
@@ -27,10 +27,19 @@ class HybridSearch:
         near = similar(await journal.timed("nearest", database.nearest(query.vector, depth, where)))
         matching = await journal.timed("words", database.matching(query.text, depth, where))
         found = await _together(query, near, matching, database, journal)
-        weights = self._config.weights
-        by_words = ordered((each for each in found if WORDS in each.scores), WORDS)
-        scores = fused([_ids(near), _ids(by_words)], [weights.similarity, weights.words], self._config.rank_constant)
+        scores = fused([*self._rankings(near, found)], self._config.rank_constant)
         return ordered((each.scored(FUSION, scores[each.passage.id]) for each in found), FUSION)
+
+    def _rankings(self, near: Sequence[Candidate], found: Sequence[Candidate]) -> Iterator[dict[str, float]]:
+        """Both orders. By words, a passage counts by the share of the query's words that it has.
+
+        A rank by words alone says little: something is the first even where it shares but `the` and `of` with a
+        question in other words, and would push down what means the same.
+        """
+        weights = self._config.weights
+        yield {each.passage.id: weights.similarity for each in near}
+        by_words = ordered((each for each in found if WORDS in each.scores), WORDS)
+        yield {each.passage.id: weights.words * each.scores[WORDS] for each in by_words}
 
 
 async def _together(
@@ -50,7 +59,3 @@ async def _together(
         if match.passage.id in found:
             found[match.passage.id] = found[match.passage.id].scored(WORDS, match.score)
     return list(found.values())
-
-
-def _ids(candidates: Sequence[Candidate]) -> list[str]:
-    return [each.passage.id for each in candidates]
