@@ -1,8 +1,20 @@
-"""What the tests of retrieval share: the helpers that lie here."""
+"""What the tests of retrieval share: the helpers that lie here, and one runtime for all that embed for real."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+from runtime_process import runtime_process
+
+
+@pytest.fixture(scope="session")
+def runtime_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The root URL of a Universal Runtime that is up, for tests that leave it so."""
+    with runtime_process(tmp_path_factory.mktemp("runtime")) as url:
+        yield url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +13,20 @@ from llamafarm.wire import CHAT, RERANK
 from llamafarm_kit.testing import ScriptedReply
 from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.database.passage import Match, Passage
-from llamafarm_rag.retrieval.fitting import fits
 from llamafarm_rag.retrieval.question import Question
 from llamafarm_rag.retrieval.result import Retrieval
 from llamafarm_rag.retrieval.retrieving import retrieve
+from llamafarm_rag.store.filters import read_filter
 
 OPTIONS = {
     "name": "barn",
     "type": "ChromaStore",
     "embedding_strategies": [{"name": "e", "type": "ModelEmbedder", "config": {"model": "e"}}],
 }
+
+
+def words_of(text: str) -> set[str]:
+    return set(re.findall(r"\w+(?:-\w+)*", text.lower()))
 
 
 def passage(text: str, *, file: str = "notes.md", number: int = 0, **more: Any) -> Passage:
@@ -65,7 +70,7 @@ class Concepts:
 
 
 class MemoryDatabase:
-    """The contract of a database that retrieval needs; words are those between blanks, and weigh alike."""
+    """The contract of a database that retrieval needs; words are those between blanks and commas."""
 
     def __init__(
         self, vectors: Sequence[Any], rows: Sequence[Passage], strategies: Sequence[Mapping[str, Any]]
@@ -82,16 +87,21 @@ class MemoryDatabase:
 
     async def matching(self, text: str, limit: int, where: Any = None) -> list[Match]:
         self.asked.append(("matching", limit))
-        wanted = set(text.lower().split())
-        shares = (len(wanted & set(row.text.lower().split())) / len(wanted) for row in self._fitting(where))
-        found = [Match(row, share) for row, share in zip(self._fitting(where), shares, strict=True)]
+        wanted, most = words_of(text), sum(map(self._weight, words_of(text)))
+        found = [Match(row, sum(map(self._weight, wanted & words_of(row.text))) / most) for row in self._fitting(where)]
         return sorted((match for match in found if match.score), key=lambda match: -match.score)[:limit]
 
     async def similarities(self, vector: Any, ids: Sequence[str]) -> dict[str, float]:
         return {id_: float(self._vectors[id_] @ vector) for id_ in ids}
 
+    def _weight(self, word: str) -> float:
+        """How much a word says, by how rare it is, as BM25 weighs it."""
+        having = sum(word in words_of(row.text) for row in self.rows)
+        return math.log(1 + (len(self.rows) - having + 0.5) / (having + 0.5))
+
     def _fitting(self, where: Any) -> list[Passage]:
-        return [row for row in self.rows if where is None or fits(row, where)]
+        condition = read_filter(where)
+        return [row for row in self.rows if condition is None or condition.fits(row)]
 
 
 @dataclass

@@ -13,8 +13,8 @@ def ranking(*ids, weight=1.0):
 def test_what_two_rankings_have_near_the_top_beats_what_one_has_first():
     scores = fused([ranking("a", "b", "c"), ranking("d", "b", "a")])
     assert sorted(scores, key=scores.__getitem__, reverse=True) == ["a", "b", "d", "c"]
-    assert scores["d"] == pytest.approx(1 / 61)
-    assert scores["b"] == pytest.approx(2 / 62)
+    assert scores["d"] == pytest.approx(1 / 11)
+    assert scores["b"] == pytest.approx(2 / 12)
 
 
 def test_an_id_counts_by_its_weight_in_a_ranking():

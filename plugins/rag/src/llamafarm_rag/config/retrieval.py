@@ -119,7 +119,11 @@ class HybridConfig(_Config):
     """What is near in meaning and what has the same words, their ranks fused (reciprocal rank fusion)."""
 
     initial_k: int = Field(default=30, ge=1, le=1000, description="How many each search brings.")
-    rank_constant: int = Field(default=60, ge=1, description="k of the fusion: weight / (k + rank).")
+    rank_constant: int = Field(
+        default=10,
+        ge=1,
+        description="k of the fusion: weight / (k + rank). The larger it is, the more alike ranks count.",
+    )
     weights: Weights = Weights()
     combination_method: Literal["rank_fusion"] = Field(
         default="rank_fusion",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from llamafarm_rag.database.base import SearchableDatabase
 from llamafarm_rag.retrieval.candidates import Candidate, similar
-from llamafarm_rag.retrieval.fitting import check_filter, fits
 from llamafarm_rag.retrieval.journal import Journal
 from llamafarm_rag.retrieval.question import Query
 from llamafarm_rag.store.base import Filter
+from llamafarm_rag.store.filters import read_filter
 
 
 class FilteringSearch:
@@ -19,8 +19,7 @@ class FilteringSearch:
     async def find(
         self, query: Query, depth: int, where: Filter | None, database: SearchableDatabase, journal: Journal
     ) -> list[Candidate]:
-        """The nearest of those that fit, at most `depth`. Raises DatabaseError, and RequestError for a wrong filter."""
-        if where is not None:
-            check_filter(where)
+        """The nearest of those that fit, at most `depth`. Raises DatabaseError, and UsageError for a wrong filter."""
+        condition = read_filter(where)
         matches = await journal.timed("nearest", database.nearest(query.vector, depth * self._multiplier, None))
-        return similar(match for match in matches if where is None or fits(match.passage, where))[:depth]
+        return similar(match for match in matches if condition is None or condition.fits(match.passage))[:depth]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-RANK_CONSTANT = 60
+RANK_CONSTANT = 10
+"""The paper's 60 is for rankings of a thousand; of the thirty that are fused here it would make all nearly alike."""
 
 
 def fused(rankings: Sequence[Mapping[str, float]], constant: int = RANK_CONSTANT) -> dict[str, float]:

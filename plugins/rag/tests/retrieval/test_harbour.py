@@ -1,0 +1,73 @@
+"""Meaning and words together find what each alone misses, as a real embedder sees it.
+
+66 passages on one harbour say nearly the same of different things; 16 questions name a code, a name or a number, 16 ask
+in words that are not in the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from harbour import BY_MEANING, BY_WORDS, PASSAGES
+from llamafarm_rag.config.project import database_of
+from llamafarm_rag.embedding.asking import embedder_of
+from llamafarm_rag.retrieval.question import Question
+from llamafarm_rag.retrieval.retrieving import retrieve
+from runtime_process import embedding_project
+from searched import MemoryDatabase, passages
+
+pytestmark = pytest.mark.anyio
+
+STRATEGIES = [
+    {"name": "similarity", "type": "BasicSimilarityStrategy"},
+    {"name": "words", "type": "HybridUniversalStrategy", "config": {"weights": {"similarity": 0}}},
+    {"name": "hybrid", "type": "HybridUniversalStrategy"},
+]
+
+
+class Harbour:
+    """The passages, embedded, and who can be asked."""
+
+    def __init__(self, database, embedder, ask) -> None:
+        self.database, self.embedder, self.ask = database, embedder, ask
+
+    async def places(self, strategy: str, questions: Mapping[str, int]) -> dict[str, int]:
+        """For each question the place of its passage among those found, from 1."""
+        return {question: await self._place(strategy, question, number) for question, number in questions.items()}
+
+    async def _place(self, strategy: str, question: str, number: int) -> int:
+        [chosen] = [each for each in self.database.options.strategies if each.name == strategy]
+        asked = Question(question, top_k=len(PASSAGES))
+        found = await retrieve(asked, self.database, self.embedder, chosen, self.ask)
+        return [hit.passage.file for hit in found.hits].index(f"{number}.md") + 1
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def harbour(runtime_url, tmp_path_factory):
+    async with embedding_project(tmp_path_factory.mktemp("harbour"), runtime_url) as farm:
+        embedder = embedder_of(farm.project, database_of(farm.project, None), farm)
+        vectors = await embedder.vectors(PASSAGES, "passage")
+        yield Harbour(MemoryDatabase(vectors, passages(*PASSAGES), STRATEGIES), embedder, farm.ask)
+
+
+async def test_codes_names_and_numbers_are_found_by_their_words(harbour):
+    similarity = await harbour.places("similarity", BY_WORDS)
+    hybrid = await harbour.places("hybrid", BY_WORDS)
+    assert [question for question, place in hybrid.items() if place > 1] == []
+    assert sum(place > 1 for place in similarity.values()) >= 3
+
+
+async def test_other_words_for_the_same_are_found_by_what_they_mean(harbour):
+    words = await harbour.places("words", BY_MEANING)
+    similarity = await harbour.places("similarity", BY_MEANING)
+    hybrid = await harbour.places("hybrid", BY_MEANING)
+    assert sum(place > 5 for place in words.values()) >= 8
+    near = [question for question, place in similarity.items() if place <= 3]
+    assert len(near) >= 11
+    assert [question for question in near if hybrid[question] > 5] == []
