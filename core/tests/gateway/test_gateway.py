@@ -15,6 +15,7 @@ from llamafarm.errors import (
     ConnectionBroken,
     ConnectionFailed,
     InvalidRequest,
+    LlamaFarmError,
     OperationNotSupported,
     PluginError,
     ProviderTimeout,
@@ -39,6 +40,8 @@ from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider, Sc
 pytestmark = pytest.mark.anyio
 
 HI = {"role": "user", "content": "Hi"}
+SYSTEM = {"role": "system", "content": "Be calm."}
+LEGAL = {"role": "system", "content": "The law of {{country}} holds."}
 
 
 def entry(name="small", provider="scripted", **given) -> ModelEntry:
@@ -305,6 +308,43 @@ async def test_a_handler_may_ask_any_operation_of_its_own_model_and_of_another()
         {"input": "four", "model": "runtime-small"},
         {"input": "seven", "model": "runtime-large", "dimensions": 1},
     ]
+
+
+async def test_a_handler_may_take_a_turn_through_other_handlers_behind_prompt_sets_of_its_choice():
+    order = []
+
+    async def choose(turn, ask):
+        return await turn.through(("b", "c"), ask, prompts=["legal"])
+
+    def passing(name):
+        async def run(turn, ask):
+            order.append((name, turn.request["messages"][0]["content"]))
+            return await ask(turn)
+
+        return run
+
+    handlers = (handler("a", choose), handler("b", passing("b")), handler("c", passing("c")))
+    provider = ScriptedProvider("Hello.")
+    farm = project(entry(handler="a", prompts=["calm"]), prompts={"calm": [SYSTEM], "legal": [LEGAL]})
+    asked = {"messages": [HI], "variables": {"country": "Malta"}}
+    reply = await Gateway(ScriptedPlugins(provider, handlers=handlers)).ask(farm, CHAT, asked, context())
+    assert await text(reply) == "Hello."
+    both = "The law of Malta holds.\n\nBe calm."
+    assert order == [("b", both), ("c", both)]
+    assert provider.requests[0]["messages"] == [{"role": "system", "content": both}, HI]
+
+
+@pytest.mark.parametrize(
+    ("handlers", "prompts", "error"),
+    [(("z",), (), "The agent handler 'z' is not installed"), ((), ("z",), "There is no prompt set 'z'")],
+)
+async def test_what_a_handler_names_and_is_not_there_is_an_error(handlers, prompts, error):
+    async def run(turn, ask):
+        return await turn.through(handlers, ask, prompts=prompts)
+
+    plugins = ScriptedPlugins(ScriptedProvider(), handlers=(handler("a", run),))
+    with pytest.raises(LlamaFarmError, match=error):
+        await Gateway(plugins).ask(project(entry(handler="a")), CHAT, {"messages": [HI]}, context())
 
 
 async def test_what_a_handler_asks_beside_its_turn_leaves_the_answers_headers_alone():

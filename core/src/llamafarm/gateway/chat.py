@@ -15,6 +15,7 @@ from llamafarm.gateway.reply import TurnReply, telling, told
 from llamafarm.gateway.served import Served
 from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.link import Link
+from llamafarm.handlers.prompts import with_prompt_sets
 from llamafarm.plugins.blame import blaming
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.reply import Reply
@@ -77,14 +78,18 @@ class ChatTurn:
             tool_sources=sources,
             ask_model=self._ask_model,
             count_texts=self._count_texts,
+            go_through=self._go_through,
         )
 
     def _through(self, chain: tuple[Link, ...]) -> Ask:
         """The chain as one function: what a handler asks is the rest of the chain."""
-        rest: Ask = self._ask_provider
-        for link in reversed(chain):
-            rest = _asking(link, rest)
-        return rest
+        return _chained(chain, self._ask_provider)
+
+    async def _go_through(self, turn: Turn, handlers: Sequence[str], prompts: Sequence[str], ask: Ask) -> Reply:
+        """What `Turn.through` does."""
+        links = self._served.links(turn.entry, tuple(handlers))
+        turn = turn.with_messages(with_prompt_sets(turn, turn.request["messages"], prompts))
+        return await _chained(links, ask)(turn)
 
     async def _ask_provider(self, turn: Turn) -> Reply:
         """The end of every chain: the provider of the turn's entry."""
@@ -122,6 +127,12 @@ class ChatTurn:
             session = await kept.open(self._context.session)
         self._context.headers[SESSION_HEADER] = session.id
         return session
+
+
+def _chained(links: Sequence[Link], rest: Ask) -> Ask:
+    for link in reversed(links):
+        rest = _asking(link, rest)
+    return rest
 
 
 def _asking(link: Link, rest: Ask) -> Ask:

@@ -53,10 +53,14 @@ class Served:
         key = (entry.name, wanted, by_operator)
         if key not in self._chains:
             names = chain_names(self.project, entry, wanted, by_operator=by_operator)
-            chain = tuple(self._link(name, entry) for name in names)
-            check_fields(chain, entry)
-            self._chains[key] = chain
+            self._chains[key] = self.links(entry, names)
         return self._chains[key]
+
+    def links(self, entry: ModelEntry, names: tuple[str, ...]) -> tuple[Link, ...]:
+        """Agent handlers of an entry, each built once. Raises ConfigError and PluginError."""
+        links = tuple(self._link(name, entry) for name in names)
+        check_fields(links, entry)
+        return links
 
     async def field_owners(self) -> Mapping[str, str]:
         """The agent handler that owns each request field; every plugin is loaded for that, once, off the event loop."""

@@ -59,6 +59,8 @@ AskModel = Callable[[Operation, Mapping[str, Any], str | None], Awaitable[Any]]
 
 CountTexts = Callable[[Sequence[str], str | None], Awaitable[list[int] | None]]
 """Counts the tokens of texts, as any model of the project reads them: see `Turn.count_tokens`."""
+GoThrough = Callable[["Turn", Sequence[str], Sequence[str], "Ask"], Awaitable[Reply]]
+"""Takes a turn through other handlers: see `Turn.through`."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Turn:
     tool_sources: ToolSources = field(default_factory=ToolSources, repr=False, compare=False)
     ask_model: AskModel | None = field(default=None, repr=False, compare=False)
     count_texts: CountTexts | None = field(default=None, repr=False, compare=False)
+    go_through: GoThrough | None = field(default=None, repr=False, compare=False)
 
     def with_messages(self, messages: list[Message]) -> Turn:
         """The same turn with other messages."""
@@ -104,6 +107,17 @@ class Turn:
         model: the name of a model entry; None is this turn's own. Raises UsageError for an unknown one, ProviderError.
         """
         return None if self.count_texts is None else await self.count_texts(texts, model)
+
+    async def through(self, handlers: Sequence[str], ask: Ask, *, prompts: Sequence[str] = ()) -> Reply:
+        """Ask with other agent handlers between here and `ask`, the first one the outermost.
+
+        They are built from their options for the turn's entry, as if it named them; request fields of theirs are those
+        that the turn has. prompts: names of prompt sets, put before the conversation with their variables filled in.
+        Raises PluginError and ConfigError for a handler that is not there or lacks something, UsageError for a prompt
+        set that is not there, and what `ask` raises.
+        """
+        assert self.go_through is not None, "a turn that no gateway has made goes through no handlers"
+        return await self.go_through(self, handlers, prompts, ask)
 
     def keep(self, *messages: Message) -> None:
         """Have the session keep messages that lie between question and answer: calls of tools, and their results.

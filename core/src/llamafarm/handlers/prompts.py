@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, cast
 
-from llamafarm.errors import RequestError
+from llamafarm.errors import RequestError, UsageError
 from llamafarm.handlers.base import Turn
 from llamafarm.handlers.variables import filled, missing_variable, variables_in
 from llamafarm.wire.chat import Message
@@ -29,6 +29,17 @@ def with_prompts(turn: Turn, conversation: list[Message]) -> list[Message]:
             sets = {name: [one for one in messages if not _instructs(one)] for name, messages in sets.items()}
             turn.note("prompts", system_messages_replaced=True)
     return put_before(conversation, _filled(sets, turn))
+
+
+def with_prompt_sets(turn: Turn, conversation: list[Message], names: Sequence[str]) -> list[Message]:
+    """The conversation behind the prompt sets of these names, whatever sets the turn's entry has.
+
+    Variables are filled in. Raises RequestError for one that nobody gives, and UsageError for a set that is not there.
+    """
+    there = turn.project.prompts
+    if unknown := [name for name in names if name not in there]:
+        raise UsageError(f"There is no prompt set {unknown[0]!r}.", hint=f"Sets: {', '.join(there) or 'none'}.")
+    return put_before(conversation, _filled({name: there[name] for name in names}, turn))
 
 
 def put_before(conversation: list[Message], prompts: list[Message]) -> list[Message]:
