@@ -1,0 +1,91 @@
+"""The handler: looks a question up, asks the model with what was found, and checks what it cites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import llamafarm
+
+from llamafarm_rag.answering.citing import CitedAnswer
+from llamafarm_rag.answering.context import in_context
+from llamafarm_rag.answering.frame import instructions
+from llamafarm_rag.answering.lookup import Place, asked_for, is_wanted, place_of
+from llamafarm_rag.answering.options import RagOptions
+from llamafarm_rag.answering.question import question_of, standalone
+from llamafarm_rag.answering.refusal import refused
+from llamafarm_rag.answering.retriever import Retriever
+from llamafarm_rag.answering.sources import Source, numbered
+from llamafarm_rag.answering.verification import Check, RerankCheck, WordCheck
+from llamafarm_rag.retrieval.result import Retrieval
+
+
+class RagHandler:
+    """Middleware. What was retrieved stands before the model, set apart; nothing else of the conversation is changed.
+
+    A turn for which nothing was found is refused without asking the model, unless the options say otherwise.
+    """
+
+    def __init__(self, options: RagOptions, retriever: Retriever) -> None:
+        self._options = options
+        self._retriever = retriever
+
+    async def run(self, turn: llamafarm.Turn, ask: llamafarm.Ask) -> llamafarm.Reply:
+        """Raises UsageError for a name that is not there, DatabaseError, and what asking a model raises."""
+        if not is_wanted(turn, self._options):
+            turn.note("rag", enabled=False)
+            return await ask(turn)
+        place = place_of(turn, self._options)
+        retrieval = await self._retrieved(turn, place)
+        sources = numbered(retrieval.hits) if retrieval else []
+        if not sources and self._options.answer_without_context == "refuse":
+            turn.note("rag", refused="no passage was found that may be used")
+            return refused(turn, self._options.refusal)
+        return await self._answered(turn, ask, sources)
+
+    async def aclose(self) -> None:
+        """Let go of the databases."""
+        await self._retriever.aclose()
+
+    async def _retrieved(self, turn: llamafarm.Turn, place: Place) -> Retrieval | None:
+        """What was found; None where the turn has no text that could be looked for."""
+        queries = turn.fields.get("rag_queries")
+        if queries:
+            text = question_of(turn.request["messages"]) or queries[0]
+        else:
+            text = await standalone(turn, self._options.rewrite)
+        if not text:
+            turn.note("rag", no_question="the last message of the user has no text")
+            return None
+        retrieval = await self._retriever.retrieve(asked_for(turn, self._options, text), place, turn)
+        turn.note(
+            "rag",
+            database=retrieval.database,
+            strategy=retrieval.strategy,
+            dataset=place.dataset and place.dataset.name,
+            queries=list(retrieval.queries),
+            hits=len(retrieval.hits),
+            below=retrieval.below,
+            milliseconds={stage.name: round(stage.milliseconds, 1) for stage in retrieval.stages},
+        )
+        return retrieval
+
+    async def _answered(self, turn: llamafarm.Turn, ask: llamafarm.Ask, sources: Sequence[Source]) -> llamafarm.Reply:
+        """The model's answer from these sources; from none of them where there are none."""
+        options = self._options
+        if sources:
+            told = instructions(options.instructions, options.refusal)
+            context = await in_context(turn, sources, told, options.context_share)
+            turn.note("rag", **context.facts)
+            sources, asked = context.sources, turn.with_messages(context.messages)
+        else:
+            turn.note("rag", answered_without_context=True)
+            asked = turn
+        answer = CitedAnswer(turn, sources, attributes=options.attribution, check=self._check(turn))
+        reply = await ask(asked)
+        return reply.map_chunks(answer.changed)
+
+    def _check(self, turn: llamafarm.Turn) -> Check | None:
+        if self._options.verify == "off":
+            return None
+        model = self._options.verify_model
+        return WordCheck() if model is None else RerankCheck(turn, model)
