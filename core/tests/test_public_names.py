@@ -69,7 +69,15 @@ PUBLIC = {
         "web",
         "wire",
     ],
-    "llamafarm.cli": ["beside_cwd", "open_farm", "plain", "print_json", "print_table"],
+    "llamafarm.cli": [
+        "TableRow",
+        "beside_cwd",
+        "open_farm",
+        "plain",
+        "print_json",
+        "print_table",
+        "read_table_file",
+    ],
     "llamafarm.http": [
         "Answer",
         "HttpUpstream",

@@ -67,8 +67,9 @@ class LazyGroup(click.Group):
         """Our commands as they were written, and below them those of plugins, with where they come from."""
         own = {name: row.help for name, row in self.rows.items()}
         own |= {name: command.get_short_help_str(100) for name, command in self.commands.items()}
-        with formatter.section("Commands"):
-            formatter.write_dl(list(own.items()))
+        if own:
+            with formatter.section("Commands"):
+                formatter.write_dl(list(own.items()))
         hidden = f"; `{ctx.command_path}` has a command of its own with this name"
         added = [
             (name, f"from {_origin(found)}{hidden if name in own else ''}")

@@ -26,6 +26,7 @@ ROWS = {
     "speak": Row("llamafarm.cli.speak:speak", "A text as sound."),
     "models": Row("llamafarm.cli.models:models", "The models of this project: list, pull, show, status, rm."),
     "prompts": Row("llamafarm.cli.prompts:prompts", "Prompt sets, and what a model would be asked."),
+    "eval": Row("llamafarm.cli.evaluation:evaluate", "How often models are right: classifiers, retrieval."),
     "init": Row("llamafarm.cli.init:init", "Write a llamafarm.yaml that works as it is."),
     "serve": Row("llamafarm.cli.serve:serve", "Serve the OpenAI-compatible API."),
     "start": Row("llamafarm.cli.services:start", "Start a runtime."),

@@ -14,12 +14,7 @@ from llamafarm_agents.evaluation.answers import Answer, ask_all
 from llamafarm_agents.evaluation.rows import Row, read_rows
 
 
-@click.group(name="eval")
-def evaluate() -> None:
-    """How often a model is right."""
-
-
-@evaluate.command()
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE.csv")
 @click.option("--model", "-m", metavar="NAME", help="The model entry to ask; else the default one.")
 @click.option("--text", "text_column", default="text", show_default=True, metavar="COLUMN", help="Where the texts are.")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from llamafarm.cli import read_table_file
 from llamafarm.errors import UsageError
-from llamafarm_agents.evaluation.rows import read_rows
 
 
 @pytest.fixture
@@ -18,7 +18,8 @@ def table(tmp_path):
 
 
 def told(path, text="text", label="label"):
-    return [(row.line, row.text, row.label) for row in read_rows(path, text, label)]
+    rows = read_table_file(path, [text, label], hint="Name others.")
+    return [(row.line, row.cells[text], row.cells[label].strip()) for row in rows]
 
 
 @pytest.mark.parametrize(
