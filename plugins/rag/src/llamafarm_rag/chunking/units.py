@@ -39,7 +39,9 @@ async def units_of(document: Document, count_tokens: CountTokens, room: Callable
 
 
 def parts_of(text: str, unit: Unit, groups: int) -> list[Span]:
-    """A unit in parts: its words, or groups of letters of its only word."""
+    """A unit in parts: the sentences of a line, or else words, or else groups of letters of the only word."""
+    if unit.is_whole and len(spans := sentences(text, unit.start, unit.end)) > 1:
+        return spans
     spans = words(text, unit.start, unit.end)
     if spans == [(unit.start, unit.end)]:
         return letter_groups(text, unit.start, unit.end, groups)

@@ -1,0 +1,42 @@
+"""PDF files."""
+
+from __future__ import annotations
+
+import pytest
+from llamafarm_rag.errors import UnreadableFile
+from pdf_file import encrypted, pdf
+from shape import texts
+
+
+def test_each_page_has_its_number(read_file):
+    document = read_file("a.pdf", pdf(["First page (of two)", "Second page"], title="The paper", author="Ann"))
+    assert texts(document) == ["First page (of two)", "Second page"]
+    assert [block.page for block in document.blocks] == [1, 2]
+    assert document.title == "The paper"
+    assert document.metadata == {"pages": 2, "author": "Ann"}
+
+
+def test_words_that_line_ends_cut_are_whole_again(read_file):
+    assert texts(read_file("a.pdf", pdf(["The retrie-\nval of 3-\n4 texts"]))) == ["The retrieval of 3-\n4 texts"]
+
+
+def test_pages_without_text_are_counted(read_file):
+    document = read_file("a.pdf", pdf([None, "Text"]))
+    assert [block.page for block in document.blocks] == [2]
+    assert document.metadata["pages_without_text"] == 1
+
+
+def test_a_file_of_pictures_is_told_with_what_helps(read_file):
+    with pytest.raises(UnreadableFile, match=r"has 2 pages and no text: they are pictures\.\n.*ocrmypdf"):
+        read_file("a.pdf", pdf([None, None]))
+
+
+def test_an_encrypted_file_is_read_where_it_asks_for_no_password(read_file):
+    assert texts(read_file("a.pdf", encrypted(pdf(["Open"]), ""))) == ["Open"]
+    with pytest.raises(UnreadableFile, match="opens with a password only"):
+        read_file("a.pdf", encrypted(pdf(["Closed"]), "secret"))
+
+
+@pytest.mark.parametrize("title", ["untitled", "Microsoft Word - x", "paper_final.docx"])
+def test_titles_that_programs_made_up_are_none(read_file, title):
+    assert read_file("a.pdf", pdf(["Text"], title=title)).title is None
