@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ RAG = {
 }
 DATASETS = [{"name": "manuals", "database": "guides"}, {"name": "mail", "database": "letters"}]
 SECTIONS = {"rag": RAG, "datasets": DATASETS}
+
+
+@cache
+def installed() -> PluginManager:
+    """The plugins that are installed: looking for them takes longer than most tests."""
+    return PluginManager()
 
 
 def hit(text: str, *, file: str = "guide.md", score: float = 0.8, **more: Any) -> Hit:
@@ -166,7 +173,7 @@ async def barn(
     **config: Any,
 ) -> AsyncIterator[Barn]:
     retriever = Found(*(hits or (PORT, STOP)))
-    plugins: Any = ScriptedPlugins(model, handlers=(spec(retriever), *handlers), installed=PluginManager())
+    plugins: Any = ScriptedPlugins(model, handlers=(spec(retriever), *handlers), installed=installed())
     content = {
         "runtime": {"models": [{"name": "cow", "provider": "scripted", "model": "cow", "handler": list(chain)}]},
         "handlers": {"rag": dict(options or {}), **config.pop("handler_options", {})},

@@ -48,7 +48,7 @@ def test_marks_are_read_as_models_write_them(text, numbers):
 @pytest.mark.parametrize(
     "text",
     [
-        "a[1] and rows.list[1] and x1[2] and a[0][1] and f_x[3]",
+        "a[1] and rows[0] and rows.list[1] and x1[2] and a[0][1] and f_x[3]",
         "[x] and [ ] and [1a] and [-1] and [1.5] and []",
         "[1](https://example.org) and ![1](picture.png)",
         r"the formula \[1\] and an escaped \[1]",

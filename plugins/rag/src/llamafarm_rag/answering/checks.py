@@ -9,7 +9,7 @@ from llamafarm.errors import UsageError
 from llamafarm.wire import CHAT, RERANK
 
 from llamafarm_rag.answering.options import RagOptions
-from llamafarm_rag.config.project import database_of, strategy_of
+from llamafarm_rag.answering.place import usual_place
 
 
 def check_answering(
@@ -19,7 +19,7 @@ def check_answering(
 ) -> Iterator[str]:
     """A section, names and models that are not there, and models that cannot do what they are named for."""
     try:
-        strategy_of(database_of(project, options.database), options.retrieval_strategy)
+        usual_place(project, options)
     except UsageError as error:
         yield " ".join(str(error).splitlines())
     if options.verify_model is not None and (lack := project.objection(options.verify_model, RERANK)):

@@ -98,7 +98,7 @@ async def _fitting(
 
     if count := await _largest(len(sources), fits):
         return sources[:count]
-    first = sources[0]
+    first = _until(sources[0], most * _MOST_CHARACTERS_A_TOKEN)
     for ends in (sentence_ends(first.text), [end.start() for end in _WORD_END.finditer(first.text)]):
 
         async def fits_until(at: int, ends: list[int] = ends) -> bool:

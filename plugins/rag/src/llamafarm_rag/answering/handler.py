@@ -9,13 +9,14 @@ import llamafarm
 from llamafarm_rag.answering.citing import CitedAnswer
 from llamafarm_rag.answering.context import in_context
 from llamafarm_rag.answering.frame import instructions
-from llamafarm_rag.answering.lookup import Place, asked_for, is_wanted, place_of
 from llamafarm_rag.answering.options import RagOptions
-from llamafarm_rag.answering.question import question_of, standalone
+from llamafarm_rag.answering.place import Place, is_wanted, place_of
+from llamafarm_rag.answering.question import asked_for, question_of, standalone
 from llamafarm_rag.answering.refusal import refused
 from llamafarm_rag.answering.retriever import Retriever
 from llamafarm_rag.answering.sources import Source, numbered
 from llamafarm_rag.answering.verification import Check, RerankCheck, WordCheck
+from llamafarm_rag.config.datasets import Dataset
 from llamafarm_rag.retrieval.result import Retrieval
 
 
@@ -40,7 +41,9 @@ class RagHandler:
         if not sources and self._options.answer_without_context == "refuse":
             turn.note("rag", refused="no passage was found that may be used")
             return refused(turn, self._options.refusal)
-        return await self._answered(turn, ask, sources)
+        prompts = place.dataset.prompts if place.dataset else ()
+        asking = self._asking(sources, place.dataset, ask)
+        return await (turn.through((), asking, prompts=prompts) if prompts else asking(turn))
 
     async def aclose(self) -> None:
         """Let go of the databases."""
@@ -56,7 +59,7 @@ class RagHandler:
         if not text:
             turn.note("rag", no_question="the last message of the user has no text")
             return None
-        retrieval = await self._retriever.retrieve(asked_for(turn, self._options, text), place, turn)
+        retrieval = await self._retriever.retrieve(asked_for(turn, self._options, place, text), place, turn)
         turn.note(
             "rag",
             database=retrieval.database,
@@ -69,20 +72,29 @@ class RagHandler:
         )
         return retrieval
 
-    async def _answered(self, turn: llamafarm.Turn, ask: llamafarm.Ask, sources: Sequence[Source]) -> llamafarm.Reply:
-        """The model's answer from these sources; from none of them where there are none."""
-        options = self._options
-        if sources:
-            told = instructions(options.instructions, options.refusal)
-            context = await in_context(turn, sources, told, options.context_share)
-            turn.note("rag", **context.facts)
-            sources, asked = context.sources, turn.with_messages(context.messages)
-        else:
+    def _asking(self, sources: Sequence[Source], dataset: Dataset | None, ask: llamafarm.Ask) -> llamafarm.Ask:
+        """Asks with these sources, through the handlers of the dataset, for an answer that is checked against them."""
+        handlers = dataset.handlers if dataset else ()
+
+        async def asking(turn: llamafarm.Turn) -> llamafarm.Reply:
+            framed, shown = await self._with_sources(turn, sources)
+            answer = CitedAnswer(turn, shown, attributes=self._options.attribution, check=self._check(turn))
+            reply = await (framed.through(handlers, ask) if handlers else ask(framed))
+            return reply.map_chunks(answer.changed)
+
+        return asking
+
+    async def _with_sources(
+        self, turn: llamafarm.Turn, sources: Sequence[Source]
+    ) -> tuple[llamafarm.Turn, Sequence[Source]]:
+        """The turn as the model gets it, and the sources in it; where there are none, it is as it was."""
+        if not sources:
             turn.note("rag", answered_without_context=True)
-            asked = turn
-        answer = CitedAnswer(turn, sources, attributes=options.attribution, check=self._check(turn))
-        reply = await ask(asked)
-        return reply.map_chunks(answer.changed)
+            return turn, ()
+        told = instructions(self._options.instructions, self._options.refusal)
+        context = await in_context(turn, sources, told, self._options.context_share)
+        turn.note("rag", **context.facts)
+        return turn.with_messages(context.messages), context.sources
 
     def _check(self, turn: llamafarm.Turn) -> Check | None:
         if self._options.verify == "off":

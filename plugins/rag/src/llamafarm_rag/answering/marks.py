@@ -2,8 +2,8 @@ r"""Marks in a text, read while the text comes: `[1]` says that what stands befo
 
 These are marks, as models write them: `[1]`, `[1, 2]`, `[1-3]`, `[^1]`, `[[1]]`, `[source 1]`, `【1】`,
 `【1†a.md】` and `［1］`; `[1][2]` are two. Digits of every script count. These are none: `[x]`, links like `[1](url)`,
-the interval `[0, 1]`, `\[1\]` of formulas, `a[1]` and `rows.list[1]`, which index something, `(1)`, which counts or
-dates, and whatever stands in code. Behind a whole word a mark needs no blank: `as the guide says[1]`.
+the interval `[0, 1]`, `\[1\]` of formulas, `a[1]`, `rows.list[1]` and `rows[0]`, which index something, `(1)`, which
+counts or dates, and whatever stands in code. Behind a whole word a mark needs no blank: `as the guide says[1]`.
 """
 
 from __future__ import annotations
@@ -109,9 +109,10 @@ class MarkReader:
         body = next(filter(None, (match[f"numbers{at}"] for at in range(len(_FORMS)))))
         numbers = tuple(dict.fromkeys(number for found in _NUMBER.finditer(body) for number in _range(found)))
         following = text[match.end() : match.end() + 1]
-        if following == "(" or (0 in numbers and len(numbers) > 1):  # a link, an interval
-            return None
         blank = match["blank"] or ""
+        is_index = numbers == (0,) and not blank and self._before[-1:].isalnum()
+        if following == "(" or is_index or (0 in numbers and len(numbers) > 1):  # a link, an index, an interval
+            return None
         kept = tuple(number for number in numbers if self._sources is None or number in self._sources)
         checked = blank + marks_of(kept) if kept else self._gap(following)
         return Segment("mark", match[0][len(blank) :], blank, numbers, kept, checked)
@@ -134,6 +135,11 @@ class MarkReader:
 def marks_of(numbers: Iterable[int]) -> str:
     """The marks of these sources, as all marks leave us: `[1][2]`."""
     return "".join(f"[{number}]" for number in numbers)
+
+
+def holds_marks(text: str) -> bool:
+    """Whether anything in a whole text has the form of a mark, be it one or not: far faster than reading it."""
+    return _MARK.search(text) is not None
 
 
 def _plain_end(text: str, at: int) -> int:

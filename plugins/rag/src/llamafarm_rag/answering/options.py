@@ -41,6 +41,7 @@ class RagOptions(BaseModel):
 
     enabled: bool = Field(default=True, description="Whether a request that does not say is answered from documents.")
     database: Name | None = Field(default=None, description="By default the default one of the section `rag`.")
+    dataset: Name | None = Field(default=None, description="By default all of the database.")
     retrieval_strategy: Name | None = Field(default=None, description="By default the database's default one.")
     top_k: TopK | None = Field(default=None, description="How many passages are used; by default as the strategy says.")
     score_threshold: float | None = Field(

@@ -10,7 +10,11 @@ import llamafarm
 from llamafarm.errors import LlamaFarmError
 from llamafarm.wire import CHAT, Message
 
+from llamafarm_rag.answering.options import RagOptions
+from llamafarm_rag.answering.place import Place
 from llamafarm_rag.answering.support import support
+from llamafarm_rag.retrieval.question import Question
+from llamafarm_rag.store.base import Filter
 
 _TOLD = (
     "Rewrite the last question of the user so that it can be understood without the conversation: put in what words "
@@ -55,6 +59,33 @@ async def standalone(turn: llamafarm.Turn, rewrite: str) -> str:
             turn.note("rag", rewritten=rewritten)
             return rewritten
     return f"{said[-2][:_CHARACTERS]}\n{question}"
+
+
+def asked_for(turn: llamafarm.Turn, options: RagOptions, place: Place, text: str) -> Question:
+    """What is looked for. A field that is not given leaves it to the options, and these to the strategy.
+
+    text: the question, as it stands alone.
+    """
+    fields = turn.fields
+    return Question(
+        text,
+        tuple(fields["rag_queries"]) if fields.get("rag_queries") else None,
+        _given(fields.get("rag_top_k"), options.top_k),
+        _given(fields.get("rag_score_threshold"), options.score_threshold),
+        _filters(place, fields.get("rag_filters")),
+    )
+
+
+def _filters(place: Place, wanted: Filter | None) -> Filter | None:
+    """What the client wants, of the dataset that is meant."""
+    if place.dataset is None:
+        return wanted or None
+    own = {"dataset": place.dataset.name}
+    return {"$and": [own, wanted]} if wanted else own
+
+
+def _given(field: Any, option: Any) -> Any:
+    return option if field is None else field
 
 
 class _NotUsable(Exception):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import llamafarm
 
-from llamafarm_rag.answering.lookup import Place
+from llamafarm_rag.answering.place import Place
 from llamafarm_rag.retrieval.question import Question
 from llamafarm_rag.retrieval.result import Retrieval
 

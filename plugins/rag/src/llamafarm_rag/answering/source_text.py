@@ -10,9 +10,11 @@ stay where letters of scripts and pictographs need them.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import regex
 
-from llamafarm_rag.answering.marks import MarkReader, Segment
+from llamafarm_rag.answering.marks import MarkReader, Segment, holds_marks
 
 _UNSEEN = regex.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f"
@@ -40,11 +42,13 @@ _TURN = regex.compile(
     r"|#{1,6}[ \t]*(?:system|assistant|user|human|instruction|response|input)[ \t]*[:：])",
     regex.I | regex.M,
 )
-_RULE = regex.compile(r"[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]{3,}(?=[ \t]*(?:END\b|SOURCES?\b))", regex.I)
+_DASH = r"[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
+_RULE = regex.compile(rf"{_DASH}{{3,}}(?=[ \t]*(?:END\b|SOURCES?\b|\w[\w \t]{{0,60}}[ \t]{_DASH}{{3,}}))", regex.I)
 _SPACES = regex.compile(r"\s+")
 _ROUND = str.maketrans("[]【】［］", "()()()")
 
 
+@lru_cache(maxsize=256)
 def harmless(text: str) -> str:
     """The text with nothing in it that a model, its template or a reader of marks could take for ours."""
     text = _LINE_ENDS.sub("\n", _UNSEEN.sub("", text))
@@ -52,7 +56,7 @@ def harmless(text: str) -> str:
     text = _TAG.sub(r"‹\1›", _BARRED.sub("‹", text))
     text = _MISTRAL.sub(r"(\1)", _MINIMAX.sub(lambda found: found[0].translate(_ROUND), text))
     text = _TURN.sub("> ", _RULE.sub("…", text))
-    return "".join(map(_unmarked, MarkReader().read(text, last=True)))
+    return "".join(map(_unmarked, MarkReader().read(text, last=True))) if holds_marks(text) else text
 
 
 def harmless_line(text: str) -> str:

@@ -58,6 +58,8 @@ def check_datasets(datasets: Datasets, project: llamafarm.Project) -> Iterator[P
             yield (number, "name"), f"there is a dataset {dataset.name!r} already"
         yield from _unknown((number, "database"), dataset.database, databases)
         yield from _unknown((number, "data_processing_strategy"), dataset.data_processing_strategy, strategies)
+        for place, name in enumerate(dataset.prompts):
+            yield from _unknown((number, "prompts", place), name, [*project.prompts])
 
 
 def _unknown(place: tuple[str | int, ...], name: str | None, there: Sequence[str]) -> Iterator[Problem]:

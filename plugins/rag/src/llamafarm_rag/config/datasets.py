@@ -24,6 +24,11 @@ class Dataset(BaseModel):
     handler: str | list[str] | None = Field(default=None, description="The handlers of questions on it, behind `rag`.")
     prompts: list[str] = Field(default_factory=list, description="The prompt sets of questions on it.")
 
+    @property
+    def handlers(self) -> list[str]:
+        """The names of `handler`, the outermost first."""
+        return [self.handler] if isinstance(self.handler, str) else list(self.handler or ())
+
 
 class Datasets(RootModel[list[Dataset]]):
     """The datasets of a project."""
