@@ -13,7 +13,7 @@ import docx
 import pytest
 from pypdf import PdfReader
 from rag_corpus.making import DOCUMENTS, MADE_AT, make_corpus
-from rag_corpus.questions import Question, read_questions
+from rag_corpus.question import Question, read_questions
 
 ATTACKS = Path(__file__).with_name("attacks")
 CODE = {".py", ".sh", ".js", ".sql", ".yaml"}
