@@ -8,7 +8,7 @@ from typing import Any
 
 import llamafarm
 import numpy as np
-from llamafarm.errors import InvalidRequest
+from llamafarm.errors import InvalidRequest, ModelNotFound, UpstreamError
 from llamafarm.wire import EMBEDDINGS
 
 from llamafarm_rag.config.databases import DatabaseOptions
@@ -71,17 +71,16 @@ class ModelEmbedder:
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text is, those that the model itself adds left out: counted, else estimated."""
-        if texts and isinstance(self._asked, CountsTexts):
-            counted = await self._asked.count_tokens(texts, model=self._entry.name)
+        asked = self._asked
+        if texts and isinstance(asked, CountsTexts):
+            counted = await patiently(lambda: asked.count_tokens(texts, model=self._entry.name), PATIENCE["passage"])
             if counted is not None:
                 return counted
         return estimated_tokens(texts)
 
     async def longest(self) -> int | None:
         """How many tokens of a text the model reads beside what stands before each; None where nobody says."""
-        if not isinstance(self._asked, DescribesModels):
-            return None
-        read = (await self._asked.describe(self._entry.name)).context_length
+        read = await self._context_length()
         if read is None:
             return None
         prompt = self._strategy.config.prompts.passage
@@ -94,6 +93,16 @@ class ModelEmbedder:
             await self.vectors(["length"], "passage")
         assert self._seen is not None, "vectors have a length"
         return EmbedderIdentity(self._strategy.name, self.model, self._seen)
+
+    async def _context_length(self) -> int | None:
+        asked = self._asked
+        if not isinstance(asked, DescribesModels):
+            return None
+        try:
+            info = await patiently(lambda: asked.describe(self._entry.name), PATIENCE["passage"])
+        except (ModelNotFound, UpstreamError):  # many servers list no models, or not this one, and embed all the same
+            return None
+        return info.context_length
 
     async def _batch(self, texts: Sequence[str], purpose: Purpose) -> Vectors:
         async with self._room:
