@@ -89,13 +89,14 @@ def operations(_: str | None) -> str:
 def record(name: str | None) -> str:
     """The fields of a record with their types, as they stand in its class."""
     found: Any = getattr(llamafarm, str(name))
-    fields = [f"    {field.name}: {field.type}{_default(field)}" for field in dataclasses.fields(found)]
+    types = {field.name: str(field.type).replace("'", '"') for field in dataclasses.fields(found)}
+    fields = [f"    {field.name}: {types[field.name]}{_default(field)}" for field in dataclasses.fields(found)]
     return "\n".join(["```python", f"class {name}:", *fields, "```"])
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is not dataclasses.MISSING:
-        return f" = {json.dumps(field.default) if isinstance(field.default, str) else field.default!r}"
+        return f" = {json.dumps(field.default)}" if isinstance(field.default, str) else f" = {field.default!r}"
     if field.default_factory is dataclasses.MISSING:
         return ""
     factory: Any = field.default_factory

@@ -47,6 +47,7 @@ PUBLIC = {
         "Pulls",
         "Removes",
         "Reply",
+        "RouteSpec",
         "Section",
         "Session",
         "SyncFarm",

@@ -47,6 +47,7 @@ from llamafarm.records import ConfigFragment as ConfigFragment
 from llamafarm.records import EntryBlock as EntryBlock
 from llamafarm.records import Example as Example
 from llamafarm.records import ProviderSpec as ProviderSpec
+from llamafarm.records import RouteSpec as RouteSpec
 from llamafarm.records import Section as Section
 from llamafarm.records import ToolSourceSpec as ToolSourceSpec
 

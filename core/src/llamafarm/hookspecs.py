@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec, ToolSourceSpec
+    from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec, RouteSpec, ToolSourceSpec
 
 PROJECT = "llamafarm"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -44,4 +44,10 @@ def register_config_fragments() -> Iterable[ConfigFragment]:
 @hookspec
 def register_tool_sources() -> Iterable[ToolSourceSpec]:
     """Return the kinds of tool sources that this plugin brings."""
+    raise NotImplementedError
+
+
+@hookspec
+def register_routes() -> Iterable[RouteSpec]:
+    """Return the routes of the API that this plugin brings. The server alone asks for them."""
     raise NotImplementedError

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from starlette.requests import Request
+    from starlette.responses import Response
 
+    from llamafarm.farm.farm import Farm
     from llamafarm.handlers.base import AgentHandler
     from llamafarm.handlers.tool_sources import ToolSource
     from llamafarm.project import Project
@@ -96,6 +99,28 @@ class ToolSourceSpec:
     summary: str
     names: Callable[[Project], Iterable[str]]
     connect: Callable[[Project, str], ToolSource]
+
+
+@dataclass(frozen=True)
+class RouteSpec:
+    """A route of the API.
+
+    path: such as `/acme/cows/{name}`, below `/v1` and below `/v1/projects/{namespace}/{project}`; the last parameter
+    may take all the rest, `{name:path}`. methods: of HTTP. summary: one line, for lists. endpoint: answers a request
+    with a response of starlette, for a project that is open; it imports what it needs inside. scope: who may ask.
+    `public`: anybody, without a key; `use`: who may ask models; `admin`: who may change what the server keeps.
+    """
+
+    path: str
+    methods: tuple[str, ...]
+    summary: str
+    endpoint: Callable[[Request, Farm], Awaitable[Response]]
+    scope: Literal["public", "use", "admin"] = "use"
+
+    @property
+    def name(self) -> str:
+        """How messages and lists call it, such as `GET /acme/cows/{name}`."""
+        return f"{', '.join(self.methods)} {self.path}"
 
 
 @dataclass(frozen=True)

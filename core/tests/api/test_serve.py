@@ -48,6 +48,36 @@ def register_providers():
         endpoint=lambda entry: llamafarm.Endpoint("scripted", entry.base_url or "http://127.0.0.1:9/v1"),
         connect=lambda endpoint: Provider(),
     )
+
+async def cows(request, farm):
+    from llamafarm.web import json_answer
+    return json_answer({"project": farm.project.name, "cow": request.path_params["name"]})
+
+async def trip(request, farm):
+    raise ZeroDivisionError("a cow too many")
+
+async def dig(request, farm):
+    import asyncio
+    from llamafarm.web import read_object
+    asked = await read_object(request)
+    Path(os.environ["GATE"] + ".dug").touch()
+    try:
+        await asyncio.sleep(600)
+    finally:
+        Path(os.environ["GATE"] + ".left").touch()
+
+@llamafarm.hookimpl
+def register_routes():
+    yield llamafarm.RouteSpec("/barn/cows/{name}", ("GET",), "a cow", cows)
+    yield llamafarm.RouteSpec("/barn/trip", ("POST",), "trips", trip)
+    yield llamafarm.RouteSpec("/barn/dig", ("POST",), "digs for ever", dig, scope="admin")
+"""
+BROKEN = """
+import llamafarm
+
+@llamafarm.hookimpl
+def register_routes():
+    yield llamafarm.RouteSpec("/chat/completions", ("POST",), "takes what is the core's", print)
 """
 CONFIG = """
 name: shop
@@ -104,6 +134,14 @@ class Process:
             pipe.close()
 
 
+def until(file: Path) -> None:
+    """Wait until a file is there."""
+    end = time.monotonic() + BOUND
+    while not file.exists():
+        assert time.monotonic() < end, f"{file} never came"
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def start(install, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """start(grace=…) runs `lf serve` beside a provider whose answers wait for the file `tmp_path / "gate"`."""
@@ -111,7 +149,7 @@ def start(install, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     (tmp_path / "llamafarm.yaml").write_text(CONFIG)
     environ = {
         **os.environ,
-        "PYTHONPATH": str(folder),
+        "PYTHONPATH": os.pathsep.join([str(folder), str(install("acme-broken", BROKEN))]),
         "LF_DATA_DIR": str(tmp_path / "data"),
         "GATE": str(tmp_path / "gate"),
     }
@@ -137,6 +175,29 @@ def test_it_says_where_it_listens_and_stops_on_sigterm(start, tmp_path):
     assert server.child.stdout.read() == ""
     assert not any("Traceback" in line for line in server.lines), "".join(server.lines)
     assert not any("Hi" in line.split() for line in server.lines)
+
+
+def test_routes_of_plugins_are_served_and_one_that_is_broken_is_a_warning(start, tmp_path):
+    server = start()
+    below = server.url.removesuffix("/v1") + "/v1/projects/default/shop"
+    for url in (server.url, below):
+        assert httpx.get(f"{url}/barn/cows/Berta", timeout=BOUND).json() == {"project": "shop", "cow": "Berta"}
+    failed = httpx.post(f"{server.url}/barn/trip", timeout=BOUND)
+    assert (failed.status_code, failed.json()["error"]["code"]) == (500, "plugin_failed")
+    assert "ZeroDivisionError: a cow too many" in failed.json()["error"]["message"]
+    assert "/chat/completions' is the core's own" in server.until("plugin 'broken'")
+    (tmp_path / "gate").touch()
+    answer = httpx.post(f"{server.url}/chat/completions", json={**ASKED, "stream": False}, timeout=BOUND)
+    assert answer.json()["choices"][0]["message"]["content"] == "Hello there."
+
+
+def test_work_of_a_plugin_ends_with_its_client(start, tmp_path):
+    server = start()
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{server.url}/barn/dig", json={}, timeout=httpx.Timeout(BOUND, read=1))
+    until(tmp_path / "gate.dug")
+    until(tmp_path / "gate.left")
+    assert httpx.get(f"{server.url}/barn/cows/Berta", timeout=BOUND).status_code == 200
 
 
 def test_a_stream_that_runs_at_sigterm_may_end(start, tmp_path):

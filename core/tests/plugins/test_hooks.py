@@ -36,6 +36,16 @@ TOOL_SOURCE = """
     def register_tool_sources():
         yield llamafarm.ToolSourceSpec("cow", "made for a test", lambda project: ["barn"], lambda project, name: None)
 """
+ROUTE = """
+    import llamafarm
+
+    async def cows(request, farm):
+        ...
+
+    @llamafarm.hookimpl
+    def register_routes():
+        yield llamafarm.RouteSpec("/cow/{name}", ("GET", "DELETE"), "made for a test", cows, scope="admin")
+"""
 
 
 def test_register_providers_brings_a_provider_by_its_name(install, provider_source):
@@ -65,3 +75,12 @@ def test_register_tool_sources_brings_the_sources_that_a_project_declares(instal
     assert list(plugins.tool_sources()["cow"].names(NO_PROJECT)) == ["barn"]
     [row] = [row for row in plugins.statuses() if row.name == "cow"]
     assert row.tool_sources == ("cow",)
+
+
+def test_register_routes_brings_a_route_of_the_api(install):
+    install("acme-cow", ROUTE)
+    plugins = PluginManager(environ={})
+    [spec] = [spec for spec in plugins.routes() if spec.summary == "made for a test"]
+    assert (spec.path, spec.methods, spec.scope) == ("/cow/{name}", ("GET", "DELETE"), "admin")
+    [row] = [row for row in plugins.statuses() if row.name == "cow"]
+    assert row.routes == ("GET, DELETE /cow/{name}",)

@@ -62,9 +62,9 @@ def serve(
         projects = Projects(default, root=root, load=load)
         if default is None:
             log.warning("There is no llamafarm.yaml here, so that only the projects below %s are served.", root)
-        for warning in plugins.warnings:
-            log.warning("%s", warning)
         app = create_app(Settings(gateway, projects, plugins, limits))
+        for warning in plugins.warnings:  # all plugins are loaded now
+            log.warning("%s", warning)
         if workers == 1:
             run(Server(app, grace=GRACE_SECONDS, announce=_announce), listener)
         else:

@@ -10,6 +10,7 @@ from llamafarm.errors import UsageError
 from llamafarm.farm.farm import Farm
 from llamafarm.http.address import is_loopback_host
 from llamafarm.web.listener import require_key
+from llamafarm.web.stream import KEEP_ALIVE_SECONDS
 
 if TYPE_CHECKING:
     from llamafarm.api.registry import Projects
@@ -22,7 +23,6 @@ ALLOWED_ORIGINS = "LF_ALLOWED_ORIGINS"
 MAX_BODY_BYTES = "LF_MAX_BODY_BYTES"
 PUBLIC_URL = "LF_PUBLIC_URL"
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
-KEEP_ALIVE_SECONDS = 12.0
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 

@@ -34,7 +34,7 @@ def list_(as_json: bool) -> None:
 
 
 def _cells(row: PluginStatus) -> list[str]:
-    brings = ", ".join([*row.providers, *row.handlers, *row.fragments, *row.tool_sources])
+    brings = ", ".join([*row.providers, *row.handlers, *row.fragments, *row.tool_sources, *row.routes])
     cause, *_ = (row.cause or "").splitlines() or [""]
     return [row.name, row.distribution, row.version, row.status, brings, cause]
 

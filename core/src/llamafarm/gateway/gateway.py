@@ -106,6 +106,10 @@ class Gateway:
         finally:
             end()
 
+    def plugins_of(self, project: Project) -> PluginManager:
+        """The plugins that a project has not disabled."""
+        return self._of(project).plugins
+
     @cached_property
     def runtime_models(self) -> RuntimeModels:
         """The models at their runtimes, which can be looked at, fetched and deleted."""

@@ -12,13 +12,18 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def blaming(what: str, kind: type[LlamaFarmError]) -> Iterator[None]:
-    """Raise `kind`, naming `what`, for every exception that is not a LlamaFarmError; the traceback goes to the log."""
+def blaming(what: str, kind: type[LlamaFarmError], *, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Raise `kind`, naming `what`, for every exception that is not a LlamaFarmError; the traceback goes to the log.
+
+    but: kinds of exceptions that are nobody's fault.
+    """
     try:
         yield
     except LlamaFarmError:
         raise
     except Exception as error:
+        if isinstance(error, but):
+            raise
         log.debug("%s failed.", what, exc_info=True)
         raise kind(
             f"{what} failed: {type(error).__name__}: {error}",

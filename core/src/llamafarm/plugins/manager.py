@@ -14,8 +14,17 @@ from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.discovery import Candidate
 from llamafarm.plugins.loader import SECONDS, Loader
 from llamafarm.plugins.registration import name_of
-from llamafarm.plugins.status import Loaded, PluginStatus, Record, row_of
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, EntryBlock, ProviderSpec, Section, ToolSourceSpec
+from llamafarm.plugins.route_paths import clash
+from llamafarm.plugins.status import AnyRecord, Loaded, PluginStatus, Record, row_of
+from llamafarm.records import (
+    AgentHandlerSpec,
+    ConfigFragment,
+    EntryBlock,
+    ProviderSpec,
+    RouteSpec,
+    Section,
+    ToolSourceSpec,
+)
 
 DISABLE = "LF_DISABLE_PLUGINS"
 """Plugins, or whole distributions, that are not loaded: names with commas between them."""
@@ -28,7 +37,7 @@ TIMEOUT = "LF_PLUGIN_TIMEOUT"
 
 
 class PluginManager:
-    """The providers, agent handlers, tool sources and configuration fragments of the installed plugins.
+    """The providers, agent handlers, tool sources, routes and configuration fragments of the installed plugins.
 
     Nothing is imported before something is asked for by its name. The plugin of that name is loaded first, and all the
     others only where it does not bring what was asked for. disabled: names of plugins or distributions that are never
@@ -77,6 +86,10 @@ class PluginManager:
     def tool_sources(self) -> dict[str, ToolSourceSpec]:
         """Every usable kind of tool source by its name; all plugins are loaded."""
         return {spec.name: spec for spec in self._all(ToolSourceSpec)}
+
+    def routes(self) -> list[RouteSpec]:
+        """Every usable route, those of a plugin in its own order; all plugins are loaded."""
+        return list(self._all(RouteSpec))
 
     def fragments(self) -> list[ConfigFragment]:
         """Every usable fragment; all plugins are loaded."""
@@ -153,9 +166,7 @@ class PluginManager:
                 if not self._rivals(loaded, one):
                     yield one
 
-    def _rivals(
-        self, loaded: Loaded, record: ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec
-    ) -> list[Loaded]:
+    def _rivals(self, loaded: Loaded, record: AnyRecord) -> list[Loaded]:
         """The other plugins that bring the same; none for the core, which always wins."""
         if loaded.candidate.is_core:
             return []
@@ -223,6 +234,8 @@ def _same(one: Any, other: Any) -> bool:
     """Whether two records claim the same name or place."""
     if isinstance(one, ConfigFragment) and isinstance(other, ConfigFragment):
         return _answers(one.at, other.at) or _answers(other.at, one.at)
+    if isinstance(one, RouteSpec) and isinstance(other, RouteSpec):
+        return clash(one, other)
     return type(one) is type(other) and name_of(one) == name_of(other)
 
 

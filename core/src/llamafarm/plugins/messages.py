@@ -10,11 +10,10 @@ from llamafarm.errors import PluginError
 from llamafarm.plugins import catalogue
 from llamafarm.plugins.catalogue import Kind
 from llamafarm.plugins.registration import name_of
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec, ToolSourceSpec
 
 if TYPE_CHECKING:
     from llamafarm.plugins.discovery import Candidate
-    from llamafarm.plugins.status import Loaded, PluginStatus
+    from llamafarm.plugins.status import AnyRecord, Loaded, PluginStatus
 
 _SOLVE = "uninstall one of them, or name its distribution in `plugins.disabled`"
 
@@ -43,9 +42,7 @@ def namesakes(candidate: Candidate, others: Sequence[Candidate]) -> str:
     return f"{who} each have a plugin named {candidate.name!r}: {_SOLVE}"
 
 
-def rivals(
-    pairs: Sequence[tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec, Loaded]],
-) -> str:
+def rivals(pairs: Sequence[tuple[AnyRecord, Loaded]]) -> str:
     """What else brings the same names as this plugin."""
     return "; ".join(f"{name_of(record)!r} is also brought by {rival.candidate.origin}" for record, rival in pairs)
 

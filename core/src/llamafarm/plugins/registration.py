@@ -11,16 +11,17 @@ from typing import Any
 
 from pluggy import HookImpl, PluginManager, PluginValidationError
 
-from llamafarm.plugins import trace
+from llamafarm.plugins import route_paths, trace
 from llamafarm.plugins.discovery import Candidate
 from llamafarm.plugins.limit import TooSlow, run_within
-from llamafarm.plugins.status import Loaded, row_of
+from llamafarm.plugins.status import AnyRecord, Loaded, row_of
 from llamafarm.records import (
     AgentHandlerSpec,
     ChatFlag,
     ConfigFragment,
     EntryBlock,
     ProviderSpec,
+    RouteSpec,
     Section,
     ToolSourceSpec,
 )
@@ -30,6 +31,7 @@ RECORDS: dict[str, type[Any]] = {
     "register_agent_handlers": AgentHandlerSpec,
     "register_config_fragments": ConfigFragment,
     "register_tool_sources": ToolSourceSpec,
+    "register_routes": RouteSpec,
 }
 
 ARGUMENTS: dict[str, Any] = {}
@@ -64,7 +66,9 @@ def collect(candidate: Candidate, hooks: PluginManager, plugin: object, seconds:
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - it loses its own records only
             problems.append(explain(raised, during=f"in {hook}()"))
             error = raised
-    providers, handlers, fragments, tool_sources = (tuple(map(name_of, brought.get(hook, ()))) for hook in RECORDS)
+    providers, handlers, fragments, tool_sources, routes = (
+        tuple(map(name_of, brought.get(hook, ()))) for hook in RECORDS
+    )
     row = replace(
         row_of(candidate, "failed" if problems else "active", "; ".join(problems) or None),
         hooks=tuple(sorted(own)),
@@ -72,6 +76,7 @@ def collect(candidate: Candidate, hooks: PluginManager, plugin: object, seconds:
         handlers=handlers,
         fragments=fragments,
         tool_sources=tool_sources,
+        routes=routes,
     )
     return Loaded(candidate, row, tuple(chain.from_iterable(brought.values())), error)
 
@@ -107,7 +112,7 @@ def _records(hook: str, impl: HookImpl) -> tuple[Any, ...]:
     return records
 
 
-def name_of(record: ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec) -> str:
+def name_of(record: AnyRecord) -> str:
     """How messages and `lf plugins list` call a record; for a block of an entry `universal.onnx` or `*.onnx`."""
     if not isinstance(record, ConfigFragment):
         return record.name
@@ -125,6 +130,9 @@ def _check(record: Any) -> None:
             _check_flag(record, flag)
     elif isinstance(record, ToolSourceSpec):
         _check_name("tool source", record.name)
+    elif isinstance(record, RouteSpec):
+        if wrong := route_paths.problem(record):
+            raise RecordError(wrong)
     else:
         _check_fragment(record)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from llamafarm.plugins.discovery import Candidate
-from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec, ToolSourceSpec
+from llamafarm.records import AgentHandlerSpec, ConfigFragment, ProviderSpec, RouteSpec, ToolSourceSpec
 
-Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment, ToolSourceSpec)
+AnyRecord = ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec | RouteSpec
+Record = TypeVar("Record", ProviderSpec, AgentHandlerSpec, ConfigFragment, ToolSourceSpec, RouteSpec)
 Status = Literal["active", "disabled", "incompatible", "conflict", "failed", "not loaded"]
 
 
@@ -26,6 +27,7 @@ class PluginStatus:
     handlers: tuple[str, ...] = ()
     fragments: tuple[str, ...] = ()
     tool_sources: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Loaded:
 
     candidate: Candidate
     row: PluginStatus
-    records: tuple[ProviderSpec | AgentHandlerSpec | ConfigFragment | ToolSourceSpec, ...] = ()
+    records: tuple[AnyRecord, ...] = ()
     error: BaseException | None = None
 
     def of(self, kind: type[Record]) -> tuple[Record, ...]:

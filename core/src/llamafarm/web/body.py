@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -19,18 +20,36 @@ PIECE_SECONDS = 30.0
 Parse = Callable[[bytes], Any]
 
 
+BODY_LIMIT = "llamafarm.body_limit"
+"""Where a request's scope holds how large bodies may be, of a server that says it to its endpoints."""
+
+
+@dataclass(frozen=True)
+class BodyLimit:
+    """How many bytes a body may have. hint: how that is changed."""
+
+    size: int
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, request: Request, size: int | None, hint: str | None) -> BodyLimit:
+        """The limit that is given; where none is, the server's own. Raises LookupError where it says none."""
+        return cls(size, hint) if size is not None else request.scope[BODY_LIMIT]
+
+
 async def read_object(
-    request: Request, *, limit: int, limit_hint: str | None = None, parse: Parse = parse_object
+    request: Request, *, limit: int | None = None, limit_hint: str | None = None, parse: Parse = parse_object
 ) -> Any:
     """The JSON object in the body, of at most `limit` bytes, or what `parse` makes of it.
 
-    limit_hint: how the limit of this server is changed. parse: reads the text, beside the event loop where it is long,
-    and raises BodyError for a wrong one.
+    limit: None is the server's own, in a route of a plugin. limit_hint: how the limit is changed. parse: reads the
+    text, beside the event loop where it is long, and raises BodyError for a wrong one.
     Raises RequestError: 415 for another type, 413 for a larger one, 400 for a text that is not a JSON object; and
     starlette's ClientDisconnect where the client goes away before its body is here.
     """
     check_type(request, "application/json", "Send JSON with the header `Content-Type: application/json`.")
-    text = b"".join([piece async for piece in body_pieces(request, limit, limit_hint)])
+    allowed = BodyLimit.of(request, limit, limit_hint)
+    text = b"".join([piece async for piece in body_pieces(request, allowed.size, allowed.hint)])
     if not text.strip():
         raise RequestError("The body is empty.", hint="Send a JSON object.", code="invalid_json")
     try:

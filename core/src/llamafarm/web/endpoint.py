@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from llamafarm.errors import ServiceError
 
@@ -41,6 +42,36 @@ class BodyEndpoint(Generic[Body]):
     async def _answer(self, request: Request, body: Body, send: Send) -> None:
         response = await self._handler(request, body)
         await response(request.scope, request.receive, send)
+
+
+class Incoming:
+    """What comes of a request whose endpoint reads the body itself, or leaves it unread.
+
+    Behind the body comes nothing but that the client goes away, which somebody else may wait for.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        headers = Headers(scope=scope)
+        self._receive = receive
+        self._whole = asyncio.Event()
+        self._is_empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        if self._is_empty:
+            self._whole.set()
+
+    async def receive(self) -> Message:
+        """What comes next, for the endpoint."""
+        if self._is_empty:  # whoever watches may have taken it
+            self._is_empty = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        message = await self._receive()
+        if not message.get("more_body"):
+            self._whole.set()
+        return message
+
+    async def after_body(self) -> Message:
+        """What comes once the body has been read."""
+        await self._whole.wait()
+        return await self._receive()
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, Answer]) -> Answer:

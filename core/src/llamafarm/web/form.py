@@ -9,12 +9,16 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from llamafarm.errors import RequestError
-from llamafarm.web.body import body_pieces, check_type
+from llamafarm.web.body import BodyLimit, body_pieces, check_type
 from llamafarm.wire.upload import Upload
 
 
-async def read_form(request: Request, *, limit: int, limit_hint: str | None = None) -> list[tuple[str, str | Upload]]:
+async def read_form(
+    request: Request, *, limit: int | None = None, limit_hint: str | None = None
+) -> list[tuple[str, str | Upload]]:
     """The parts of a `multipart/form-data` body of at most `limit` bytes, in their order.
+
+    limit, limit_hint: as for `read_object`.
 
     Raises RequestError: 415 for another type, 413 for a larger one, 400 for what is not a form; and starlette's
     ClientDisconnect where the client goes away before its body is here.
@@ -22,7 +26,7 @@ async def read_form(request: Request, *, limit: int, limit_hint: str | None = No
     hint = "Send a form with files: `Content-Type: multipart/form-data` with its boundary."
     check_type(request, "multipart/form-data", hint)
     try:
-        form = await _Parser(request, limit, limit_hint).parse()
+        form = await _Parser(request, BodyLimit.of(request, limit, limit_hint)).parse()
     except MultiPartException as error:
         raise RequestError(f"The body is not a form: {error.message}", code="invalid_form") from None
     try:
@@ -34,8 +38,9 @@ async def read_form(request: Request, *, limit: int, limit_hint: str | None = No
 class _Parser(MultiPartParser):
     """Refuses a form that ends before its last boundary: starlette takes what came for all there is."""
 
-    def __init__(self, request: Request, limit: int, limit_hint: str | None) -> None:
-        super().__init__(request.headers, self._whole(body_pieces(request, limit, limit_hint)), max_part_size=limit)
+    def __init__(self, request: Request, limit: BodyLimit) -> None:
+        pieces = self._whole(body_pieces(request, limit.size, limit.hint))
+        super().__init__(request.headers, pieces, max_part_size=limit.size)
         self._ended = False
 
     def on_end(self) -> None:

@@ -7,7 +7,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
@@ -34,19 +34,27 @@ class Guard:
     """Lets requests through to `routes`, and answers those that it refuses, and whatever fails inside.
 
     key: what every path but the liveness probe's asks for. names: the Host and Origin headers that are let in; None:
-    any. pages: origins whose web pages may read the answers; their preflight requests carry no key.
+    any. pages: origins whose web pages may read the answers; their preflight requests carry no key. public: whether a
+    request needs no key.
     """
 
     def __init__(
-        self, routes: ASGIApp, *, key: str | None = None, names: Names | None = None, pages: Collection[str] = ()
+        self,
+        routes: ASGIApp,
+        *,
+        key: str | None = None,
+        names: Names | None = None,
+        pages: Collection[str] = (),
+        public: Callable[[Scope], bool] | None = None,
     ) -> None:
         self._routes = routes
         self._key = None if key is None else key.encode()
         self._names = names
+        self._public = public
         self._cors = CORSMiddleware(
             self._keyed,
             allow_origins=sorted(pages),
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["*"],
             expose_headers=["*"],  # the limits that a runtime tells are among them, by names of its own
         )
@@ -92,7 +100,7 @@ class Guard:
             await response(scope, receive, answer.send)
 
     async def _keyed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._key is None or scope["path"] == LIVE_PATH:
+        if self._key is None or scope["path"] == LIVE_PATH or (self._public and self._public(scope)):
             await self._routes(scope, receive, send)
             return
         shown = Headers(scope=scope).getlist("authorization")

@@ -15,6 +15,8 @@ from llamafarm.wire.envelope import error_event
 from llamafarm.wire.sse import KEEP_ALIVE
 
 FRAME_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+KEEP_ALIVE_SECONDS = 12.0
+"""After so much silence a comment is sent, where nobody says otherwise."""
 FAREWELL_SECONDS = 1.0
 """How long a client that does not read is waited for when the server stops."""
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ class EventStream(PassingAnswer):
         frames: AsyncGenerator[bytes, None],
         *,
         close: Callable[[], Awaitable[None] | None],
-        keep_alive: float,
+        keep_alive: float = KEEP_ALIVE_SECONDS,
         headers: Mapping[str, str] | None = None,
         error_frame: Callable[[LlamaFarmError], bytes] = error_event,
     ) -> None:

@@ -24,6 +24,7 @@ from llamafarm import (
     ModelInfo,
     ProviderSpec,
     Reply,
+    RouteSpec,
     Section,
     ToolSourceSpec,
 )
@@ -188,6 +189,7 @@ class ScriptedPlugins:
         providers: Mapping[str, Any] | None = None,
         handlers: tuple[AgentHandlerSpec, ...] = (),
         tool_sources: tuple[ToolSourceSpec, ...] = (),
+        routes: tuple[RouteSpec, ...] = (),
         installed: PluginManager | None = None,
     ) -> None:
         from llamafarm.handlers.plugin import register_agent_handlers
@@ -196,6 +198,7 @@ class ScriptedPlugins:
         self.specs = {name: _spec(name, one) for name, one in live.items()}
         self._handlers = {spec.name: spec for spec in (*register_agent_handlers(), *handlers)}
         self._tool_sources = {spec.name: spec for spec in tool_sources}
+        self._routes = routes
         self.warnings: list[str] = []
         self._installed = installed
 
@@ -226,6 +229,10 @@ class ScriptedPlugins:
     def tool_sources(self) -> dict[str, ToolSourceSpec]:
         """The kinds of tool sources that the test gave, and those of the installed plugins, by name."""
         return {**(self._installed.tool_sources() if self._installed else {}), **self._tool_sources}
+
+    def routes(self) -> list[RouteSpec]:
+        """The routes that the test gave, and those of the installed plugins."""
+        return [*(self._installed.routes() if self._installed else ()), *self._routes]
 
     def fragment(self, at: Section | EntryBlock) -> ConfigFragment | None:
         """The fragment for that place, of an installed plugin."""
