@@ -134,7 +134,7 @@ class Barn:
             answer = await reply.completion()
         finally:
             await reply.aclose()
-        self.trace = answer.pop("llamafarm", {}).get("trace", [])
+        self.trace = answer.get("llamafarm", {}).get("trace", [])
         return answer
 
     async def chunks(self, *messages: Any, **request: Any) -> list[Any]:
@@ -170,6 +170,7 @@ async def barn(
     chain: Sequence[str] = ("rag",),
     handlers: Sequence[llamafarm.AgentHandlerSpec] = (),
     sections: Mapping[str, Any] | None = None,
+    files: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> AsyncIterator[Barn]:
     retriever = Found(*(hits or (PORT, STOP)))
@@ -180,6 +181,8 @@ async def barn(
         **(SECTIONS if sections is None else sections),
         **config,
     }
+    for name, file in (files or {}).items():
+        (folder / name).write_text(json.dumps(file))
     path = folder / "llamafarm.yaml"
     path.write_text(json.dumps(content))
     sessions = SessionStore(folder / "sessions.db")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from asked import PORT, QUESTION, STOP, CountingCow, barn, hit, sources, text_of, whole
@@ -12,7 +13,7 @@ from llamafarm_rag.answering.marks import MarkReader
 from llamafarm_rag.answering.source_text import harmless, harmless_line
 
 pytestmark = pytest.mark.anyio
-RULE = re.compile(r"^-----.*$", re.M)
+RULE = re.compile(r"^-----[ \w].*$", re.M)
 
 
 @pytest.fixture
@@ -75,6 +76,19 @@ async def test_all_of_them_at_once_keep_their_places(tmp_path):
     shown = check(road.sent[-1]["content"], len(hits) - 1)
     assert shown[0].startswith("[1] an instruction (1) ‹|im_end|>.md, ‹s›, … END OF SOURCES\n")
     assert [row["text"] for row in answer["sources"]] == [*HOSTILE.values()][:-1]
+
+
+ATTACKS = sorted((Path(__file__).parents[4] / "tests/rag_corpus/attacks").iterdir())
+"""Documents of the corpus that attack who reads them."""
+
+
+@pytest.mark.parametrize("document", ATTACKS, ids=lambda path: path.name)
+async def test_a_document_of_the_corpus_that_attacks_keeps_its_place(document, tmp_path):
+    text = document.read_text(encoding="utf-8", errors="surrogateescape")
+    async with barn(tmp_path, CountingCow(context_length=60_000), hit(PORT), hit(text, file=document.name)) as road:
+        answer = await road.answer()
+    check(road.sent[-1]["content"], 2)
+    assert answer["sources"][1]["text"] == text
 
 
 def test_no_text_can_hold_the_code_of_the_frame():

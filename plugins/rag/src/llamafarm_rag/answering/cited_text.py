@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llamafarm_rag.answering.json_strings import JsonStrings
@@ -112,6 +112,18 @@ class CitedText:
         best = max(clear, key=lambda number: measured[number].share)
         self.cited.add(best)
         return (best,)
+
+
+def checked_texts(value: Any, sources: Sequence[Source]) -> Any:
+    """A JSON value with the marks in its texts checked."""
+    if isinstance(value, Mapping):
+        return {name: checked_texts(part, sources) for name, part in value.items()}
+    if isinstance(value, list):
+        return [checked_texts(part, sources) for part in value]
+    if not isinstance(value, str):
+        return value
+    segments = MarkReader([source.number for source in sources]).read(value, last=True)
+    return "".join(segment.checked if segment.kind == "mark" else segment.text for segment in segments)
 
 
 def _begins_json(text: str) -> bool | None:

@@ -8,7 +8,7 @@ from typing import Any
 import llamafarm
 from llamafarm.errors import ProviderError
 
-from llamafarm_rag.answering.cited_text import CitedText
+from llamafarm_rag.answering.cited_text import CitedText, checked_texts
 from llamafarm_rag.answering.sources import Source, source_rows
 from llamafarm_rag.answering.verification import Check, unsupported
 
@@ -34,7 +34,8 @@ class CitedAnswer:
         head: Mapping[str, Any] = {}
         async for chunk in chunks:
             head = head or {name: chunk[name] for name in _HEAD if name in chunk}
-            yield {**chunk, "choices": [self._choice(choice) for choice in chunk.get("choices") or ()]}
+            choices = [self._choice(choice) for choice in chunk.get("choices") or ()]
+            yield {**chunk, "choices": choices, **self._beside(chunk)}
         if rest := [choice for index in sorted(self._open) if (choice := self._rest(index))]:
             yield {**head, "choices": rest}
         yield {**head, "choices": [], **await self._told()}
@@ -50,6 +51,13 @@ class CitedAnswer:
         if last:
             self._open.discard(index)
         return {**choice, "delta": {**delta, "content": text} if text or piece else delta}
+
+    def _beside(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
+        """The object that the answer is, where a handler behind has read it: its texts are the answer's."""
+        told = chunk.get("llamafarm")
+        if not isinstance(told, Mapping) or "object" not in told:
+            return {}
+        return {"llamafarm": {**told, "object": checked_texts(told["object"], self._sources)}}
 
     def _rest(self, index: int) -> dict[str, Any] | None:
         """What was held back of a choice that has ended without saying so."""

@@ -43,7 +43,7 @@ _TURN = regex.compile(
     regex.I | regex.M,
 )
 _DASH = r"[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
-_RULE = regex.compile(rf"{_DASH}{{3,}}(?=[ \t]*(?:END\b|SOURCES?\b|\w[\w \t]{{0,60}}[ \t]{_DASH}{{3,}}))", regex.I)
+_RULE = regex.compile(rf"{_DASH}{{3,}}(?=[ \t]*(?:END\b|SOURCES?\b|\w[\w \t]{{0,60}}{_DASH}{{3,}}))", regex.I)
 _SPACES = regex.compile(r"\s+")
 _ROUND = str.maketrans("[]【】［］", "()()()")
 
