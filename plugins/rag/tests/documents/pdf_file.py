@@ -8,7 +8,11 @@ from pypdf import PdfReader, PdfWriter
 
 
 def pdf(pages, title=None, author=None):
-    """The bytes of a PDF. pages: the text of each, line by line; None is a page with nothing on it."""
+    """The bytes of a PDF.
+
+    pages: the text of each, line by line; None is a page with nothing on it. A line that begins with `# ` is set in
+    larger letters, and an empty one is a gap.
+    """
     contents = [_content(page.split("\n")) if page else b"" for page in pages]
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
     information = "".join(f"/{key} ({value})" for key, value in (("Title", title), ("Author", author)) if value)
@@ -36,9 +40,18 @@ def encrypted(content, password, owner="owner"):
 
 
 def _content(lines):
-    escaped = (line.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)") for line in lines)
-    shown = b" T* ".join(b"(%s) Tj" % line.encode("cp1252") for line in escaped)
-    return b"BT /F1 11 Tf 14 TL 60 780 Td %s ET" % shown
+    height, shown = 780, []
+    for line in lines:
+        height -= 30 if line.startswith("# ") else 16
+        if line:
+            shown.append(_shown(line, height))
+    return b"BT %s ET" % b" ".join(shown)
+
+
+def _shown(line, height):
+    size, text = (18, line[2:]) if line.startswith("# ") else (11, line)
+    text = text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+    return b"/F1 %d Tf 1 0 0 1 60 %d Tm (%s) Tj" % (size, height, text.encode("cp1252"))
 
 
 def _file(objects):

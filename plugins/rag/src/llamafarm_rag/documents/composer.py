@@ -24,10 +24,6 @@ class Composer:
     def heading(self) -> tuple[str, ...]:
         return tuple(name for _, name in self._headings)
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._blocks
-
     def add(self, text: str, *, page: int | None = None, by_line: bool = False, gap: str = "\n\n") -> None:
         """One more block, `gap` behind the last one; what is only white space is none."""
         text = clean(text).rstrip()
@@ -39,7 +35,7 @@ class Composer:
         self._length = start + len(text)
         self._blocks.append(Block(start, self._length, page, self.heading, by_line))
 
-    def begin_section(self, level: int, name: str) -> None:
+    def begin_section(self, level: int, name: str, *, page: int | None = None) -> None:
         """What comes next stands under this heading; 1 is the highest level. The heading is a block, too."""
         name = " ".join(clean(name).split())
         if not name:
@@ -47,7 +43,7 @@ class Composer:
         while self._headings and self._headings[-1][0] >= level:
             self._headings.pop()
         self._headings.append((level, name))
-        self.add(name)
+        self.add(name, page=page)
 
     def document(self, title: str | None = None, metadata: Metadata | None = None) -> Document:
         """The document of all that was added."""

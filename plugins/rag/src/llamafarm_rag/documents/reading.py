@@ -1,4 +1,4 @@
-"""A file read as a document, by the reader for its kind. It may take long or never end: `Reader` bounds it."""
+"""A file as a document. Reading one may take long or never end: `Reader` bounds it."""
 
 from __future__ import annotations
 

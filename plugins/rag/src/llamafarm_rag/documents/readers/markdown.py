@@ -18,7 +18,9 @@ from llamafarm_rag.documents.source import Source
 
 _FRONT_MATTER = re.compile(r"---[^\S\r\n]*\r?\n(.*?)^---[^\S\r\n]*\r?$", re.DOTALL | re.MULTILINE)
 _BY_LINE = frozenset({"fence", "code_block", "table_open", "html_block"})
-_PARSER = MarkdownIt("commonmark").enable("table")
+_PARSER = MarkdownIt("commonmark").enable("table").disable("inline")
+"""Finds blocks only: what is marked within them costs most of the time, and is of interest in headings alone."""
+_INLINE_PARSER = MarkdownIt("commonmark")
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ def _between(text: str, start: int, end: int, heading: tuple[str, ...]) -> list[
     return [Block(first, last, heading=heading) for first, last in paragraphs(text, start, end)]
 
 
-def _text_of(inline: Token) -> str:
+def _text_of(heading: Token) -> str:
     """The text of a heading, without its markup."""
+    [inline] = _INLINE_PARSER.parseInline(heading.content)
     return " ".join("".join(child.content for child in inline.children or [] if not child.nesting).split())
 
 

@@ -1,16 +1,17 @@
-"""PDF: the text of its pages."""
+"""PDF: the text of its pages, under its headings."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 
 from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 
 from llamafarm_rag.documents.composer import Composer, Metadata
 from llamafarm_rag.documents.document import Document
-from llamafarm_rag.documents.lines import paragraphs
+from llamafarm_rag.documents.readers.pdf_lines import Part, lines_of, parts_of
 from llamafarm_rag.documents.source import Source
 
 _HYPHEN_AT_LINE_END = re.compile(r"(?<=[^\W\d_])[-\u00ad]\n(?=[^\W\d_])")
@@ -25,15 +26,17 @@ def read(source: Source) -> Document:
         raise source.unreadable(f"is no PDF{f': it is {source.signature}' if source.signature else ''}")
     reader = PdfReader(io.BytesIO(source.data))
     _unlock(reader, source)
-    parts, empty = Composer(), 0
-    for number, page in enumerate(reader.pages, start=1):
-        text = _joined(page.extract_text())
-        empty += not text.strip()
-        for start, end in paragraphs(text):
-            parts.add(text[start:end], page=number)
-    if parts.is_empty:
-        raise source.unreadable(f"has {len(reader.pages)} pages and no text: they are pictures", _OCR_HINT)
-    return parts.document(_title(reader), _metadata(reader, empty))
+    pages = [lines_of(page, number) for number, page in enumerate(reader.pages, start=1)]
+    if not any(pages):
+        raise source.unreadable(f"has {len(pages)} pages and no text: they are pictures", _OCR_HINT)
+    composer = Composer()
+    parts = list(parts_of([line for lines in pages for line in lines]))
+    for part in parts:
+        if part.level is None:
+            composer.add(_joined(part.text), page=part.page)
+        else:
+            composer.begin_section(part.level, part.text, page=part.page)
+    return composer.document(_title(reader, parts), _metadata(reader, sum(not lines for lines in pages)))
 
 
 def _unlock(reader: PdfReader, source: Source) -> None:
@@ -50,12 +53,15 @@ def _unlock(reader: PdfReader, source: Source) -> None:
 
 def _joined(text: str) -> str:
     """A text with words that line ends have cut made whole."""
-    return _HYPHEN_AT_LINE_END.sub("", text.replace("\r\n", "\n"))
+    return _HYPHEN_AT_LINE_END.sub("", text)
 
 
-def _title(reader: PdfReader) -> str | None:
+def _title(reader: PdfReader, parts: Sequence[Part]) -> str | None:
+    """What the file calls itself, else what stands in the largest letters on its first page."""
     title = _said(reader, "title")
-    return None if title is None or _FILE_NAME.match(title) else title
+    if title and not _FILE_NAME.match(title):
+        return title
+    return next((part.text for part in parts if part.level == 1 and part.page == 1), None)
 
 
 def _metadata(reader: PdfReader, empty: int) -> Metadata:
