@@ -227,3 +227,16 @@ async def test_a_question_that_is_longer_than_the_embedder_reads_is_searched_for
     assert found.queries[-1] == "And now to what I ask: what do cows eat?"
     assert set(files(found)) == {"0.md", "1.md"}
     assert "its parts are searched for" in found.notes[0]
+
+
+async def test_a_hit_tells_its_place_in_each_search():
+    config = {"initial_k": 3, "weights": {"similarity": 0.1}}
+    rows = passages("Tractor oil", "Tractor engine", "Tractor", "Code E-417 of pump")
+    barn = Barn(rows, [{"name": "both", "type": "HybridUniversal", "config": config}], FARM)
+    found = await barn.find("tractor pump code e-417", top_k=1)
+    [hit] = found.hits
+    assert (hit.passage.file, hit.places["words"]) == ("3.md", 1)
+    several = await barn.find(queries=("tractor", "pump code e-417"), top_k=4)
+    places = {hit.passage.file: dict(hit.places) for hit in several.hits}
+    assert places["3.md"] == {"nearest": 1, "words": 1}
+    assert places["0.md"]["nearest"] <= 3

@@ -50,13 +50,14 @@ def weights_of(count: int, given: Sequence[float] | None, method: Aggregation) -
 
 
 def _highest(rankings: Sequence[Sequence[Candidate]]) -> dict[str, Candidate]:
-    """Each passage once, by its id, with the highest score of each stage."""
+    """Each passage once, by its id, with the highest score of each stage and the best place in each search."""
     found: dict[str, Candidate] = {}
     for each in (each for ranking in rankings for each in ranking):
         before = found.get(each.passage.id)
-        scores = {} if before is None else before.scores
+        scores, places = ({}, {}) if before is None else (before.scores, before.places)
         highest = {stage: max(score, scores.get(stage, score)) for stage, score in each.scores.items()}
-        found[each.passage.id] = Candidate(each.passage, {**scores, **highest})
+        first = {search: min(place, places.get(search, place)) for search, place in each.places.items()}
+        found[each.passage.id] = Candidate(each.passage, {**scores, **highest}, {**places, **first})
     return found
 
 

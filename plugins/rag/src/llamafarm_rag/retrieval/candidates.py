@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from llamafarm_rag.database.passage import Match, Passage
 from llamafarm_rag.retrieval.result import Hit
 
+NEAREST = "nearest"
 SIMILARITY = "similarity"
 WORDS = "words"
 FUSION = "fusion"
@@ -19,24 +20,34 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Candidate:
-    """A passage that was found. scores: by stage; `similarity` is always there."""
+    """A passage that was found.
+
+    scores: by stage; `similarity` is always there. places: in what each search has found, `nearest` and `words`.
+    """
 
     passage: Passage
     scores: Mapping[str, float]
+    places: Mapping[str, int] = field(default_factory=dict)
 
     def scored(self, stage: str, score: float) -> Candidate:
         """The same, with the score of one more stage."""
         return replace(self, scores={**self.scores, stage: score})
 
+    def placed(self, search: str, place: int) -> Candidate:
+        """The same, found by one more search."""
+        return replace(self, places={**self.places, search: place})
+
     @property
     def hit(self) -> Hit:
         """The same, as it is handed on."""
-        return Hit(self.passage, self.scores.get(RERANK, self.scores[SIMILARITY]), dict(self.scores))
+        score = self.scores.get(RERANK, self.scores[SIMILARITY])
+        return Hit(self.passage, score, dict(self.scores), dict(self.places))
 
 
 def similar(matches: Iterable[Match]) -> list[Candidate]:
     """What a search by vectors has found, in order."""
-    return ordered((Candidate(match.passage, {SIMILARITY: match.score}) for match in matches), SIMILARITY)
+    found = ordered((Candidate(match.passage, {SIMILARITY: match.score}) for match in matches), SIMILARITY)
+    return [each.placed(NEAREST, place) for place, each in enumerate(found, 1)]
 
 
 def ordered(candidates: Iterable[Candidate], stage: str) -> list[Candidate]:

@@ -45,7 +45,7 @@ class HybridSearch:
 async def _together(
     query: Query, near: Sequence[Candidate], matching: Sequence[Match], database: SearchableDatabase, journal: Journal
 ) -> list[Candidate]:
-    """What either search has found, with the scores of both.
+    """What either search has found, with the scores of both, and its places in them.
 
     What only words have found gets its similarity from the database. A passage that has none was removed in between.
     """
@@ -55,7 +55,7 @@ async def _together(
         ids = [passage.id for passage in others]
         cosines = await journal.timed("similarities", database.similarities(query.vector, ids))
         found |= {each.id: Candidate(each, {SIMILARITY: cosines[each.id]}) for each in others if each.id in cosines}
-    for match in matching:
+    for place, match in enumerate(matching, 1):
         if match.passage.id in found:
-            found[match.passage.id] = found[match.passage.id].scored(WORDS, match.score)
+            found[match.passage.id] = found[match.passage.id].scored(WORDS, match.score).placed(WORDS, place)
     return list(found.values())

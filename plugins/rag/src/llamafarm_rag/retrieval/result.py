@@ -15,12 +15,14 @@ class Hit:
     score: what a threshold is compared with: the cosine similarity (-1 to 1) of question and passage, or the
     reranker's score (0 to 1) where there is one. scores: what each stage gave it, `similarity` (to the nearest of the
     queries), `words`, `fusion`, `queries` (what several queries gave it together), `rerank`; a stage that did not find
-    it is absent.
+    it is absent. places: where it stood in what each search has found, `nearest` and `words`, counted from 1; a search
+    that did not find it is absent.
     """
 
     passage: Passage
     score: float
     scores: Mapping[str, float] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
