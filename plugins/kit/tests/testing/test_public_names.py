@@ -11,7 +11,14 @@ import pytest
 from llamafarm_kit import testing
 
 NAMES = {
-    "contracts": ["AgentHandlerContract", "Contract", "PluginContract", "ProviderContract", "ToolSourceContract"],
+    "contracts": [
+        "AgentHandlerContract",
+        "Contract",
+        "PluginContract",
+        "ProviderContract",
+        "RouteContract",
+        "ToolSourceContract",
+    ],
     "what a runtime does": ["OpenAIScenes", "Scene", "Stage"],
     "a runtime that is played": [
         "Asked",

@@ -6,6 +6,7 @@ from llamafarm_kit.testing.openai_scenes import OpenAIScenes
 from llamafarm_kit.testing.plugin_contract import PluginContract
 from llamafarm_kit.testing.provider_contract import ProviderContract
 from llamafarm_kit.testing.replay import Exchange, ReplayUpstream
+from llamafarm_kit.testing.route_contract import RouteContract
 from llamafarm_kit.testing.scenes import Scene, Stage
 from llamafarm_kit.testing.scripted import ScriptedPlugins, ScriptedProvider, ScriptedReply
 from llamafarm_kit.testing.tool_source_contract import ToolSourceContract
@@ -21,6 +22,7 @@ __all__ = [
     "PluginContract",
     "ProviderContract",
     "ReplayUpstream",
+    "RouteContract",
     "Scene",
     "Script",
     "ScriptedPlugins",
