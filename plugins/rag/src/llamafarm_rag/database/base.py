@@ -48,7 +48,7 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class DatabaseStats:
-    """How large a database is. bytes: on disk, where it is known."""
+    """How large a database is. datasets: the passages of each. bytes: on this disk."""
 
     passages: int
     files: int

@@ -11,6 +11,7 @@ import chromadb
 import httpx
 import numpy as np
 from chromadb.api.collection_configuration import CreateHNSWConfiguration
+from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.errors import NotFoundError
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def chroma_on_disk(folder: Path, collection: str, sync_threshold: int = SYNC_THR
         )
     with chroma_errors(place, on_disk=True):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        client = chromadb.PersistentClient(folder, settings=_settings(is_persistent=True))
+        client = _client_on_disk(folder)
     return ChromaStore(client, collection, place, files=files, sync_threshold=sync_threshold)
 
 
@@ -218,6 +219,15 @@ class ChromaStore:
 def _settings(**more: Any) -> Settings:
     """Chroma's settings: nothing is reported to anybody, and no `.env` of the user's folder is read."""
     return Settings(_env_file=None, anonymized_telemetry=False, **more)  # type: ignore[call-arg]
+
+
+def _client_on_disk(folder: Path) -> ClientAPI:
+    """Chroma in this process. It would keep what failed to start for whoever opens the same folder next."""
+    try:
+        return chromadb.PersistentClient(folder, settings=_settings(is_persistent=True))
+    except BaseException:
+        SharedSystemClient._identifier_to_system.pop(str(folder), None)
+        raise
 
 
 def _sessions_of(client: ClientAPI) -> list[httpx.Client]:

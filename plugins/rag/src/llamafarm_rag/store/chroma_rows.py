@@ -7,11 +7,11 @@ metadata under names that begin with `metadata.`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from llamafarm_rag.database.passage import Passage, Value
+from llamafarm_rag.database.passage_json import dump_passage, load_passage
 from llamafarm_rag.errors import DatabaseError
 from llamafarm_rag.store.filters import Combination, Comparison, Condition, filterable
 
@@ -21,25 +21,14 @@ PASSAGE = "llamafarm.passage"
 
 def row_metadata(passage: Passage) -> dict[str, Value]:
     """What Chroma keeps beside the text."""
-    kept = {
-        "file": passage.file,
-        "dataset": passage.dataset,
-        "number": passage.number,
-        "start": passage.start,
-        "end": passage.end,
-        "page": passage.page,
-        "heading": passage.heading,
-        "metadata": dict(passage.metadata),
-    }
     fields = {name: _comparable(value) for name, value in filterable(passage).items()}
-    return {**fields, PASSAGE: json.dumps(kept, ensure_ascii=False)}
+    return {**fields, PASSAGE: dump_passage(passage)}
 
 
 def row_passage(row: str, text: str | None, metadata: Mapping[str, Any] | None) -> Passage:
     """The passage of a row. Raises DatabaseError for a row that LlamaFarm has not written."""
     try:
-        fields = json.loads((metadata or {})[PASSAGE])
-        return Passage(id=row, text=text or "", **{**fields, "heading": tuple(fields["heading"])})
+        return load_passage(row, text or "", (metadata or {})[PASSAGE])
     except (TypeError, ValueError, KeyError):
         raise DatabaseError(
             f"The row {row!r} was not written by LlamaFarm.",

@@ -1,0 +1,32 @@
+"""Texts as words, in any language, for a search by words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+UNSPACED = (
+    "\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f"  # Thai, Lao, Khmer, Burmese
+    "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Japanese, Chinese
+)
+"""Letters of scripts that put no spaces between words."""
+_WORD = re.compile(r"[^\W_]+")
+_RUNS = re.compile(f"[{UNSPACED}]+|[^{UNSPACED}]+")
+_HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in their order and folded: neither case nor the width of letters tells two apart.
+
+    Scripts without spaces give each pair of neighbouring letters, and a letter that stands alone.
+    """
+    found: list[str] = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    if not _HAS_UNSPACED.search(text):
+        return found
+    return [part for word in found for run in _RUNS.findall(word) for part in _parts(run)]
+
+
+def _parts(run: str) -> list[str]:
+    if len(run) < 2 or not _HAS_UNSPACED.match(run):
+        return [run]
+    return [run[start : start + 2] for start in range(len(run) - 1)]
