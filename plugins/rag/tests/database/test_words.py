@@ -33,6 +33,18 @@ def test_the_passage_with_more_of_the_words_comes_first():
     assert best[0][1] > best[1][1] > 0
 
 
+def test_scores_are_shares_of_what_a_passage_could_have():
+    texts = [*("common words everywhere " * 3 for _ in range(20)), "rare common"]
+    rows = [Passage(str(number), text, "f", "d", number, 0, 1) for number, text in enumerate(texts)]
+    by_words = WordIndex.of(rows)
+    (best, score), (_, second), *_ = by_words.best("rare common", 30)
+    assert (best, 0.3 < score < 1, second < 0.1) == ("20", True, True)
+    assert by_words.best("rare common unknown", 1)[0][1] < score
+    assert by_words.best("rare rare common", 1)[0][1] == score
+    (_, only) = by_words.best("everywhere", 1)[0]
+    assert 0.3 < only < 1
+
+
 def test_headings_are_searched_too():
     below = dataclasses.replace(ROWS[2], heading=("Machines", "Fuel"))
     assert ids(WordIndex.of([*ROWS, dataclasses.replace(below, id="below")]).best("fuel machines", 5)) == ["below"]

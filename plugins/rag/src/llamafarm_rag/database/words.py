@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
-import bm25s  # type: ignore[import-untyped]
+import bm25s
 import numpy as np
 
 from llamafarm_rag.database.passage import Passage
@@ -44,11 +45,14 @@ class WordIndex:
         return cls(ids, scorer)
 
     def best(self, text: str, limit: int, among: Collection[str] | None = None) -> list[tuple[str, float]]:
-        """The passages that share words with `text`, with their scores, the best first. among: None for all."""
-        tokens = words(text)
+        """The passages that share words with `text`, the best first. among: those that may be found; None for all.
+
+        The score of each is a share, from 0 to 1, of the most that a passage could have: see `Database.matching`.
+        """
+        tokens = list(dict.fromkeys(words(text)))
         if self._scorer is None or not tokens or limit < 1:
             return []
-        scores = self._scorer.get_scores(tokens)
+        scores = self._scorer.get_scores(tokens) / sum(map(self._weight, tokens))
         if among is not None:
             allowed = np.zeros(len(scores), dtype=bool)
             allowed[[self._places[row] for row in among if row in self._places]] = True
@@ -56,6 +60,14 @@ class WordIndex:
         best = np.argpartition(-scores, limit)[:limit] if limit < len(scores) else np.arange(len(scores))
         best = best[np.lexsort((best, -scores[best]))]
         return [(self._ids[place], float(scores[place])) for place in best if scores[place] > 0]
+
+    def _weight(self, token: str) -> float:
+        """What a word adds to the score of a passage at most: more, the fewer passages have it (BM25's idf)."""
+        assert self._scorer is not None
+        place = self._scorer.vocab_dict.get(token)
+        bounds = self._scorer.scores["indptr"]
+        having = 0 if place is None else int(bounds[place + 1] - bounds[place])
+        return math.log(1 + (len(self._ids) - having + 0.5) / (having + 0.5))
 
     def save(self, folder: Path) -> None:
         """Write it to a new folder."""
