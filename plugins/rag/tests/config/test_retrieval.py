@@ -68,7 +68,7 @@ def test_options_of_older_files_load(tmp_path, text, expected):
         ("type: Reranked, config: {model: judge, base_strategy: BasicSimilarity}", "write `base: NAME`"),
         ("type: Reranked, config: {model: judge, final_k: 3, top_k: 4}", "`final_k` is the old name of `top_k`"),
         ("type: HybridUniversal, config: {strategies: []}", "`weights: {similarity: 1, words: 1}`"),
-        ("type: HybridUniversal, config: {combination_method: weighted_average}", "combination_method.*'rank_fusion'"),
+        ("type: HybridUniversal, config: {combination_method: score_fusion}", "combination_method.*'weighted_average'"),
         ("type: HybridUniversal, config: {weights: {similarity: 0, words: 0}}", "more than 0"),
         ("type: Reranked, config: {model: sorter}", "cannot do rerank"),
         ("type: Reranked, config: {model: judg}", "Did you mean judge"),

@@ -22,8 +22,10 @@ pytestmark = pytest.mark.anyio
 STRATEGIES = [
     {"name": "similarity", "type": "BasicSimilarityStrategy"},
     {"name": "words", "type": "HybridUniversalStrategy", "config": {"weights": {"similarity": 0}}},
-    {"name": "hybrid", "type": "HybridUniversalStrategy"},
+    {"name": "average", "type": "HybridUniversalStrategy"},
+    {"name": "rank_fusion", "type": "HybridUniversalStrategy", "config": {"combination_method": "rank_fusion"}},
 ]
+HYBRID = pytest.mark.parametrize("hybrid", ["average", "rank_fusion"])
 
 
 class Harbour:
@@ -56,18 +58,20 @@ async def harbour(runtime_url, tmp_path_factory):
         yield Harbour(MemoryDatabase(vectors, passages(*PASSAGES), STRATEGIES), embedder, farm.ask)
 
 
-async def test_codes_names_and_numbers_are_found_by_their_words(harbour):
+@HYBRID
+async def test_codes_names_and_numbers_are_found_by_their_words(harbour, hybrid):
     similarity = await harbour.places("similarity", BY_WORDS)
-    hybrid = await harbour.places("hybrid", BY_WORDS)
-    assert [question for question, place in hybrid.items() if place > 1] == []
+    both = await harbour.places(hybrid, BY_WORDS)
+    assert [question for question, place in both.items() if place > 1] == []
     assert sum(place > 1 for place in similarity.values()) >= 3
 
 
-async def test_other_words_for_the_same_are_found_by_what_they_mean(harbour):
+@HYBRID
+async def test_other_words_for_the_same_are_found_by_what_they_mean(harbour, hybrid):
     words = await harbour.places("words", BY_MEANING)
     similarity = await harbour.places("similarity", BY_MEANING)
-    hybrid = await harbour.places("hybrid", BY_MEANING)
+    both = await harbour.places(hybrid, BY_MEANING)
     assert sum(place > 5 for place in words.values()) >= 8
     near = [question for question, place in similarity.items() if place <= 3]
     assert len(near) >= 11
-    assert [question for question in near if hybrid[question] > 5] == []
+    assert [question for question in near if both[question] > 5] == []

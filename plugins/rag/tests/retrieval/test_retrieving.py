@@ -31,7 +31,7 @@ async def test_hybrid_finds_a_code_that_vectors_blur():
 
 
 async def test_what_only_words_have_found_has_its_similarity_too():
-    config = {"initial_k": 1, "top_k": 1, "weights": {"similarity": 0.1}, "rank_constant": 1}
+    config = {"initial_k": 1, "top_k": 1, "weights": {"similarity": 0.1}}
     rows = passages("Tractor oil", "Tractor engine", "Tractor", "Code E-417 of pump")
     barn = Barn(rows, [{"name": "both", "type": "HybridUniversal", "config": config}], FARM)
     found = await barn.find("tractor pump code e-417")

@@ -116,18 +116,19 @@ class Weights(BaseModel):
 
 
 class HybridConfig(_Config):
-    """What is near in meaning and what has the same words, their ranks fused (reciprocal rank fusion)."""
+    """What is near in meaning and what has the same words, in one order."""
 
-    initial_k: int = Field(default=30, ge=1, le=1000, description="How many each search brings.")
+    initial_k: int = Field(default=50, ge=1, le=1000, description="How many each search brings.")
     rank_constant: int = Field(
         default=10,
         ge=1,
         description="k of the fusion: weight / (k + rank). The larger it is, the more alike ranks count.",
     )
     weights: Weights = Weights()
-    combination_method: Literal["rank_fusion"] = Field(
-        default="rank_fusion",
-        description="Scores of words and cosines have no common scale; their ranks have, and `weights` weigh them.",
+    combination_method: Literal["weighted_average", "rank_fusion"] = Field(
+        default="weighted_average",
+        description="What the order is made by: the average of a passage's similarity and its share of the words, or "
+        "both its ranks (reciprocal rank fusion); each by `weights`.",
     )
 
     @model_validator(mode="before")

@@ -1,8 +1,13 @@
-"""What is near in meaning, and what has the same words: codes, names and numbers that vectors blur."""
+"""What is near in meaning, and what has the same words: codes, names and numbers that vectors blur.
+
+Both ways to put them in one order count words by the share of the query's words that a passage has. A rank by words
+alone says little: something is the first even where it shares but `the` and `of` with a question in other words, and
+would push down what means the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from llamafarm_rag.config.retrieval import HybridConfig
 from llamafarm_rag.database.base import SearchableDatabase
@@ -15,7 +20,7 @@ from llamafarm_rag.store.base import Filter
 
 
 class HybridSearch:
-    """Two searches whose ranks are fused."""
+    """Two searches, put in one order."""
 
     def __init__(self, config: HybridConfig) -> None:
         self._config = config
@@ -27,19 +32,37 @@ class HybridSearch:
         near = similar(await journal.timed("nearest", database.nearest(query.vector, depth, where)))
         matching = await journal.timed("words", database.matching(query.text, depth, where))
         found = await _together(query, near, matching, database, journal)
-        scores = fused([*self._rankings(near, found)], self._config.rank_constant)
+        by_rank = self._config.combination_method == "rank_fusion"
+        scores = self._ranks(near, found) if by_rank else self._averages(found)
         return ordered((each.scored(FUSION, scores[each.passage.id]) for each in found), FUSION)
 
-    def _rankings(self, near: Sequence[Candidate], found: Sequence[Candidate]) -> Iterator[dict[str, float]]:
-        """Both orders. By words, a passage counts by the share of the query's words that it has.
-
-        A rank by words alone says little: something is the first even where it shares but `the` and `of` with a
-        question in other words, and would push down what means the same.
-        """
+    def _ranks(self, near: Sequence[Candidate], found: Sequence[Candidate]) -> dict[str, float]:
+        """Both ranks of each passage, fused; a passage that one search has not found has no rank there."""
         weights = self._config.weights
-        yield {each.passage.id: weights.similarity for each in near}
         by_words = ordered((each for each in found if WORDS in each.scores), WORDS)
-        yield {each.passage.id: weights.words * each.scores[WORDS] for each in by_words}
+        rankings = [
+            {each.passage.id: weights.similarity for each in near},
+            {each.passage.id: weights.words * each.scores[WORDS] for each in by_words},
+        ]
+        return fused(rankings, self._config.rank_constant)
+
+    def _averages(self, found: Sequence[Candidate]) -> dict[str, float]:
+        """Both scores of each passage, averaged, from 0 to 1.
+
+        Embedders use a part of the range of cosines, each another one: so they are counted from the least similar
+        passage that was found, which is 0, to the most similar one, which is 1.
+        """
+        weights, cosines = self._config.weights, [each.scores[SIMILARITY] for each in found]
+        least, spread = min(cosines, default=0.0), max(cosines, default=0.0) - min(cosines, default=0.0)
+        total = weights.similarity + weights.words
+        return {
+            each.passage.id: (
+                weights.similarity * ((cosine - least) / spread if spread else 1.0)
+                + weights.words * each.scores.get(WORDS, 0.0)
+            )
+            / total
+            for each, cosine in zip(found, cosines, strict=True)
+        }
 
 
 async def _together(
