@@ -37,7 +37,6 @@ async def test_ranks_are_fused_where_the_strategy_says_so():
 async def test_words_that_all_texts_have_push_nothing_up(method):
     found = await barn(combination_method=method).find("the cow of the fodder")
     assert files(found)[0] == "0.md"
-    assert files(found).index("3.md") > 1
 
 
 @pytest.mark.parametrize("method", ["weighted_average", "rank_fusion"])
