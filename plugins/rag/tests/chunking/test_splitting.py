@@ -69,6 +69,9 @@ async def test_tiny_sections_are_put_together_under_what_they_share(minilm):
     tiny = [("Yes.", {"heading": ("FAQ", "Is it?")}), ("No.", {"heading": ("FAQ", "Was it?")})]
     [chunk] = await cut(document(*tiny), minilm, 256, 32)
     assert chunk.heading == ("FAQ",)
+    tiny.append((prose(3), {"heading": ("FAQ", "Was it?")}))
+    [chunk] = await cut(document(*tiny), minilm, 256, 32)
+    assert chunk.heading == ("FAQ",)
     [chunk] = await cut(document(("Intro.", {"heading": ("A",)}), ("More.", {"heading": ("A", "B")})), minilm, 256, 32)
     assert chunk.heading == ("A", "B")
 
@@ -76,6 +79,8 @@ async def test_tiny_sections_are_put_together_under_what_they_share(minilm):
 async def test_a_page_begins_a_chunk_which_says_its_number(minilm):
     chunks = await cut(document((prose(4), {"page": 1}), (prose(4), {"page": 2})), minilm, 256, 32)
     assert [chunk.page for chunk in chunks] == [1, 2]
+    [chunk] = await cut(document(("Heading", {"page": 1}), (prose(4), {"page": 2})), minilm, 256, 32)
+    assert chunk.page == 2
 
 
 async def test_lines_of_code_stay_whole_with_their_indentation(minilm):

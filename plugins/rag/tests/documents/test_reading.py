@@ -69,6 +69,13 @@ def test_what_cannot_be_read_is_told_with_file_and_cause(read_file, name, conten
     assert cause in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "title"), [("herd_2024-final.csv", "herd 2024 final"), ("__init__.py", "init"), ("-.txt", None)]
+)
+def test_a_file_without_a_title_is_called_by_its_name(read_file, name, title):
+    assert read_file(name, "a,b\n1,2\n").title == title
+
+
 def test_large_files_are_not_read(read_file):
     with pytest.raises(UnreadableFile, match=r"a\.txt has 11 bytes; files of more than 10 .*\n.*max_file_bytes"):
         read_file("a.txt", "x" * 11, max_file_bytes=10)

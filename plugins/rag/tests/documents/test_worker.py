@@ -70,7 +70,7 @@ async def test_it_says_what_reading_here_says(guide, text):
         assert await reader.read(guide, DEFAULT) == read(guide, DEFAULT)
         [process] = processes()
         both = await asyncio.gather(reader.read(text, DEFAULT), reader.read(guide, DEFAULT))
-        assert [document.title for document in both] == [None, "Guide"]
+        assert [document.title for document in both] == ["fine", "Guide"]
         with pytest.raises(UnreadableFile, match=r"gone\.txt cannot be opened"):
             await reader.read(text.with_name("gone.txt"), DEFAULT)
         with pytest.raises(UnreadableFile, match="max_file_bytes"):

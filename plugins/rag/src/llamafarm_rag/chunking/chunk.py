@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Chunk:
     """One piece of a document.
 
-    text: what is shown, cited and searched for words: `document.text[start:end]`. start, end: in characters. page: of
-    its beginning, counted from 1. heading: the headings above it, the outermost first. context: the document's title
-    and these headings on one line, or as much of them as leaves room for the text.
+    text: what is shown, cited and searched for words: `document.text[start:end]`. start, end: in characters. page:
+    where most of it stands, counted from 1. heading: the headings above it, the outermost first. context: the
+    document's title and these headings on one line, or as much of them as leaves room for the text.
     """
 
     text: str

@@ -16,7 +16,11 @@ _TINY = 8
 
 @dataclass
 class Run:
-    """The units of one chunk. repeated: how many at its beginning are those that end the chunk before."""
+    """The units of one chunk.
+
+    heading: what all of them stand under. page: where most of them stand. repeated: how many at the beginning are those
+    that end the chunk before. is_mixed: whether there are sections in it that are not above each other.
+    """
 
     heading: Heading
     page: int | None
@@ -24,6 +28,7 @@ class Run:
     repeated: int = 0
     cost: int = 0
     last: Block | None = None
+    is_mixed: bool = False
 
     @property
     def start(self) -> int:
@@ -99,7 +104,10 @@ class Packer:
     def _add(self, run: Run, block: Block, unit: Unit) -> None:
         while run.repeated and not self._fits(run, block, unit.cost):
             run.forget_first()
-        run.heading = _merged(run, block)
+        heading = _merged(run, block)
+        run.is_mixed = run.is_mixed or heading != block.heading or len(heading) < len(run.heading)
+        run.heading = heading
+        run.page = block.page  # a run goes on to the next page only where it has next to nothing of the one before
         run.last = block
         run.add(unit)
 
@@ -119,11 +127,12 @@ class Packer:
 
 
 def _merged(run: Run, block: Block) -> Heading:
-    """The heading of a run with a block of another section: the deeper one, or what both stand under."""
+    """The heading of a run with one more block: the deeper one where a section begins, else what they stand under."""
     first, second = run.heading, block.heading
-    if first == second or run.last is None:
+    if run.last is None:
         return second
-    shared = next((at for at, (one, other) in enumerate(zip(first, second, strict=False)) if one != other), None)
-    if shared is None:
-        return max(first, second, key=len)
-    return first[:shared]
+    depth = next((at for at, (one, other) in enumerate(zip(first, second, strict=False)) if one != other), None)
+    if depth is None:
+        is_below = len(second) > len(first) and not run.is_mixed
+        return second if is_below else min(first, second, key=len)
+    return first[:depth]

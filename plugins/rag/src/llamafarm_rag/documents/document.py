@@ -27,8 +27,8 @@ class Document:
     """A file that was read.
 
     text: all of it; for files that are text, their characters as they stand, so that places in it are places in the
-    file. blocks: in their order, none overlapping another. title: what the file calls itself. metadata: what it says of
-    itself (author, language, columns), to be filtered by.
+    file. blocks: in their order, none overlapping another. title: what the file calls itself, else its name in words.
+    metadata: what it says of itself (author, language, columns), to be filtered by.
     """
 
     text: str

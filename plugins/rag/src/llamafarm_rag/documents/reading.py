@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +50,12 @@ def read(path: Path, processing: ProcessingStrategy) -> Document:
     if not document.blocks:
         raise source.unreadable("has no text")
     metadata = {name: clean(value) if isinstance(value, str) else value for name, value in document.metadata.items()}
-    return replace(document, metadata=metadata)
+    return replace(document, title=document.title or _name_in_words(path), metadata=metadata)
+
+
+def _name_in_words(path: Path) -> str | None:
+    """What the name of a file says: `herd-2024.csv` is of `herd 2024`."""
+    return " ".join(re.split(r"[\W_]+", shown(Path(path.stem)))).strip() or None
 
 
 def _reader_of(kind: Kind) -> Callable[[Source], Document]:

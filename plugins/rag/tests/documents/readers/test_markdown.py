@@ -66,12 +66,12 @@ def test_the_front_matter_says_title_and_metadata(read_file):
 
 def test_without_front_matter_the_first_heading_is_the_title(read_file):
     assert read_file("a.md", "Text\n\n## Two\n\n# One\n\n# Three").title == "One"
-    assert read_file("a.md", "Text").title is None
+    assert read_file("a.md", "Text").title == "a"
 
 
 def test_front_matter_that_is_broken_is_text(read_file):
     document = read_file("a.md", "---\na: [\n---\nText")
-    assert (document.title, document.metadata) == (None, {})
+    assert (document.title, document.metadata) == ("a", {})
     assert texts(document) == ["---\na: [\n---", "Text"]
 
 

@@ -66,5 +66,5 @@ def test_an_encrypted_file_is_read_where_it_asks_for_no_password(read_file):
 
 
 @pytest.mark.parametrize("title", ["untitled", "Microsoft Word - x", "paper_final.docx"])
-def test_titles_that_programs_made_up_are_none(read_file, title):
-    assert read_file("a.pdf", pdf(["Text"], title=title)).title is None
+def test_titles_that_programs_made_up_are_not_taken(read_file, title):
+    assert read_file("a.pdf", pdf(["Text"], title=title)).title == "a"

@@ -45,6 +45,12 @@ def test_title_and_metadata(read_file):
     assert read_file("a.html", "<h2>Two</h2><h1>One</h1>").title == "One"
 
 
+def test_lists_stand_close_together(read_file):
+    page = "<p>Two</p><ul><li>one<li>two</ul><dl><dt>Power<dd>99 kW<dd>or less<dt>Price<dd>5</dl>"
+    document = read_file("a.html", page)
+    assert document.text == "Two\n- one\n- two\n\nPower\n99 kW\nor less\n\nPrice\n5"
+
+
 def test_a_table_for_looks_is_read_through(read_file):
     page = "<table><tr><td><h1>A</h1><table><tr><td>1</td><td>2</td></tr></table></td></tr></table>"
     assert outline(read_file("a.html", page)) == [("A", "A"), ("A", "1 | 2")]

@@ -26,6 +26,8 @@ _INLINE = frozenset({
     "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
 })  # fmt: skip
 """What goes on in the same paragraph."""
+_CLOSE = {"li": "- ", "dd": ""}
+"""What stands right below what is above it, and what it begins with."""
 _WHITE_SPACE = re.compile(r"\s+")
 _META_NAMES = frozenset({"author", "description", "keywords", "date"})
 
@@ -45,7 +47,7 @@ def read(source: Source) -> Document:
 class _Page:
     """The blocks of a page as it is walked through, without recursion: pages may be nested as deeply as they like.
 
-    mark: what the next paragraph begins with, where it begins an item of a list.
+    mark, gap: what the next paragraph begins with, and what is above it, where it begins an item of a list.
     """
 
     def __init__(self) -> None:
@@ -53,6 +55,7 @@ class _Page:
         self._paragraph: list[str] = []
         self._preformatted = 0
         self._mark = ""
+        self._gap = "\n\n"
 
     def walk(self, root: Tag) -> None:
         pending: list[tuple[Iterator[PageElement], Tag]] = [(root.children, root)]
@@ -84,8 +87,8 @@ class _Page:
                 self._add_table(tag)
                 return False
             self._preformatted += tag.name == "pre"
-            if tag.name == "li":
-                self._mark = "- "
+            if tag.name in _CLOSE:
+                self._mark, self._gap = _CLOSE[tag.name], "\n"
         return True
 
     def _leave(self, tag: Tag) -> None:
@@ -96,8 +99,8 @@ class _Page:
             self.parts.begin_section(_level(tag), name)
         self._end_paragraph()
         self._preformatted -= tag.name == "pre"
-        if tag.name == "li":
-            self._mark = ""
+        if tag.name in _CLOSE:
+            self._mark, self._gap = "", "\n\n"
 
     def _end_paragraph(self) -> None:
         content, self._paragraph = "".join(self._paragraph), []
@@ -107,8 +110,8 @@ class _Page:
         lines = (" ".join(line.split()) for line in content.split("\n"))
         text = "\n".join(filter(None, lines))
         if text:
-            self.parts.add(self._mark + text, gap="\n" if self._mark else "\n\n")
-            self._mark = ""
+            self.parts.add(self._mark + text, gap=self._gap)
+            self._mark, self._gap = "", "\n\n"
 
     def _add_table(self, table: Tag) -> None:
         if table.caption:
