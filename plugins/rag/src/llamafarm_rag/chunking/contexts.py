@@ -48,9 +48,9 @@ def _paths(document: Document) -> set[Heading]:
 
 
 def _names(path: Heading, title: str | None) -> list[str]:
-    """What stands above a text; a title that is the first heading, too, is not said twice."""
+    """What stands above a text; a title that the first heading says, too, is not said twice."""
     above = [" ".join(name.split()) for name in (title or "", *path)]
-    if len(above) > 1 and above[0] == above[1]:
+    if len(above) > 1 and above[0].casefold() in above[1].casefold():
         del above[0]
     return [name for name in above if name]
 

@@ -46,7 +46,8 @@ def read(path: Path, processing: ProcessingStrategy) -> Document:
     except MemoryError:
         raise source.unreadable("cannot be read: that takes more memory than there is") from None
     except Exception as error:  # libraries that read broken files raise whatever they please
-        raise source.unreadable(f"cannot be read: {_described(error)}") from error
+        hint = "Open it in the program that wrote it, and save it once more."
+        raise source.unreadable(f"seems to be broken: {_described(error)}", hint) from error
     if not document.blocks:
         raise source.unreadable("has no text")
     metadata = {name: clean(value) if isinstance(value, str) else value for name, value in document.metadata.items()}

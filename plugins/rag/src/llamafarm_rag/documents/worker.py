@@ -14,7 +14,7 @@ from llamafarm_rag.documents.document import Document
 from llamafarm_rag.documents.exchange import LENGTH_BYTES, MAX_ANSWER_BYTES, dump_job, framed, length_of, load_answer
 from llamafarm_rag.documents.source import Source
 
-SECONDS = 60.0
+SECONDS = 120.0
 """What reading one file may take."""
 MEMORY = 2 * 1024**3
 """Bytes of addresses that the process may have, where the system limits them."""

@@ -45,6 +45,14 @@ def test_blocks_stand_under_their_headings_and_a_table_keeps_its_header(read_fil
     assert document.metadata == {"author": "Ann"}
 
 
+def test_without_a_title_the_first_heading_is_the_title(read_file):
+    def build(document):
+        document.add_heading("Two", level=2)
+        document.add_heading("One", level=1)
+
+    assert read_file("a.docx", word(build)).title == "One"
+
+
 def edited(body):
     """A document whose body is this XML."""
     xml = (

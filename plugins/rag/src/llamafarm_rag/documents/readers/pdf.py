@@ -27,6 +27,8 @@ def read(source: Source) -> Document:
     reader = PdfReader(io.BytesIO(source.data))
     _unlock(reader, source)
     pages = [lines_of(page, number) for number, page in enumerate(reader.pages, start=1)]
+    if not pages:
+        raise source.unreadable("has no pages")
     if not any(pages):
         raise source.unreadable(f"has {len(pages)} pages and no text: they are pictures", _OCR_HINT)
     composer = Composer()

@@ -20,6 +20,7 @@ from llamafarm_rag.documents.source import Source
 
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """A zip archive of some kilobytes can hold more than any memory."""
+_ZIP_START = b"PK\x03\x04"
 Element = Any
 """An element of XML, as lxml has it."""
 _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
@@ -45,16 +46,15 @@ def read(source: Source) -> Document:
             parts.add_all(parse_xml(part.blob))
     properties = word.core_properties
     metadata: Metadata = {"author": properties.author} if properties.author else {}
-    return parts.composer.document(properties.title or parts.title, metadata)
+    return parts.composer.document(properties.title or parts.title or parts.first_heading, metadata)
 
 
 def _check_archive(source: Source) -> None:
     """Raises UnreadableFile for what is no archive, or unpacks to too much."""
     if not zipfile.is_zipfile(io.BytesIO(source.data)):
-        raise source.unreadable(
-            f"is no DOCX{f': it is {source.signature}' if source.signature else ' that is whole'}",
-            "Save it as .docx, without a password.",
-        )
+        is_other = source.signature and not source.data.startswith(_ZIP_START)
+        what = f"is no DOCX: it is {source.signature}" if is_other else "is no DOCX that is whole"
+        raise source.unreadable(what, "Save it as .docx, without a password.")
     with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
         names = {member.filename for member in archive.infolist()}
         unpacked = sum(member.file_size for member in archive.infolist())
@@ -65,11 +65,12 @@ def _check_archive(source: Source) -> None:
 
 
 class _Parts:
-    """The blocks of a document. title: the first paragraph that has the style of a title."""
+    """The blocks of a document. title: the first paragraph that has the style of a title. first_heading: of level 1."""
 
     def __init__(self, word: WordDocument) -> None:
         self.composer = Composer()
         self.title: str | None = None
+        self.first_heading: str | None = None
         self._styles = {style.style_id: style.name or "" for style in word.styles}
 
     def add_all(self, root: Element) -> None:
@@ -89,6 +90,8 @@ class _Parts:
             self.composer.add(text)
         elif level and text.strip():
             self.composer.begin_section(int(level[1]), text)
+            if level[1] == "1":
+                self.first_heading = self.first_heading or text
         elif style.lower().startswith("list") or paragraph.find(f"{qn('w:pPr')}/{qn('w:numPr')}") is not None:
             self.composer.add(f"- {text}" if text.strip() else "", gap="\n")
         else:
