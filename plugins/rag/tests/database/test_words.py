@@ -33,21 +33,26 @@ def test_the_passage_with_more_of_the_words_comes_first():
     assert best[0][1] > best[1][1] > 0
 
 
-def test_scores_are_shares_of_what_a_passage_could_have():
+def test_scores_are_shares_of_what_a_passage_with_all_words_has():
     texts = [*("common words everywhere " * 3 for _ in range(20)), "rare common"]
     rows = [Passage(str(number), text, "f", "d", number, 0, 1) for number, text in enumerate(texts)]
     by_words = WordIndex.of(rows)
     (best, score), (_, second), *_ = by_words.best("rare common", 30)
-    assert (best, 0.3 < score < 1, second < 0.1) == ("20", True, True)
-    assert by_words.best("rare common unknown", 1)[0][1] < score
+    assert (best, 0.9 < score <= 1, second < 0.1) == ("20", True, True)
+    assert 0.3 < by_words.best("rare common unknown", 1)[0][1] < score
     assert by_words.best("rare rare common", 1)[0][1] == score
     (_, only) = by_words.best("everywhere", 1)[0]
-    assert 0.3 < only < 1
+    assert 0.9 < only <= 1
 
 
 def test_headings_are_searched_too():
     below = dataclasses.replace(ROWS[2], heading=("Machines", "Fuel"))
     assert ids(WordIndex.of([*ROWS, dataclasses.replace(below, id="below")]).best("fuel machines", 5)) == ["below"]
+
+
+def test_names_of_files_are_searched_too():
+    filed = dataclasses.replace(ROWS[2], id="filed", file="minutes/board-2024-10-08.md")
+    assert ids(WordIndex.of([*ROWS, filed]).best("board of 2024-10-08", 5)) == ["filed"]
 
 
 def test_scripts_without_spaces_are_found_by_parts():
@@ -92,17 +97,17 @@ def test_it_is_made_once_for_each_state_and_kept_for_the_next_process(tmp_path):
     assert reading.times == 1
     words.index("2", reading)
     assert reading.times == 2
-    assert [folder.name for folder in (tmp_path / "words").iterdir()] == ["1-2"]
+    assert [folder.name for folder in (tmp_path / "words").iterdir()] == ["2-2"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", b'["other"]', b"7"])
 def test_damaged_files_are_made_anew(tmp_path, damage, caplog):
     reading = Reading()
     Words(tmp_path / "words").index("1", reading)
-    (tmp_path / "words" / "1-1" / "ids.json").write_bytes(damage)
+    (tmp_path / "words" / "2-1" / "ids.json").write_bytes(damage)
     assert ids(Words(tmp_path / "words").index("1", reading).best("petrol", 5)) == ["cars"]
     assert "made anew" in caplog.text
-    for file in (tmp_path / "words" / "1-1" / "bm25").iterdir():
+    for file in (tmp_path / "words" / "2-1" / "bm25").iterdir():
         file.write_bytes(b"garbage")
     assert ids(Words(tmp_path / "words").index("1", reading).best("petrol", 5)) == ["cars"]
     assert reading.times == 3

@@ -73,9 +73,9 @@ class SearchableDatabase(Protocol):
     async def matching(self, text: str, limit: int, where: Filter | None = None) -> list[Match]:
         """The passages that share words with `text`, the best first. Raises DatabaseError.
 
-        The score is BM25's as a share, from 0 to 1, of the most that a passage could have: the sum of the weights of
-        all words of `text`, those included that no passage has. So it tells a passage that has what is rare in the
-        text from one that has what every text has.
+        The score is BM25's as a share, from 0 to 1, of what a passage of usual length has that has each word of `text`
+        once, those included that no passage has. So it tells a passage that has what is rare in the text from one that
+        has what every text has.
         """
 
     async def similarities(self, vector: NDArray[np.float32], ids: Sequence[str]) -> dict[str, float]:

@@ -19,7 +19,7 @@ import numpy as np
 from llamafarm_rag.database.passage import Passage
 from llamafarm_rag.database.word_tokens import words
 
-FORM = 1
+FORM = 2
 """Another number where the same passages would give another index: its files are then made anew."""
 IDS = "ids.json"
 log = logging.getLogger(__name__)
@@ -35,8 +35,9 @@ class WordIndex:
 
     @classmethod
     def of(cls, passages: Iterable[Passage]) -> WordIndex:
-        """The index of these passages: of their texts, and the headings above them."""
-        listed = [(passage.id, words(" ".join([*passage.heading, passage.text]))) for passage in passages]
+        """The index of these passages: of their texts, the headings above them, and the names of their files."""
+        texts = ((passage.id, [passage.file, *passage.heading, passage.text]) for passage in passages)
+        listed = [(row, words(" ".join(parts))) for row, parts in texts]
         ids = [row for row, _ in listed]
         if not any(tokens for _, tokens in listed):
             return cls(ids, None)
@@ -47,12 +48,12 @@ class WordIndex:
     def best(self, text: str, limit: int, among: Collection[str] | None = None) -> list[tuple[str, float]]:
         """The passages that share words with `text`, the best first. among: those that may be found; None for all.
 
-        The score of each is a share, from 0 to 1, of the most that a passage could have: see `Database.matching`.
+        The score of each is a share, from 0 to 1, of what a passage with all words has: see `Database.matching`.
         """
         tokens = list(dict.fromkeys(words(text)))
         if self._scorer is None or not tokens or limit < 1:
             return []
-        scores = self._scorer.get_scores(tokens) / sum(map(self._weight, tokens))
+        scores = np.minimum(self._scorer.get_scores(tokens) / sum(map(self._weight, tokens)), 1)
         if among is not None:
             allowed = np.zeros(len(scores), dtype=bool)
             allowed[[self._places[row] for row in among if row in self._places]] = True
@@ -62,12 +63,15 @@ class WordIndex:
         return [(self._ids[place], float(scores[place])) for place in best if scores[place] > 0]
 
     def _weight(self, token: str) -> float:
-        """What a word adds to the score of a passage at most: more, the fewer passages have it (BM25's idf)."""
+        """What a word adds to the score of a passage of usual length that has it once.
+
+        More, the fewer passages have it (BM25's idf).
+        """
         assert self._scorer is not None
         place = self._scorer.vocab_dict.get(token)
         bounds = self._scorer.scores["indptr"]
         having = 0 if place is None else int(bounds[place + 1] - bounds[place])
-        return math.log(1 + (len(self._ids) - having + 0.5) / (having + 0.5))
+        return math.log(1 + (len(self._ids) - having + 0.5) / (having + 0.5)) / (1 + float(self._scorer.k1))
 
     def save(self, folder: Path) -> None:
         """Write it to a new folder."""
