@@ -78,3 +78,10 @@ def test_front_matter_that_is_broken_is_text(read_file):
 def test_places_are_right_with_every_kind_of_line_end(read_file):
     document = read_file("a.md", "# Ä\r\n\r\nOne\r\rTwo\n\nThree")
     assert outline(document) == [("Ä", "# Ä"), ("Ä", "One"), ("Ä", "Two"), ("Ä", "Three")]
+
+
+def test_the_rows_of_a_long_table_stand_under_its_columns(read_file):
+    rows = "".join(f"| {number} | x |\n" for number in range(12))
+    document = read_file("a.md", f"# A\n\n| *n* | what |\n|---|---|\n{rows}\nText")
+    assert [heading for heading, _ in outline(document)] == ["A", "A", "A > n | what", "A"]
+    assert texts(document)[2] == "| 10 | x |\n| 11 | x |"

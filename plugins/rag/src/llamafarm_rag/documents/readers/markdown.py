@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 
 import yaml
 from markdown_it import MarkdownIt
@@ -18,6 +19,8 @@ from llamafarm_rag.documents.source import Source
 
 _FRONT_MATTER = re.compile(r"---[^\S\r\n]*\r?\n(.*?)^---[^\S\r\n]*\r?$", re.DOTALL | re.MULTILINE)
 _BY_LINE = frozenset({"fence", "code_block", "table_open", "html_block"})
+_MAX_TABLE_LINES = 12
+"""Of a longer table, the other rows stand under the names of the columns, so that they are understood alone."""
 _PARSER = MarkdownIt("commonmark").enable("table").disable("inline")
 """Finds blocks only: what is marked within them costs most of the time, and is of interest in headings alone."""
 _INLINE_PARSER = MarkdownIt("commonmark")
@@ -66,7 +69,18 @@ def _parts(tokens: Sequence[Token]) -> Iterator[_Part]:
             if name := _text_of(tokens[number + 1]):
                 headings.append((level, name))
         first, last = token.map
-        yield _Part(first, last, tuple(name for _, name in headings), token.type in _BY_LINE)
+        heading = tuple(name for _, name in headings)
+        if token.type == "table_open" and last - first > _MAX_TABLE_LINES:
+            yield _Part(first, first + _MAX_TABLE_LINES, heading, by_line=True)
+            yield _Part(first + _MAX_TABLE_LINES, last, (*heading, _columns(tokens[number:])), by_line=True)
+        else:
+            yield _Part(first, last, heading, token.type in _BY_LINE)
+
+
+def _columns(table: Sequence[Token]) -> str:
+    """The first row of a table."""
+    cells = takewhile(lambda token: token.type != "tr_close", table)
+    return " | ".join(_text_of(token) for token in cells if token.type == "inline")
 
 
 def _between(text: str, start: int, end: int, heading: tuple[str, ...]) -> list[Block]:
@@ -74,10 +88,10 @@ def _between(text: str, start: int, end: int, heading: tuple[str, ...]) -> list[
     return [Block(first, last, heading=heading) for first, last in paragraphs(text, start, end)]
 
 
-def _text_of(heading: Token) -> str:
-    """The text of a heading, without its markup."""
-    [inline] = _INLINE_PARSER.parseInline(heading.content)
-    return " ".join("".join(child.content for child in inline.children or [] if not child.nesting).split())
+def _text_of(inline: Token) -> str:
+    """The text of a heading or a cell, without its markup."""
+    [parsed] = _INLINE_PARSER.parseInline(inline.content)
+    return " ".join("".join(child.content for child in parsed.children or [] if not child.nesting).split())
 
 
 def _first_heading(tokens: Sequence[Token]) -> str | None:
