@@ -38,7 +38,7 @@ def test_parsers_of_a_strategy_read_what_they_say_and_nothing_else():
         name="mine",
         parsers=[
             ParserOptions(type="text", file_extensions=["md", ".NOTE"]),
-            ParserOptions(type="markdown", file_include_patterns=["guide-*", ".plan"], priority=60),
+            ParserOptions(type="markdown", file_include_patterns=["guide-*", ".plan", "drafts/*.txt"], priority=60),
             ParserOptions(type="csv"),
         ],
     )
@@ -49,4 +49,6 @@ def test_parsers_of_a_strategy_read_what_they_say_and_nothing_else():
         "a.md": "text", "b.note": "text", "guide-1.md": "markdown", ".plan": "markdown", "c.tsv": "csv", "d.pdf": None,
     }  # fmt: skip
     assert is_read(Path(".plan"), strategy)
+    assert is_read(Path("/home/drafts/e.txt"), strategy)
+    assert not is_read(Path("/home/others/e.txt"), strategy)
     assert not is_read(Path("d.pdf"), strategy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from pathlib import Path
 
 from llamafarm_rag.config.processing import Kind, ParserOptions, ProcessingStrategy
@@ -86,4 +85,4 @@ def _reads(parser: ParserOptions, path: Path) -> bool:
 
 
 def _matches(patterns: list[str], path: Path) -> bool:
-    return any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
+    return any(path.match(pattern) for pattern in patterns)
