@@ -20,8 +20,8 @@ from llamafarm_rag.ingestion.report import FileRow
 from llamafarm_rag.ingestion.window import Window
 from llamafarm_rag.side_by_side import all_of
 
-READ_AT_ONCE = 2
-"""Files: while the tokens of one are counted, another one is read."""
+READ_AT_ONCE = 4
+"""Files: while the tokens of some are counted, which takes its time at a busy runtime, another one is read."""
 BATCHES_AT_ONCE = 3
 """One is executed, one waits at the runtime, one is on its way (benchmarks/rag.py)."""
 WRITTEN_AT_ONCE = 1024
