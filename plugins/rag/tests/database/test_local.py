@@ -14,6 +14,7 @@ from llamafarm.errors import UsageError
 from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.database.base import EmbedderIdentity
 from llamafarm_rag.database.local import LocalDatabase
+from llamafarm_rag.database.passage import Passage
 from llamafarm_rag.database.writers import new_writer
 from llamafarm_rag.errors import DatabaseError, DimensionMismatch
 from llamafarm_rag.store.chroma import chroma_on_disk
@@ -154,13 +155,20 @@ def test_another_model_may_be_used_once_there_are_no_files(database, dimension):
     assert database.nearest(vectors(1, dimension)[0], 1, None)[0].passage.file == "b.txt"
 
 
-def test_what_does_not_fit_together_is_refused(database, folder):
-    with pytest.raises(UsageError, match="2 passages have 1 vectors"):
-        database.put(passages("a.txt", 2), vectors(1), WRITER)
+def test_vectors_of_nobody_knows_which_model_are_refused(database):
     database.put([], np.empty((0, 4), dtype=np.float32), WRITER)
     database.clear()
     with pytest.raises(DatabaseError, match="which model"):
         database.put(passages("a.txt", 1), vectors(1), WRITER)
+
+
+def test_odd_texts_and_metadata_are_kept(database):
+    odd = Passage(
+        "odd", "a\x00b \u202e\U0001f999\r\n", "ö\n.txt", "docs", 0, 0, 9, None, ("\ud800",), {"": "", "#a": 2**70}
+    )
+    database.put([odd], vectors(1), WRITER)
+    database.finish(record("ö", 1), ["odd"])
+    assert database.nearest(vectors(1)[0], 1, None)[0].passage == odd
 
 
 def test_what_a_dead_process_did_not_finish_is_gone_at_the_next_opening(database, folder):

@@ -90,6 +90,18 @@ def test_what_is_no_operation_is_refused(server):
     assert httpx.get(f"{server.holder.address}/matching", headers=headers).status_code == 405
 
 
+def test_a_process_that_ends_is_a_holder_no_longer():
+    def ended(operation: str, arguments: list[Any]) -> Future[Any]:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    server = DatabaseServer(ended)
+    remote = RemoteDatabase(server.holder)
+    with pytest.raises(HolderGone):
+        remote.matching("text", 1, None)
+    remote.close()
+    server.stop()
+
+
 def test_a_server_that_was_stopped_is_gone(server, remote):
     remote.ping()
     server.stop()

@@ -74,4 +74,4 @@ def load_error(body: bytes) -> LlamaFarmError:
 
 
 def _dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, separators=(",", ":")).encode()

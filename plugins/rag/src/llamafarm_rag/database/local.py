@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from llamafarm.errors import UsageError
 from numpy.typing import NDArray
 
 from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.database.base import DatabaseStats, EmbedderIdentity, FileRecord
 from llamafarm_rag.database.blocking import Where
+from llamafarm_rag.database.fitness import refuse_unfit
 from llamafarm_rag.database.ledger import Ledger
 from llamafarm_rag.database.passage import Match, Passage
 from llamafarm_rag.database.words import Words
@@ -97,14 +97,13 @@ class LocalDatabase:
 
     def put(self, passages: list[Passage], vectors: NDArray[np.float32], writer: str) -> None:
         """Keep passages of a file that is not done."""
-        if len(passages) != len(vectors):
-            raise UsageError(f"{len(passages)} passages have {len(vectors)} vectors.", status=400)
         if not passages:
             return
         if self._ledger.identity is None:
             raise DatabaseError(
                 f"Nobody has said which model the vectors of {self._name} come from.", hint=self._rebuild
             )
+        refuse_unfit(passages, vectors)
         self._refuse_dimension(vectors.shape[1])
         self._ledger.put(passages, vectors, writer)
         self._store.add(passages, vectors)
@@ -157,8 +156,10 @@ class LocalDatabase:
         """Close store and ledger."""
         if not self._is_closed:
             self._is_closed = True
-            self._store.close()
-            self._ledger.close()
+            try:
+                self._store.close()
+            finally:
+                self._ledger.close()
 
     # Opening
 

@@ -25,13 +25,19 @@ class Holder:
     proof: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
 
+LOCK = "lock"
+HOLDER = "holder.json"
+KEPT = (LOCK, HOLDER)
+"""What of a database's folder is not of the database, but of who holds it."""
+
+
 class DatabaseLock:
     """The lock of the database in a folder, and what its holder says of itself; only this user can read it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._holder = folder / "holder.json"
-        self._lock = FileLock(folder / "lock", thread_local=False, mode=0o600)
+        self._holder = folder / HOLDER
+        self._lock = FileLock(folder / LOCK, thread_local=False, mode=0o600)
 
     def try_acquire(self) -> bool:
         """Whether this process holds the database from now on. The system frees the lock when the process ends."""

@@ -19,7 +19,7 @@ def dump_passage(passage: Passage) -> str:
         "heading": passage.heading,
         "metadata": dict(passage.metadata),
     }
-    return json.dumps(kept, ensure_ascii=False)
+    return json.dumps(kept)
 
 
 def load_passage(row: str, text: str, dumped: str) -> Passage:

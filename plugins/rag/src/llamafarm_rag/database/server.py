@@ -71,8 +71,12 @@ class DatabaseServer:
 
     async def _done(self, call: Call, body: bytes) -> Response:
         try:
-            answer = await asyncio.wrap_future(self._submit(call.name, call.load_arguments(body)))
-            return self._proven(call.dump_answer(answer))
+            arguments = call.load_arguments(body)
+            try:
+                asked = self._submit(call.name, arguments)
+            except RuntimeError:  # this process ends without having closed the database
+                return Response("The process ends.", 503)  # without proof: whoever asked looks for another holder
+            return self._proven(call.dump_answer(await asyncio.wrap_future(asked)))
         except LlamaFarmError as error:
             return self._proven(dump_error(error), error.status)
         except Exception as error:
