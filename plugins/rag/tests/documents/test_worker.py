@@ -129,6 +129,18 @@ async def test_what_is_cancelled_does_not_answer_later(guide, text, do_when_mark
         assert reading.cancelled()
 
 
+async def test_closing_ends_what_is_under_way(guide, text, do_when_markdown_is_read):
+    pid = do_when_markdown_is_read(HANG)
+    reader = Reader()
+    await reader.read(text, DEFAULT)
+    reading = asyncio.create_task(reader.read(guide, DEFAULT))
+    await asyncio.to_thread(wait_until, pid.exists)
+    await reader.aclose()
+    with pytest.raises(UnreadableFile, match=r"guide\.md was not read to its end: its reader was closed"):
+        await reading
+    assert processes() == []
+
+
 async def test_the_process_knows_no_secrets(guide, do_when_markdown_is_read, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     do_when_markdown_is_read("import os\nraise ValueError(sorted(os.environ))")

@@ -56,9 +56,10 @@ class Reader:
 
     async def aclose(self) -> None:
         """End the process; what it is at fails. A file that is read later starts another one."""
-        worker, self._worker = self._worker, None
-        if worker:
-            await worker.end()
+        if self._worker:
+            self._worker.close()
+        async with self._turn:
+            await self._end()
 
     async def _asked(self, path: Path, processing: ProcessingStrategy) -> bytes:
         job = dump_job(path, processing)
@@ -73,6 +74,8 @@ class Reader:
                     f"takes longer to read than the {self._seconds:g} seconds that it may"
                 ) from None
             except _Ended as ended:
+                if worker.is_closed:
+                    raise source.unreadable("was not read to its end: its reader was closed") from None
                 if was_fresh:
                     raise source.unreadable(f"cannot be read: its reader crashed ({ended})") from None
                 # something else may have ended the process; a fresh one tells
@@ -80,19 +83,25 @@ class Reader:
     async def _ready(self) -> _Worker:
         """A process that may be asked."""
         if self._worker and not self._worker.is_fit:
-            await self.aclose()
+            await self._end()
         if self._worker is None:
             self._worker = await _Worker.start(self._seconds, self._memory)
         return self._worker
 
+    async def _end(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker:
+            await worker.end()
+
 
 class _Worker:
-    """One process. jobs: how many it was given. is_fit: whether it may be given another."""
+    """One process. jobs: how many it was given. is_closed: on purpose. is_fit: whether it may be given another job."""
 
     def __init__(self, process: Process) -> None:
         self.jobs = 0
         self._process = process
-        self._is_killed = False
+        self.is_closed = False
+        self._has_failed = False
 
     @classmethod
     async def start(cls, seconds: float, memory: int) -> Self:
@@ -107,7 +116,7 @@ class _Worker:
 
     @property
     def is_fit(self) -> bool:
-        return self._process.returncode is None and not self._is_killed and self.jobs < MAX_JOBS
+        return self._process.returncode is None and not self._has_failed and self.jobs < MAX_JOBS
 
     async def do(self, job: bytes) -> bytes:
         """The answer to a job. Raises _Ended. One that is not waited for ends the process."""
@@ -115,10 +124,16 @@ class _Worker:
         try:
             return await self._answer(job)
         except (OSError, asyncio.IncompleteReadError):
+            self._kill()
             raise _Ended(f"exit code {await self._process.wait()}") from None
         except BaseException:
             self._kill()
             raise
+
+    def close(self) -> None:
+        """Have it end soon; what it is at fails."""
+        self.is_closed = True
+        self._kill()
 
     async def end(self) -> None:
         """Kill it, and wait until it is gone."""
@@ -133,11 +148,12 @@ class _Worker:
         await stdin.drain()
         length = length_of(await stdout.readexactly(LENGTH_BYTES))
         if length > MAX_ANSWER_BYTES:
-            raise _Ended(f"its answer has {length:,} bytes")
+            raise OSError(f"an answer of {length:,} bytes")
         return await stdout.readexactly(length)
 
     def _kill(self) -> None:
-        self._is_killed = True
+        """Does nothing to a process that has ended."""
+        self._has_failed = True
         try:
             self._process.kill()
         except ProcessLookupError:
