@@ -85,18 +85,15 @@ class Direct:
 
 
 class Workplace:
-    """A project folder, and its database once it is open."""
+    """A project folder, and its database once it is open. data: the folder in it that holds databases."""
 
     farm: llamafarm.Farm
     database: Database
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, data: str = "data") -> None:
         self.folder = folder
-        (folder / "docs").mkdir(parents=True)
-
-    @property
-    def environ(self) -> Mapping[str, str]:
-        return {"LF_DATA_DIR": str(self.folder / "data")}
+        self.environ: Mapping[str, str] = {"LF_DATA_DIR": str(folder / data)}
+        (folder / "docs").mkdir(parents=True, exist_ok=True)
 
     def configure(self, url: str, *, model: str = "m", size: int = 32) -> None:
         (self.folder / "llamafarm.yaml").write_text(CONFIG.format(url=url, model=model, size=size))
