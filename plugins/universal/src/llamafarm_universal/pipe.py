@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
@@ -19,6 +20,7 @@ class Outbox:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._events: list[Event] = []
+        self._sending = threading.Lock()
 
     def add(self, event: Event) -> None:
         """Keep an event for the end of this turn."""
@@ -29,8 +31,16 @@ class Outbox:
         if not self._events:
             return
         events, self._events = tuple(self._events), []
+        self._send(events)
+
+    def send(self, event: Event) -> None:
+        """Send an event now, from any thread: it belongs to no turn."""
+        self._send((event,))
+
+    def _send(self, events: tuple[Event, ...]) -> None:
         try:
-            self._connection.send(events)
+            with self._sending:
+                self._connection.send(events)
         except OSError:
             os._exit(0)
 

@@ -16,6 +16,7 @@ from typing import Any
 from llamafarm_universal.device import details, this_machine, use_threads
 from llamafarm_universal.engine import Engine, TakesAdapters
 from llamafarm_universal.failure import RequestFailed, explained
+from llamafarm_universal.host.beside import Beside
 from llamafarm_universal.host.builder import Builder
 from llamafarm_universal.host.counts import Counts
 from llamafarm_universal.host.deadlines import Deadlines, too_late
@@ -64,7 +65,7 @@ class _Request:
 
 
 class Host:
-    """Everything of it runs on one thread, but reading the connection, building models and preparing requests."""
+    """Everything of it runs on one thread, but reading the connection, building models, preparing and counting."""
 
     def __init__(self, connection: Connection, options: HostOptions) -> None:
         self._connection = connection
@@ -84,9 +85,8 @@ class Host:
         """Until the connection closes or says Stop, which ends the process."""
         use_threads()
         self._outbox.add(self._ready())
-        threading.Thread(
-            target=read_commands, args=(self._connection, self._inbox.put), name="reader", daemon=True
-        ).start()
+        take = Beside(self._residents, self._outbox.send, self._inbox.put).take
+        threading.Thread(target=read_commands, args=(self._connection, take), name="reader", daemon=True).start()
         while True:
             self._take(wait=not self._working)
             for resident in list(self._working):

@@ -131,7 +131,8 @@ class CountTexts:
     """Say how many tokens texts have; the model does not run. Value: a tuple of int, one for each text.
 
     A text may be empty, and longer than the model reads. Left out is what the model puts around each: special tokens,
-    and the author's prompt for queries or documents.
+    and the author's prompt for queries or documents. What an engine prepares for it is the value itself: the host
+    answers with it while models work.
     """
 
     operation: ClassVar[str] = "count_texts"
