@@ -22,6 +22,7 @@ HALF = dataclasses.replace(ROWS[1], text="half \ud83e")
         (ROWS, np.full((2, 4), np.nan, dtype=np.float32), "NaN"),
         ([ROWS[0], ROWS[0]], vectors(2), "Two passages of a.txt have the id 'a.txt-1-0'"),
         ([dataclasses.replace(ROWS[0], file="\udcff.txt")], vectors(1), "name of the file .* is no text"),
+        ([dataclasses.replace(ROWS[1], metadata={"by": "\ud83e"})], vectors(1), "Passage 1 of a.txt has half"),
         ([ROWS[0], HALF], vectors(2), "Passage 1 of a.txt has half characters"),
     ],
 )

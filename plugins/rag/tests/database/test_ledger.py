@@ -123,6 +123,15 @@ def test_garbage_is_told_and_stays(tmp_path):
     assert path.read_bytes() == b"garbage " * 1000
 
 
+def test_a_place_that_cannot_be_used_is_told(tmp_path):
+    (tmp_path / "ledger.sqlite3").mkdir()
+    with pytest.raises(DatabaseError, match=r"(?s)cannot be written or read: unable to open.*may you write there"):
+        Ledger(tmp_path / "ledger.sqlite3")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatabaseError, match="cannot be written or read"):
+        Ledger(tmp_path / "file" / "ledger.sqlite3")
+
+
 def test_a_row_that_cannot_be_read_is_told(tmp_path):
     path = tmp_path / "ledger.sqlite3"
     ledger = Ledger(path)

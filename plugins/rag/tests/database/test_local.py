@@ -162,6 +162,21 @@ def test_vectors_of_nobody_knows_which_model_are_refused(database):
         database.put(passages("a.txt", 1), vectors(1), WRITER)
 
 
+def test_what_the_store_does_not_take_is_not_kept(database, folder, monkeypatch):
+    owned = add_file(database, "a.txt", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(database._store, "add", refuse)
+        for path in ("a.txt", "b.txt"):
+            with pytest.raises(DatabaseError, match="the disk is full"):
+                database.put(passages(path, 1), vectors(1), WRITER)
+    reopened(database, folder).close()
+    assert rows_of(folder) == (set(owned), set(owned))
+
+
+def refuse(*rows: object) -> None:
+    raise DatabaseError("Oh, the disk is full.")
+
+
 def test_odd_texts_and_metadata_are_kept(database):
     odd = Passage(
         "odd", "a\x00b \u202e\U0001f999\r\n", "ö\n.txt", "docs", 0, 0, 9, None, ("\ud800",), {"": "", "#a": 2**70}

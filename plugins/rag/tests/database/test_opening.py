@@ -167,6 +167,12 @@ async def test_another_process_uses_it_through_its_holder(other, project, notes)
     await database.remove("docs", "a.txt")
     await database.clear()
     assert (await database.stats()).passages == 0
+    other.process.send_signal(signal.SIGSTOP)
+    asking = asyncio.create_task(database.files())
+    await asyncio.sleep(0.05)
+    assert not asking.done()
+    other.process.send_signal(signal.SIGCONT)
+    assert await asking == []
     await database.aclose()
 
 
@@ -234,14 +240,3 @@ async def test_a_holder_that_does_not_answer_is_told(project, notes, monkeypatch
             await open_database(project, notes)
     assert raised.value.code == "database_held"
     lock.release()
-
-
-async def test_a_stopped_holder_that_goes_on_is_waited_for(other, project, notes):
-    database = await open_database(project, notes)
-    other.process.send_signal(signal.SIGSTOP)
-    asking = asyncio.create_task(database.files())
-    await asyncio.sleep(0.05)
-    assert not asking.done()
-    other.process.send_signal(signal.SIGCONT)
-    assert await asking == []
-    await database.aclose()

@@ -24,7 +24,8 @@ def refuse_unfit(passages: Sequence[Passage], vectors: NDArray[np.float32]) -> N
         if passage.id in ids:
             raise _unfit(f"Two passages of {passage.file} have the id {passage.id!r}.")
         ids.add(passage.id)
-        if not is_text(passage.text):
+        named = [*passage.metadata, *(value for value in passage.metadata.values() if isinstance(value, str))]
+        if not all(map(is_text, [passage.text, *named])):
             raise _unfit(f"Passage {passage.number} of {passage.file} has half characters (surrogates) in it.")
 
 

@@ -170,6 +170,12 @@ class Ledger:
                 db.execute("DELETE FROM pending WHERE writer = ?", (writer,))
                 self._doom(row for (row,) in rows)
 
+    def take_back(self, ids: Sequence[str]) -> None:
+        """Doom those of these rows that no file owns."""
+        with self._change() as db:
+            db.executemany("DELETE FROM pending WHERE id = ?", [(row,) for row in ids])
+            self._doom(ids)
+
     def writers(self) -> list[str]:
         """Those that have rows whose file is not done."""
         return [writer for (writer,) in self._read("SELECT DISTINCT writer FROM pending")]

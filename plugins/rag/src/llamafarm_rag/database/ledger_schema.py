@@ -57,7 +57,10 @@ def ledger_errors(path: Path) -> Iterator[None]:
     """Raise what SQLite says, and rows that cannot be read, as DatabaseError."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.OperationalError, OSError) as error:
+        message = f"The ledger {path} cannot be written or read: {error}."
+        raise DatabaseError(message, hint="Is there room on the disk, and may you write there?") from error
+    except sqlite3.Error as error:
         raise _broken(path, str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise _broken(path, f"a row of it cannot be read ({type(error).__name__}: {error})") from error

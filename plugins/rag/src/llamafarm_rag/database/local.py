@@ -106,7 +106,11 @@ class LocalDatabase:
         refuse_unfit(passages, vectors)
         self._refuse_dimension(vectors.shape[1])
         self._ledger.put(passages, vectors, writer)
-        self._store.add(passages, vectors)
+        try:
+            self._store.add(passages, vectors)
+        except BaseException:  # what the store does not take must not stand in the way of the next opening
+            self._ledger.take_back([passage.id for passage in passages])
+            raise
 
     def finish(self, record: FileRecord, ids: list[str]) -> None:
         """The file is done."""

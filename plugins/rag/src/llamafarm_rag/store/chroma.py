@@ -99,7 +99,6 @@ class ChromaStore:
                 collection.upsert(
                     ids=ids,
                     embeddings=vectors[start : start + size],
-                    documents=[passage.text for passage in part],
                     # Of a row that is there Chroma keeps what is not said anew; None takes it away.
                     metadatas=[dict.fromkeys(before.get(row.id, ())) | row_metadata(row) for row in part],
                 )
@@ -120,21 +119,21 @@ class ChromaStore:
                 query_embeddings=vector.reshape(1, -1),
                 n_results=limit,
                 where=wanted,
-                include=["documents", "metadatas", "distances"],
+                include=["metadatas", "distances"],
             )
-        documents, metadatas, distances = rows["documents"], rows["metadatas"], rows["distances"]
-        assert documents and metadatas and distances
-        listed = zip(rows["ids"][0], documents[0], metadatas[0], distances[0], strict=True)
-        return [Match(row_passage(row, text, metadata), 1 - distance) for row, text, metadata, distance in listed]
+        metadatas, distances = rows["metadatas"], rows["distances"]
+        assert metadatas and distances
+        listed = zip(rows["ids"][0], metadatas[0], distances[0], strict=True)
+        return [Match(row_passage(row, metadata), 1 - distance) for row, metadata, distance in listed]
 
     def get(self, ids: Sequence[str]) -> list[Passage]:
         """The passages that are there."""
         by_id: dict[str, Passage] = {}
         with self._asked() as collection:
             for page in _pages(dict.fromkeys(ids), READ_PAGE):
-                rows = collection.get(ids=page, include=["documents", "metadatas"])
-                listed = zip(rows["ids"], rows["documents"] or (), rows["metadatas"] or (), strict=True)
-                by_id |= {row: row_passage(row, text, metadata) for row, text, metadata in listed}
+                rows = collection.get(ids=page, include=["metadatas"])
+                listed = zip(rows["ids"], rows["metadatas"] or (), strict=True)
+                by_id |= {row: row_passage(row, metadata) for row, metadata in listed}
         return [by_id[row] for row in ids if row in by_id]
 
     def similarities(self, vector: NDArray[np.float32], ids: Sequence[str]) -> dict[str, float]:

@@ -16,19 +16,22 @@ from llamafarm_rag.errors import DatabaseError
 from llamafarm_rag.store.filters import Combination, Comparison, Condition, filterable
 
 PASSAGE = "llamafarm.passage"
-"""The key of the passage as JSON, apart from its text, which is the row's document, and its id."""
+"""The key of the passage as JSON, apart from its text and its id."""
+TEXT = "llamafarm.text"
+"""The key of its text. As a document Chroma would index each three letters of it, for a search that nobody asks for:
+a third of the time that adding rows takes."""
 
 
 def row_metadata(passage: Passage) -> dict[str, Value]:
-    """What Chroma keeps beside the text."""
+    """What Chroma keeps beside the vector."""
     fields = {name: _comparable(value) for name, value in filterable(passage).items()}
-    return {**fields, PASSAGE: dump_passage(passage)}
+    return {**fields, PASSAGE: dump_passage(passage), TEXT: passage.text}
 
 
-def row_passage(row: str, text: str | None, metadata: Mapping[str, Any] | None) -> Passage:
+def row_passage(row: str, metadata: Mapping[str, Any] | None) -> Passage:
     """The passage of a row. Raises DatabaseError for a row that LlamaFarm has not written."""
     try:
-        return load_passage(row, text or "", (metadata or {})[PASSAGE])
+        return load_passage(row, (metadata or {})[TEXT], (metadata or {})[PASSAGE])
     except (TypeError, ValueError, KeyError):
         raise DatabaseError(
             f"The row {row!r} was not written by LlamaFarm.",
