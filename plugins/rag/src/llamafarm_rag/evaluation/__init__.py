@@ -1,0 +1,1 @@
+"""`lf eval rag`: how often what is found and answered is right."""
