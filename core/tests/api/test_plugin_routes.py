@@ -225,6 +225,16 @@ def test_progress_is_streamed_and_closed_when_its_client_goes_away(farm):
     assert closed.wait(BOUND / 2)
 
 
+def test_web_pages_that_may_ask_may_use_every_method(farm):
+    limits = Limits(origins=frozenset({"https://barn.example"}))
+    server = farm(cow("/barn", show_body, "PUT", "PATCH"), limits=limits)
+    for method in ("PUT", "PATCH"):
+        asked = {"origin": "https://barn.example", "access-control-request-method": method}
+        assert httpx.options(f"{server.url}/barn", headers=asked).status_code == 200
+        answer = httpx.request(method, f"{server.url}/barn", json={}, headers={"origin": "https://barn.example"})
+        assert answer.headers["access-control-allow-origin"] == "https://barn.example"
+
+
 def test_its_request_has_an_id_as_all_have(farm):
     async def tell(request, _farm):
         return PlainTextResponse(request_id_of(request))
