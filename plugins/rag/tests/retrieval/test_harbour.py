@@ -11,20 +11,23 @@ from collections.abc import Mapping
 import pytest
 from harbour import BY_MEANING, BY_WORDS, PASSAGES
 from llamafarm_rag.config.project import database_of
+from llamafarm_rag.database.base import Database, EmbedderIdentity, FileRecord
+from llamafarm_rag.database.opening import open_database
 from llamafarm_rag.embedding.asking import embedder_of
 from llamafarm_rag.retrieval.question import Question
 from llamafarm_rag.retrieval.retrieving import retrieve
 from runtime_process import embedding_project
-from searched import MemoryDatabase, passages
+from searched import passage
 
 pytestmark = pytest.mark.anyio
 
-STRATEGIES = [
-    {"name": "similarity", "type": "BasicSimilarityStrategy"},
-    {"name": "words", "type": "HybridUniversalStrategy", "config": {"weights": {"similarity": 0}}},
-    {"name": "average", "type": "HybridUniversalStrategy"},
-    {"name": "rank_fusion", "type": "HybridUniversalStrategy", "config": {"combination_method": "rank_fusion"}},
-]
+STRATEGIES = """
+      retrieval_strategies:
+        - {name: similarity, type: BasicSimilarityStrategy}
+        - {name: words, type: HybridUniversalStrategy, config: {weights: {similarity: 0}}}
+        - {name: average, type: HybridUniversalStrategy}
+        - {name: rank_fusion, type: HybridUniversalStrategy, config: {combination_method: rank_fusion}}
+"""
 HYBRID = pytest.mark.parametrize("hybrid", ["average", "rank_fusion"])
 
 
@@ -42,7 +45,7 @@ class Harbour:
         [chosen] = [each for each in self.database.options.strategies if each.name == strategy]
         asked = Question(question, top_k=len(PASSAGES))
         found = await retrieve(asked, self.database, self.embedder, chosen, self.ask)
-        return [hit.passage.file for hit in found.hits].index(f"{number}.md") + 1
+        return [hit.passage.number for hit in found.hits].index(number) + 1
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +55,25 @@ def anyio_backend():
 
 @pytest.fixture(scope="module")
 async def harbour(runtime_url, tmp_path_factory):
-    async with embedding_project(tmp_path_factory.mktemp("harbour"), runtime_url) as farm:
-        embedder = embedder_of(farm.project, database_of(farm.project, None), farm)
-        vectors = await embedder.vectors(PASSAGES, "passage")
-        yield Harbour(MemoryDatabase(vectors, passages(*PASSAGES), STRATEGIES), embedder, farm.ask)
+    folder = tmp_path_factory.mktemp("harbour")
+    async with embedding_project(folder, runtime_url, STRATEGIES) as farm:
+        options = database_of(farm.project, None)
+        embedder = embedder_of(farm.project, options, farm)
+        database = await open_database(farm.project, options, {"LF_DATA_DIR": str(folder / "data")})
+        try:
+            await fill(database, await embedder.vectors(PASSAGES, "passage"))
+            yield Harbour(database, embedder, farm.ask)
+        finally:
+            await database.aclose()
+
+
+async def fill(database: Database, vectors) -> None:
+    """Put all passages there, as those of one file."""
+    rows = [passage(text, file="harbour.txt", number=number, id=f"{number:02}") for number, text in enumerate(PASSAGES)]
+    await database.claim(EmbedderIdentity("minilm", "minilm", vectors.shape[1]))
+    await database.put(rows, vectors)
+    record = FileRecord("docs", "/harbour.txt", "harbour.txt", "content", "cut", 1, len(rows), 0.0)
+    await database.finish(record, [row.id for row in rows])
 
 
 @HYBRID
