@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/pip --disable-pip-version-check
 DISTRIBUTIONS = -e "core[fast]" -e plugins/openai_compat -e plugins/ollama -e plugins/lemonade -e plugins/agents -e plugins/mcp -e plugins/rag -e plugins/kit \
 	-e "plugins/universal[server]"
-BENCHMARKS = sizes startup first_token closing health gateway structured encoders embeddings audio images dtype chaos residency media_residency textgen soak
+BENCHMARKS = sizes startup first_token closing health gateway structured encoders embeddings audio images dtype chaos residency media_residency rag textgen soak
 DECLARED = constraints.txt requirements-dev.txt core/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
