@@ -14,6 +14,9 @@ from llamafarm_rag.answering.support import support
 _UNATTRIBUTED = ("#", "|", ">", "```", "~~~")
 """What headings, tables, quotations and blocks of code begin with."""
 
+_MOST_BLANKS = 1000
+"""More of them before an answer begins say that it is prose, in characters."""
+
 
 class CitedText:
     """Prose, or JSON, in whose texts marks may stand.
@@ -56,7 +59,7 @@ class CitedText:
         if self._is_json is None:
             self._begun += piece
             self._is_json = _begins_json(self._begun)
-            if self._is_json is None and not last:
+            if self._is_json is None and not last and len(self._begun) < _MOST_BLANKS:
                 return ""
             piece, self._begun = self._begun, ""
         sent = self._json(piece, last=last) if self._is_json else self._prose(piece, last=last)

@@ -19,6 +19,8 @@ _CLOSERS = frozenset("\"'”’»)*_")
 _BLANKS = frozenset(" \t\u00a0\u202f")
 _MOST_HELD = 16
 """More punctuation than this is no end of a sentence, in characters."""
+_SEEN = 40
+"""How much of the beginning and of the end of a sentence is looked at, in characters."""
 _NO_END = regex.compile(
     r"(?:^|[\s(])(?:[^\W\d_]|e\.g|i\.e|z\.b|d\.h|u\.a|p\.ej|dr|mr|mrs|ms|prof|st|no|nr|vs|cf|fig|vol|approx|ca|bzw)$",
     regex.IGNORECASE,
@@ -64,7 +66,8 @@ class SentenceReader:
         self._out: list[str] = []
         self._sent = 0
         self._in_block = False
-        self._text = self._held = ""
+        self._parts: list[str] = []
+        self._head = self._tail = self._held = ""
         self._numbers: tuple[int, ...] = ()
         self._is_over = False
         self._start = self._end = 0
@@ -96,7 +99,7 @@ class SentenceReader:
     def mark(self, text: str, numbers: tuple[int, ...]) -> str:
         """Take marks, with the blank before them, as they are to be sent. Behind punctuation they end the sentence."""
         self._is_over = self._is_over or bool(self._held)
-        self._text += self._held
+        self._keep(self._held)
         self._send(self._held + text)
         self._held = ""
         self._end = self._sent
@@ -142,15 +145,15 @@ class SentenceReader:
     def _ends_before(self, following: str) -> bool:
         if self._held[0] in _WIDE_ENDS:
             return True
-        if self._held[-1] not in _BLANKS or following.islower() or _LIST_NUMBER.match(self._text):
+        if self._held[-1] not in _BLANKS or following.islower() or _LIST_NUMBER.match(self._head):
             return False
-        return not (self._held[0] == "." and _NO_END.search(self._text))
+        return not (self._held[0] == "." and _NO_END.search(self._tail))
 
     def _finish(self) -> None:
         """The sentence has ended with what is held."""
         ending = self._held.rstrip("".join(_BLANKS))
-        text = (self._text + ending).strip()
-        added = self._ending(text, self._numbers) if self._text.strip() else ()
+        text = ("".join(self._parts) + ending).strip()
+        added = self._ending(text, self._numbers) if self._head else ()
         if added:
             blank = "" if ending[:1] in _WIDE_ENDS and ending else " "
             self._send(blank + marks_of(added))
@@ -158,12 +161,12 @@ class SentenceReader:
         if not self._is_over:
             self._end = self._sent
         self._send(self._held[len(ending) :])
-        if text and (self._text.strip() or self._numbers):
+        if text and (self._head or self._numbers):
             self.sentences.append(Sentence(text, self._start, self._end, self._numbers + added, added))
         self._clear()
 
     def _end_code_line(self) -> None:
-        if self._in_block or self._text.lstrip().startswith(("```", "~~~")):
+        if self._in_block or self._head.startswith(("```", "~~~")):
             self._in_block = True
             self._clear()
         else:
@@ -172,10 +175,16 @@ class SentenceReader:
 
     def _add(self, text: str) -> None:
         """Take what belongs to the sentence."""
-        if not self._text.strip() and text.strip() and not self._numbers:
-            self._start = self._sent + len(text) - len(text.lstrip())
-        self._text += text
+        if not self._head and not self._numbers and (begun := text.lstrip()):
+            self._start = self._sent + len(text) - len(begun)
+        self._keep(text)
         self._send(text)
+
+    def _keep(self, text: str) -> None:
+        self._parts.append(text)
+        self._tail = (self._tail + text)[-_SEEN:]
+        if len(self._head) < _SEEN:
+            self._head = (self._head + text).lstrip()[:_SEEN]
 
     def _send(self, text: str) -> None:
         self._out.append(text)
@@ -186,7 +195,8 @@ class SentenceReader:
         return out
 
     def _clear(self) -> None:
-        self._text = self._held = ""
+        self._parts = []
+        self._head = self._tail = self._held = ""
         self._numbers = ()
         self._is_over = False
         self._start = self._end = self._sent
