@@ -171,10 +171,13 @@ async def barn(
     handlers: Sequence[llamafarm.AgentHandlerSpec] = (),
     sections: Mapping[str, Any] | None = None,
     files: Mapping[str, Any] | None = None,
+    tool_sources: Sequence[llamafarm.ToolSourceSpec] = (),
     **config: Any,
 ) -> AsyncIterator[Barn]:
     retriever = Found(*(hits or (PORT, STOP)))
-    plugins: Any = ScriptedPlugins(model, handlers=(spec(retriever), *handlers), installed=installed())
+    plugins: Any = ScriptedPlugins(
+        model, handlers=(spec(retriever), *handlers), tool_sources=tuple(tool_sources), installed=installed()
+    )
     content = {
         "runtime": {"models": [{"name": "cow", "provider": "scripted", "model": "cow", "handler": list(chain)}]},
         "handlers": {"rag": dict(options or {}), **config.pop("handler_options", {})},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import permutations
 
+import llamafarm
 import pytest
 from asked import DATASETS, PORT, QUESTION, RAG, STOP, barn, hit, installed, pieces, streamed, text_of, whole
 from llamafarm.errors import ConfigError
@@ -152,3 +153,38 @@ async def test_the_openai_client_reads_answers_and_their_sources(tmp_path):
     assert answer.choices[0].message.content == "It is [1]."
     assert answer.sources[0]["cited"] is True
     assert [chunk.sources[0]["cited"] for chunk in chunks if getattr(chunk, "sources", None)] == [True]
+
+
+class Shed:
+    """A source of tools with one that tells the time."""
+
+    async def list(self):
+        return [llamafarm.Tool("time", "The time.")]
+
+    async def call(self, name, arguments):
+        return llamafarm.ToolResult("noon [2]")
+
+    async def aclose(self):
+        pass
+
+
+@pytest.mark.parametrize("chain", [("rag", "tools"), ("tools", "rag")], ids="-".join)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_tools_of_the_project_are_called_between_sources_and_answer(chain, stream, tmp_path):
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "time", "arguments": "{}"}}
+    calling = pieces("I look [9].")
+    calling._chunks[-1]["choices"][0] = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+    model = ScriptedProvider(calling, whole("It is noon [1] [7]."))
+    shed = llamafarm.ToolSourceSpec("shed", "A shed.", lambda _: ["shed"], lambda _project, _name: Shed())
+    async with barn(tmp_path, model, chain=chain, tool_sources=(shed,), **GUARDED) as road:
+        if stream:
+            chunks = await road.chunks()
+            text, told = streamed(chunks), [chunk["sources"] for chunk in chunks if "sources" in chunk]
+        else:
+            answer = await road.answer()
+            text, told = text_of(answer), [answer["sources"]]
+    assert text == "I look.\n\nIt is noon [1]."
+    assert [row["cited"] for row in told[-1]] == [True, False]
+    assert len(told) == 1
+    assert [message["role"] for message in road.sent] == ["system", "user", "assistant", "tool"]
+    assert all(reply.closed for reply in model.replies)
