@@ -1,9 +1,9 @@
-"""What LlamaFarm expects of every agent handler, held by `rag`."""
+"""What LlamaFarm expects of every plugin and every agent handler, held by `rag`."""
 
 from __future__ import annotations
 
 from asked import PORT, SECTIONS, STOP, Found, spec
-from llamafarm_kit.testing import AgentHandlerContract
+from llamafarm_kit.testing import AgentHandlerContract, PluginContract
 
 FIELDS = {
     "database": "guides",
@@ -15,6 +15,11 @@ FIELDS = {
     "rag_queries": ["port"],
     "rag_filters": {"author": "Ada"},
 }
+
+
+class TestRagPlugin(PluginContract):
+    plugin = "rag"
+    names = {"datasets": "files belong to the databases of the section `rag`"}
 
 
 class TestRag(AgentHandlerContract):

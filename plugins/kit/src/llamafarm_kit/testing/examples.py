@@ -29,16 +29,19 @@ FORMATS = {
 }
 
 
-def examples(schema: Schema) -> Iterator[dict[str, Any]]:
+def examples(schema: Schema) -> Iterator[Any]:
     """Values for the schema of an object: what is required alone, everything, and every other choice of each field.
 
-    A schema that shows examples of its own has no others.
+    For that of a list, lists of one each. A schema that shows examples of its own has no others.
     """
     definitions = schema.get("$defs", {})
     if "$ref" in schema:
         schema = definitions[_name(schema)]
     if shown := schema.get("examples"):
         yield from shown
+        return
+    if schema.get("type") == "array":
+        yield from ([item] for item in examples({**schema["items"], "$defs": definitions}))
         return
     choices = {name: values(part, definitions) for name, part in schema.get("properties", {}).items()}
     required = _firsts({name: choices[name] for name in schema.get("required", ())})

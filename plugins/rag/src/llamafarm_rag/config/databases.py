@@ -22,7 +22,7 @@ class DatabaseOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    type: str = Field(min_length=1, description="The kind of store, such as `ChromaStore`.")
+    type: str = Field(min_length=1, examples=["ChromaStore"], description="The kind of store, such as `ChromaStore`.")
     config: dict[str, Any] = Field(
         default_factory=dict, validate_default=True, description="What the kind of store is told."
     )

@@ -1,0 +1,64 @@
+"""The databases of a project as the handler searches them: each opened when it is first asked, and once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import llamafarm
+
+from llamafarm_rag.answering.place import Place
+from llamafarm_rag.config.databases import DatabaseOptions
+from llamafarm_rag.database.opened import OpenedDatabase
+from llamafarm_rag.database.opening import open_database
+from llamafarm_rag.embedding.asking import ModelEmbedder, embedder_of
+from llamafarm_rag.errors import DatabaseError
+from llamafarm_rag.retrieval.question import Question
+from llamafarm_rag.retrieval.result import Retrieval
+from llamafarm_rag.retrieval.retrieving import retrieve
+
+
+class ProjectDatabases:
+    """A `Retriever` for one project; it holds open what it has opened until `aclose`."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, OpenedDatabase] = {}
+        self._opening = asyncio.Lock()
+
+    async def retrieve(self, question: Question, place: Place, turn: llamafarm.Turn) -> Retrieval:
+        """See `Retriever`. Raises DatabaseError where the database has vectors of another model, or none."""
+        embedder = embedder_of(turn.project, place.database, turn)
+        database = await self._database(turn.project, place.database, embedder)
+        return await retrieve(question, database, embedder, place.strategy, turn.ask)
+
+    async def aclose(self) -> None:
+        """See `Retriever`."""
+        opened, self._opened = self._opened, {}
+        for database in opened.values():
+            await database.aclose()
+
+    async def _database(
+        self, project: llamafarm.Project, options: DatabaseOptions, embedder: ModelEmbedder
+    ) -> OpenedDatabase:
+        async with self._opening:
+            if options.name not in self._opened:
+                database = await open_database(project, options)
+                try:
+                    await _check_model(database, embedder)
+                except BaseException:
+                    await database.aclose()
+                    raise
+                self._opened[options.name] = database
+            return self._opened[options.name]
+
+
+async def _check_model(database: OpenedDatabase, embedder: ModelEmbedder) -> None:
+    """Vectors of two models have nothing to do with each other, be they of one length or not."""
+    kept = (await database.stats()).embedder
+    if kept is None or kept.model == embedder.model:
+        return
+    name = database.options.name
+    raise DatabaseError(
+        f"The database {name!r} has vectors of {kept.model}, and llamafarm.yaml names {embedder.model} now.",
+        hint=f"`lf rag rebuild {name}` embeds everything anew.",
+        code="another_embedder",
+    )
