@@ -87,10 +87,11 @@ async def test_closing_twice_or_before_anything_was_read_does_nothing(text):
     await reader.aclose()
 
 
-async def test_a_file_that_takes_too_long_is_unreadable(text):
-    async with Reader(seconds=0.01) as reader:  # in which no process has even started
-        with pytest.raises(UnreadableFile, match=r"fine\.txt takes longer to read than the 0\.01 seconds"):
-            await reader.read(text, DEFAULT)
+async def test_a_file_that_takes_too_long_is_unreadable(guide, do_when_markdown_is_read):
+    do_when_markdown_is_read("while True: pass")
+    async with Reader(seconds=0.5) as reader:
+        with pytest.raises(UnreadableFile, match=r"guide\.md takes more than the 0\.5 seconds of computing"):
+            await reader.read(guide, DEFAULT)
 
 
 async def test_a_file_that_takes_too_much_memory_is_unreadable(tmp_path, text):
@@ -159,11 +160,17 @@ def test_the_process_ends_with_its_parent_in_the_middle_of_a_file(guide, do_when
     wait_until(lambda: not psutil.pid_exists(int(pid.read_text())))
 
 
-def test_the_system_ends_a_process_that_hangs(guide, do_when_markdown_is_read):
-    do_when_markdown_is_read("import time\ntime.sleep(600)")
-    command = [sys.executable, "-P", "-m", "llamafarm_rag.documents.worker_process"]
-    process = subprocess.Popen([*command, "--seconds", "0.2", "--memory", str(1024**3)], stdin=subprocess.PIPE)
-    with process:
+@pytest.mark.parametrize(
+    ("code", "limits", "signal_number"),
+    [
+        ("import time\ntime.sleep(600)", ["--computing-seconds", "60", "--seconds", "0.2"], signal.SIGALRM),
+        ("while True: pass", ["--computing-seconds", "0.2", "--seconds", "60"], signal.SIGPROF),
+    ],
+)
+def test_the_system_ends_a_process_that_hangs(guide, do_when_markdown_is_read, code, limits, signal_number):
+    do_when_markdown_is_read(code)
+    command = [sys.executable, "-P", "-m", "llamafarm_rag.documents.worker_process", *limits, "--memory", str(1024**3)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         process.stdin.write(framed(dump_job(guide, DEFAULT)))
         process.stdin.flush()
-        assert process.wait() == -signal.SIGALRM
+        assert process.wait() == -signal_number

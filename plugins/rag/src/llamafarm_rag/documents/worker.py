@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
@@ -14,8 +15,12 @@ from llamafarm_rag.documents.document import Document
 from llamafarm_rag.documents.exchange import LENGTH_BYTES, MAX_ANSWER_BYTES, dump_job, framed, length_of, load_answer
 from llamafarm_rag.documents.source import Source
 
-SECONDS = 120.0
-"""What reading one file may take."""
+SECONDS = 60.0
+"""What reading one file may take, of computing."""
+_PATIENCE = 5
+"""It may take so many times longer on the clock: embedding keeps the machine busy meanwhile."""
+_OUT_OF_TIME = frozenset({-getattr(signal, name) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name)})
+"""The exit codes of a process that the system has ended for the time that it took."""
 MEMORY = 2 * 1024**3
 """Bytes of addresses that the process may have, where the system limits them."""
 MAX_JOBS = 1000
@@ -29,8 +34,8 @@ _PIPE_BYTES = 1024 * 1024
 class Reader:
     """Reads files, one at a time. Its process starts with the first one and is kept until `aclose`.
 
-    seconds: what a file may take. memory: bytes that the process may have, where the system limits them. It belongs to
-    the event loop that it is used in.
+    seconds: of computing that a file may take. memory: bytes that the process may have, where the system limits them.
+    It belongs to the event loop that it is used in.
     """
 
     def __init__(self, seconds: float = SECONDS, memory: int = MEMORY) -> None:
@@ -64,20 +69,21 @@ class Reader:
     async def _asked(self, path: Path, processing: ProcessingStrategy) -> bytes:
         job = dump_job(path, processing)
         source = Source(path, b"")
+        too_long = source.unreadable(f"takes more than the {self._seconds:g} seconds of computing that it may")
         while True:
             worker = await self._ready()
             was_fresh = not worker.jobs
             try:
-                return await asyncio.wait_for(worker.do(job), self._seconds)
+                return await asyncio.wait_for(worker.do(job), self._seconds * _PATIENCE)
             except TimeoutError:
-                raise source.unreadable(
-                    f"takes longer to read than the {self._seconds:g} seconds that it may"
-                ) from None
+                raise too_long from None
             except _Ended as ended:
+                if ended.code in _OUT_OF_TIME:
+                    raise too_long from None
                 if worker.is_closed:
                     raise source.unreadable("was not read to its end: its reader was closed") from None
                 if was_fresh:
-                    raise source.unreadable(f"cannot be read: its reader crashed ({ended})") from None
+                    raise source.unreadable(f"cannot be read: its reader crashed (exit code {ended.code})") from None
                 # something else may have ended the process; a fresh one tells
 
     async def _ready(self) -> _Worker:
@@ -105,7 +111,8 @@ class _Worker:
 
     @classmethod
     async def start(cls, seconds: float, memory: int) -> Self:
-        arguments = ("--seconds", str(seconds + 10), "--memory", str(memory))
+        clock = str(seconds * _PATIENCE + 10)  # for a process whose parent has died
+        arguments = ("--computing-seconds", str(seconds), "--seconds", clock, "--memory", str(memory))
         module = "llamafarm_rag.documents.worker_process"
         environ = {name: os.environ[name] for name in _ENVIRON if name in os.environ}
         return cls(
@@ -125,7 +132,7 @@ class _Worker:
             return await self._answer(job)
         except (OSError, asyncio.IncompleteReadError):
             self._kill()
-            raise _Ended(f"exit code {await self._process.wait()}") from None
+            raise _Ended(await self._process.wait()) from None
         except BaseException:
             self._kill()
             raise
@@ -161,4 +168,8 @@ class _Worker:
 
 
 class _Ended(Exception):
-    """The process has ended without an answer."""
+    """The process has ended without an answer. code: its exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code

@@ -29,6 +29,7 @@ from llamafarm_rag.errors import UnreadableFile
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--computing-seconds", type=float, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--memory", type=int, required=True)
     arguments = parser.parse_args()
@@ -40,9 +41,9 @@ def main() -> None:
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     while True:
         job = jobs.get()
-        _limit_time(arguments.seconds)
+        _limit_time(arguments.computing_seconds, arguments.seconds)
         answer = _done(job, arguments.memory)
-        _limit_time(0)
+        _limit_time(0, 0)
         answers.write(framed(answer))
         answers.flush()
 
@@ -75,12 +76,13 @@ def _limit_memory(memory: int) -> None:
             pass
 
 
-def _limit_time(seconds: float) -> None:
-    """Have the system kill this process after so many seconds, even one that hangs in C; 0 lifts the limit.
+def _limit_time(computing_seconds: float, seconds: float) -> None:
+    """Have the system kill this process after so many seconds of computing, or on the clock; 0 lifts a limit.
 
-    The parent does so before; this is for one that has died and cannot.
+    It kills one that hangs in C, too, and one whose parent has died.
     """
     if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, computing_seconds)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
