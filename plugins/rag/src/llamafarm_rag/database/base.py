@@ -83,7 +83,7 @@ class SearchableDatabase(Protocol):
 
 
 class Database(SearchableDatabase, Protocol):
-    """All of it. Whoever opened it closes it."""
+    """All of it. Whoever opened it closes it. Every operation may be done twice with the same outcome as once."""
 
     async def claim(self, identity: EmbedderIdentity) -> None:
         """Say which model the vectors that follow come from.

@@ -62,6 +62,11 @@ class Ledger:
         """How many rows are of files that are done."""
         return self._number("SELECT count(DISTINCT id) FROM owners")
 
+    @property
+    def has_files(self) -> bool:
+        """Whether a file that is done has rows."""
+        return bool(self._read("SELECT 1 FROM owners LIMIT 1"))
+
     def row_ids(self) -> set[str]:
         """The ids of all rows, those of files that are not done included."""
         return {row for (row,) in self._read("SELECT id FROM rows")}

@@ -81,7 +81,7 @@ class LocalDatabase:
     def claim(self, identity: EmbedderIdentity) -> None:
         """The vectors that follow come from this model."""
         before = self._ledger.identity
-        if before is not None and self._ledger.owned():
+        if before is not None and self._ledger.has_files:
             if before.dimension != identity.dimension:
                 raise DimensionMismatch(self._made_with(before, identity), hint=self._rebuild)
             if before.model != identity.model:
@@ -149,7 +149,7 @@ class LocalDatabase:
         files = self._ledger.files()
         datasets = sorted({record.dataset for record in files})
         return DatabaseStats(
-            passages=self._passages(),
+            passages=self._store.count() if self._is_shared else self._ledger.owned(),
             files=len(files),
             datasets={dataset: self._ledger.passages_of(dataset) for dataset in datasets},
             embedder=self._ledger.identity,
@@ -217,11 +217,8 @@ class LocalDatabase:
     def _rebuild(self) -> str:
         return f"`lf rag rebuild {self._options.name}` embeds all its files anew."
 
-    def _passages(self) -> int:
-        return self._store.count() if self._is_shared else self._ledger.owned()
-
     def _refuse_empty(self) -> None:
-        if self._passages():
+        if self._ledger.has_files or (self._is_shared and self._store.count()):
             return
         pending = len(self._ledger.pending_ids())
         if pending or self._ledger.identity is not None:
