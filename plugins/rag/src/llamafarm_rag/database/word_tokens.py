@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 
 import Stemmer
@@ -13,9 +14,10 @@ UNSPACED = (
 )
 """Letters of scripts that put no spaces between words."""
 _WORD = re.compile(r"[^\W_]+")
-_JOINED = re.compile(r"[^\W_]+(?:[-_./:][^\W_]+)+")
+_JOINED = re.compile(r"(?<![^\W_])[^\W_]++(?:[-_./:][^\W_]++)+")  # tried where words begin, and there once
 _RUNS = re.compile(f"[{UNSPACED}]+|[^{UNSPACED}]+")
 _HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
+_of_thread = threading.local()
 
 
 def words(text: str) -> list[str]:
@@ -31,7 +33,15 @@ def words(text: str) -> list[str]:
     if _HAS_UNSPACED.search(text):
         found = [part for word in found for run in _RUNS.findall(word) for part in _parts(run)]
     codes = [joined for joined in _JOINED.findall(folded) if any(letter.isdigit() for letter in joined)]
-    return [*Stemmer.Stemmer("english").stemWords(found), *codes]
+    return [*_stemmer().stemWords(found), *codes]
+
+
+def _stemmer() -> Stemmer.Stemmer:
+    """This thread's own, which remembers words: it must not be used by two at a time."""
+    if not hasattr(_of_thread, "stemmer"):
+        _of_thread.stemmer = Stemmer.Stemmer("english")
+    stemmer: Stemmer.Stemmer = _of_thread.stemmer
+    return stemmer
 
 
 def _parts(run: str) -> list[str]:
