@@ -34,23 +34,14 @@ async def embeddings(request: Request) -> JSONResponse:
 def test_it_measures_ingestion_and_search():
     routes = [Route("/v1/models", models), Route("/v1/embeddings", embeddings, methods=["POST"])]
     with served(Server(Starlette(routes=routes), grace=1, announce=lambda _: None)) as url:
-        command = [
-            sys.executable,
-            rag.__file__,
-            "--at",
-            f"{url}/v1",
-            "--chunks",
-            "50",
-            "--rounds",
-            "2",
-            "--questions",
-            "3",
-        ]
+        few = ["--chunks", "25", "--rounds", "1", "--questions", "3"]
+        command = [sys.executable, rag.__file__, "--at", f"{url}/v1", *few]
         done = subprocess.run(command, capture_output=True, text=True, timeout=110)
-    lines = done.stdout.splitlines()
-    assert lines[0].split()[1] == "chunks:", done.stderr
-    assert lines[1].startswith("ingestion: ")
-    assert lines[3].startswith("a question: ")
+    round_, ingestion, _, question, chroma = done.stdout.splitlines()
+    assert " chunks: " in round_, done.stderr
+    assert ingestion.startswith("ingestion: ")
+    assert question.startswith("a question: ")
+    assert "Chroma alone" in chroma
     assert done.returncode == 0 or done.stderr.startswith("missed: ")
 
 
