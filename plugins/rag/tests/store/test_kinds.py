@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterator
 from pathlib import Path
 
 import llamafarm
@@ -30,7 +31,7 @@ class _Entry(importlib.metadata.EntryPoint):
 
 
 @pytest.fixture
-def brought(monkeypatch):
+def brought(monkeypatch) -> Iterator[list[importlib.metadata.EntryPoint]]:
     """Entry points that are installed beside our own."""
     ours = list(importlib.metadata.entry_points(group=kinds.GROUP))
     entries: list[importlib.metadata.EntryPoint] = []
@@ -40,7 +41,9 @@ def brought(monkeypatch):
         return [entry for entry in [*ours, *entries] if name in (None, entry.name)]
 
     monkeypatch.setattr(kinds, "entry_points", entry_points)
-    return entries
+    kinds.installed.cache_clear()
+    yield entries
+    kinds.installed.cache_clear()
 
 
 def project(folder: Path, text: str) -> llamafarm.Project:

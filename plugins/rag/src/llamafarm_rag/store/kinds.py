@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from llamafarm.errors import PluginError
@@ -19,7 +20,7 @@ def store_names() -> list[str]:
 
 def store_kind(name: str) -> StoreSpec:
     """The kind of that name. Raises ValueError where nothing brings it, and PluginError for one that is broken."""
-    entries = list(entry_points(group=GROUP, name=name))
+    entries = installed(name)
     if not entries:
         names = store_names()
         near = difflib.get_close_matches(name, names, n=1)
@@ -29,6 +30,12 @@ def store_kind(name: str) -> StoreSpec:
     if len(brought_by) > 1:
         raise PluginError(f"{' and '.join(brought_by)} both bring the store {name!r}.", hint="Uninstall one of them.")
     return _load(entries[0])
+
+
+@cache
+def installed(name: str) -> tuple[EntryPoint, ...]:
+    """The entry points of that name, looked for once: each look reads the metadata of everything that is installed."""
+    return tuple(entry_points(group=GROUP, name=name))
 
 
 def _load(entry: EntryPoint) -> StoreSpec:
