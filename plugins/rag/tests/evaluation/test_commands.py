@@ -9,11 +9,14 @@ import llamafarm
 import pytest
 from click.testing import CliRunner
 from llamafarm.cli.main import lf
+from llamafarm_kit.testing import Asked, Peer, ScriptedUpstream
 from llamafarm_rag.config.project import database_of, dataset_of
 from llamafarm_rag.database.opening import open_database
 from llamafarm_rag.documents.reading import read
 from llamafarm_rag.evaluation import running
+from llamafarm_rag.evaluation.answer_measuring import Part
 from llamafarm_rag.evaluation.finding import Searcher
+from llamafarm_rag.evaluation.rows import QuestionRow
 from llamafarm_rag.ingestion.processing import process
 from runtime_process import embedding_project
 
@@ -55,13 +58,18 @@ async def filled(tmp_path_factory, runtime_url, anyio_backend):
     for name, text in DOCUMENTS.items():
         (folder / name).write_text(text)
     (folder / "questions.csv").write_text(TABLE)
-    environ = {"LF_DATA_DIR": str(folder / "data")}
     async with embedding_project(folder, runtime_url, STRATEGIES) as farm:
-        database = await open_database(farm.project, database_of(farm.project, None), environ)
-        report = await process(farm.project, dataset_of(farm.project, None), database, farm, reader=Direct())
-        await database.aclose()
-    assert report.totals["added"] == 3
+        await fill(farm, folder)
     return folder
+
+
+async def fill(farm, folder):
+    """Bring the documents of a folder into the database of a project."""
+    environ = {"LF_DATA_DIR": str(folder / "data")}
+    database = await open_database(farm.project, database_of(farm.project, None), environ)
+    report = await process(farm.project, dataset_of(farm.project, None), database, farm, reader=Direct())
+    await database.aclose()
+    assert report.totals["added"] == 3
 
 
 @pytest.fixture
@@ -158,6 +166,43 @@ async def test_answers_are_asked_for_by_the_names_that_were_given(filled, monkey
             await running.run(farm, wish, outcome, _no_bar)
             assert outcome.is_whole
     assert asked == [((None, None), [None], 4), (("minilm", "notes"), ["near"], 2)]
+
+
+async def _writes(asked: Asked, peer: Peer) -> None:
+    """Cites the first source and one that is not there."""
+    if asked.method == "GET":
+        await peer.answer(200, {"object": "list", "data": [{"id": "m"}]})
+        return
+    message = {"role": "assistant", "content": "It is the clogged filter [1], says everybody [9]."}
+    usage = {"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 60}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    await peer.answer(200, {"object": "chat.completion", "model": "m", "choices": choices, "usage": usage})
+
+
+@pytest.mark.anyio
+async def test_a_model_answers_through_the_whole_road_of_a_chat(filled, monkeypatch):
+    monkeypatch.setenv("LF_DATA_DIR", str(filled / "data"))
+    rows = [
+        QuestionRow(2, "What is E-417 of the pump?", ("pump.md",), ("clogged filter",)),
+        QuestionRow(3, "Who won the race of the snails in Paris?"),
+    ]
+    async with ScriptedUpstream(_writes) as upstream:
+        writer = f"{{name: writer, provider: openai, profile: generic, model: m, base_url: '{upstream.base_url}'}}"
+        config = (filled / "llamafarm.yaml").read_text().replace("models:", f"models:\n    - {writer}", 1)
+        (filled / "answering.yaml").write_text(f"handler: rag\n{config}")
+        async with llamafarm.open(filled / "answering.yaml") as farm:
+            await fill(farm, filled)
+            outcome = running.Outcome(rows, (1,))
+            await running.run(farm, running.Wish(None, ("near",), False, True, "writer"), outcome, _no_bar)
+    [figures] = outcome.answer_figures()
+    assert (figures.precision, figures.rightly_cited, figures.key_words) == (Part(1, 1), Part(1, 1), Part(1, 1))
+    assert (figures.in_context, figures.wrongly_refused, figures.rightly_refused) == (
+        Part(1, 1),
+        Part(0, 1),
+        Part(1, 1),
+    )
+    assert (figures.removed, figures.prompt_tokens, figures.failed) == (1, 50, 0)
+    assert outcome.answers[0].text == "It is the clogged filter [1], says everybody."
 
 
 @contextmanager
