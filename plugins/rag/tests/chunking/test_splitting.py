@@ -38,6 +38,7 @@ async def test_what_fits_together_is_one_chunk(minilm):
 
 async def test_a_document_without_text_has_no_chunks(minilm):
     assert await cut(Document("  \n", ()), minilm, 64, 8) == []
+    assert await cut(Document("  \n", (Block(0, 3, heading=("A",)),), "Title"), minilm, 64, 8) == []
 
 
 async def test_a_block_stays_whole_where_it_fits_into_a_chunk_of_its_own(minilm):
@@ -119,6 +120,8 @@ async def test_texts_are_counted_in_few_calls(minilm):
     before = minilm.calls
     chunks = await cut(document(*[prose(5)] * 200), minilm, 256, 32)
     assert len(chunks) > 50
+    assert minilm.calls - before <= 2
+    await cut(document(("Short.", {"heading": ("A",)}), title="Title"), minilm, 256, 32)
     assert minilm.calls - before <= 3
 
 

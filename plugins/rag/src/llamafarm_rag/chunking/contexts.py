@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llamafarm_rag.chunking.units import CountTokens
@@ -22,29 +22,44 @@ class Context:
     cost: int = 0
 
 
-async def contexts_of(document: Document, count_tokens: CountTokens, most: int) -> dict[Heading, Context]:
-    """The context for each heading of a document, and for all those above it, of about `most` tokens at the most.
-
-    Where that is too little, the outermost headings are left out, and then the innermost is shortened.
-    """
-    paths = {path: _names(path, document.title) for path in _paths(document)}
-    names = sorted({name for above in paths.values() for name in above})
-    costs = dict(zip(names, await count_tokens(names) if names else [], strict=True))
-    texts = {path: _fitting(above, costs, most) for path, above in paths.items()}
-    distinct = sorted(set(texts.values()) - {""})
-    counted = dict(zip(distinct, await count_tokens(distinct) if distinct else [], strict=True))
-    return {path: _context(text, counted.get(text, 0), most) for path, text in texts.items()}
-
-
-def _context(text: str, tokens: int, most: int) -> Context:
-    if not text or tokens > most + _EDGE_TOKENS:  # one that cannot be shortened in proportion
-        return Context()
-    return Context(text, tokens + _EDGE_TOKENS)
-
-
-def _paths(document: Document) -> set[Heading]:
+def context_lines(document: Document) -> dict[Heading, str]:
+    """Title and headings on one line, for each heading of a document and for all those above it."""
     headings = {block.heading for block in document.blocks}
-    return {heading[:depth] for heading in headings for depth in range(len(heading) + 1)}
+    paths = {heading[:depth] for heading in headings for depth in range(len(heading) + 1)}
+    return {path: _SEPARATOR.join(_names(path, document.title)) for path in sorted(paths)}
+
+
+async def contexts_of(
+    document: Document, lines: Mapping[Heading, str], counts: Mapping[str, int], count_tokens: CountTokens, most: int
+) -> dict[Heading, Context]:
+    """The context for each of these headings, of about `most` tokens at the most.
+
+    counts: the tokens of the lines. Where that is too little for one, the outermost headings are left out, and then the
+    innermost is shortened.
+    """
+    long = {path: _names(path, document.title) for path, line in lines.items() if line and counts[line] > most}
+    shortened = await _shortened(long, count_tokens, most) if long else {}
+    return {
+        path: shortened[path]
+        if path in shortened
+        else Context(line, counts[line] + _EDGE_TOKENS)
+        if line
+        else Context()
+        for path, line in lines.items()
+    }
+
+
+async def _shortened(
+    long: Mapping[Heading, Sequence[str]], count_tokens: CountTokens, most: int
+) -> dict[Heading, Context]:
+    names = sorted({name for above in long.values() for name in above})
+    costs = dict(zip(names, await count_tokens(names), strict=True))
+    texts = [_fitting(above, costs, most) for above in long.values()]
+    counts = await count_tokens(texts)
+    return {
+        path: Context(text, tokens + _EDGE_TOKENS) if text and tokens <= most + _EDGE_TOKENS else Context()
+        for path, text, tokens in zip(long, texts, counts, strict=True)
+    }
 
 
 def _names(path: Heading, title: str | None) -> list[str]:
@@ -55,16 +70,16 @@ def _names(path: Heading, title: str | None) -> list[str]:
     return [name for name in above if name]
 
 
-def _fitting(above: Sequence[str], costs: dict[str, int], most: int) -> str:
+def _fitting(above: Sequence[str], costs: Mapping[str, int], most: int) -> str:
     kept = list(above)
     while len(kept) > 1 and sum(costs[name] + 1 for name in kept) > most:
         del kept[0]
-    if kept and costs[kept[0]] > most:
-        return _shortened(kept[0], most / costs[kept[0]])
+    if costs[kept[0]] > most:
+        return _beginning(kept[0], most / costs[kept[0]])
     return _SEPARATOR.join(kept)
 
 
-def _shortened(name: str, share: float) -> str:
+def _beginning(name: str, share: float) -> str:
     """The beginning of a name, up to a word's end where there is one."""
-    beginning = name[: int(len(name) * share) - 1]
+    beginning = name[: max(0, int(len(name) * share) - 1)]
     return f"{beginning.rpartition(' ')[0] or beginning}…" if beginning else ""

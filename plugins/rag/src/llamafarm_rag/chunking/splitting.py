@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
 from llamafarm_rag.chunking.chunk import Chunk, embedded_text
-from llamafarm_rag.chunking.contexts import Context, Heading, contexts_of
+from llamafarm_rag.chunking.contexts import Context, Heading, context_lines, contexts_of
 from llamafarm_rag.chunking.packing import Packer, Run
-from llamafarm_rag.chunking.units import CountTokens, Unit, parts_of, units_of
+from llamafarm_rag.chunking.units import CountTokens, Unit, fitting, parts_of, sentences_of
 from llamafarm_rag.documents.document import Document
 
 _CONTEXT_SHARE = 4
@@ -23,9 +23,17 @@ async def cut(document: Document, count_tokens: CountTokens, size: int, overlap:
     What is embedded of each is at most `size` tokens, as `count_tokens` counts; up to `overlap` tokens of whole
     sentences are repeated at the beginning of the next one. Together they hold all text of the document's blocks.
     """
-    contexts = await contexts_of(document, count_tokens, size // _CONTEXT_SHARE)
+    sentences = await asyncio.to_thread(sentences_of, document)
+    if not sentences:
+        return []
+    lines = context_lines(document)
+    distinct = sorted(set(lines.values()) - {""})
+    counts = await count_tokens([*distinct, *(part.text(document) for part in sentences)])
+    known = dict(zip(distinct, counts, strict=False))
+    contexts = await contexts_of(document, lines, known, count_tokens, size // _CONTEXT_SHARE)
     packer = Packer(contexts, size, overlap)
-    units = await units_of(document, count_tokens, lambda block: packer.room(block.heading))
+    units = [part.unit(tokens) for part, tokens in zip(sentences, counts[len(distinct) :], strict=True)]
+    units = await fitting(document, units, count_tokens, lambda block: packer.room(block.heading))
     runs = await asyncio.to_thread(lambda: list(packer.runs(document.blocks, units)))
     runs = await _shortened(document.text, runs, contexts, count_tokens, size)
     return [_chunk(document.text, run, contexts) for run in runs]
@@ -39,13 +47,13 @@ async def _shortened(
     Tokens of sentences do not add up exactly: to some tokenizers, what stands between two is a token of its own. So the
     runs that are nearly full are counted once more, each as a whole.
     """
-    fitting = {id(run) for run in runs if _most_tokens(run, contexts) <= size - size // _DOUBT_SHARE}
+    whole = {id(run) for run in runs if _most_tokens(run, contexts) <= size - size // _DOUBT_SHARE}
     pending = list(runs)
-    while unsure := [run for run in pending if id(run) not in fitting]:
+    while unsure := [run for run in pending if id(run) not in whole]:
         texts = [embedded_text(contexts[run.heading].text, text[run.start : run.end]) for run in unsure]
         counts = zip(unsure, await count_tokens(texts), strict=True)
-        fitting |= {id(run) for run, tokens in counts if tokens <= size or run.end - run.start == 1}
-        pending = [part for run in pending for part in ([run] if id(run) in fitting else _halves(text, run))]
+        whole |= {id(run) for run, tokens in counts if tokens <= size or run.end - run.start == 1}
+        pending = [part for run in pending for part in ([run] if id(run) in whole else _halves(text, run))]
     return pending
 
 

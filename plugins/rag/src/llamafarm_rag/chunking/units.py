@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,16 +25,41 @@ class Unit:
     is_whole: bool = True
 
 
-async def units_of(document: Document, count_tokens: CountTokens, room: Callable[[Block], int]) -> list[Unit]:
-    """All units of a document, in their order, none of them larger than the room in chunks of its block.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a document that is not counted yet."""
 
-    Together they hold everything in the document's blocks that is no white space. Tokens are counted once for all
-    sentences, and again for the parts of those that are too long.
-    """
-    units = await _counted(document.text, await asyncio.to_thread(_parts, document), count_tokens)
-    while any(_is_too_long(unit, document, room) for unit in units):
-        units = await _shortened(document, units, count_tokens, room)
-    return units
+    start: int
+    end: int
+    block: int
+    is_whole: bool = True
+
+    def text(self, document: Document) -> str:
+        return document.text[self.start : self.end]
+
+    def unit(self, tokens: int) -> Unit:
+        """It as a unit of so many tokens."""
+        cost = max(tokens, -(-(self.end - self.start) // _CHARACTERS_A_TOKEN))
+        return Unit(self.start, self.end, self.block, cost, self.is_whole)
+
+
+def sentences_of(document: Document) -> list[Part]:
+    """The sentences or lines of a document's blocks: everything in them that is no white space."""
+    return [
+        Part(start, end, number)
+        for number, block in enumerate(document.blocks)
+        for start, end in (lines if block.by_line else sentences)(document.text, block.start, block.end)
+    ]
+
+
+async def fitting(
+    document: Document, units: Sequence[Unit], count_tokens: CountTokens, room: Callable[[Block], int]
+) -> list[Unit]:
+    """The units, those that are larger than the room in chunks of their block in parts."""
+    fitted = list(units)
+    while any(_is_too_long(unit, document, room) for unit in fitted):
+        fitted = await _shortened(document, fitted, count_tokens, room)
+    return fitted
 
 
 def parts_of(text: str, unit: Unit, groups: int) -> list[Span]:
@@ -48,34 +72,20 @@ def parts_of(text: str, unit: Unit, groups: int) -> list[Span]:
     return spans
 
 
-def _parts(document: Document) -> list[tuple[Span, int, bool]]:
-    return [
-        (span, number, True)
-        for number, block in enumerate(document.blocks)
-        for span in (lines if block.by_line else sentences)(document.text, block.start, block.end)
-    ]
-
-
 async def _shortened(
     document: Document, units: Sequence[Unit], count_tokens: CountTokens, room: Callable[[Block], int]
 ) -> list[Unit]:
     """The same with each that is too long replaced by its parts."""
-    parts: dict[Unit, list[Span]] = {}
-    for unit in units:
-        if _is_too_long(unit, document, room):
-            parts[unit] = parts_of(document.text, unit, 1 + unit.cost // room(document.blocks[unit.block]))
-    smaller = [(span, unit.block, False) for unit, spans in parts.items() for span in spans]
-    counted = iter(await _counted(document.text, smaller, count_tokens))
-    return [part for unit in units for part in ([next(counted) for _ in parts[unit]] if unit in parts else [unit])]
+    spans = {
+        unit: parts_of(document.text, unit, 1 + unit.cost // room(document.blocks[unit.block]))
+        for unit in units
+        if _is_too_long(unit, document, room)
+    }
+    parts = [Part(start, end, unit.block, is_whole=False) for unit in spans for start, end in spans[unit]]
+    counts = await count_tokens([part.text(document) for part in parts])
+    smaller = iter([part.unit(tokens) for part, tokens in zip(parts, counts, strict=True)])
+    return [part for unit in units for part in ([next(smaller) for _ in spans[unit]] if unit in spans else [unit])]
 
 
 def _is_too_long(unit: Unit, document: Document, room: Callable[[Block], int]) -> bool:
     return unit.cost > room(document.blocks[unit.block]) and unit.end - unit.start > 1
-
-
-async def _counted(text: str, parts: Sequence[tuple[Span, int, bool]], count_tokens: CountTokens) -> list[Unit]:
-    counts = await count_tokens([text[start:end] for (start, end), _, _ in parts]) if parts else []
-    return [
-        Unit(start, end, block, max(tokens, -(-(end - start) // _CHARACTERS_A_TOKEN)), is_whole)
-        for ((start, end), block, is_whole), tokens in zip(parts, counts, strict=True)
-    ]
