@@ -35,7 +35,7 @@ class SimilarityConfig(_Config):
     """The passages whose vectors are nearest to the question's."""
 
     distance_metric: Literal["cosine"] = Field(
-        default="cosine", description="Vectors have length 1: any other would put them in the same order."
+        default="cosine", description="Vectors have length 1: Euclidean distance would put them in the same order."
     )
 
 

@@ -53,16 +53,17 @@ class HybridSearch:
         passage that was found, which is 0, to the most similar one, which is 1.
         """
         weights, cosines = self._config.weights, [each.scores[SIMILARITY] for each in found]
-        least, spread = min(cosines, default=0.0), max(cosines, default=0.0) - min(cosines, default=0.0)
-        total = weights.similarity + weights.words
-        return {
-            each.passage.id: (
-                weights.similarity * ((cosine - least) / spread if spread else 1.0)
-                + weights.words * each.scores.get(WORDS, 0.0)
-            )
-            / total
-            for each, cosine in zip(found, cosines, strict=True)
-        }
+        scores: dict[str, float] = {}
+        for each, nearness in zip(found, _spread(cosines), strict=True):
+            total = weights.similarity * nearness + weights.words * each.scores.get(WORDS, 0.0)
+            scores[each.passage.id] = total / (weights.similarity + weights.words)
+        return scores
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    """The values from 0, the least of them, to 1, the greatest; where all are alike, all are the greatest."""
+    least, width = min(values, default=0.0), max(values, default=0.0) - min(values, default=0.0)
+    return [(value - least) / width if width else 1.0 for value in values]
 
 
 async def _together(
