@@ -52,6 +52,19 @@ def test_tool_calls_are_printed_as_json_lines(capsys):
     assert shown == {"tool_call": {"name": "get_time", "arguments": '{"city": "Rome"}'}}
 
 
+def test_what_marks_stand_for_is_printed_beside_the_answer(capsys):
+    heading = ["Setup", "Ports"]
+    sources = [
+        {"number": 1, "file": "guide.pdf", "page": 3, "heading": heading, "text": "Port 11540.", "cited": True},
+        {"number": 2, "file": "other.md", "page": None, "heading": [], "text": "Cows.", "cited": False},
+        {"number": 3, "file": "a\x1b[31m.md", "page": None, "heading": [], "text": "So.", "cited": True},
+    ]
+    Printer().print({**completion({"content": "11540 [1], so [3]."}), "sources": sources})
+    out, err = capsys.readouterr()
+    assert out == "11540 [1], so [3].\n"
+    assert err == "[1] guide.pdf, page 3, Setup, Ports\n[3] a [31m.md\n"
+
+
 def test_reasoning_is_not_part_of_the_answer(capsys):
     Printer().print(completion({"reasoning": "Let me think.", "content": "42"}))
 

@@ -62,12 +62,13 @@ class Printer:
             click.echo(text, nl=False)
 
     def _end(self) -> None:
-        """Finish the line, and say what the text does not: calls of tools, an answer that was cut."""
+        """Finish the line, and say what the text does not: calls of tools, sources, an answer that was cut."""
         self._end_line()
         choice: Mapping[str, Any] = next(iter(self.whole["choices"]), {})
         calls = choice.get("message", {}).get("tool_calls") or ()
         for call in calls:
             click.echo(json_text({"tool_call": call.get("function")}))
+        print_sources(self.whole.get("sources"))
         if end := ENDS.get(choice.get("finish_reason") or ""):
             click.echo(end, err=True)
         elif not self.text and not calls:
@@ -76,6 +77,15 @@ class Printer:
     def _end_line(self) -> None:
         if self.text and not self.text.endswith("\n"):
             click.echo()
+
+
+def print_sources(sources: Any) -> None:
+    """Print on stderr what marks like `[1]` in the answer stand for, where a handler tells its sources beside it."""
+    for source in sources if isinstance(sources, list) else ():
+        if isinstance(source, Mapping) and source.get("cited"):
+            page = source.get("page")
+            place = [source.get("file"), page and f"page {page}", *(source.get("heading") or ())]
+            click.echo(plain(f"[{source.get('number')}] {', '.join(str(part) for part in place if part)}"), err=True)
 
 
 def print_usage(usage: Mapping[str, Any] | None) -> None:
