@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ _SIGNATURES = (
     (b"{\\rtf", "an RTF document"),
 )
 """What files begin with that are no text, whatever their name."""
+_NOT_BELIEVED = re.compile(r"iso8859-1|ascii|utf-(?:7|16|32).*|idna|punycode|.*unicode.escape|undefined")
+"""Declarations that cannot be true of a file that could be read as far as there, or that mean another encoding."""
 _CONTROLS = bytes(sorted({*range(32), 127} - set(b"\t\n\v\f\r\b\x1b")))
 _BINARY_SHARE = 0.05
 """A file in no known encoding with more control characters than that is no text."""
@@ -64,7 +67,7 @@ class Source:
                 return self._decoded(self.data[len(mark) :], encoding)
         if b"\0" in self.data:
             raise self.unreadable("is no text: it is a binary file")
-        for encoding in filter(None, (declared, "utf-8")):
+        for encoding in (_believed(declared), "utf-8"):
             try:
                 return self.data.decode(encoding)
             except (UnicodeError, LookupError):
@@ -90,6 +93,15 @@ class Source:
 def shown(path: Path) -> str:
     """The name of a file as it can be printed."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _believed(declared: str | None) -> str:
+    """The encoding that a file declares, by its name in Python, or UTF-8."""
+    try:
+        name = codecs.lookup(declared or "utf-8").name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return "utf-8" if _NOT_BELIEVED.fullmatch(name) else name
 
 
 def _windows_character(byte: int) -> str:

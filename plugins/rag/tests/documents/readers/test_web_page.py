@@ -59,7 +59,9 @@ def test_a_table_for_looks_is_read_through(read_file):
 def test_the_encoding_that_a_page_declares_is_believed(read_file):
     page = '<meta charset="iso-8859-7"><p>Γεια</p>'.encode("iso-8859-7")
     assert texts(read_file("a.html", page)) == ["Γεια"]
-    assert texts(read_file("a.html", '<meta charset="nonsense"><p>ä</p>')) == ["ä"]
+    for wrong in ("nonsense", "utf-16", "hex", "iso-8859-1", "unicode_escape"):
+        assert texts(read_file("a.html", f'<meta charset="{wrong}"><p>ä \\x41</p>')) == ["ä \\x41"]
+    assert texts(read_file("a.html", b'<meta charset="latin1"><p>5 \x80</p>')) == ["5 €"]
 
 
 def test_xhtml_and_pieces_of_pages_are_read(read_file):
