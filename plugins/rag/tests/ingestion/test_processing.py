@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import llamafarm
 import pytest
@@ -223,3 +224,21 @@ async def test_a_report_is_json(place):
     told = (await place.process()).as_json()
     assert told["rows"] == [{"file": "docs/cows.md", "outcome": "added", "chunks": 1}]
     assert (told["dataset"], told["database"], told["totals"]["added"]) == ("docs", "notes", 1)
+
+
+class Careless(Direct):
+    """Reads half characters in one file, which no database can keep."""
+
+    async def read(self, path, processing):
+        document = await super().read(path, processing)
+        return replace(document, metadata={"note": "half \ud83d of it"}) if "hens" in path.name else document
+
+
+async def test_a_passage_that_the_database_cannot_keep_fails_its_file_alone(place):
+    for number in range(8):
+        place.write(f"{number}.md", f"Note {number}: the gate is shut.")
+    place.write("hens.md", HENS)
+    report = await place.process(reader=Careless())
+    assert report.totals == {"added": 8, "changed": 0, "unchanged": 0, "removed": 0, "failed": 1}
+    assert "half characters" in report.failed[0].cause
+    assert len(await place.rows()) == 8

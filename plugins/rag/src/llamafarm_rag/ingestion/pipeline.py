@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
-from llamafarm.errors import ContextLengthExceeded, InvalidRequest
+from llamafarm.errors import ContextLengthExceeded, InvalidRequest, UsageError
 
 from llamafarm_rag.database.base import Database, FileRecord
 from llamafarm_rag.embedding.base import Embedder
@@ -16,7 +16,7 @@ from llamafarm_rag.errors import UnreadableFile
 from llamafarm_rag.ingestion.changes import Work
 from llamafarm_rag.ingestion.cutting import CutFile, Cutter
 from llamafarm_rag.ingestion.progress import Tally
-from llamafarm_rag.ingestion.report import FileRow
+from llamafarm_rag.ingestion.report import FileRow, Outcome
 from llamafarm_rag.ingestion.window import Window
 from llamafarm_rag.side_by_side import all_of
 
@@ -126,18 +126,30 @@ class Pipeline:
             await self._write(files)
 
     async def _write(self, files: Sequence[CutFile]) -> None:
+        """Write whole files. Where the database cannot keep a passage, the others are written without its file."""
+        try:
+            await self._put(files)
+        except UsageError as error:
+            if len(files) > 1:
+                for file in files:
+                    await self._write([file])
+                return
+            self._fail(files[0].work, error.message, error.hint, uncounted=0)
+            await self._window.leave(len(files[0].passages))
+            return
+        for file in files:
+            await self._database.finish(self._record(file), [passage.id for passage in file.passages])
+            outcome: Outcome = "changed" if file.work.before else "added"
+            self.rows.append(FileRow(file.work.file.shown, outcome, len(file.passages)))
+            self._tally.done(0 if file.passages else file.work.file.size)
+            await self._window.leave(len(file.passages))
+
+    async def _put(self, files: Sequence[CutFile]) -> None:
         passages = [passage for file in files for passage in file.passages]
         vectors = [file.vectors[number] for file in files for number in range(len(file.passages))]
         for start in range(0, len(passages), WRITTEN_AT_ONCE):
             end = start + WRITTEN_AT_ONCE
             await self._database.put(passages[start:end], np.stack(vectors[start:end]))
-        for file in files:
-            await self._database.finish(self._record(file), [passage.id for passage in file.passages])
-            self.rows.append(
-                FileRow(file.work.file.shown, "changed" if file.work.before else "added", len(file.passages))
-            )
-            self._tally.done(0 if file.passages else file.work.file.size)
-            await self._window.leave(len(file.passages))
 
     def _record(self, file: CutFile) -> FileRecord:
         source = file.work.file
