@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,11 +90,6 @@ def other(file) -> Iterator[Asking]:
     made.end()
 
 
-def acquire(lock: DatabaseLock) -> None:
-    while not lock.try_acquire():
-        time.sleep(0.01)
-
-
 async def fill(database, path: str, count: int = 3) -> None:
     await database.claim(IDENTITY)
     rows = passages(path, count)
@@ -141,13 +135,16 @@ async def test_what_one_opening_does_not_finish_is_forgotten_with_it(project, no
 
 
 async def test_an_opening_that_nobody_waits_for_is_closed(project, notes, data_folder):
+    before = asyncio.all_tasks()
     opening = asyncio.create_task(open_database(project, notes))
     await asyncio.sleep(0)
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
     lock = DatabaseLock(database_folder(project, notes, os.environ))
-    await asyncio.to_thread(acquire, lock)
+    await asyncio.gather(*(asyncio.all_tasks() - before))
+    await asyncio.sleep(0)
+    assert lock.try_acquire()
     lock.release()
 
 
@@ -168,6 +165,7 @@ async def test_another_process_uses_it_through_its_holder(other, project, notes)
     await database.clear()
     assert (await database.stats()).passages == 0
     other.process.send_signal(signal.SIGSTOP)
+    await asyncio.to_thread(os.waitpid, other.process.pid, os.WUNTRACED)
     asking = asyncio.create_task(database.files())
     await asyncio.sleep(0.05)
     assert not asking.done()
