@@ -22,6 +22,7 @@ class ProjectDatabases:
 
     def __init__(self) -> None:
         self._opened: dict[str, OpenedDatabase] = {}
+        self._checked: set[str] = set()
         self._opening = asyncio.Lock()
 
     async def retrieve(self, question: Question, place: Place, turn: llamafarm.Turn) -> Retrieval:
@@ -41,24 +42,26 @@ class ProjectDatabases:
     ) -> OpenedDatabase:
         async with self._opening:
             if options.name not in self._opened:
-                database = await open_database(project, options)
-                try:
-                    await _check_model(database, embedder)
-                except BaseException:
-                    await database.aclose()
-                    raise
-                self._opened[options.name] = database
-            return self._opened[options.name]
+                self._opened[options.name] = await open_database(project, options)
+            database = self._opened[options.name]
+            if options.name not in self._checked and await _is_made_with(database, embedder):
+                self._checked.add(options.name)
+            return database
 
 
-async def _check_model(database: OpenedDatabase, embedder: ModelEmbedder) -> None:
-    """Vectors of two models have nothing to do with each other, be they of one length or not."""
+async def _is_made_with(database: OpenedDatabase, embedder: ModelEmbedder) -> bool:
+    """Whether the vectors are of this model; one that has none yet is of no model.
+
+    Raises DatabaseError where they are of another: they would have nothing to do with each other, be they of one length
+    or not.
+    """
     kept = (await database.stats()).embedder
-    if kept is None or kept.model == embedder.model:
-        return
-    name = database.options.name
-    raise DatabaseError(
-        f"The database {name!r} has vectors of {kept.model}, and llamafarm.yaml names {embedder.model} now.",
-        hint=f"`lf rag rebuild {name}` embeds everything anew.",
-        code="another_embedder",
-    )
+    if kept is not None and kept.model != embedder.model:
+        name = database.options.name
+        raise DatabaseError(
+            f"The database {name!r} has vectors of {kept.model}, and llamafarm.yaml names {embedder.model} now.",
+            hint=f"`lf rag rebuild {name}` embeds everything anew.",
+            status=409,
+            code="another_embedder",
+        )
+    return kept is not None
