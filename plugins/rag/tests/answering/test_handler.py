@@ -27,7 +27,7 @@ async def test_an_answer_tells_its_sources_and_which_of_them_it_cites(tmp_path):
         {"number": 2, "file": "stop.txt", "dataset": "manuals", "page": None, "heading": [], "start": 0,
          "end": len(STOP), "score": 0.8, "text": STOP, "cited": False},
     ]  # fmt: skip
-    assert answer["citations"] == {"removed": [], "added": [], "unsupported": []}
+    assert answer["citations"] == {"removed": [], "added": [], "uncited": [], "unsupported": []}
 
 
 async def test_sources_are_the_last_chunk_of_a_stream_behind_its_counts(tmp_path):
@@ -103,6 +103,17 @@ async def test_a_sentence_without_a_mark_gets_that_of_the_source_that_clearly_su
     ]
     async with barn(tmp_path, ScriptedProvider(said), options={"attribution": False}) as road:
         assert text_of(await road.answer()) == said
+
+
+async def test_what_is_stated_without_a_source_is_told(tmp_path):
+    refusal = "I cannot find an answer to that in the documents."
+    said = f"Cows eat grass all day. Why is that so today? Yes. # Heading\n{refusal}"
+    async with barn(tmp_path, ScriptedProvider(said)) as road:
+        answer = await road.answer()
+    assert answer["citations"]["uncited"] == [
+        {"choice": 0, "sentence": "Cows eat grass all day.", "start": 0, "end": 23}
+    ]
+    assert road.notes["uncited"] == 1
 
 
 async def test_a_sentence_that_its_source_does_not_support_is_flagged(tmp_path):

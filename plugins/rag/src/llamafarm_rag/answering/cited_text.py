@@ -9,7 +9,7 @@ from llamafarm_rag.answering.json_strings import JsonStrings
 from llamafarm_rag.answering.marks import MarkReader, Segment
 from llamafarm_rag.answering.sentences import Sentence, SentenceReader
 from llamafarm_rag.answering.sources import Source
-from llamafarm_rag.answering.support import support
+from llamafarm_rag.answering.support import FEWEST_WORDS, content_words, support
 
 _UNATTRIBUTED = ("#", "|", ">", "```", "~~~")
 """What headings, tables, quotations and blocks of code begin with."""
@@ -52,6 +52,15 @@ class CitedText:
             {"sentence": each.text, "start": each.start, "end": each.end, "numbers": list(each.added)}
             for each in self.sentences
             if each.added
+        ]
+
+    @property
+    def uncited(self) -> list[dict[str, Any]]:
+        """The sentences that state something and cite nothing, with their places, as JSON."""
+        return [
+            {"sentence": each.text, "start": each.start, "end": each.end}
+            for each in self.sentences
+            if not each.numbers and _states_something(each.text) and content_words(each.text) >= FEWEST_WORDS
         ]
 
     def change(self, piece: str, *, last: bool) -> str:
@@ -106,7 +115,7 @@ class CitedText:
 
     def _attributed(self, text: str, numbers: tuple[int, ...]) -> tuple[int, ...]:
         """The source that clearly supports a sentence without a mark: the first of the best."""
-        if numbers or not self._attributes or text.startswith(_UNATTRIBUTED) or text.endswith(("?", ":")):
+        if numbers or not self._attributes or not _states_something(text):
             return ()
         measured = {number: support(text, source.readable) for number, source in self._sources.items()}
         clear = [number for number, each in measured.items() if each.is_clear]
@@ -115,6 +124,11 @@ class CitedText:
         best = max(clear, key=lambda number: measured[number].share)
         self.cited.add(best)
         return (best,)
+
+
+def _states_something(text: str) -> bool:
+    """Whether a line or sentence is one that can be from a source."""
+    return not text.startswith(_UNATTRIBUTED) and not text.endswith(("?", ":"))
 
 
 def checked_texts(value: Any, sources: Sequence[Source]) -> Any:

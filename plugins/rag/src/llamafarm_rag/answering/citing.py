@@ -17,13 +17,18 @@ _JSON_FORMATS = ("json_object", "json_schema")
 
 
 class CitedAnswer:
-    """One answer, with all its choices. check: what cited sentences are verified by; None where they are not."""
+    """One answer, with all its choices.
+
+    refusal: what the model is told to say where it finds nothing. check: what cited sentences are verified by; None
+    where they are not.
+    """
 
     def __init__(
-        self, turn: llamafarm.Turn, sources: Sequence[Source], *, attributes: bool, check: Check | None
+        self, turn: llamafarm.Turn, sources: Sequence[Source], refusal: str, *, attributes: bool, check: Check | None
     ) -> None:
         self._turn = turn
         self._sources = sources
+        self._refusal = refusal
         self._attributes = attributes
         self._check = check
         self._texts: dict[int, CitedText] = {}
@@ -79,6 +84,7 @@ class CitedAnswer:
         citations: dict[str, Any] = {
             "removed": [{"choice": index, **mark} for index, text in texts for mark in text.removed],
             "added": [{"choice": index, **row} for index, text in texts for row in text.added],
+            "uncited": [{"choice": index, **row} for index, text in texts for row in self._uncited(text)],
             "unsupported": [],
         }
         if self._check is not None:
@@ -86,6 +92,10 @@ class CitedAnswer:
         counts = {name: len(rows) for name, rows in citations.items() if isinstance(rows, list)}
         self._turn.note("rag", cited=sorted(cited), **counts)
         return {"sources": source_rows(self._sources, cited), "citations": citations}
+
+    def _uncited(self, text: CitedText) -> list[dict[str, Any]]:
+        """What a choice states without a source; the refusal needs none."""
+        return [row for row in text.uncited if row["sentence"] not in self._refusal]
 
     async def _verified(self, check: Check, texts: Sequence[tuple[int, CitedText]]) -> dict[str, Any]:
         """The sentences that are not supported. The answer is there: what fails here is told beside it."""

@@ -80,7 +80,9 @@ class RagHandler:
 
         async def asking(turn: llamafarm.Turn) -> llamafarm.Reply:
             framed, shown = await self._with_sources(turn, sources)
-            answer = CitedAnswer(turn, shown, attributes=self._options.attribution, check=self._check(turn))
+            answer = CitedAnswer(
+                turn, shown, self._options.refusal, attributes=self._options.attribution, check=self._check(turn)
+            )
             reply = await (framed.through(handlers, ask) if handlers else ask(framed))
             return reply.map_chunks(answer.changed)
 

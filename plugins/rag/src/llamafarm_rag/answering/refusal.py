@@ -27,7 +27,7 @@ def refused(turn: llamafarm.Turn, refusal: str) -> llamafarm.JsonReply:
         "choices": choices,
         "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
         "sources": [],
-        "citations": {"removed": [], "added": [], "unsupported": []},
+        "citations": {"removed": [], "added": [], "uncited": [], "unsupported": []},
     }
     wants_usage = bool((turn.request.get("stream_options") or {}).get("include_usage"))
     return llamafarm.JsonReply(answer, usage=wants_usage)

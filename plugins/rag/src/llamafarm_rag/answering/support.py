@@ -18,8 +18,8 @@ SUPPORTED = 0.5
 """The least share of a sentence that its source supports."""
 CLEAR = 0.8
 """The least share of a sentence that is attributed to a source although it has no mark."""
-_FEWEST_WORDS = 3
-"""A sentence with fewer content words is attributed to nobody."""
+FEWEST_WORDS = 3
+"""A sentence with fewer content words is attributed to nobody, and need not be."""
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:['’_.\-][\p{L}\p{M}\p{N}]+)*")
 _NUMBER = regex.compile(r"(?<![\p{Latin}\p{N}])\d+(?:[.,\u202f\u00a0]\d+)*(?!\p{Latin})")
 _GROUPED = regex.compile(r"\d{1,3}(?:[,\u202f\u00a0]\d{3})+(?:\.\d+)?")
@@ -64,7 +64,7 @@ class Support:
     @property
     def is_clear(self) -> bool:
         """Whether the sentence can be attributed to the text."""
-        return self.share >= CLEAR and not self.missing and self.words >= _FEWEST_WORDS
+        return self.share >= CLEAR and not self.missing and self.words >= FEWEST_WORDS
 
 
 def support(sentence: str, text: str) -> Support:
@@ -77,6 +77,11 @@ def support(sentence: str, text: str) -> Support:
     lacking += [name for name in names if _stem(name.casefold()) not in there.words]
     share = len(words & there.words) / len(words) if words else float(not lacking)
     return Support(share, len(words), tuple(dict.fromkeys(lacking)))
+
+
+def content_words(sentence: str) -> int:
+    """How many words of a sentence say something."""
+    return len(_words(_LIST_MARK.sub("", sentence)))
 
 
 @dataclass(frozen=True)
