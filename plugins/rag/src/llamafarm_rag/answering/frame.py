@@ -8,7 +8,7 @@ that no text can end the frame that it stands in. What a document says has nobod
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -31,16 +31,20 @@ def instructions(own: str | None, refusal: str) -> str:
     return (INSTRUCTIONS if own is None else own).replace(_REFUSAL, refusal)
 
 
-def framed(
-    messages: Sequence[Message], told: str, sources: Sequence[Source], make_code: Callable[[], str] | None = None
-) -> list[Message]:
+def new_code() -> str:
+    """A code for the frames of a turn."""
+    return secrets.token_hex(4)
+
+
+def framed(messages: Sequence[Message], told: str, sources: Sequence[Source], code: str) -> list[Message]:
     """The conversation with what the model is told, and with the sources before the last message of the user.
 
-    Nothing else of it is changed. make_code: makes a code; it is called until one occurs nowhere.
+    Nothing else of it is changed. code: of the frame; where it occurs anywhere in what is sent, another one is taken.
     """
     texts = [_shown(source) for source in sources]
     everything = "\n".join([repr(messages), told, *texts])
-    code = _fresh_code(everything, make_code or _code)
+    while code in everything:
+        code = new_code()
     return _with_sources(_with_instructions(messages, told), _frame(texts, code))
 
 
@@ -56,16 +60,6 @@ def _shown(source: Source) -> str:
         place.append(f"page {source.hit.passage.page}")
     place += filter(None, map(harmless_line, source.hit.passage.heading[-2:]))
     return f"[{source.number}] {', '.join(place)}\n{harmless(source.text)}"
-
-
-def _code() -> str:
-    return secrets.token_hex(4)
-
-
-def _fresh_code(text: str, make_code: Callable[[], str]) -> str:
-    while (code := make_code()) in text:
-        pass
-    return code
 
 
 def _with_sources(messages: list[Message], frame: str) -> list[Message]:
