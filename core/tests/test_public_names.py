@@ -72,12 +72,16 @@ PUBLIC = {
     ],
     "llamafarm.cli": [
         "TableRow",
+        "ago",
         "beside_cwd",
+        "counted",
+        "cut",
         "open_farm",
         "plain",
         "print_json",
         "print_table",
         "read_table_file",
+        "size",
     ],
     "llamafarm.http": [
         "Answer",

@@ -1,4 +1,4 @@
-"""The plugin: the sections `rag` and `datasets`, and the agent handler `rag`."""
+"""The plugin: the sections `rag` and `datasets`, the agent handler `rag`, and routes of the API."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import llamafarm
 
 from llamafarm_rag.answering.checks import check_answering
 from llamafarm_rag.answering.options import FLAGS, REQUEST_FIELDS, RagOptions
+from llamafarm_rag.api.routes import route_specs
 from llamafarm_rag.config.checks import check_datasets, check_rag
 from llamafarm_rag.config.datasets import Datasets
 from llamafarm_rag.config.entries import added_entries
@@ -49,3 +50,8 @@ def build_handler(options: RagOptions) -> RagHandler:
     from llamafarm_rag.answering.handler import RagHandler
 
     return RagHandler(options, ProjectDatabases())
+
+
+@llamafarm.hookimpl
+def register_routes() -> Iterable[llamafarm.RouteSpec]:
+    yield from route_specs()

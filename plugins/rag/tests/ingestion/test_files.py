@@ -23,7 +23,7 @@ def docs(tmp_path):
 
 
 def find(folder, *sources):
-    return find_files(sources_of(sources, folder), folder, lambda path: path.suffix in (".md", ".txt"))
+    return find_files(sources_of(sources, folder), [folder], lambda path: path.suffix in (".md", ".txt"))
 
 
 def shown(found):

@@ -29,7 +29,6 @@ from llamafarm.web import Server
 
 from llamafarm_kit.testing.contract import Contract
 from llamafarm_kit.testing.plugin_contract import loaded
-from llamafarm_kit.testing.scripted import ScriptedPlugins
 from llamafarm_kit.testing.served import served
 
 JSON = "application/json"
@@ -63,8 +62,8 @@ class RouteContract(Contract):
         monkeypatch.setenv("LF_DATA_DIR", str(tmp_path / "data"))
         path = tmp_path / "llamafarm.yaml"
         path.write_text(json.dumps({"name": "contract", "runtime": {"models": []}, **self.config}), encoding="utf-8")
-        plugins: Any = ScriptedPlugins(routes=tuple(self.routes))
-        projects = Projects(load_project(path, PluginManager()))
+        plugins = _Plugins(self.routes)
+        projects = Projects(load_project(path, plugins))
         app = create_app(Settings(Gateway(plugins), projects, plugins, Limits()))
         with (
             served(Server(app, grace=1, announce=lambda _: None)) as url,
@@ -113,6 +112,17 @@ class RouteContract(Contract):
         if method in ("GET", "DELETE"):
             return client.request(method, path)
         return client.request(method, path, content=body, headers={"content-type": kind})
+
+
+class _Plugins(PluginManager):
+    """What is installed, but for the routes."""
+
+    def __init__(self, routes: Sequence[RouteSpec]) -> None:
+        super().__init__()
+        self._routes = routes
+
+    def routes(self) -> list[RouteSpec]:
+        return list(self._routes)
 
 
 def _is_envelope(answer: httpx.Response) -> bool:

@@ -79,6 +79,9 @@ def named(what: str, name: str, there: Sequence[NamedT], *, param: str | None = 
         if item.name == name:
             return item
     names = [item.name for item in there]
+    code = f"{what.replace(' ', '_')}_not_found"
     near = difflib.get_close_matches(name, names, n=2)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise UsageError(f"There is no {what} {name!r}.", hint=f"{hint}There are: {', '.join(names)}.", param=param)
+    raise UsageError(
+        f"There is no {what} {name!r}.", hint=f"{hint}There are: {', '.join(names)}.", code=code, param=param
+    )

@@ -30,6 +30,8 @@ AT_ONCE = 3
 """Requests under way: one is executed, one waits at the runtime, one is on its way (benchmarks/rag.py)."""
 PATIENCE: Mapping[Purpose, float] = {"query": 10.0, "passage": 120.0}
 """Seconds that may be waited for a runtime that is busy or starts anew: somebody waits for a query."""
+FIRST_PATIENCE = 0.0
+"""The same before it has answered anything: who cannot be reached then is told at once."""
 PROMPTED = "universal"
 """The provider whose runtime knows the prompts of models' authors, by the `input_type` of a request."""
 INPUT_TYPES = ByPurpose(query="query", passage="document")
@@ -106,7 +108,8 @@ class ModelEmbedder:
 
     async def _batch(self, texts: Sequence[str], purpose: Purpose) -> Vectors:
         async with self._room:
-            answer = await patiently(lambda: self._ask(texts, purpose), PATIENCE[purpose])
+            seconds = FIRST_PATIENCE if self._seen is None else PATIENCE[purpose]
+            answer = await patiently(lambda: self._ask(texts, purpose), seconds)
         vectors = vectors_of(answer, len(texts), f"The embedding model {self._entry.name!r} ({self._entry.model})")
         self._check_length(vectors.shape[1])
         return vectors

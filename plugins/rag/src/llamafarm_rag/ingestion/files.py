@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,13 +51,16 @@ class FoundFiles:
     left_out: int = 0
 
 
-def find_files(sources: Iterable[Source], folder: Path, is_read: Callable[[Path], bool]) -> FoundFiles:
-    """Look through all sources. folder: of the project. is_read: whether a file is of a kind that somebody reads.
+def find_files(sources: Iterable[Source], homes: Sequence[Path], is_read: Callable[[Path], bool]) -> FoundFiles:
+    """Look through all sources.
+
+    homes: the folders from which files are shown, such as that of the project. is_read: whether a file is of a kind
+    that somebody reads.
 
     Hidden files and folders are left out, and those of other kinds; a file that is a source itself is always taken.
     Links are followed, and no folder is looked into twice for one source. Never raises for what lies there.
     """
-    search = _Search(folder, is_read)
+    search = _Search(homes, is_read)
     for source in sources:
         search.look_at(source)
     search.found.files = sorted(search.files.values(), key=lambda file: str(file.path))
@@ -66,11 +69,11 @@ def find_files(sources: Iterable[Source], folder: Path, is_read: Callable[[Path]
 
 
 class _Search:
-    def __init__(self, folder: Path, is_read: Callable[[Path], bool]) -> None:
+    def __init__(self, homes: Sequence[Path], is_read: Callable[[Path], bool]) -> None:
         self.found = FoundFiles()
         self.files: dict[Path, SourceFile] = {}
         self.left_out: set[Path] = set()
-        self._folder = folder
+        self._homes = homes
         self._is_read = is_read
 
     def look_at(self, source: Source) -> None:
@@ -151,8 +154,8 @@ class _Search:
             self.found.missing.append(missing)
 
     def _shown(self, path: Path) -> str:
-        """From the project's folder where it lies in it; bytes that are no text as `\\xNN`."""
-        inside = path.relative_to(self._folder) if path.is_relative_to(self._folder) else path
+        """From the first home in which it lies; bytes that are no text as `\\xNN`."""
+        inside = next((path.relative_to(home) for home in self._homes if path.is_relative_to(home)), path)
         return os.fsencode(inside.as_posix()).decode("utf-8", "backslashreplace")
 
 

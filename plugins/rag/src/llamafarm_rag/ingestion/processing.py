@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from llamafarm_rag.config.datasets import Dataset
 from llamafarm_rag.config.processing import ProcessingStrategy
 from llamafarm_rag.config.project import database_of, datasets_of, processing_of
 from llamafarm_rag.database.base import Database
+from llamafarm_rag.database.folder import files_folder
 from llamafarm_rag.documents.kinds import is_read
 from llamafarm_rag.documents.worker import Reader
 from llamafarm_rag.embedding.asking import embedder_of
@@ -118,8 +120,9 @@ async def _compared(
 ) -> tuple[FoundFiles, Changes]:
     """The files that there are, and what has to be done about them."""
     folder = project.path.parent.resolve() if project.path else Path.cwd()
+    added = files_folder(project, dataset.name, os.environ)
     sources = sources_of([*dataset.sources, *await database.sources(dataset.name)], folder)
-    found = await asyncio.to_thread(find_files, sources, folder, partial(is_read, processing=processing))
+    found = await asyncio.to_thread(find_files, sources, [added, folder], partial(is_read, processing=processing))
     records = await database.files(dataset.name)
     if only is not None:
         found = replace(

@@ -1,0 +1,1 @@
+"""Commands that `lf` finds by their entry points."""
