@@ -15,7 +15,8 @@ from llamafarm_rag.config.project import database_of
 from llamafarm_rag.config.retrieval import RetrievalStrategy
 from llamafarm_rag.database.base import Database
 from llamafarm_rag.database.opening import open_database
-from llamafarm_rag.embedding.asking import embedder_of
+from llamafarm_rag.embedding.asking import ModelEmbedder, embedder_of
+from llamafarm_rag.errors import DatabaseError
 from llamafarm_rag.retrieval.question import Question
 from llamafarm_rag.retrieval.result import Retrieval
 from llamafarm_rag.retrieval.retrieving import retrieve
@@ -44,7 +45,26 @@ async def search(
     """The passages for a question. Raises what `retrieve` and `open_database` raise."""
     async with opened(farm, options) as database:
         embedder = embedder_of(farm.project, options, farm)
+        await is_made_with(database, embedder)
         return await retrieve(question, database, embedder, strategy, farm.ask)
+
+
+async def is_made_with(database: Database, embedder: ModelEmbedder) -> bool:
+    """Whether the vectors of a database are of this model; one that has none yet is of no model.
+
+    Raises DatabaseError where they are of another: they would have nothing to do with each other, be they of one length
+    or not.
+    """
+    kept = (await database.stats()).embedder
+    if kept is not None and kept.model != embedder.model:
+        name = database.options.name
+        raise DatabaseError(
+            f"The database {name!r} has vectors of {kept.model}, and llamafarm.yaml names {embedder.model} now.",
+            hint=f"`lf rag rebuild {name}` embeds everything anew.",
+            status=409,
+            code="another_embedder",
+        )
+    return kept is not None
 
 
 async def database_row(farm: llamafarm.Farm, options: DatabaseOptions) -> dict[str, Any]:

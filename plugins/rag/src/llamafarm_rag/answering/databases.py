@@ -11,7 +11,7 @@ from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.database.opened import OpenedDatabase
 from llamafarm_rag.database.opening import open_database
 from llamafarm_rag.embedding.asking import ModelEmbedder, embedder_of
-from llamafarm_rag.errors import DatabaseError
+from llamafarm_rag.library import is_made_with
 from llamafarm_rag.retrieval.question import Question
 from llamafarm_rag.retrieval.result import Retrieval
 from llamafarm_rag.retrieval.retrieving import retrieve
@@ -44,24 +44,6 @@ class ProjectDatabases:
             if options.name not in self._opened:
                 self._opened[options.name] = await open_database(project, options)
             database = self._opened[options.name]
-            if options.name not in self._checked and await _is_made_with(database, embedder):
+            if options.name not in self._checked and await is_made_with(database, embedder):
                 self._checked.add(options.name)
             return database
-
-
-async def _is_made_with(database: OpenedDatabase, embedder: ModelEmbedder) -> bool:
-    """Whether the vectors are of this model; one that has none yet is of no model.
-
-    Raises DatabaseError where they are of another: they would have nothing to do with each other, be they of one length
-    or not.
-    """
-    kept = (await database.stats()).embedder
-    if kept is not None and kept.model != embedder.model:
-        name = database.options.name
-        raise DatabaseError(
-            f"The database {name!r} has vectors of {kept.model}, and llamafarm.yaml names {embedder.model} now.",
-            hint=f"`lf rag rebuild {name}` embeds everything anew.",
-            status=409,
-            code="another_embedder",
-        )
-    return kept is not None
