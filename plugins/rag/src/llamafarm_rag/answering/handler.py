@@ -12,18 +12,21 @@ from llamafarm_rag.answering.frame import instructions
 from llamafarm_rag.answering.options import RagOptions
 from llamafarm_rag.answering.place import Place, is_wanted, place_of
 from llamafarm_rag.answering.question import asked_for, question_of, standalone
-from llamafarm_rag.answering.refusal import refused
+from llamafarm_rag.answering.quoting import quotation
 from llamafarm_rag.answering.retriever import Retriever
 from llamafarm_rag.answering.sources import Source, numbered
+from llamafarm_rag.answering.unasked import unasked
 from llamafarm_rag.answering.verification import Check, RerankCheck, WordCheck
 from llamafarm_rag.config.datasets import Dataset
+from llamafarm_rag.embedding.asking import embedder_of
 from llamafarm_rag.retrieval.result import Retrieval
 
 
 class RagHandler:
     """Middleware. What was retrieved stands before the model, set apart; nothing else of the conversation is changed.
 
-    A turn for which nothing was found is refused without asking the model, unless the options say otherwise.
+    A turn for which nothing was found is refused without asking the model, unless the options say otherwise. They may
+    also say that sources are quoted, and no model asked at all.
     """
 
     def __init__(self, options: RagOptions, retriever: Retriever) -> None:
@@ -40,7 +43,9 @@ class RagHandler:
         sources = numbered(retrieval.hits) if retrieval else []
         if not sources and self._options.answer_without_context == "refuse":
             turn.note("rag", refused="no passage was found that may be used")
-            return refused(turn, self._options.refusal)
+            return unasked(turn, self._options.refusal)
+        if self._options.answer == "quote" and retrieval is not None:
+            return await self._quoted(turn, place, retrieval, sources)
         prompts = place.dataset.prompts if place.dataset else ()
         asking = self._asking(sources, place.dataset, ask)
         return await (turn.through((), asking, prompts=prompts) if prompts else asking(turn))
@@ -55,7 +60,8 @@ class RagHandler:
         if queries:
             text = question_of(turn.request["messages"]) or queries[0]
         else:
-            text = await standalone(turn, self._options.rewrite)
+            rewrite = "off" if self._options.answer == "quote" else self._options.rewrite
+            text = await standalone(turn, rewrite)
         if not text:
             turn.note("rag", no_question="the last message of the user has no text")
             return None
@@ -73,6 +79,18 @@ class RagHandler:
             milliseconds={stage.name: round(stage.milliseconds, 1) for stage in retrieval.stages},
         )
         return retrieval
+
+    async def _quoted(
+        self, turn: llamafarm.Turn, place: Place, retrieval: Retrieval, sources: Sequence[Source]
+    ) -> llamafarm.Reply:
+        """The sentences of the sources that come nearest to the question; no model is asked."""
+        embedder = embedder_of(turn.project, place.database, turn)
+        text = await quotation(retrieval.queries[0], sources, embedder)
+        turn.note("rag", quoted=text is not None)
+        if text is None:
+            return unasked(turn, self._options.refusal)
+        answer = CitedAnswer(turn, sources, attributes=False, check=None)
+        return unasked(turn, text, {}).map_chunks(answer.changed)
 
     def _asking(self, sources: Sequence[Source], dataset: Dataset | None, ask: llamafarm.Ask) -> llamafarm.Ask:
         """Asks with these sources, through the handlers of the dataset, for an answer that is checked against them."""

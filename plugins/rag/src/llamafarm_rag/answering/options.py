@@ -39,6 +39,11 @@ class RagOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    answer: Literal["model", "quote"] = Field(
+        default="model",
+        description="Who answers: the model, from the passages; or, with `quote`, nobody: their sentences that come "
+        "nearest to the question are the answer, for models that cannot read so much.",
+    )
     enabled: bool = Field(default=True, description="Whether a request that does not say is answered from documents.")
     database: Name | None = Field(default=None, description="By default the default one of the section `rag`.")
     dataset: Name | None = Field(default=None, description="By default all of the database.")

@@ -13,6 +13,7 @@ import numpy as np
 
 from llamafarm_rag.answering.marks import marks_of
 from llamafarm_rag.answering.sentences import sentence_ends
+from llamafarm_rag.answering.source_text import harmless
 from llamafarm_rag.answering.sources import Source
 from llamafarm_rag.embedding.base import Embedder
 
@@ -45,7 +46,8 @@ async def quotation(question: str, sources: Sequence[Source], embedder: Embedder
         return None
     rows = await embedder.vectors([sentence.embedded for sentence in sentences], "passage")
     [asked] = await embedder.vectors([question], "query")
-    return " ".join(f"{one.text} {marks_of((one.source.number,))}" for one in nearest(sentences, rows @ asked))
+    quoted = nearest(sentences, rows @ asked)
+    return " ".join(f"{harmless(each.text)} {marks_of((each.source.number,))}" for each in quoted)
 
 
 def quotable(source: Source) -> list[Quotable]:

@@ -11,6 +11,9 @@ TYPES = {"universal": "UniversalEmbedder", "ollama": "OllamaEmbedder", "openai":
 TEXT = """\
 # Answers from your own documents, with citations: `lf datasets add docs/` reads a folder, `lf chat` asks about it.
 handler: rag                  # chats of every model go through it; `lf chat --no-rag` does not
+handlers:
+  rag:
+    answer: quote             # passages are quoted: the demonstration model cannot read. With a real one: `model`
 
 rag:
   databases:
