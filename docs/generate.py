@@ -32,7 +32,8 @@ from llamafarm_kit.testing.contract import GUARD, contract_tests
 from llamafarm_kit.testing.scenes import Scene
 
 DOCS = Path(__file__).parent
-OFFICIAL = ("llamafarm", *(f"llamafarm-{name}" for name in ("openai-compat", "ollama", "lemonade", "universal", "kit")))
+_NAMES = ("openai-compat", "ollama", "lemonade", "universal", "agents", "mcp", "rag", "kit")
+OFFICIAL = ("llamafarm", *(f"llamafarm-{name}" for name in _NAMES))
 WIDTH = 100
 RETURNED = {"reply": "Reply", "content": "Content"}
 
