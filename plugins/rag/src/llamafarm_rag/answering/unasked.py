@@ -8,7 +8,10 @@ from typing import Any
 
 import llamafarm
 
-NOTHING_CITED: dict[str, Any] = {"sources": [], "citations": {"removed": [], "added": [], "uncited": [], "unsupported": []}}
+NOTHING_CITED: dict[str, Any] = {
+    "sources": [],
+    "citations": {"removed": [], "added": [], "uncited": [], "unsupported": []},
+}
 
 
 def unasked(turn: llamafarm.Turn, text: str, beside: Mapping[str, Any] = NOTHING_CITED) -> llamafarm.JsonReply:
