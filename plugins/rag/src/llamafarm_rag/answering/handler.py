@@ -89,7 +89,7 @@ class RagHandler:
         turn.note("rag", quoted=text is not None)
         if text is None:
             return unasked(turn, self._options.refusal)
-        answer = CitedAnswer(turn, sources, attributes=False, check=None)
+        answer = CitedAnswer(turn, sources, self._options.refusal, attributes=False, check=None)
         return unasked(turn, text, {}).map_chunks(answer.changed)
 
     def _asking(self, sources: Sequence[Source], dataset: Dataset | None, ask: llamafarm.Ask) -> llamafarm.Ask:
