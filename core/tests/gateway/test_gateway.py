@@ -764,3 +764,18 @@ async def test_a_message_with_a_picture_goes_to_a_model_that_takes_it(parts, mod
     reply = await Gateway(ScriptedPlugins(provider)).ask(project(*entries), CHAT, request, context())
     await text(reply)
     assert provider.requests[-1]["model"] == asked
+
+
+async def test_a_handler_knows_what_is_known_of_any_model_of_the_project():
+    seen = []
+
+    async def run(turn, ask):
+        seen.extend([(await turn.describe()).id, (await turn.describe("large")).id])
+        with pytest.raises(UsageError, match="'tiny'"):
+            await turn.describe("tiny")
+        return await ask(turn)
+
+    gateway = Gateway(ScriptedPlugins(ScriptedProvider("Hello."), handlers=(handler("look", run),)))
+    both = project(entry(handler="look"), entry("large"))
+    await (await gateway.ask(both, CHAT, {"messages": [HI]}, context())).aclose()
+    assert seen == ["runtime-small", "runtime-large"]

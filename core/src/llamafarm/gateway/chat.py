@@ -17,6 +17,7 @@ from llamafarm.handlers.base import Ask, Turn
 from llamafarm.handlers.link import Link
 from llamafarm.handlers.prompts import with_prompt_sets
 from llamafarm.plugins.blame import blaming
+from llamafarm.providers.base import ModelInfo
 from llamafarm.providers.entry import ModelEntry
 from llamafarm.providers.reply import Reply
 from llamafarm.wire.body import parsed
@@ -78,6 +79,7 @@ class ChatTurn:
             tool_sources=sources,
             ask_model=self._ask_model,
             count_texts=self._count_texts,
+            describe_model=self._describe_model,
             go_through=self._go_through,
         )
 
@@ -114,6 +116,11 @@ class ChatTurn:
         entry = self._entry if model is None else self._served.project.entry(model)
         context = replace(self._context, headers={})
         return await text_tokens(self._dispatcher, self._served.lease(entry), context, texts)
+
+    async def _describe_model(self, model: str) -> ModelInfo:
+        """What `Turn.describe` does."""
+        lease = self._served.lease(self._served.project.entry(model))
+        return await KnownModel(self._dispatcher, lease, replace(self._context, headers={})).info()
 
     async def _open_session(self, sessions: SessionStore | None) -> StoredSession | None:
         if self._context.session is None:

@@ -59,6 +59,8 @@ AskModel = Callable[[Operation, Mapping[str, Any], str | None], Awaitable[Any]]
 
 CountTexts = Callable[[Sequence[str], str | None], Awaitable[list[int] | None]]
 """Counts the tokens of texts, as any model of the project reads them: see `Turn.count_tokens`."""
+DescribeModel = Callable[[str], Awaitable[ModelInfo]]
+"""Tells what is known of any model of the project: see `Turn.describe`."""
 GoThrough = Callable[["Turn", Sequence[str], Sequence[str], "Ask"], Awaitable[Reply]]
 """Takes a turn through other handlers: see `Turn.through`."""
 
@@ -85,6 +87,7 @@ class Turn:
     tool_sources: ToolSources = field(default_factory=ToolSources, repr=False, compare=False)
     ask_model: AskModel | None = field(default=None, repr=False, compare=False)
     count_texts: CountTexts | None = field(default=None, repr=False, compare=False)
+    describe_model: DescribeModel | None = field(default=None, repr=False, compare=False)
     go_through: GoThrough | None = field(default=None, repr=False, compare=False)
 
     def with_messages(self, messages: list[Message]) -> Turn:
@@ -107,6 +110,15 @@ class Turn:
         model: the name of a model entry; None is this turn's own. Raises UsageError for an unknown one, ProviderError.
         """
         return None if self.count_texts is None else await self.count_texts(texts, model)
+
+    async def describe(self, model: str | None = None) -> ModelInfo:
+        """What the runtime says of a model of the project, kept for a while; a None in it is unknown.
+
+        model: the name of a model entry; None is this turn's own. Raises UsageError for an unknown one, ProviderError.
+        """
+        if model is None or model == self.entry.name:
+            return await self.model.info()
+        return ModelInfo(model) if self.describe_model is None else await self.describe_model(model)
 
     async def through(self, handlers: Sequence[str], ask: Ask, *, prompts: Sequence[str] = ()) -> Reply:
         """Ask with other agent handlers between here and `ask`, the first one the outermost.

@@ -11,6 +11,7 @@ from llamafarm.errors import InvalidRequest, RateLimited, UpstreamError
 from llamafarm.wire import EMBEDDINGS
 from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.embedding.asking import AT_ONCE, ModelEmbedder
+from llamafarm_rag.embedding.asks import CountsTexts, DescribesModels
 from llamafarm_rag.errors import DimensionMismatch
 
 pytestmark = pytest.mark.anyio
@@ -160,3 +161,9 @@ async def test_a_text_may_be_as_long_as_the_model_reads_beside_prompts():
     assert await embedder(Runtimes()).longest() == 244
     assert await embedder(Runtimes(), prompts={"passage": "a farm: "}).longest() == 242
     assert await embedder(Models()).longest() is None
+
+
+@pytest.mark.parametrize("asked", [llamafarm.Farm, llamafarm.Turn])
+async def test_farms_and_turns_count_texts_and_describe_models(asked):
+    assert issubclass(asked, CountsTexts)
+    assert issubclass(asked, DescribesModels)

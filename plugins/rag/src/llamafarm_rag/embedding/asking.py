@@ -101,7 +101,7 @@ class ModelEmbedder:
         if not isinstance(asked, DescribesModels):
             return None
         try:
-            info = await patiently(lambda: asked.describe(self._entry.name), PATIENCE["passage"])
+            info = await patiently(lambda: asked.describe(self._entry.name), PATIENCE["query"])
         except (ModelNotFound, UpstreamError):  # many servers list no models, or not this one, and embed all the same
             return None
         return info.context_length
