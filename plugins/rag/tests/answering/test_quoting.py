@@ -40,6 +40,19 @@ async def test_a_sentence_that_stands_in_two_sources_is_quoted_once():
     assert await quotation("When is milking?", sources, WordEmbedder()) == "The cows are milked at five. [1]"
 
 
+async def test_what_is_about_something_else_is_not_quoted():
+    class Nowhere(WordEmbedder):
+        async def vectors(self, texts, purpose):
+            return np.eye(2, dtype=np.float32)[[int(purpose == "query")] * len(texts)]
+
+    assert await quotation("What is the capital of France?", numbered([hit(FENCE)]), Nowhere()) is None
+
+
+async def test_a_sentence_of_a_better_passage_goes_first():
+    sources = numbered([hit("Milking is done early.", score=0.2), hit("Milking is done at five.", score=0.9)])
+    assert await quotation("When is milking?", sources, WordEmbedder()) == "Milking is done at five. [2]"
+
+
 async def test_what_says_nothing_by_itself_is_not_quoted():
     assert [sentence.text for sentence in quotable(numbered([hit(MILKING)])[0])] == [
         "The cows are milked at five.",
