@@ -22,7 +22,7 @@ async def looked_for(tmp_path, model, *messages, **options):
     async with barn(tmp_path, model, options=options) as road:
         await road.answer(*messages)
         [(question, _)] = road.retriever.asked
-        return question.text, road.notes
+        return question.text, {**road.notes, "queries": question.queries}
 
 
 async def test_the_first_question_is_looked_for_as_it_is(tmp_path):
@@ -72,7 +72,8 @@ async def test_a_model_that_fails_at_it_does_not_end_the_turn(tmp_path):
 
 async def test_nobody_is_asked_where_llamafarm_yaml_says_so(tmp_path):
     model = ScriptedProvider()
-    text, _ = await looked_for(tmp_path, model, FIRST, ANSWER, NEXT, rewrite="off")
+    text, notes = await looked_for(tmp_path, model, FIRST, ANSWER, NEXT, rewrite="off")
+    assert notes["queries"] == (text, NEXT["content"])
     assert text == "How do I install LlamaFarm on Linux?\nAnd on Windows?"
     assert len(model.requests) == 1
 

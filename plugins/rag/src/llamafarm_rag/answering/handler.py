@@ -11,7 +11,7 @@ from llamafarm_rag.answering.context import in_context
 from llamafarm_rag.answering.frame import instructions
 from llamafarm_rag.answering.options import RagOptions
 from llamafarm_rag.answering.place import Place, is_wanted, place_of
-from llamafarm_rag.answering.question import asked_for, question_of, standalone
+from llamafarm_rag.answering.question import asked_for, wording_of
 from llamafarm_rag.answering.quoting import quotation
 from llamafarm_rag.answering.retriever import Retriever
 from llamafarm_rag.answering.sources import Source, numbered
@@ -56,16 +56,12 @@ class RagHandler:
 
     async def _retrieved(self, turn: llamafarm.Turn, place: Place) -> Retrieval | None:
         """What was found; None where the turn has no text that could be looked for."""
-        queries = turn.fields.get("rag_queries")
-        if queries:
-            text = question_of(turn.request["messages"]) or queries[0]
-        else:
-            rewrite = "off" if self._options.answer == "quote" else self._options.rewrite
-            text = await standalone(turn, rewrite)
-        if not text:
+        rewrite = "off" if self._options.answer == "quote" else self._options.rewrite
+        wording = await wording_of(turn, rewrite)
+        if not wording.text:
             turn.note("rag", no_question="the last message of the user has no text")
             return None
-        retrieval = await self._retriever.retrieve(asked_for(turn, self._options, place, text), place, turn)
+        retrieval = await self._retriever.retrieve(asked_for(turn, self._options, place, wording), place, turn)
         turn.note(
             "rag",
             database=retrieval.database,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import llamafarm
@@ -41,35 +42,49 @@ def text_of(message: Message) -> str:
     return "\n".join(texts).strip()
 
 
-async def standalone(turn: llamafarm.Turn, rewrite: str) -> str:
-    """The question of a turn. The first one of a conversation is taken as it is.
+@dataclass(frozen=True)
+class Wording:
+    """A question as it is looked for. queries: what is searched for in the place of `text`."""
+
+    text: str
+    queries: tuple[str, ...] | None = None
+
+
+async def wording_of(turn: llamafarm.Turn, rewrite: str) -> Wording:
+    """The question of a turn, or the client's `rag_queries`; its text is empty where there is none."""
+    queries = turn.fields.get("rag_queries")
+    if queries:
+        return Wording(question_of(turn.request["messages"]) or queries[0], tuple(queries))
+    return await _standalone(turn, rewrite)
+
+
+async def _standalone(turn: llamafarm.Turn, rewrite: str) -> Wording:
+    """A question that can be understood alone. The first one of a conversation is taken as it is.
 
     rewrite: `auto` has the turn's own model put a later one so that it stands alone, the name of a model entry that
-    one; `off` nobody. Where nobody does, or what it writes is not to be used, it is the last two things that the user
-    said. The trace says which.
+    one; `off` nobody. Where nobody does, or what it writes is not to be used, the last question is searched for alone,
+    and together with what the user said before: it may begin a new subject. The trace says which.
     """
     messages = turn.request["messages"]
     said = [text for message in messages if message["role"] == "user" and (text := text_of(message))]
     question = question_of(messages)
     if len(said) < 2 or not question:
-        return question
+        return Wording(question)
     if rewrite != "off":
         with suppress(_NotUsable):
             rewritten = await _rewritten(turn, question, None if rewrite == "auto" else rewrite)
             turn.note("rag", rewritten=rewritten)
-            return rewritten
-    return f"{said[-2][:_CHARACTERS]}\n{question}"
+            return Wording(rewritten)
+    together = f"{said[-2][:_CHARACTERS]}\n{question}"
+    return Wording(together, (together, question))
 
 
-def asked_for(turn: llamafarm.Turn, options: RagOptions, place: Place, text: str) -> Question:
-    """What is looked for. A field that is not given leaves it to the options, and these to the strategy.
-
-    text: the question, as it stands alone.
-    """
+def asked_for(turn: llamafarm.Turn, options: RagOptions, place: Place, wording: Wording) -> Question:
+    """What is looked for. A field that is not given leaves it to the options, and these to the strategy."""
     fields = turn.fields
     return Question(
-        text,
-        tuple(fields["rag_queries"]) if fields.get("rag_queries") else None,
+        wording.text,
+        wording.queries,
         _given(fields.get("rag_top_k"), options.top_k),
         _given(fields.get("rag_score_threshold"), options.score_threshold),
         _filters(place, fields.get("rag_filters")),
