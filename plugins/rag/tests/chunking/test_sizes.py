@@ -19,14 +19,15 @@ def strategy(**fields):
 @pytest.mark.parametrize(
     ("fields", "longest", "expected"),
     [
-        ({}, None, ChunkSize(256, 32)),
-        ({}, 8192, ChunkSize(256, 32)),
+        ({}, None, ChunkSize(160, 20)),
+        ({}, 8192, ChunkSize(160, 20)),
         ({}, 128, ChunkSize(124, 15)),
         ({"chunk_size": 512}, 8192, ChunkSize(512, 64)),
         ({"chunk_size": 512}, 512, ChunkSize(508, 63)),
+        ({"chunk_size": 256}, 244, ChunkSize(240, 30)),
         ({"chunk_size": 64, "chunk_overlap": 0}, None, ChunkSize(64, 0)),
         ({"chunk_size": 64, "parsers": [ParserOptions(type="markdown", chunk_size=100)]}, None, ChunkSize(100, 12)),
-        ({"chunk_overlap": 9, "parsers": [ParserOptions(type="markdown", chunk_overlap=5)]}, None, ChunkSize(256, 5)),
+        ({"chunk_overlap": 9, "parsers": [ParserOptions(type="markdown", chunk_overlap=5)]}, None, ChunkSize(160, 5)),
         ({"chunk_size": 64, "parsers": [ParserOptions(type="csv", chunk_size=100)]}, None, ChunkSize(64, 8)),
     ],
 )

@@ -22,7 +22,7 @@ def docs(tmp_path):
 
 
 def found(folder, *sources):
-    return find_files(sources_of(sources or ["docs"], folder), folder, lambda path: path.suffix == ".md")
+    return find_files(sources_of(sources or ["docs"], folder), [folder], lambda path: path.suffix == ".md")
 
 
 def records(docs, cut="cut"):

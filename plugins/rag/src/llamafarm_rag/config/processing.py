@@ -62,7 +62,7 @@ class ProcessingStrategy(BaseModel):
     chunk_size: int | None = Field(
         default=None,
         ge=MIN_CHUNK_SIZE,
-        description="The longest chunk, in tokens of the embedder; by default 256, or what it reads.",
+        description="The longest chunk, in tokens of the embedder; by default 160, or what it reads.",
     )
     chunk_overlap: int | None = Field(
         default=None,

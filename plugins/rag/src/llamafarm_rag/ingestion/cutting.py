@@ -18,7 +18,7 @@ from llamafarm_rag.documents.document import Document
 from llamafarm_rag.embedding.base import Embedder, Vectors
 from llamafarm_rag.ingestion.changes import Work
 
-CUT_VERSION = 1
+CUT_VERSION = 2
 """Goes up when the same file, read and cut as before, gives other passages: files are done again then."""
 
 
