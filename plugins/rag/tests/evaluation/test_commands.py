@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import contextmanager
 
 import llamafarm
@@ -112,6 +113,23 @@ def test_a_row_that_fails_makes_the_exit_code_1(evaluate, filled):
     done = CliRunner().invoke(lf, ["--cwd", str(filled), "eval", "rag", "broken.csv"], obj={}, standalone_mode=False)
     assert done.return_value == 1
     assert "Failed, line 2: There is nothing to search for" in done.stderr
+
+
+def test_a_database_of_another_model_is_not_measured(evaluate, filled):
+    config = filled / "llamafarm.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("config: {model: minilm}", "config: {model: minilm, prompts: {query: 'query: '}}"))
+    done = evaluate()
+    config.write_text(text)
+    assert "`lf rag rebuild notes` embeds everything anew" in str(done.exception)
+
+
+def test_a_database_without_passages_is_not_measured(filled, tmp_path, monkeypatch):
+    monkeypatch.setenv("LF_DATA_DIR", str(tmp_path / "data"))
+    for name in ("llamafarm.yaml", "questions.csv"):
+        shutil.copy(filled / name, tmp_path)
+    done = CliRunner().invoke(lf, ["--cwd", str(tmp_path), "eval", "rag", "questions.csv"], obj={})
+    assert "lf datasets" in str(done.exception)
 
 
 def test_what_there_is_is_shown_when_it_is_stopped(filled, monkeypatch):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import llamafarm
 
-from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.config.project import database_of, strategy_of
-from llamafarm_rag.config.retrieval import RetrievalStrategy
-from llamafarm_rag.database.base import SearchableDatabase
-from llamafarm_rag.database.opening import open_database
 from llamafarm_rag.embedding.asking import embedder_of
 from llamafarm_rag.evaluation.answers import Asker
 from llamafarm_rag.evaluation.finding import Searcher
 from llamafarm_rag.evaluation.outcome import Outcome
 from llamafarm_rag.evaluation.rows import absent_files
+from llamafarm_rag.library import is_made_with, opened
 
 ANSWERS_AT_ONCE = 4
 Bar = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
@@ -49,32 +46,21 @@ async def run(farm: llamafarm.Farm, wish: Wish, outcome: Outcome, bar: Bar) -> N
     named = [strategy_of(options, name) for name in dict.fromkeys(wish.strategies)]
     strategies = options.strategies if wish.all_strategies else named or [options.retrieval]
     outcome.database = options.name
-    async with aclosing(await open_database(farm.project, options)) as database:
+    async with opened(farm, options) as database:
+        embedder = embedder_of(farm.project, options, farm)
+        await is_made_with(database, embedder)
         outcome.absent = absent_files(outcome.rows, {file.shown for file in await database.files()})
-        await _search(farm, database, options, strategies, wish, outcome, bar)
+        await embedder.identity()  # loads the model, which is no time of the first question
+        searcher = Searcher(farm, database, embedder, max(outcome.counts), outcome.findings)
+        with bar("search", len(outcome.rows) * len(strategies)) as done:
+            await searcher.find_all(outcome.rows, strategies, at_once=wish.at_once or 1, done=done)
     if wish.is_answered:
         chosen = strategies if wish.all_strategies or named else []
         await _ask(farm, [strategy.name for strategy in chosen] or [None], wish, outcome, bar)
     outcome.is_whole = True
 
 
-async def _search(
-    farm: llamafarm.Farm,
-    database: SearchableDatabase,
-    options: DatabaseOptions,
-    strategies: list[RetrievalStrategy],
-    wish: Wish,
-    outcome: Outcome,
-    bar: Bar,
-) -> None:
-    embedder = embedder_of(farm.project, options, farm)
-    await embedder.identity()  # loads the model, which is no time of the first question
-    searcher = Searcher(farm, database, embedder, max(outcome.counts), outcome.findings)
-    with bar("search", len(outcome.rows) * len(strategies)) as done:
-        await searcher.find_all(outcome.rows, strategies, at_once=wish.at_once or 1, done=done)
-
-
-async def _ask(farm: llamafarm.Farm, strategies: list[str | None], wish: Wish, outcome: Outcome, bar: Bar) -> None:
+async def _ask(farm: llamafarm.Farm, strategies: Sequence[str | None], wish: Wish, outcome: Outcome, bar: Bar) -> None:
     asker = Asker(farm, wish.model, wish.database, outcome.answers)
     with bar("answer", len(outcome.rows) * len(strategies)) as done:
         await asker.ask_all(outcome.rows, strategies, at_once=wish.at_once or ANSWERS_AT_ONCE, done=done)
