@@ -86,7 +86,7 @@ def evaluate(filled, monkeypatch):
 def test_the_default_strategy_is_measured_and_absent_files_are_told(evaluate):
     done = evaluate("--misses")
     assert done.exit_code == 0, done.output
-    assert "4 questions, 1 of which no file answers" in done.stdout
+    assert "4 questions, 1 that no file answers" in done.stdout
     assert ["both", "3", "1.000", "1.000", "1.000", "1.000", "1.000"] in [
         line.split() for line in done.stdout.split("\n")
     ]

@@ -25,7 +25,7 @@ def printed(capsys, outcome, *calls):
 
 def test_recall_stands_by_k_and_by_kind(capsys):
     out = printed(capsys, Outcome(ROWS, (1, 2), "barn", findings=FINDINGS), print_report).out
-    assert out.startswith("3 questions, 1 of which no file answers\n")
+    assert out.startswith("3 questions, 1 that no file answers\n")
     lines = [line.split() for line in out.splitlines()]
     assert ["STRATEGY", "QUESTIONS", "@1", "@2", "MRR"] in lines
     assert ["both", "2", "0.500", "1.000", "0.750"] in lines

@@ -22,7 +22,7 @@ def print_report(outcome: Outcome) -> None:
     """The figures of each strategy, and those of its answers."""
     rows = outcome.rows
     without = sum(not row.is_answerable for row in rows)
-    click.echo(f"{len(rows)} questions" + (f", {without} of which no file answers" if without else ""))
+    click.echo(f"{len(rows)} questions" + (f", {without} that no file answers" if without else ""))
     strategies = [figures for figures in outcome.strategies() if figures.questions]
     if strategies:
         _print_recall(strategies, outcome.counts, severally=any(len(row.files) > 1 for row in rows))
