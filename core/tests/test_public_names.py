@@ -59,6 +59,7 @@ PUBLIC = {
         "ToolSources",
         "Turn",
         "__version__",
+        "all_of",
         "beside_config",
         "data_dir",
         "errors",

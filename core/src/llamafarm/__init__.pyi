@@ -50,5 +50,6 @@ from llamafarm.records import ProviderSpec as ProviderSpec
 from llamafarm.records import RouteSpec as RouteSpec
 from llamafarm.records import Section as Section
 from llamafarm.records import ToolSourceSpec as ToolSourceSpec
+from llamafarm.side_by_side import all_of as all_of
 
 __version__: str

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 import llamafarm
+from llamafarm import all_of
 from llamafarm.errors import RequestError, UpstreamError
 from llamafarm.wire import CHAT, ChatRequest, Operation
 
-from llamafarm_agents.side_by_side import all_of
 from llamafarm_agents.usage import added
 
 Result = TypeVar("Result")

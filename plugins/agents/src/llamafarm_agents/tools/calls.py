@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import llamafarm
+from llamafarm import all_of
 from llamafarm.errors import LlamaFarmError
 from llamafarm.wire import Message
 
-from llamafarm_agents.side_by_side import all_of
 from llamafarm_agents.tools.options import ToolsOptions
 from llamafarm_agents.tools.server_tools import ServerTool
 

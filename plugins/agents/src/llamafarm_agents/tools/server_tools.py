@@ -11,9 +11,9 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 import llamafarm
+from llamafarm import all_of
 from llamafarm.errors import ConfigError, ToolSourceError
 
-from llamafarm_agents.side_by_side import all_of
 from llamafarm_agents.structured.schema import Checked, JsonSchema
 from llamafarm_agents.tools.functions import Definition
 from llamafarm_agents.tools.options import OTHERS, ToolsOptions

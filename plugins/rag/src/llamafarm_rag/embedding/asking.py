@@ -8,6 +8,7 @@ from typing import Any
 
 import llamafarm
 import numpy as np
+from llamafarm import all_of
 from llamafarm.errors import InvalidRequest, ModelNotFound, UpstreamError
 from llamafarm.wire import EMBEDDINGS
 
@@ -22,7 +23,6 @@ from llamafarm_rag.embedding.estimate import estimated_tokens
 from llamafarm_rag.embedding.identity import model_identity
 from llamafarm_rag.embedding.patience import patiently
 from llamafarm_rag.errors import DimensionMismatch
-from llamafarm_rag.side_by_side import all_of
 
 BATCH = 64
 """Texts of one request, where the strategy does not say."""

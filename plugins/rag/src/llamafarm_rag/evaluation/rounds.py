@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from llamafarm import all_of
 from llamafarm.errors import (
     ContextLengthExceeded,
     InvalidRequest,
@@ -15,8 +16,6 @@ from llamafarm.errors import (
     RequestError,
     UpstreamError,
 )
-
-from llamafarm_rag.side_by_side import all_of
 
 OF_A_ROW = (RequestError, InvalidRequest, ContextLengthExceeded, UpstreamError, ProviderTimeout, RateLimited)
 """Errors after which other rows may be answered; any other ends it all."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
+from llamafarm import all_of
 from llamafarm.errors import ContextLengthExceeded, InvalidRequest, UsageError
 
 from llamafarm_rag.database.base import Database, FileRecord
@@ -18,7 +19,6 @@ from llamafarm_rag.ingestion.cutting import CutFile, Cutter
 from llamafarm_rag.ingestion.progress import Tally
 from llamafarm_rag.ingestion.report import FileRow, Outcome
 from llamafarm_rag.ingestion.window import Window
-from llamafarm_rag.side_by_side import all_of
 
 READ_AT_ONCE = 4
 """Files: while the tokens of some are counted, which takes its time at a busy runtime, another one is read."""
