@@ -1,4 +1,4 @@
-"""A process that writes to a database is killed at twenty points: nothing is lost, doubled or left over."""
+"""A process that writes to a database is killed again and again: nothing is lost, doubled or left over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ sys.path.insert(0, str(PROGRAM.parent))
 
 from writing_process import writing_often  # noqa: E402
 
-KILLS = 20
+KILLS = 8
 Files = dict[str, tuple[str, int]]
 """The version and the number of passages of each file."""
 
