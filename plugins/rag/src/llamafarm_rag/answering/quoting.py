@@ -21,7 +21,7 @@ from llamafarm_rag.embedding.base import Embedder
 
 MOST = 3
 """Sentences of one answer."""
-NEARLY = 0.85
+NEARLY = 0.9
 """A sentence is quoted beside the best one where its score is such a share of that one's."""
 LEAST = 0.3
 """A cosine similarity: where no sentence comes so near, all are about something else."""
