@@ -46,6 +46,7 @@ async def search(
     async with opened(farm, options) as database:
         embedder = embedder_of(farm.project, options, farm)
         await is_made_with(database, embedder)
+        await database.prepare()
         return await retrieve(question, database, embedder, strategy, farm.ask)
 
 

@@ -54,11 +54,16 @@ class Farmer:
 
 
 @pytest.fixture
-async def farmer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Farmer]:
+async def server() -> AsyncIterator[EmbeddingServer]:
+    async with EmbeddingServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def farmer(server: EmbeddingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Farmer:
     monkeypatch.setenv("LF_DATA_DIR", str(tmp_path / "data"))
     made = Farmer(tmp_path / "farm")
-    async with EmbeddingServer() as server:
-        made.write("llamafarm.yaml", CONFIG.format(url=server.base_url))
-        made.write("docs/cows.md", "# Cows\n\nBerta gives milk at five in the morning.")
-        made.write("docs/pigs.md", "# Pigs\n\nPigs are fed with barley.")
-        yield made
+    made.write("llamafarm.yaml", CONFIG.format(url=server.base_url))
+    made.write("docs/cows.md", "# Cows\n\nBerta gives milk at five in the morning.")
+    made.write("docs/pigs.md", "# Pigs\n\nPigs are fed with barley.")
+    return made

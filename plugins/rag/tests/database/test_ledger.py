@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -144,10 +145,18 @@ def test_a_row_that_cannot_be_read_is_told(tmp_path):
     ledger.close()
 
 
-def test_a_ledger_of_a_later_version_is_not_touched(tmp_path):
+@pytest.mark.parametrize(
+    ("changed", "said", "code"),
+    [
+        ("user_version = 99", "later version", "ledger_too_new"),
+        ("application_id = 7", "another program made it", "ledger_broken"),
+    ],
+)
+def test_a_ledger_of_a_later_version_or_another_program_is_not_touched(tmp_path, changed, said, code):
     path = tmp_path / "ledger.sqlite3"
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(DatabaseError, match="later version"):
+    Ledger(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA {changed}")
+    with pytest.raises(DatabaseError, match=said) as raised:
         Ledger(path)
+    assert raised.value.code == code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,10 +187,12 @@ def test_odd_texts_and_metadata_are_kept(database):
     assert database.nearest(vectors(1)[0], 1, None)[0].passage == odd
 
 
-def test_what_a_dead_process_did_not_finish_is_gone_at_the_next_opening(database, folder):
+def test_what_a_dead_process_did_not_finish_is_gone_when_the_store_is_next_opened(database, folder):
     done = add_file(database, "a.txt", 2)
     database.put(passages("b.txt", 3), vectors(3), "1:0.0:dead")
-    reopened(database, folder).close()
+    again = reopened(database, folder)
+    again.prepare()
+    again.close()
     assert rows_of(folder) == (set(done), set(done))
 
 
@@ -209,8 +212,22 @@ def test_a_store_that_is_behind_its_ledger_catches_up(database, folder):
     store.delete(kept[:2])
     store.add(passages("stranger.txt", 2), vectors(2))
     store.close()
-    LocalDatabase(options(), folder).close()
+    again = LocalDatabase(options(), folder)
+    again.prepare()
+    again.close()
     assert rows_of(folder) == (set(kept), set(kept))
+
+
+def test_what_there_is_is_told_without_the_store(database, folder):
+    add_file(database, "a.txt", 3)
+    database.close()
+    shutil.rmtree(folder / "store")
+    again = LocalDatabase(options(), folder)
+    assert (again.stats().passages, [file.shown for file in again.files(None)]) == (3, ["a.txt"])
+    again.set_sources("docs", ["/notes"])
+    assert not (folder / "store").exists()
+    assert [match.passage.file for match in again.nearest(vectors(1)[0], 1, None)] == ["a.txt"]
+    again.close()
 
 
 def test_clearing_that_was_interrupted_goes_on(database, folder):

@@ -43,6 +43,7 @@ class ProjectDatabases:
         async with self._opening:
             if options.name not in self._opened:
                 self._opened[options.name] = await open_database(project, options)
+                await self._opened[options.name].prepare()
             database = self._opened[options.name]
             if options.name not in self._checked and await is_made_with(database, embedder):
                 self._checked.add(options.name)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import llamafarm
 from llamafarm.web import json_answer
 
+from llamafarm_rag import rebuilding
 from llamafarm_rag.api.runs import run_answer
 from llamafarm_rag.config.project import database_of, rag_of
-from llamafarm_rag.ingestion.processing import rebuild
 from llamafarm_rag.ingestion.progress import Listener
 from llamafarm_rag.ingestion.report import Report
-from llamafarm_rag.library import database_row, opened
+from llamafarm_rag.library import database_row
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,7 +31,6 @@ async def rebuild_database(request: Request, farm: llamafarm.Farm) -> Response:
     options = database_of(farm.project, request.path_params["database"])
 
     async def run(progress: Listener) -> Sequence[Report]:
-        async with opened(farm, options) as database:
-            return await rebuild(farm.project, database, farm, progress=progress)
+        return await rebuilding.rebuild_database(farm, options, progress)
 
     return await run_answer(run, stream=request.query_params.get("stream") == "true")

@@ -132,17 +132,17 @@ def _cells(row: dict[str, Any]) -> list[str]:
 def rebuild(name: str | None, as_json: bool) -> None:
     """Forget all that DATABASE holds and embed all its files anew, as when the embedding model has changed.
 
-    Its datasets keep their sources. What is stopped in the middle goes on with `lf datasets process`.
+    Its datasets keep their sources. What is stopped in the middle goes on with `lf datasets process`. One that cannot
+    be opened any more is put aside, and begun anew.
     """
     asyncio.run(_rebuild(name, as_json=as_json))
 
 
 async def _rebuild(name: str | None, *, as_json: bool) -> None:
     from llamafarm_rag.config.project import database_of
-    from llamafarm_rag.ingestion.processing import rebuild as rebuild_database
-    from llamafarm_rag.library import opened
+    from llamafarm_rag.rebuilding import rebuild_database
 
-    async with open_farm() as farm, opened(farm, database_of(farm.project, name)) as database:
+    async with open_farm() as farm:
         with IngestionLine() as line:
-            reports = await rebuild_database(farm.project, database, farm, progress=line)
+            reports = await rebuild_database(farm, database_of(farm.project, name), line)
     print_reports(reports, as_json=as_json)

@@ -85,6 +85,12 @@ class SearchableDatabase(Protocol):
 class Database(SearchableDatabase, Protocol):
     """All of it. Whoever opened it closes it. Every operation may be done twice with the same outcome as once."""
 
+    async def prepare(self) -> None:
+        """Open what searches need, which they else do themselves: the rest is told and done without it.
+
+        Raises DatabaseError where it cannot be opened.
+        """
+
     async def claim(self, identity: EmbedderIdentity) -> None:
         """Say which model the vectors that follow come from.
 

@@ -47,6 +47,9 @@ class BlockingDatabase(Protocol):
     def similarities(self, vector: Vectors, ids: list[str]) -> dict[str, float]:
         """The cosine of a vector and each of these passages."""
 
+    def prepare(self) -> None:
+        """Open what searches need."""
+
     def claim(self, identity: EmbedderIdentity) -> None:
         """Say which model the vectors that follow come from."""
 

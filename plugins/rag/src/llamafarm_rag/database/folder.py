@@ -11,6 +11,9 @@ import llamafarm
 
 from llamafarm_rag.config.databases import DatabaseOptions
 
+LEDGER = "ledger.sqlite3"
+"""What counts of a database, in its folder."""
+
 
 def database_folder(project: llamafarm.Project, options: DatabaseOptions, environ: Mapping[str, str]) -> Path:
     """The folder of a database: readable, and another one for each project, whatever the projects are called."""

@@ -35,7 +35,7 @@ CREATE TABLE sources (
 def prepare(db: sqlite3.Connection, path: Path) -> None:
     """Make the tables where there are none, and have each change on the disk before it counts.
 
-    Raises DatabaseError for a file that a later version has written.
+    Raises DatabaseError for a file that a later version or another program has written.
     """
     db.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     db.execute("PRAGMA journal_mode = WAL")
@@ -45,10 +45,13 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
         db.executescript(
             f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
         )
+    elif (application := db.execute("PRAGMA application_id").fetchone()[0]) != APPLICATION:
+        raise _broken(path, f"another program made it (application {application})")
     elif version > VERSION:
         raise DatabaseError(
             f"The database in {path.parent} was written by a later version of llamafarm-rag.",
             hint="Install that version again, or another database in its place: `lf rag rebuild DATABASE`.",
+            code="ledger_too_new",
         )
 
 

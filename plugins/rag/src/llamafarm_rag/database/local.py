@@ -19,6 +19,7 @@ from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.database.base import DatabaseStats, EmbedderIdentity, FileRecord
 from llamafarm_rag.database.blocking import Where
 from llamafarm_rag.database.fitness import refuse_unfit
+from llamafarm_rag.database.folder import LEDGER
 from llamafarm_rag.database.ledger import Ledger
 from llamafarm_rag.database.passage import Match, Passage
 from llamafarm_rag.database.words import Words
@@ -28,7 +29,6 @@ from llamafarm_rag.store.base import Store
 
 PAGE = 1000
 """How many rows are handed to the store, and read from it, at a time."""
-LEDGER = "ledger.sqlite3"
 STORE = "store"
 DAMAGED = "store.damaged"
 WORDS = "words"
@@ -45,13 +45,10 @@ class LocalDatabase:
         self._words = Words(folder / WORDS)
         self._is_shared = options.kind.is_shared(options.store_config)
         self._is_closed = False
+        self._opened: Store | None = None
         try:
-            self._store = self._opened_store()
-            try:
-                self._catch_up()
-            except BaseException:
-                self._store.close()
-                raise
+            if self._is_shared or self._ledger.is_clearing or (self._ledger.is_new and (folder / STORE).exists()):
+                self._reach_store()
         except BaseException:
             self._ledger.close()
             raise
@@ -60,16 +57,18 @@ class LocalDatabase:
 
     def nearest(self, vector: NDArray[np.float32], limit: int, where: Where) -> list[Match]:
         """The nearest passages."""
+        store = self._store
         self._refuse_empty()
         self._refuse_dimension(len(vector))
-        return self._store.nearest(vector, limit, where)
+        return store.nearest(vector, limit, where)
 
     def matching(self, text: str, limit: int, where: Where) -> list[Match]:
         """The passages that share words with the text."""
+        store = self._store
         self._refuse_empty()
         index = self._words.index(self._state(), self._searched)
-        best = dict(index.best(text, limit, self._store.ids(where) if where else None))
-        return [Match(passage, best[passage.id]) for passage in self._store.get(list(best))]
+        best = dict(index.best(text, limit, store.ids(where) if where else None))
+        return [Match(passage, best[passage.id]) for passage in store.get(list(best))]
 
     def similarities(self, vector: NDArray[np.float32], ids: list[str]) -> dict[str, float]:
         """The cosine of the vector and each of the passages."""
@@ -105,9 +104,10 @@ class LocalDatabase:
             )
         refuse_unfit(passages, vectors)
         self._refuse_dimension(vectors.shape[1])
+        store = self._store
         self._ledger.put(passages, vectors, writer)
         try:
-            self._store.add(passages, vectors)
+            store.add(passages, vectors)
         except BaseException:  # what the store does not take must not stand in the way of the next opening
             self._ledger.take_back([passage.id for passage in passages])
             raise
@@ -129,8 +129,9 @@ class LocalDatabase:
 
     def clear(self) -> None:
         """Forget everything but the sources."""
+        store = self._store
         self._ledger.begin_clearing()
-        self._store.clear()
+        store.clear()
         self._words.forget()
         self._ledger.end_clearing()
 
@@ -143,6 +144,10 @@ class LocalDatabase:
     def set_sources(self, dataset: str, sources: list[str]) -> None:
         """Replace them."""
         self._ledger.set_sources(dataset, sources)
+
+    def prepare(self) -> None:
+        """Open the store."""
+        self._store.count()
 
     def stats(self) -> DatabaseStats:
         """How large it is; bytes are those on this disk."""
@@ -161,11 +166,27 @@ class LocalDatabase:
         if not self._is_closed:
             self._is_closed = True
             try:
-                self._store.close()
+                if self._opened is not None:
+                    self._opened.close()
             finally:
                 self._ledger.close()
 
     # Opening
+
+    @property
+    def _store(self) -> Store:
+        """The store, in agreement with the ledger. It is opened when it is first needed: much is told without it."""
+        return self._opened or self._reach_store()
+
+    def _reach_store(self) -> Store:
+        self._opened = self._opened_store()
+        try:
+            self._catch_up()
+        except BaseException:
+            self._opened.close()
+            self._opened = None
+            raise
+        return self._opened
 
     def _opened_store(self) -> Store:
         """The store; one whose files cannot be read is put aside, since the ledger has all that it had."""

@@ -50,6 +50,10 @@ class OpenedDatabase:
         """The cosine similarity of `vector` and each of these passages."""
         return cast("dict[str, float]", await self._ask("similarities", vector, list(ids)))
 
+    async def prepare(self) -> None:
+        """Open what searches need."""
+        await self._ask("prepare")
+
     async def claim(self, identity: EmbedderIdentity) -> None:
         """Say which model the vectors that follow come from."""
         await self._ask("claim", identity)

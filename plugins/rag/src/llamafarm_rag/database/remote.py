@@ -92,6 +92,10 @@ class RemoteDatabase:
         """Replace them."""
         self._ask("set_sources", dataset, sources)
 
+    def prepare(self) -> None:
+        """Open what searches need."""
+        self._ask("prepare")
+
     def stats(self) -> DatabaseStats:
         """How large it is."""
         return cast("DatabaseStats", self._ask("stats"))

@@ -12,12 +12,15 @@ import math
 import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import bm25s
 import numpy as np
 
 from llamafarm_rag.database.passage import Passage
 from llamafarm_rag.database.word_tokens import words
+
+if TYPE_CHECKING:
+    import bm25s
 
 FORM = 2
 """Another number where the same passages would give another index: its files are then made anew."""
@@ -41,6 +44,8 @@ class WordIndex:
         ids = [row for row, _ in listed]
         if not any(tokens for _, tokens in listed):
             return cls(ids, None)
+        import bm25s  # takes as long as all the rest of a short command
+
         scorer = bm25s.BM25()
         scorer.index([tokens for _, tokens in listed], show_progress=False)
         return cls(ids, scorer)
@@ -83,6 +88,8 @@ class WordIndex:
     @classmethod
     def load(cls, folder: Path) -> WordIndex:
         """Read it. Raises OSError, ValueError, KeyError or TypeError where that cannot be done."""
+        import bm25s
+
         ids = json.loads((folder / IDS).read_text(encoding="utf-8"))
         kept = folder / "bm25"
         scorer = bm25s.BM25.load(kept, load_corpus=False) if kept.is_dir() else None

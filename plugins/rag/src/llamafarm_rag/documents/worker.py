@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -108,6 +109,7 @@ class _Worker:
         self._process = process
         self.is_closed = False
         self._has_failed = False
+        self._is_killed = False
 
     @classmethod
     async def start(cls, seconds: float, memory: int) -> Self:
@@ -159,12 +161,23 @@ class _Worker:
         return await stdout.readexactly(length)
 
     def _kill(self) -> None:
-        """Does nothing to a process that has ended."""
+        """Does nothing to a process that has ended, or is to end.
+
+        `Process.kill` asks first whether it has: where it is the first to learn that, the exit code is lost to the
+        event loop, which then warns of a process that it does not know.
+        """
         self._has_failed = True
-        try:
-            self._process.kill()
-        except ProcessLookupError:
-            pass
+        if not self._is_killed and self._process.returncode is None:
+            self._is_killed = True
+            with suppress(ProcessLookupError):
+                _send_kill(self._process)
+
+
+def _send_kill(process: Process) -> None:
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.kill(process.pid, signal.SIGKILL)
 
 
 class _Ended(Exception):

@@ -49,6 +49,7 @@ async def run(farm: llamafarm.Farm, wish: Wish, outcome: Outcome, bar: Bar) -> N
     async with opened(farm, options) as database:
         embedder = embedder_of(farm.project, options, farm)
         await is_made_with(database, embedder)
+        await database.prepare()
         outcome.absent = absent_files(outcome.rows, {file.shown for file in await database.files()})
         await embedder.identity()  # loads the model, which is no time of the first question
         searcher = Searcher(farm, database, embedder, max(outcome.counts), outcome.findings)
