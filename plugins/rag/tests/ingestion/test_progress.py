@@ -48,3 +48,14 @@ def test_a_tally_tells_every_step():
         ("a.md", 1, 3, 60),
         ("a.md", 2, 3, 100),
     ]
+
+
+def test_time_counts_from_the_first_file_and_not_from_the_model_that_is_loaded_before_it(monkeypatch):
+    clock = iter([100.0, 102.0])
+    monkeypatch.setattr("llamafarm_rag.ingestion.progress.time.monotonic", lambda: next(clock))
+    told: list[IngestionProgress] = []
+    tally = Tally("docs", 2, 100, told.append)
+    tally.read("a.md")
+    tally.embedded(3, 50.0)
+    assert [progress.seconds for progress in told] == [0.0, 2.0]
+    assert told[1].seconds_left == 2.0

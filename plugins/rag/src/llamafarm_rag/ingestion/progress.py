@@ -70,7 +70,7 @@ class Tally:
         self._file = ""
         self._files, self._total_files = 0, files
         self._bytes, self._total_bytes = 0.0, size
-        self._began = time.monotonic()
+        self._began: float | None = None  # a model that is loaded first says nothing about speed
         self._tell = tell
 
     def read(self, file: str) -> None:
@@ -91,6 +91,8 @@ class Tally:
         self._say()
 
     def _say(self) -> None:
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
         self._tell(
             IngestionProgress(
                 self._dataset,
@@ -100,6 +102,6 @@ class Tally:
                 self._bytes,
                 self._total_bytes,
                 self.chunks,
-                time.monotonic() - self._began,
+                now - self._began,
             )
         )
