@@ -165,7 +165,8 @@ async def test_a_500_is_not_asked_again():
         (403, {"error": {"message": "no access"}}, AuthenticationFailed, "no access"),
         (404, {"error": {"message": "The model `x` does not exist.", "code": 404}}, ModelNotFound, "does not exist"),
         (404, {"error": {"message": "gone", "code": "model_not_loaded"}}, ModelNotFound, "gone"),
-        (404, {"detail": "Not Found"}, UpstreamError, "Not Found"),
+        (404, {"detail": "Not Found"}, UpstreamError, "Not Found\nNothing answers at .*: check `base_url`"),
+        (404, {"error": {"message": "no such database", "param": "database"}}, UpstreamError, "^no such database$"),
         (400, {"error": {"message": "This model's maximum context length is 8 tokens"}}, ContextLengthExceeded, "8"),
         (
             400,

@@ -9,7 +9,7 @@ import click
 
 from llamafarm.cli.app import current_app
 from llamafarm.cli.lazy import LazyGroup
-from llamafarm.cli.output import json_option, print_json, print_table
+from llamafarm.cli.output import counted, json_option, print_json, print_table
 from llamafarm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def list_(as_json: bool) -> None:
 
 
 def _cells(row: PluginStatus) -> list[str]:
-    brings = ", ".join([*row.providers, *row.handlers, *row.fragments, *row.tool_sources, *row.routes])
+    names = dict.fromkeys([*row.providers, *row.handlers, *row.fragments, *row.tool_sources])
+    brings = ", ".join([*names, *([counted(len(row.routes), "route")] if row.routes else [])])
     cause, *_ = (row.cause or "").splitlines() or [""]
     return [row.name, row.distribution, row.version, row.status, brings, cause]
 

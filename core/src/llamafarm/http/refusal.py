@@ -62,7 +62,7 @@ def error_of(refusal: Refusal) -> ProviderError:
         status=refusal.status if refusal.status >= 400 else None,  # a redirect would be one of ours to the client
         code=_code(kind, code),
         param=param,
-        hint=_hint(kind, refusal),
+        hint=_hint(kind, refusal, param),
         retry_after=refusal.retry_after,
     )
 
@@ -140,10 +140,11 @@ def _plain(refusal: Refusal) -> str:
     return f"{refusal.url} answered with status {refusal.status}{said}"
 
 
-def _hint(kind: type[ProviderError], refusal: Refusal) -> str | None:
+def _hint(kind: type[ProviderError], refusal: Refusal, param: str | None) -> str | None:
+    """param: the field of the request that is wrong; where there is one, something does answer at the address."""
     if kind is AuthenticationFailed and refusal.status == 401:
         return f"Check `api_key` of the model entry (provider {refusal.provider})."
-    if kind is UpstreamError and refusal.status == 404:
+    if kind is UpstreamError and refusal.status == 404 and param is None:
         return f"Nothing answers at {refusal.url}: check `base_url` of the model entry."
     if 300 <= refusal.status < 400:
         return "Redirects are not followed, since they would carry the key along: set `base_url` to the final address."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -47,6 +48,28 @@ async def test_a_file_is_added_replaced_and_deleted(api):
     removed = await ok(await api.delete("/datasets/docs/data/hens.md"))
     assert [row["outcome"] for row in removed["rows"]] == ["removed"]
     assert (await api.delete("/datasets/docs/data/hens.md")).status_code == 404
+
+
+async def test_each_file_of_a_form_has_its_row_also_one_of_an_unknown_kind_and_one_that_cannot_be_read(api):
+    files = [("a.xyz", b"Eggs."), ("b.pdf", b"this is no PDF"), ("c.bin", b"\0\1\2")]
+    added = await ok(await api.post("/datasets/docs/data", files=[("file", file) for file in files]))
+    rows = [(row["file"], row["outcome"], row.get("cause")) for row in added["rows"]]
+    assert rows == [
+        ("a.xyz", "added", None),
+        ("b.pdf", "failed", "b.pdf is no PDF."),
+        ("c.bin", "failed", "c.bin is no text: it is a binary file."),
+    ]
+
+
+async def test_of_two_that_send_a_file_of_one_name_at_once_one_is_kept_whole(api):
+    texts = ["Ducks swim. " * 50, "Geese fly. " * 50]
+    sent = [api.post("/datasets/docs/data", files={"file": ("d.md", text)}) for text in texts]
+    for answer in await asyncio.gather(*sent):
+        await ok(answer)
+    await ok(await api.post("/datasets/docs/process"))
+    found = (await ok(await api.post("/rag/query", json={"query": "ducks and geese", "rag_top_k": 50})))["hits"]
+    words = {word for hit in found if hit["passage"]["file"] == "d.md" for word in hit["passage"]["text"].split()}
+    assert words in ({"Ducks", "swim."}, {"Geese", "fly."})
 
 
 @pytest.mark.parametrize("name", ["../../evil.md", "..\\evil.md", "/etc/evil.md"])

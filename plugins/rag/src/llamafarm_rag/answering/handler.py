@@ -79,14 +79,22 @@ class RagHandler:
     async def _quoted(
         self, turn: llamafarm.Turn, place: Place, retrieval: Retrieval, sources: Sequence[Source]
     ) -> llamafarm.Reply:
-        """The sentences of the sources that come nearest to the question; no model is asked."""
+        """The sentences of the sources that come nearest to the question; no model is asked, but for the dataset's
+        handlers, which see them as a model's answer.
+        """
         embedder = embedder_of(turn.project, place.database, turn)
         text = await quotation(retrieval.queries[0], sources, embedder)
         turn.note("rag", quoted=text is not None)
         if text is None:
             return unasked(turn, self._options.refusal)
         answer = CitedAnswer(turn, sources, self._options.refusal, attributes=False, check=None)
-        return unasked(turn, text, {}).map_chunks(answer.changed)
+
+        async def quoted(asked: llamafarm.Turn) -> llamafarm.Reply:
+            return unasked(asked, text, {})
+
+        handlers = place.dataset.handlers if place.dataset else ()
+        reply = await (turn.through(handlers, quoted) if handlers else quoted(turn))
+        return reply.map_chunks(answer.changed)
 
     def _asking(self, sources: Sequence[Source], dataset: Dataset | None, ask: llamafarm.Ask) -> llamafarm.Ask:
         """Asks with these sources, through the handlers of the dataset, for an answer that is checked against them."""

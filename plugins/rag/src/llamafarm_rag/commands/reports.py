@@ -27,7 +27,7 @@ def _print(report: Report) -> None:
     if report.left_out:
         click.echo(f"  {counted(report.left_out, 'file')} left out: hidden, or of a kind that is not read")
     for row in report.failed:
-        click.echo(plain(f"  {row.file}: {_cause(row)}"), err=True)
+        click.echo(plain(f"  {_cause(row)}"), err=True)
 
 
 def _speed(report: Report) -> str:
@@ -38,4 +38,6 @@ def _speed(report: Report) -> str:
 
 
 def _cause(row: FileRow) -> str:
-    return " ".join(filter(None, [row.cause, row.hint])) or "it has failed"
+    """What has happened, which often begins with the name of the file."""
+    told = " ".join(filter(None, [row.cause, row.hint])) or "it has failed"
+    return told if told.startswith(row.file) else f"{row.file}: {told}"

@@ -12,6 +12,7 @@ from llamafarm import all_of
 from llamafarm.errors import ContextLengthExceeded, InvalidRequest, UsageError
 
 from llamafarm_rag.database.base import Database, FileRecord
+from llamafarm_rag.documents.source import shown
 from llamafarm_rag.embedding.base import Embedder
 from llamafarm_rag.errors import UnreadableFile
 from llamafarm_rag.ingestion.changes import Work
@@ -168,7 +169,8 @@ class Pipeline:
         """uncounted: bytes of it that have not been told yet."""
         before = work.before.chunks if work.before else 0
         stays = " What was read of it before stays in the database." if before else ""
-        self.rows.append(FileRow(work.file.shown, "failed", before, f"{cause}{stays}", hint))
+        told = cause.replace(shown(work.file.path), work.file.shown)
+        self.rows.append(FileRow(work.file.shown, "failed", before, f"{told}{stays}", hint))
         self._tally.done(uncounted)
 
 

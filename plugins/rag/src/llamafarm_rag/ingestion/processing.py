@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import llamafarm
@@ -122,7 +121,12 @@ async def _compared(
     folder = project.path.parent.resolve() if project.path else Path.cwd()
     added = files_folder(project, dataset.name, os.environ)
     sources = sources_of([*dataset.sources, *await database.sources(dataset.name)], folder)
-    found = await asyncio.to_thread(find_files, sources, [added, folder], partial(is_read, processing=processing))
+
+    def is_taken(path: Path) -> bool:
+        """What a client has added was named by itself."""
+        return path.is_relative_to(added) or is_read(path, processing=processing)
+
+    found = await asyncio.to_thread(find_files, sources, [added, folder], is_taken)
     records = await database.files(dataset.name)
     if only is not None:
         found = replace(
