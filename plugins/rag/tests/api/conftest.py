@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from llamafarm.api.settings import Limits, Settings
 from llamafarm.config import load_project
 from llamafarm.gateway import Gateway
 from llamafarm.plugins.manager import PluginManager
+from llamafarm_rag.database.opening import close_unused
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "ingestion")]
 
@@ -37,3 +39,4 @@ async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/v1", timeout=30) as client:
             yield client
         await gateway.aclose()
+        await asyncio.to_thread(close_unused)

@@ -17,9 +17,10 @@ from databases import IDENTITY, ids_of, passages, record, vectors
 from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.config.project import database_of
 from llamafarm_rag.database import holding
+from llamafarm_rag.database.aside import put_aside
 from llamafarm_rag.database.folder import database_folder
 from llamafarm_rag.database.lock import DatabaseLock, Holder
-from llamafarm_rag.database.opening import open_database
+from llamafarm_rag.database.opening import close_unused, linger_seconds, open_database
 from llamafarm_rag.errors import DatabaseError
 
 pytestmark = pytest.mark.anyio
@@ -237,4 +238,51 @@ async def test_a_holder_that_does_not_answer_is_told(project, notes, monkeypatch
         with pytest.raises(DatabaseError, match="held by process 77, which does not answer") as raised:
             await open_database(project, notes)
     assert raised.value.code == "database_held"
+    lock.release()
+
+
+@pytest.fixture
+def lingering() -> Iterator[None]:
+    """Databases stay open after their last use, as in a server, for longer than any test takes."""
+    token = linger_seconds.set(600.0)
+    yield
+    linger_seconds.reset(token)
+    close_unused()
+
+
+async def test_a_server_leaves_a_database_open_for_its_next_request(project, notes, lingering):
+    database = await open_database(project, notes)
+    first = database._holding
+    await database.aclose()
+    again = await open_database(project, notes)
+    assert again._holding is first
+    await asyncio.to_thread(close_unused)
+    assert (await again.stats()).passages == 0  # it is in use
+    await again.aclose()
+    await asyncio.to_thread(close_unused)
+    lock = DatabaseLock(database_folder(project, notes, os.environ))
+    assert lock.try_acquire()
+    lock.release()
+
+
+async def test_what_stayed_open_is_opened_anew_where_its_configuration_has_changed(project, notes, lingering):
+    database = await open_database(project, notes)
+    await database.aclose()
+    changed = notes.model_copy(update={"default_embedding_strategy": "small"})
+    again = await open_database(project, changed)
+    assert again._holding is not database._holding
+    await again.aclose()
+
+
+async def test_what_stayed_open_can_be_put_aside(project, notes, lingering):
+    await (await open_database(project, notes)).aclose()
+    assert (await put_aside(project, notes) / "ledger.sqlite3").is_file()
+
+
+async def test_a_while_after_its_last_use_it_is_closed(project, notes):
+    token = linger_seconds.set(0.01)
+    await (await open_database(project, notes)).aclose()
+    linger_seconds.reset(token)
+    lock = DatabaseLock(database_folder(project, notes, os.environ))
+    await asyncio.to_thread(lock._lock.acquire, 30)
     lock.release()

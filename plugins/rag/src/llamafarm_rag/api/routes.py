@@ -24,6 +24,8 @@ ROUTES: tuple[tuple[str, str, Scope, str, str], ...] = (
     ("DELETE", "/datasets/{dataset}/data/{name}", "admin", "uploads:delete", "Delete a file that was added."),
 )
 """Method, path, who may ask, what answers, and what it does."""
+LINGER_SECONDS = 30.0
+"""How long a database stays open for the next request."""
 
 
 def route_specs() -> Iterator[llamafarm.RouteSpec]:
@@ -34,6 +36,9 @@ def route_specs() -> Iterator[llamafarm.RouteSpec]:
 
 def _route(method: str, path: str, scope: Scope, target: str, summary: str) -> llamafarm.RouteSpec:
     async def endpoint(request: Request, farm: llamafarm.Farm) -> Response:
+        from llamafarm_rag.database.opening import linger_seconds
+
+        linger_seconds.set(LINGER_SECONDS)
         answer = pkgutil.resolve_name(f"llamafarm_rag.api.{target}")
         response: Response = await answer(request, farm)
         return response

@@ -15,6 +15,7 @@ import llamafarm
 from llamafarm_rag.config.databases import DatabaseOptions
 from llamafarm_rag.database.folder import LEDGER, database_folder
 from llamafarm_rag.database.lock import KEPT, DatabaseLock
+from llamafarm_rag.database.opening import close_unused
 from llamafarm_rag.errors import DatabaseError
 
 
@@ -45,6 +46,7 @@ def sources_in(aside: Path) -> dict[str, list[str]] | None:
 
 
 def _put_aside(options: DatabaseOptions, folder: Path) -> Path:
+    close_unused()
     lock = DatabaseLock(folder)
     if not lock.try_acquire():
         raise DatabaseError(

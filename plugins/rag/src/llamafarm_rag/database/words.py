@@ -12,6 +12,7 @@ import math
 import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,15 @@ FORM = 2
 """Another number where the same passages would give another index: its files are then made anew."""
 IDS = "ids.json"
 log = logging.getLogger(__name__)
+
+
+def _bm25s() -> ModuleType:
+    """It takes as long to import as all the rest of a short command, and tells every log of each step."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    module: ModuleType = bm25s
+    return module
 
 
 class WordIndex:
@@ -44,9 +54,7 @@ class WordIndex:
         ids = [row for row, _ in listed]
         if not any(tokens for _, tokens in listed):
             return cls(ids, None)
-        import bm25s  # takes as long as all the rest of a short command
-
-        scorer = bm25s.BM25()
+        scorer = _bm25s().BM25()
         scorer.index([tokens for _, tokens in listed], show_progress=False)
         return cls(ids, scorer)
 
@@ -88,11 +96,9 @@ class WordIndex:
     @classmethod
     def load(cls, folder: Path) -> WordIndex:
         """Read it. Raises OSError, ValueError, KeyError or TypeError where that cannot be done."""
-        import bm25s
-
         ids = json.loads((folder / IDS).read_text(encoding="utf-8"))
         kept = folder / "bm25"
-        scorer = bm25s.BM25.load(kept, load_corpus=False) if kept.is_dir() else None
+        scorer = _bm25s().BM25.load(kept, load_corpus=False) if kept.is_dir() else None
         if scorer is not None and scorer.scores["num_docs"] != len(ids):
             raise ValueError("it is of other passages")
         return cls(ids, scorer)
