@@ -57,6 +57,7 @@ def fails(done) -> str:
 
 @pytest.mark.parametrize("damage", CAUSES, ids=lambda damage: damage.__name__)
 async def test_a_database_that_cannot_be_opened_is_put_aside_by_rebuilding_it_alone(farmer, folder, damage, caplog):
+    farmer.write(f"{folder.parent}.files/docs/hens.md", "Hens lay eggs.")  # as if a client had added it
     damage(folder)
     ledger = folder / "ledger.sqlite3"
     damaged = ledger.read_bytes() if ledger.is_file() else None
@@ -70,11 +71,12 @@ async def test_a_database_that_cannot_be_opened_is_put_aside_by_rebuilding_it_al
     [aside] = folder.parent.glob("notes.aside-*")
     assert f"was put aside, as it was: {aside}" in caplog.text
     if damage is write_later_version:
-        assert "docs: 2 added" in done.stdout
+        assert "docs: 3 added" in done.stdout
         assert "had named were taken over" in caplog.text
     else:
         assert "add again what there was" in caplog.text
-        assert "docs: 2 added" in (await farmer.lf("datasets", "add", "docs")).stdout
+        assert "docs: 1 added" in done.stdout
+        assert "docs: 2 added, 1 unchanged" in (await farmer.lf("datasets", "add", "docs")).stdout
     assert (aside / "store").is_dir()
     assert damaged is None or (aside / "ledger.sqlite3").read_bytes() == damaged
 
