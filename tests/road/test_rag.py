@@ -80,9 +80,8 @@ def test_a_process_that_is_killed_leaves_nothing_out_and_nothing_doubled(library
         assert running.end() == -signal.SIGKILL
     processed = library.lf("datasets", "process", "documents", "--json")
     assert processed.returncode == 0, processed.stderr
-    shown = json.loads(library.lf("datasets", "show", "documents", "--json").stdout)
-    assert len(shown["files"]) == 32
-    assert sum(file["chunks"] for file in shown["files"]) == 32
+    [report] = json.loads(processed.stdout)
+    assert [(row["outcome"] in ("added", "unchanged"), row["chunks"]) for row in report["rows"]] == [(True, 1)] * 32
 
 
 def test_the_official_client_gets_sources_with_a_whole_answer_and_in_the_last_chunk_of_a_stream(
@@ -112,8 +111,9 @@ def test_a_name_that_is_not_there_is_an_error_and_never_an_answer_without_docume
         assert (raised.value.code, raised.value.param) == (code, field)
 
 
-def test_a_dataset_brings_its_own_handlers(library: Farm, client: openai.OpenAI) -> None:
-    assert library.lf("datasets", "process", "guarded").stdout.startswith("guarded: 1 added")
+def test_a_dataset_brings_its_own_handlers(client: openai.OpenAI) -> None:
+    processed: Any = client.post("/datasets/guarded/process", cast_to=object)
+    assert processed["data"][0]["totals"]["added"] == 1
     question: Any = [{"role": "user", "content": "Where is the vet reached?"}]
     answers = {
         dataset: client.chat.completions.create(model="demo", messages=question, extra_body={"dataset": dataset})
