@@ -79,6 +79,7 @@ def serve_http(port_file: Path) -> None:
 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # clients wait in the queue while the server starts
     port_file.with_suffix(".new").write_text(str(listener.getsockname()[1]))
     port_file.with_suffix(".new").rename(port_file)
     config = uvicorn.Config(server.streamable_http_app(), log_level="warning")
