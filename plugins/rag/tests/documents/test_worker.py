@@ -57,7 +57,15 @@ def do_when_markdown_is_read(tmp_path, monkeypatch):
 
 
 def processes():
-    return [child.pid for child in psutil.Process().children() if "worker_process" in " ".join(child.cmdline())]
+    return [child.pid for child in psutil.Process().children() if "worker_process" in _command_line(child)]
+
+
+def _command_line(process: psutil.Process) -> str:
+    """Nothing of a process that has ended and that nobody has asked about yet, as other tests may leave it."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def wait_until(is_so):
