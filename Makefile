@@ -34,7 +34,7 @@ demo: $(VENV)/.demo ## Answer a question with the embedded model, through the wh
 
 test: $(VENV)/.dev ## Run all tests
 	@# Without bytecode each of the many processes that tests start would compile everything again.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## Format, lint, types, imports
 	$(BIN)/ruff format --check .
