@@ -68,8 +68,8 @@ class TestSectionsOfPlugins:
 
 
 def test_a_section_that_is_not_installed_names_its_distribution(tmp_path, monkeypatch):
-    monkeypatch.setitem(catalogue._catalogue()["section"], "silo", "llamafarm-silo")
-    refused = init(tmp_path, "--silo")
+    monkeypatch.setitem(catalogue._catalogue()["section"], "hay_silo", "llamafarm-silo")
+    refused = init(tmp_path, "--hay-silo")
     assert "belongs to a plugin that is not installed" in str(refused.exception)
     assert "pip install llamafarm-silo" in str(refused.exception)
     assert not list(tmp_path.iterdir())

@@ -36,7 +36,7 @@ class InitCommand(AddedOptionsCommand):
         """Say which distribution brings a section that is not there."""
         from llamafarm.plugins import catalogue
 
-        key = error.option_name.removeprefix("--")
+        key = error.option_name.removeprefix("--").replace("-", "_")
         if remedy := catalogue.remedy("section", key):
             raise PluginError(f"The section {key!r} belongs to a plugin that is not installed.", hint=remedy)
 
